@@ -1,0 +1,84 @@
+"""The door to time and randomness. Everything that waits or draws a name is given a :class:`Clock`.
+
+Wall time is for people. Expiry counts monotonic seconds of one boot, named by its boot id: a lease written
+under another boot id belongs to a process that cannot be alive.
+"""
+
+from __future__ import annotations
+
+import secrets
+import socket
+import time
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Protocol
+
+if TYPE_CHECKING:
+    import threading
+
+_ALPHABET: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford's, as in ULID
+
+
+class Clock(Protocol):
+    """What the rest of planctl knows of time."""
+
+    def now(self) -> str:
+        """Wall time as ISO 8601 in UTC with milliseconds, ``2026-11-21T00:56:01.123Z``."""
+
+    def monotonic(self) -> float:
+        """Seconds since an arbitrary moment of this boot; the same for all processes of the machine."""
+
+    def boot(self) -> str:
+        """The id of this boot of this machine."""
+
+    def wait(self, event: threading.Event, seconds: float) -> bool:
+        """Wait until ``event`` is set or the time is over; return whether it is set."""
+
+
+class SystemClock:
+    """The machine's own clock."""
+
+    def now(self) -> str:
+        """See :meth:`Clock.now`."""
+        return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+    def monotonic(self) -> float:
+        """See :meth:`Clock.monotonic`."""
+        return time.monotonic()
+
+    def boot(self) -> str:
+        """See :meth:`Clock.boot`."""
+        return boot_id()
+
+    def wait(self, event: threading.Event, seconds: float) -> bool:
+        """See :meth:`Clock.wait`."""
+        return event.wait(seconds)
+
+
+@cache
+def boot_id() -> str:
+    """Linux names each boot; elsewhere psutil's boot time, to the minute, with the host's name."""
+    linux = Path("/proc/sys/kernel/random/boot_id")
+    if linux.exists():
+        return linux.read_text(encoding="ascii").strip()
+    import psutil  # noqa: PLC0415 - needed only where the kernel does not say
+
+    return f"{host()}-{int(psutil.boot_time() // 60)}"
+
+
+@cache
+def host() -> str:
+    """This machine's name."""
+    return socket.gethostname()
+
+
+def new_id() -> str:
+    """Draw a ULID: 26 characters, sortable by the millisecond of making, 80 random bits."""
+    number = (time.time_ns() // 1_000_000 << 80) | secrets.randbits(80)
+    return "".join(_ALPHABET[(number >> shift) & 31] for shift in range(125, -1, -5))
+
+
+def jitter(seconds: float, share: float) -> float:
+    """``seconds`` ± up to ``share`` of it, drawn evenly."""
+    return seconds * (1 + share * (secrets.randbelow(2001) - 1000) / 1000)

@@ -1,0 +1,84 @@
+"""Errors of the orchestrator, as types with fields; ``cli/exits.py`` maps them to exit codes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from plans.errors import PlanctlError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+
+class IllegalTransitionError(PlanctlError):
+    """A state may not follow another; always a bug in the caller."""
+
+    def __init__(self, kind: str, source: str, target: str) -> None:
+        self.kind = kind
+        self.source = source
+        self.target = target
+        super().__init__(f"a {kind} cannot go from {source} to {target}")
+
+
+class StaleRecordError(PlanctlError):
+    """A guarded write matched nothing: another process moved the record first."""
+
+    def __init__(self, kind: str, key: str) -> None:
+        self.kind = kind
+        self.key = key
+        super().__init__(f"{kind} {key} was changed by another process")
+
+
+class StoreUnusableError(PlanctlError):
+    """The store cannot be opened: corrupt, of a newer version, or used from another machine."""
+
+    def __init__(self, path: Path, reason: str) -> None:
+        self.path = path
+        self.reason = reason
+        super().__init__(f"the store {path} cannot be used: {reason}")
+
+
+class BusyError(PlanctlError):
+    """A lock or lease was not had in time; ``holder`` says who has it."""
+
+    def __init__(self, what: str, holder: str) -> None:
+        self.what = what
+        self.holder = holder
+        super().__init__(f"{what} is held by {holder}")
+
+
+class LeaseLostError(PlanctlError):
+    """A lease is no longer held: its row vanished, another holder has it, or its heartbeat failed."""
+
+    def __init__(self, name: str, reason: str) -> None:
+        self.name = name
+        self.reason = reason
+        super().__init__(f"the lease on {name} was lost: {reason}")
+
+
+class ForbiddenOverlapError(PlanctlError):
+    """Plans overlap and the mode is ``forbid``; nothing was started."""
+
+    def __init__(self, pairs: Sequence[tuple[str, str, str]]) -> None:
+        self.pairs = tuple(pairs)
+        a, b, witness = self.pairs[0]
+        more = f" (and {len(self.pairs) - 1} more pairs)" if len(self.pairs) > 1 else ""
+        super().__init__(f"{a} and {b} overlap on {witness}{more}")
+
+
+class UsageError(PlanctlError):
+    """What was asked for cannot be done as it was asked; nothing was started."""
+
+
+class NothingToDoError(PlanctlError):
+    """A run, plan or entry that was named does not exist or needs nothing done."""
+
+
+class InterruptedRunError(PlanctlError):
+    """SIGINT or SIGTERM ended the run in order; ``signal`` is its number."""
+
+    def __init__(self, signal: int, run: str) -> None:
+        self.signal = signal
+        self.run = run
+        super().__init__(f"run {run} was interrupted")

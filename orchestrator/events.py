@@ -1,0 +1,39 @@
+"""The names of events that ``run-multi --json`` and ``events`` show; others script against them."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class EventName(StrEnum):
+    """What happened. ``entry.<state>`` is made with :func:`entry_event`."""
+
+    RUN_STARTED = "run.started"
+    RUN_RESUMED = "run.resumed"
+    RUN_INTERRUPTED = "run.interrupted"
+    RUN_FINISHED = "run.finished"
+    PLAN_WAITING = "plan.waiting"
+    PLAN_PREPARING = "plan.preparing"
+    PLAN_STARTED = "plan.started"
+    PLAN_PREPARED = "plan.prepared"
+    PLAN_FINISHED = "plan.finished"
+    PLAN_FAILED = "plan.failed"
+    PLAN_RETRY = "plan.retry"
+    PLAN_LOST = "plan.lost"
+    PLAN_CANCELLED = "plan.cancelled"
+    PLAN_LANDED = "plan.landed"
+    PLAN_SKIPPED = "plan.skipped"
+    PLAN_DRIFT = "plan.drift"
+    PHASE_COMPLETE = "phase.complete"
+    QUEUE_PAUSED = "queue.paused"
+    QUEUE_RESUMED = "queue.resumed"
+    TARGET_MOVED = "target.moved"
+    CHECK_STARTED = "check.started"
+    CHECK_FINISHED = "check.finished"
+    STASH_LOST = "stash.lost"
+    RESCUED = "worktree.rescued"
+
+
+def entry_event(state: str) -> str:
+    """The event of an entry that came into ``state``."""
+    return f"entry.{state}"

@@ -1,0 +1,1 @@
+"""The merge queue: from a finished branch to a landed commit."""

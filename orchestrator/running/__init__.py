@@ -1,0 +1,1 @@
+"""The processes of plans: supervisors, logs, host-wide resources."""

@@ -1,0 +1,1 @@
+"""Which plan may start now, and why another one waits."""

@@ -1,0 +1,1 @@
+"""One use case a function; what the faces call."""

@@ -1,0 +1,1 @@
+"""Living processes that do work: a run, a queue worker, an agent."""

@@ -1,0 +1,159 @@
+"""The states of everything that lives, and which may follow which. A move outside its table is a bug."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING, Final, TypeVar
+
+from orchestrator.errors import IllegalTransitionError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class SessionState(StrEnum):
+    """A living process that does work."""
+
+    ACTIVE = "active"
+    STALE = "stale"
+    ENDED = "ended"
+
+
+class RunState(StrEnum):
+    """One ``run-multi``. ``interrupted``: ended by a signal or found dead; ``resume`` goes on."""
+
+    ACTIVE = "active"
+    INTERRUPTED = "interrupted"
+    FINISHED = "finished"
+
+
+class AttemptState(StrEnum):
+    """One execution of one plan in a run."""
+
+    PENDING = "pending"
+    WAITING = "waiting"
+    PREPARING = "preparing"
+    RUNNING = "running"
+    PREPARED = "prepared"
+    FINISHED = "finished"
+    QUEUED = "queued"
+    LANDED = "landed"
+    FAILED = "failed"
+    TIMED_OUT = "timed_out"
+    CANCELLED = "cancelled"
+    CONFLICTED = "conflicted"
+    REJECTED = "rejected"
+    LOST = "lost"
+
+
+class EntryState(StrEnum):
+    """A branch head in the merge queue."""
+
+    QUEUED = "queued"
+    MERGING = "merging"
+    CHECKING = "checking"
+    LANDING = "landing"
+    LANDED = "landed"
+    BLOCKED = "blocked"
+    HELD = "held"
+    CONFLICTED = "conflicted"
+    REJECTED = "rejected"
+    DROPPED = "dropped"
+
+
+class IntentState(StrEnum):
+    """A landing about to be made: ``open`` until its outcome is known."""
+
+    OPEN = "open"
+    DONE = "done"
+    SUPERSEDED = "superseded"
+
+
+class SlotState(StrEnum):
+    """A worktree of the pool."""
+
+    FREE = "free"
+    LEASED = "leased"
+    RESCUING = "rescuing"
+    QUARANTINED = "quarantined"
+    BROKEN = "broken"
+    REMOVED = "removed"
+
+
+S = SessionState
+R = RunState
+A = AttemptState
+E = EntryState
+I = IntentState  # noqa: E741 - the table below reads better with one letter each
+L = SlotState
+
+SESSION: Final[Mapping[S, frozenset[S]]] = {
+    S.ACTIVE: frozenset({S.STALE, S.ENDED}),
+    S.STALE: frozenset({S.ACTIVE, S.ENDED}),
+    S.ENDED: frozenset(),
+}
+RUN: Final[Mapping[R, frozenset[R]]] = {
+    R.ACTIVE: frozenset({R.INTERRUPTED, R.FINISHED}),
+    R.INTERRUPTED: frozenset({R.ACTIVE, R.FINISHED}),
+    R.FINISHED: frozenset({R.ACTIVE}),
+}
+ATTEMPT: Final[Mapping[A, frozenset[A]]] = {
+    A.PENDING: frozenset({A.WAITING, A.PREPARING, A.CANCELLED, A.LANDED, A.FAILED}),
+    A.WAITING: frozenset({A.PREPARING, A.CANCELLED, A.LANDED, A.FAILED}),
+    A.PREPARING: frozenset({A.RUNNING, A.PREPARED, A.WAITING, A.FAILED, A.CANCELLED, A.LOST}),
+    A.RUNNING: frozenset({A.FINISHED, A.FAILED, A.TIMED_OUT, A.CANCELLED, A.LOST, A.WAITING}),
+    A.PREPARED: frozenset({A.QUEUED, A.CANCELLED, A.LOST}),
+    A.FINISHED: frozenset({A.QUEUED, A.LANDED, A.CANCELLED}),
+    A.QUEUED: frozenset({A.LANDED, A.CONFLICTED, A.REJECTED, A.CANCELLED}),
+    A.CONFLICTED: frozenset({A.QUEUED, A.CANCELLED, A.LANDED}),
+    A.REJECTED: frozenset({A.QUEUED, A.CANCELLED, A.LANDED}),
+    A.LANDED: frozenset(),
+    A.FAILED: frozenset(),
+    A.TIMED_OUT: frozenset(),
+    A.CANCELLED: frozenset(),
+    A.LOST: frozenset(),
+}
+ENTRY: Final[Mapping[E, frozenset[E]]] = {
+    E.QUEUED: frozenset({E.MERGING, E.LANDED, E.BLOCKED, E.HELD, E.CONFLICTED, E.REJECTED, E.DROPPED}),
+    E.MERGING: frozenset({E.CHECKING, E.LANDING, E.LANDED, E.CONFLICTED, E.HELD, E.REJECTED, E.QUEUED}),
+    E.CHECKING: frozenset({E.LANDING, E.REJECTED, E.QUEUED, E.HELD}),
+    E.LANDING: frozenset({E.LANDED, E.QUEUED, E.BLOCKED, E.HELD}),
+    E.BLOCKED: frozenset({E.QUEUED, E.LANDED, E.DROPPED}),
+    E.HELD: frozenset({E.QUEUED, E.LANDED, E.DROPPED}),
+    E.CONFLICTED: frozenset({E.QUEUED, E.LANDED, E.DROPPED}),
+    E.REJECTED: frozenset({E.QUEUED, E.LANDED, E.DROPPED}),
+    E.DROPPED: frozenset({E.QUEUED, E.LANDED}),
+    E.LANDED: frozenset(),
+}
+INTENT: Final[Mapping[I, frozenset[I]]] = {
+    I.OPEN: frozenset({I.DONE, I.SUPERSEDED}),
+    I.DONE: frozenset(),
+    I.SUPERSEDED: frozenset(),
+}
+SLOT: Final[Mapping[L, frozenset[L]]] = {
+    L.FREE: frozenset({L.LEASED, L.BROKEN, L.REMOVED}),
+    L.LEASED: frozenset({L.RESCUING, L.BROKEN, L.QUARANTINED}),
+    L.RESCUING: frozenset({L.FREE, L.QUARANTINED, L.BROKEN}),
+    L.QUARANTINED: frozenset({L.RESCUING, L.FREE, L.REMOVED}),
+    L.BROKEN: frozenset({L.RESCUING, L.FREE, L.REMOVED}),
+    L.REMOVED: frozenset({L.FREE}),
+}
+
+_State = TypeVar("_State", S, R, A, E, I, L)
+
+TERMINAL_ATTEMPTS: Final = frozenset({A.LANDED, A.FAILED, A.TIMED_OUT, A.CANCELLED, A.LOST})
+"""Never moved again; a retry is a new attempt."""
+WORKING_ATTEMPTS: Final = frozenset({A.PREPARING, A.RUNNING})
+"""Take one of the ``jobs`` places and hold their resources."""
+ACTIVE_ATTEMPTS: Final = WORKING_ATTEMPTS | {A.PREPARED, A.FINISHED, A.QUEUED}
+"""Have begun and not yet come to an end: what overlaps with them waits."""
+OPEN_ENTRIES: Final = frozenset({E.QUEUED, E.MERGING, E.CHECKING, E.LANDING, E.BLOCKED, E.HELD})
+"""Still to be landed."""
+
+
+def require_transition(
+    table: Mapping[_State, frozenset[_State]], source: _State, target: _State, kind: str
+) -> None:
+    """Raise :class:`IllegalTransitionError` unless ``target`` may follow ``source``."""
+    if target not in table[source]:
+        raise IllegalTransitionError(kind, source, target)

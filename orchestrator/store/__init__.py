@@ -1,0 +1,1 @@
+"""What is remembered: sessions, leases, runs, attempts, entries, verdicts, intents, events."""

@@ -1,0 +1,207 @@
+"""What a store can do. SQLite and memory implement it; one contract suite holds both to it.
+
+A store is opened per thread. ``move_*`` are guarded writes: they take the record as it was read and fail
+with :class:`~orchestrator.errors.StaleRecordError` when its state or version has changed since; a move
+outside the transition table raises :class:`~orchestrator.errors.IllegalTransitionError`.
+Inside ``transaction()`` nobody else writes, and all of it happens or nothing.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
+    from contextlib import AbstractContextManager
+
+    from orchestrator.states import AttemptState, EntryState, IntentState, RunState, SessionState, SlotState
+    from orchestrator.store.records import (
+        Attempt,
+        Entry,
+        Intent,
+        Lease,
+        PhaseDone,
+        RunRecord,
+        Session,
+        Slot,
+        StoredEvent,
+        Verdict,
+    )
+
+
+class Sessions(Protocol):
+    """Living processes."""
+
+    def add_session(self, session: Session) -> None:
+        """Insert; StaleRecordError when the id is taken."""
+
+    def session(self, key: str) -> Session | None:
+        """One session, or None."""
+
+    def sessions(self, states: Collection[SessionState] | None = None) -> Sequence[Session]:
+        """All, or those in ``states``, oldest first."""
+
+    def move_session(self, session: Session, to: SessionState, **changes: Any) -> Session:
+        """Guarded move; returns the record as it is now."""
+
+    def beat(self, key: str, *, expires: float, at: str, task: str | None = None) -> bool:
+        """Record a heartbeat of an active session; False when there is no such row (any more)."""
+
+
+class Leases(Protocol):
+    """Named rights. Mutual exclusion here is for saving work; safety comes from the token."""
+
+    def grant(self, lease: Lease, *, now: float) -> Lease | None:
+        """Grant ``lease`` and return it with its new token, or None when another session holds it.
+
+        A name can be granted when it is free, expired (``now`` past ``expires``, or another boot) or
+        already this session's. The token rises with each grant of the name.
+        """
+
+    def renew(self, lease: Lease, *, expires: float) -> bool:
+        """Extend exactly this grant (name, session and token); False when it is no longer held."""
+
+    def release(self, lease: Lease) -> bool:
+        """End exactly this grant; False when it was no longer held."""
+
+    def lease(self, name: str) -> Lease | None:
+        """The current grant, expired or not."""
+
+    def leases(self) -> Sequence[Lease]:
+        """All current grants, by name."""
+
+
+class Runs(Protocol):
+    """Runs and the attempts in them."""
+
+    def add_run(self, run: RunRecord) -> None:
+        """Insert."""
+
+    def run(self, key: str) -> RunRecord | None:
+        """One run, or None."""
+
+    def runs(self, states: Collection[RunState] | None = None) -> Sequence[RunRecord]:
+        """All, or those in ``states``, oldest first."""
+
+    def move_run(self, run: RunRecord, to: RunState, **changes: Any) -> RunRecord:
+        """Guarded move."""
+
+    def add_attempt(self, attempt: Attempt) -> None:
+        """Insert; (run, plan, number) is unique."""
+
+    def attempt(self, key: str) -> Attempt | None:
+        """One attempt, or None."""
+
+    def attempts(
+        self,
+        *,
+        run: str | None = None,
+        plan: str | None = None,
+        states: Collection[AttemptState] | None = None,
+    ) -> Sequence[Attempt]:
+        """Those that match all that is given, oldest first."""
+
+    def latest_attempts(self) -> Sequence[Attempt]:
+        """The newest attempt of every plan, by plan."""
+
+    def move_attempt(self, attempt: Attempt, to: AttemptState, **changes: Any) -> Attempt:
+        """Guarded move."""
+
+    def update_attempt(self, attempt: Attempt, **changes: Any) -> Attempt:
+        """Guarded write within the same state."""
+
+    def complete_phase(self, done: PhaseDone) -> None:
+        """Record a phase as complete; a second time replaces the first."""
+
+    def phases_done(self, plan: str | None = None) -> Sequence[PhaseDone]:
+        """Completed phases, of one plan or of all."""
+
+    def durations(self) -> Mapping[str, float]:
+        """Median seconds from start to finish per plan, over its attempts that finished."""
+
+
+class Queue(Protocol):
+    """The merge queue, what checks said, and landings about to be made."""
+
+    def add_entry(self, entry: Entry) -> Entry:
+        """Insert with the next sequence number; an entry of that id that exists is returned unchanged."""
+
+    def entry(self, key: str) -> Entry | None:
+        """One entry, or None."""
+
+    def entries(
+        self, *, target: str | None = None, states: Collection[EntryState] | None = None
+    ) -> Sequence[Entry]:
+        """Those that match, by sequence."""
+
+    def move_entry(self, entry: Entry, to: EntryState, **changes: Any) -> Entry:
+        """Guarded move."""
+
+    def update_entry(self, entry: Entry, **changes: Any) -> Entry:
+        """Guarded write within the same state."""
+
+    def add_verdict(self, verdict: Verdict) -> None:
+        """Insert, durably."""
+
+    def verdicts(self, tree: str, command: str, environment: str) -> Sequence[Verdict]:
+        """What was said of this tree by this command in this environment, newest first."""
+
+    def add_intent(self, intent: Intent) -> None:
+        """Insert, durably: when this returns, a power cut does not lose it."""
+
+    def intents(self, states: Collection[IntentState] | None = None) -> Sequence[Intent]:
+        """All, or those in ``states``, oldest first."""
+
+    def move_intent(self, intent: Intent, to: IntentState, **changes: Any) -> Intent:
+        """Guarded move."""
+
+
+class Slots(Protocol):
+    """The pool."""
+
+    def add_slot(self, slot: Slot) -> None:
+        """Insert; StaleRecordError when the name is taken."""
+
+    def slot(self, name: str) -> Slot | None:
+        """One slot, or None."""
+
+    def slots(
+        self, *, purpose: str | None = None, states: Collection[SlotState] | None = None
+    ) -> Sequence[Slot]:
+        """Those that match, by name."""
+
+    def move_slot(self, slot: Slot, to: SlotState, **changes: Any) -> Slot:
+        """Guarded move."""
+
+
+class Events(Protocol):
+    """The log of what happened, and small named values."""
+
+    def emit(
+        self, event: str, *, at: str, run: str | None = None, plan: str | None = None, **data: Any
+    ) -> StoredEvent:
+        """Append one event."""
+
+    def events_after(
+        self, sequence: int, *, run: str | None = None, limit: int = 1000
+    ) -> Sequence[StoredEvent]:
+        """Events with a greater sequence number, in order."""
+
+    def value(self, key: str) -> str | None:
+        """A small named value (such as ``queue.main.paused``), or None."""
+
+    def set_value(self, key: str, value: str | None) -> None:
+        """Set it, or remove it with None."""
+
+
+class Store(Sessions, Leases, Runs, Queue, Slots, Events, Protocol):
+    """Everything that planctl remembers of one repository."""
+
+    def transaction(self) -> AbstractContextManager[None]:
+        """One writer, all or nothing; may be nested (the inner one joins)."""
+
+    def close(self) -> None:
+        """Release what is held; harmless when called twice."""
+
+    def health(self) -> Mapping[str, Any]:
+        """Facts for ``doctor``: ``kind``, ``version``, ``integrity`` (``ok`` or what is wrong), ``path``."""

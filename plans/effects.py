@@ -1,0 +1,118 @@
+"""The ground floor: effects as named steps, and files that are written whole or not at all.
+
+Every effect on disk, store or references happens inside ``with step("room.effect"):``. In production a
+step costs one comparison. A test sets ``PLANCTL_STEP_TRACE`` to a file that receives each name, or
+``PLANCTL_KILL_AT=NAME:before|after[:N]`` to have the process killed (SIGKILL) at the N-th such moment.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import tempfile
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_KILL_AT: Final = os.environ.get("PLANCTL_KILL_AT", "")
+_TRACE: Final = os.environ.get("PLANCTL_STEP_TRACE", "")
+_ARMED: Final = bool(_KILL_AT or _TRACE)
+_seen: Final[Counter[str]] = Counter()
+
+
+@contextlib.contextmanager
+def step(name: str) -> Iterator[None]:
+    """Mark one effect, so that a test can kill the process right before and right after it."""
+    if not _ARMED:
+        yield
+        return
+    _moment(name, "before")
+    yield
+    _moment(name, "after")
+
+
+def _moment(name: str, side: str) -> None:
+    key = f"{name}:{side}"
+    _seen[key] += 1
+    if _TRACE:
+        with Path(_TRACE).open("a", encoding="utf-8") as trace:
+            trace.write(f"{key}:{_seen[key]}\n")
+    if _KILL_AT in (f"{key}:{_seen[key]}", key if _seen[key] == 1 else None):
+        os.kill(os.getpid(), signal.SIGKILL if hasattr(signal, "SIGKILL") else signal.SIGTERM)
+
+
+def write_atomic(path: Path, content: bytes, *, durable: bool = True) -> None:
+    """Replace ``path`` by ``content`` in one moment; a reader sees the old bytes or the new, never a mix.
+
+    The order is the one that survives a crash (ALICE, OSDI 2014): temporary file in the same folder,
+    fsync, rename, fsync of the folder. ``durable=False`` leaves out both fsyncs, for what can be made anew.
+    Mode bits of a file that is replaced are kept. Raises :class:`OSError`; then nothing has changed.
+    """
+    handle, name = tempfile.mkstemp(prefix=f".{path.name[:60]}.", suffix=".tmp", dir=path.parent)
+    try:
+        with os.fdopen(handle, "wb") as temporary:
+            temporary.write(content)
+            temporary.flush()
+            os.chmod(name, _mode_for(path))  # noqa: PTH101 - a name, not a Path, is what mkstemp gives
+            if durable:
+                os.fsync(temporary.fileno())
+        with step("file.replace"):
+            Path(name).replace(path)
+    except BaseException:
+        with contextlib.suppress(FileNotFoundError):
+            Path(name).unlink()
+        raise
+    if durable:
+        sync_folder(path.parent)
+
+
+def _mode_for(path: Path) -> int:
+    try:
+        return path.stat().st_mode & 0o7777
+    except FileNotFoundError:
+        return 0o644
+
+
+def sync_folder(folder: Path) -> None:
+    """Make renames and new names in ``folder`` durable, where the platform can (not on Windows)."""
+    if os.name == "nt":
+        return
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def append_line(path: Path, line: str) -> None:
+    """Append one whole line; lines of any number of processes writing at once never mix.
+
+    One ``write`` on a descriptor opened with O_APPEND, repeated under an exclusive lock only should the
+    system have taken less than the whole line. The line must not contain a newline.
+    """
+    data = (line + "\n").encode("utf-8", "surrogateescape")
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0), 0o644)
+    try:
+        with step("file.append"), _locked(descriptor):
+            while data:
+                data = data[os.write(descriptor, data) :]
+    finally:
+        os.close(descriptor)
+
+
+@contextlib.contextmanager
+def _locked(descriptor: int) -> Iterator[None]:
+    try:
+        import fcntl  # noqa: PLC0415 - not on Windows, where O_APPEND writes are whole by themselves
+    except ImportError:
+        yield
+        return
+    fcntl.flock(descriptor, fcntl.LOCK_EX)
+    try:
+        yield
+    finally:
+        fcntl.flock(descriptor, fcntl.LOCK_UN)

@@ -1,0 +1,83 @@
+"""The root of planctl's errors, and what is wrong with a plan file.
+
+An error carries fields and one line of fact. Advice is added by the face that shows it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class PlanctlError(Exception):
+    """Anything that planctl expects to go wrong. ``str()`` is one line of fact."""
+
+
+class Severity(StrEnum):
+    """How much a problem matters: errors stop a plan, warnings and hints do not."""
+
+    ERROR = "error"
+    WARNING = "warning"
+    HINT = "hint"
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing wrong with one plan file or with ``planctl.yaml``.
+
+    ``line`` and ``column`` count from 1 (0 where no place can be named); ``field`` is the path of the
+    header field (``files.write[2]``) or empty; ``code`` is stable, kebab-case and documented.
+    """
+
+    path: str
+    code: str
+    message: str
+    line: int = 0
+    column: int = 0
+    field: str = ""
+    hint: str = ""
+    plan: str | None = None
+    severity: Severity = Severity.ERROR
+
+    def __str__(self) -> str:
+        where = f"{self.path}:{self.line}:{self.column}" if self.line else self.path
+        field = f" {self.field}:" if self.field else ""
+        return f"{where}: {self.severity}:{field} {self.message} [{self.code}]"
+
+
+class InvalidPlansError(PlanctlError):
+    """One or more plan files cannot be used; carries every problem of every file."""
+
+    def __init__(self, problems: tuple[Problem, ...]) -> None:
+        self.problems = problems
+        count = len(problems)
+        first = f"{problems[0]}" if problems else ""
+        more = f" (and {count - 1} more)" if count > 1 else ""
+        super().__init__(first + more)
+
+
+class UnknownPlanError(PlanctlError):
+    """No plan of that id or path; ``known`` are the ids nearest to it."""
+
+    def __init__(self, asked: str, known: tuple[str, ...] = ()) -> None:
+        self.asked = asked
+        self.known = known
+        super().__init__(f"there is no plan {asked!r}")
+
+
+class InvalidNameError(PlanctlError):
+    """A text that is not a valid id of its kind (plan, phase, task)."""
+
+    def __init__(self, kind: str, text: str, reason: str) -> None:
+        self.kind = kind
+        self.text = text
+        self.reason = reason
+        super().__init__(f"{text!r} is not a {kind} id: {reason}")
+
+
+class CycleError(PlanctlError):
+    """Plans that wait for each other in a circle; ``ids`` in order, the first not repeated."""
+
+    def __init__(self, ids: tuple[str, ...]) -> None:
+        self.ids = ids
+        super().__init__("dependencies form a circle: " + " → ".join((*ids, ids[0])))

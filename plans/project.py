@@ -1,0 +1,96 @@
+"""``planctl.yaml``: the settings of a repository, as frozen values. Every key is optional."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class Method(StrEnum):
+    """How a branch becomes part of the target."""
+
+    MERGE = "merge"
+    SQUASH = "squash"
+    REBASE = "rebase"
+
+
+class CheckoutPolicy(StrEnum):
+    """What happens to a checkout of the target when a landing moves it."""
+
+    FOLLOW = "follow"
+    WAIT = "wait"
+    DETACH = "detach"
+
+
+class OverlapMode(StrEnum):
+    """What happens to plans that overlap."""
+
+    SERIALIZE = "serialize"
+    ISOLATE = "isolate"
+    FORBID = "forbid"
+
+
+class Enforce(StrEnum):
+    """Which work outside a plan's manifest is refused at submission."""
+
+    COLLISIONS = "collisions"
+    STRICT = "strict"
+    OFF = "off"
+
+
+class HookPolicy(StrEnum):
+    """Whether planctl's own commits of leftovers run the user's git hooks."""
+
+    SKIP = "skip"
+    RUN = "run"
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectSettings:
+    """The keys of ``planctl.yaml`` under the same names; see ``docs/plan-file.md`` for their meaning.
+
+    Times are in seconds. ``jobs`` 0 means as many as there are processors. ``worktrees`` None means the
+    default folder beside the repository; ``outputs`` None the one inside the common git folder.
+    """
+
+    plans: tuple[str, ...] = ("plans", "docs/plans")
+    target: str = "main"
+    remote: str | None = None
+    check: str | None = None
+    require_check: bool = False
+    check_keep: tuple[str, ...] = ()
+    check_env: tuple[str, ...] = ()
+    check_timeout: float | None = None
+    environment: tuple[str, ...] = ()
+    environment_id: str | None = None
+    verdict_ttl: float = 24 * 3600.0
+    method: Method = Method.MERGE
+    checkout: CheckoutPolicy = CheckoutPolicy.FOLLOW
+    jobs: int = 0
+    check_jobs: int = 1
+    resources: Mapping[str, int] = field(default_factory=dict)
+    overlap: OverlapMode = OverlapMode.SERIALIZE
+    enforce: Enforce = Enforce.COLLISIONS
+    worktrees: str | None = None
+    pool_max: int = 64
+    pool_disk_floor: int = 0
+    setup: str | None = None
+    copy: tuple[str, ...] = ()
+    link: tuple[str, ...] = ()
+    sparse: tuple[str, ...] = ()
+    reuse_caches: bool = True
+    outputs: str | None = None
+    hooks: HookPolicy = HookPolicy.SKIP
+    leftovers: bool = True
+    rescue_ignored: tuple[str, ...] = ()
+    hot_files: Mapping[str, str] = field(default_factory=dict)
+    agents: Mapping[str, str] = field(default_factory=dict)
+    notify: tuple[str, ...] = ()
+    retention: Mapping[str, str] = field(default_factory=dict)
+    parent_death: str = "keep"
+    store: str | None = None
+    executor: str = "local"

@@ -1,0 +1,51 @@
+"""Every test is hermetic: its own home, no system git configuration, fixed identity, no terminal."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.support.repo import GitRepo, build_template
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(autouse=True)
+def hermetic(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    home = tmp_path_factory.mktemp("home")
+    for name in list(os.environ):
+        if name.startswith(("GIT_", "PLANCTL_", "XDG_")):
+            monkeypatch.delenv(name)
+    settings = {
+        "HOME": str(home),
+        "XDG_STATE_HOME": str(home / "state"),
+        "XDG_CONFIG_HOME": str(home / "config"),
+        "GIT_CONFIG_NOSYSTEM": "1",
+        "GIT_CONFIG_GLOBAL": str(home / "gitconfig"),
+        "GIT_PYTHON_REFRESH": "quiet",
+        "PYTHONPATH": str(ROOT),
+        "TERM": "dumb",
+        "NO_COLOR": "1",
+        "CI": "true",
+    }
+    for name, value in settings.items():
+        monkeypatch.setenv(name, value)
+    (home / "gitconfig").write_text(
+        "[user]\n\tname = Ada\n\temail = ada@example.invalid\n[init]\n\tdefaultBranch = main\n"
+        '[protocol "file"]\n\tallow = always\n',
+        encoding="utf-8",
+    )
+    return home
+
+
+@pytest.fixture(scope="session")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build_template(tmp_path_factory.mktemp("template") / "repo")
+
+
+@pytest.fixture
+def repo(template: Path, tmp_path: Path) -> GitRepo:
+    """A real repository with one commit on ``main``: README.md, src/a.py, src/b.py, docs/guide.md."""
+    return GitRepo.copy_of(template, tmp_path / "repo")

@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from plans.effects import append_line, write_atomic
+
+
+def test_a_file_is_replaced_whole_and_keeps_its_mode(tmp_path: Path) -> None:
+    path = tmp_path / "f"
+    path.write_bytes(b"old")
+    path.chmod(0o755)
+    write_atomic(path, b"new")
+    assert path.read_bytes() == b"new"
+    assert path.stat().st_mode & 0o777 == 0o755
+    assert os.listdir(tmp_path) == ["f"]
+
+
+def test_a_failed_replace_leaves_the_old_bytes_and_no_litter(tmp_path: Path) -> None:
+    (tmp_path / "f").mkdir()
+    with pytest.raises(OSError):
+        write_atomic(tmp_path / "f", b"new")
+    assert os.listdir(tmp_path) == ["f"]
+
+
+@pytest.mark.parametrize(("side", "content"), [("before", b"old"), ("after", b"new")])
+def test_a_test_can_kill_the_process_around_a_step(tmp_path: Path, side: str, content: bytes) -> None:
+    path = tmp_path / "f"
+    path.write_bytes(b"old")
+    code = f"from plans.effects import Path, write_atomic; write_atomic(Path({str(path)!r}), b'new')"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        check=False,
+        env={**os.environ, "PLANCTL_KILL_AT": f"file.replace:{side}"},
+    )
+    assert done.returncode == -9
+    assert path.read_bytes() == content
+
+
+def _write_lines(path: Path, writer: int) -> None:
+    for n in range(25):
+        append_line(path, f"{writer}:{n}:" + "x" * 1000)
+
+
+def test_s1_12_every_line_of_many_writers_is_whole(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    with ProcessPoolExecutor(8) as pool:
+        for job in [pool.submit(_write_lines, path, writer) for writer in range(100)]:
+            job.result()
+    lines = path.read_text().splitlines()
+    assert len(lines) == 2500
+    assert {line.rpartition(":")[2] for line in lines} == {"x" * 1000}

@@ -1,0 +1,1 @@
+"""Git only: worktrees, pointers, merges in memory, references."""

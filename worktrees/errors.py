@@ -1,0 +1,118 @@
+"""What can go wrong with git, as types with fields."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from plans.errors import PlanctlError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+
+class GitFailedError(PlanctlError):
+    """The git program ended with a status that the caller did not expect."""
+
+    def __init__(self, arguments: Sequence[str], status: int, stderr: str) -> None:
+        self.arguments = tuple(arguments)
+        self.status = status
+        self.stderr = stderr
+        last = stderr.strip().splitlines()[-1] if stderr.strip() else "no message"
+        super().__init__(f"git {' '.join(arguments[:2])} failed with status {status}: {last}")
+
+
+class GitTooOldError(PlanctlError):
+    """The git program is missing or older than planctl needs."""
+
+    def __init__(self, found: str | None, needed: str) -> None:
+        self.found = found
+        self.needed = needed
+        super().__init__(f"git {needed} or newer is needed, found {found or 'none'}")
+
+
+class NotARepositoryError(PlanctlError):
+    """No git repository holds this folder."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        super().__init__(f"{path} is not inside a git repository")
+
+
+class UnsupportedRepositoryError(PlanctlError):
+    """A repository of a kind that planctl cannot work on, such as SHA-256 or reftable."""
+
+    def __init__(self, path: Path, reason: str) -> None:
+        self.path = path
+        self.reason = reason
+        super().__init__(f"the repository at {path} cannot be used: {reason}")
+
+
+class UnknownRevisionError(PlanctlError):
+    """A revision that names no commit."""
+
+    def __init__(self, revision: str) -> None:
+        self.revision = revision
+        super().__init__(f"{revision!r} names no commit")
+
+
+class InvalidReferenceError(PlanctlError):
+    """A text that is no valid name of a branch or reference."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        super().__init__(f"{name!r} is not a valid reference name")
+
+
+class ReferenceMovedError(PlanctlError):
+    """A reference transaction was refused: something was not as it was expected; nothing has changed."""
+
+    def __init__(self, detail: str) -> None:
+        self.detail = detail
+        super().__init__(f"a reference was not as expected: {detail}")
+
+
+class BranchExistsError(PlanctlError):
+    """A branch that planctl was to create is there already and is not planctl's own."""
+
+    def __init__(self, branch: str, commit: str) -> None:
+        self.branch = branch
+        self.commit = commit
+        super().__init__(f"branch {branch} exists already, at {commit[:12]}")
+
+
+class SlotUnavailableError(PlanctlError):
+    """No slot can be had: the pool is full, or the disk floor would be passed."""
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(f"no worktree can be had: {reason}")
+
+
+class ProvisioningError(PlanctlError):
+    """A worktree could not be made ready; what had been made was unmade."""
+
+    def __init__(self, path: Path, reason: str, log: Path | None = None) -> None:
+        self.path = path
+        self.reason = reason
+        self.log = log
+        super().__init__(f"the worktree {path} could not be made ready: {reason}")
+
+
+class RescueIncompleteError(PlanctlError):
+    """Work in a worktree could not be captured whole; the worktree must not be reused or removed."""
+
+    def __init__(self, path: Path, reason: str) -> None:
+        self.path = path
+        self.reason = reason
+        super().__init__(f"the work in {path} cannot be captured whole: {reason}")
+
+
+class CheckoutInTheWayError(PlanctlError):
+    """A checkout of the target holds the user's work on files that a landing changes."""
+
+    def __init__(self, checkout: Path, paths: Sequence[str], reason: str) -> None:
+        self.checkout = checkout
+        self.paths = tuple(paths)
+        self.reason = reason
+        super().__init__(f"{checkout}: {reason}")

@@ -1,0 +1,78 @@
+"""Find the repository that holds a folder, without starting a process (``status`` must be fast)."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from worktrees.errors import NotARepositoryError
+
+
+@dataclass(frozen=True, slots=True)
+class Repository:
+    """Where one repository lives; all paths absolute, links resolved.
+
+    ``git_dir`` and ``top`` belong to the worktree that was stood in (``top`` is None in a bare
+    repository or inside a git folder); ``common_dir`` is shared by all worktrees.
+    """
+
+    common_dir: Path
+    git_dir: Path
+    top: Path | None
+
+    @property
+    def state_dir(self) -> Path:
+        """planctl's own folder: store, locks, logs, desk. Made by whoever first writes into it."""
+        return self.common_dir / "planctl"
+
+    @property
+    def primary_top(self) -> Path | None:
+        """The main checkout's folder by git's layout, or None for a bare repository."""
+        if self.common_dir.name == ".git":
+            return self.common_dir.parent
+        return self.top if self.git_dir == self.common_dir else None
+
+    @property
+    def name(self) -> str:
+        """A short name for people: of the main checkout, or of the bare repository without ``.git``."""
+        primary = self.primary_top
+        return primary.name if primary else self.common_dir.name.removesuffix(".git")
+
+
+def find(start: Path) -> Repository:
+    """Return the repository that holds ``start``; raise :class:`NotARepositoryError`."""
+    start = start.resolve()
+    for folder in (start, *start.parents):
+        dot_git = folder / ".git"
+        if dot_git.is_dir() and _is_git_dir(dot_git):
+            return _described(dot_git, folder)
+        if dot_git.is_file():
+            return _described(_linked(dot_git), folder)
+        if _is_git_dir(folder):
+            return _described(folder, None)
+    raise NotARepositoryError(start)
+
+
+def _is_git_dir(folder: Path) -> bool:
+    return (folder / "HEAD").is_file() and ((folder / "commondir").is_file() or (folder / "objects").is_dir())
+
+
+def _linked(dot_git: Path) -> Path:
+    text = dot_git.read_bytes().decode("utf-8", "surrogateescape")
+    if not text.startswith("gitdir:"):
+        raise NotARepositoryError(dot_git.parent)
+    target = Path(os.path.normpath(dot_git.parent / text.removeprefix("gitdir:").strip("\r\n").lstrip(" ")))
+    if not _is_git_dir(target):
+        raise NotARepositoryError(dot_git.parent)
+    return target
+
+
+def _described(git_dir: Path, top: Path | None) -> Repository:
+    git_dir = git_dir.resolve()
+    pointer = git_dir / "commondir"
+    common = git_dir
+    if pointer.is_file():
+        text = pointer.read_bytes().decode("utf-8", "surrogateescape").rstrip("\r\n")
+        common = (git_dir / text).resolve()
+    return Repository(common_dir=common, git_dir=git_dir, top=top)
