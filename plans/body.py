@@ -39,8 +39,10 @@ class Heading:
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """What a body holds. ``marks`` are the offsets of all checkbox marks (the character between the
-    brackets), ``places`` those of the tasks in the order of ``tasks``; ``unnumbered`` are lines.
+    """What a body holds.
+
+    ``marks`` are the offsets of all checkbox marks (the character between the brackets), ``places`` those
+    of the tasks, in the order of ``tasks``; ``unnumbered`` are the lines of checkboxes that are no tasks.
     """
 
     title: str

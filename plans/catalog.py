@@ -62,22 +62,21 @@ class Catalog:
         """
         chosen: dict[str, Plan] = {}
         problems: list[Problem] = []
+        defined = {*self.plans, *self.broken_ids()}
         queue = list(names)
-        for position, name in enumerate(queue):  # grows while it is walked
+        for name in queue:  # grows while it is walked
             try:
                 plan = self.require(name)
             except InvalidPlansError as error:
                 problems += [p for p in error.problems if p not in problems]
                 continue
-            if with_dependencies and plan.id not in chosen:
-                queue += [d.plan for d in plan.dependencies if self._is_defined(d.plan, queue[: position + 1])]
-            chosen[plan.id] = plan
+            if plan.id not in chosen:
+                chosen[plan.id] = plan
+                if with_dependencies:
+                    queue += [d.plan for d in plan.dependencies if d.plan in defined]
         if problems:
             raise InvalidPlansError(tuple(problems))
         return tuple(chosen.values())
-
-    def _is_defined(self, plan: PlanId, done: Collection[str]) -> bool:
-        return plan not in done and (plan in self.plans or plan in self.broken_ids())
 
     def _errors(self) -> Iterable[Problem]:
         return (p for p in self.problems if p.severity is Severity.ERROR)

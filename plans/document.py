@@ -19,8 +19,9 @@ from plans.errors import InvalidNameError, InvalidPlansError, Problem, UnknownTa
 from plans.header import HEADER, YAML_PLAN
 from plans.ids import PlanId, TaskId
 from plans.kinds import Reporter, has_errors
+from plans.nodes import Fault, Node, Scalar, Table
 from plans.source import BOM, YAML, Parts, decode, is_plan_file, looks_like_markdown, split
-from plans.yamltree import Fault, Node, Scalar, Table, scan
+from plans.yamltree import scan
 
 if TYPE_CHECKING:
     from pathlib import Path, PurePath

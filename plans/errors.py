@@ -88,7 +88,7 @@ class BadValueError(PlanctlError):
 class PatternSyntaxError(PlanctlError):
     """A text that is not a pattern; ``index`` is its place in the list, from 0."""
 
-    def __init__(self, index: int, text: str, code: str, message: str, hint: str = "") -> None:  # noqa: PLR0917 - five facts, given by the parser alone
+    def __init__(self, index: int, text: str, code: str, message: str, hint: str = "") -> None:
         self.index = index
         self.text = text
         self.code = code

@@ -112,7 +112,10 @@ DEPENDENCY: Final = WordOr(
         {
             "plan": Key(plan_id(), "The plan that is waited for.", required=True),
             "phase": Key(phase_id(), "Until this phase of it is complete."),
-            "status": Key(choice({word: word for word in _STATUS}), "Until it has landed (= completed), finished or started."),
+            "status": Key(
+                choice({word: word for word in _STATUS}),
+                "Until it has landed (= completed), finished or started.",
+            ),
         },
         _long_dependency,
         {
@@ -166,7 +169,10 @@ KEYS: Final = {
     "check": Key(command(), "A check in addition to the target's."),
     "timeout": Key(duration(least=1), "The longest the command may take: 2h, 90s, 1h30m, seconds."),
     "retries": Key(number(0, MAX_RETRIES), "How often a failed command is run again."),
-    "phases": Key(Many(PHASE, _phase_id, Code.DUPLICATE_PHASE), "Numbered stages that narrow files, command and resources."),
+    "phases": Key(
+        Many(PHASE, _phase_id, Code.DUPLICATE_PHASE),
+        "Numbered stages that narrow files, command and resources.",
+    ),
 }
 """Every key of the header."""
 

@@ -15,12 +15,13 @@ from typing import TYPE_CHECKING, Any, Final, Generic, TypeAlias, TypeVar
 
 from plans.codes import Code
 from plans.errors import BadValueError, InvalidNameError, Problem, Severity
-from plans.yamltree import Listing, Node, Scalar, shown
+from plans.nodes import Listing, Node, Scalar, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
 T = TypeVar("T")
+N = TypeVar("N", int, float)
 Schema: TypeAlias = dict[str, Any]
 MAX_PROBLEMS: Final = 100
 MAX_TEXT: Final = 300
@@ -179,24 +180,24 @@ def flag() -> Word[bool]:
 
 def number(least: int, most: int) -> Word[int]:
     """A whole number from ``least`` to ``most``, both included."""
-    return _ranged(int, r"[+-]?[0-9]{1,15}", least, most)
+    what = f"a whole number from {least} to {most}"
+    schema = {"type": "integer", "minimum": least, "maximum": most}
+    return _ranged(int, r"[+-]?[0-9]{1,15}", what, schema)
 
 
 def decimal(least: int, most: int) -> Word[float]:
     """A number, with or without a point, from ``least`` to ``most``, both included."""
-    return _ranged(float, r"[+-]?[0-9]{1,15}(?:\.[0-9]{1,15})?", least, most)
+    what = f"a number from {least} to {most}"
+    schema = {"type": "number", "minimum": least, "maximum": most}
+    return _ranged(float, r"[+-]?[0-9]{1,15}(?:\.[0-9]{1,15})?", what, schema)
 
 
-def _ranged(make: type[T], pattern: str, least: int, most: int) -> Word[T]:
-    whole = make is int
-    what = f"a {'whole ' if whole else ''}number from {least} to {most}"
+def _ranged(make: Callable[[str], N], pattern: str, what: str, schema: Schema) -> Word[N]:
     compiled = re.compile(pattern)
 
-    def parse(value: str) -> T:
-        if not compiled.fullmatch(value) or not least <= float(value) <= most:
+    def parse(value: str) -> N:
+        if not compiled.fullmatch(value) or not schema["minimum"] <= make(value) <= schema["maximum"]:
             raise BadValueError(Code.BAD_NUMBER, f"{shown(value)} is not {what}")
-        return make(value)  # type: ignore[call-arg] - int and float, the two that come here, take a text
+        return make(value)
 
-    json_type = "integer" if whole else "number"
-    ranged = {"type": json_type, "minimum": least, "maximum": most}
-    return Word(parse, {"anyOf": [ranged, {"type": "string", "pattern": f"^(?:{pattern})$"}]})
+    return Word(parse, {"anyOf": [schema, {"type": "string", "pattern": f"^(?:{pattern})$"}]})

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from plans.nodes import Listing, Node, Table
 from plans.source import decode, looks_like_markdown, split
-from plans.yamltree import Listing, Node, Scalar, Table, scan
+from plans.yamltree import scan
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,14 +32,3 @@ def _walk(name: str, node: Node) -> Iterator[tuple[str, Node]]:
     elif isinstance(node, Table):
         for key, value in node.entries:
             yield from _walk(f"{name}.{key.text}".lstrip("."), value)
-
-
-def scalars(fields_: dict[str, Node], *endings: str) -> Iterator[tuple[str, Scalar]]:
-    """Single values of the fields named so, alone or in a list of that name."""
-    for name, node in fields_.items():
-        if isinstance(node, Scalar) and name.partition("[")[0] != name:
-            stem = name.rpartition("[")[0] if name.endswith("]") else name
-        else:
-            stem = name
-        if isinstance(node, Scalar) and stem.endswith(endings):
-            yield name, node

@@ -8,7 +8,7 @@ from typing import Final
 from plans.codes import Code
 from plans.errors import BadValueError
 from plans.kinds import Word
-from plans.yamltree import shown
+from plans.nodes import shown
 
 YEAR: Final = 366 * 24 * 3600
 _SECONDS: Final = r"[0-9]{1,9}(?:\.[0-9]{1,9})?"
@@ -21,7 +21,7 @@ _POWERS: Final = {"": 0, "B": 0, "K": 1, "M": 2, "G": 3, "T": 4}
 
 
 def duration(*, least: float = 0) -> Word[float]:
-    """Seconds, from ``2h``, ``90s``, ``1h30m``, ``1d12h`` or a plain number; more than ``least``, or 0 = 0."""
+    """Seconds, from ``2h``, ``90s``, ``1h30m``, ``1d12h`` or a plain number; ``least`` at least."""
 
     def parse(value: str) -> float:
         seconds = parse_duration(value)
@@ -52,7 +52,8 @@ def size() -> Word[int]:
         found = _SIZE.fullmatch(value)
         if not found:
             raise BadValueError(Code.BAD_SIZE, f"{shown(value)} is not a size", "write 500MB or 20GB")
-        return int(found[1]) * 1024 ** _POWERS[(found[2] or "")[:1].upper()]
+        factor: int = 1024 ** _POWERS[(found[2] or "")[:1].upper()]
+        return int(found[1]) * factor
 
     plain = {"type": "integer", "minimum": 0, "maximum": 10**15 - 1}
     return Word(parse, {"anyOf": [plain, {"type": "string", "pattern": f"^(?:{_SIZE.pattern})$"}]})

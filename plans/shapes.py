@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from plans.codes import Code
-from plans.errors import PatternSyntaxError, Problem, Severity
+from plans.errors import BadValueError, PatternSyntaxError, Problem, Severity
 from plans.kinds import Kind, Reporter, Schema, Word, text
+from plans.nodes import Listing, Node, Scalar, Table, shown
 from plans.patterns import PatternSet
-from plans.yamltree import Listing, Node, Scalar, Table, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

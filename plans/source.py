@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from plans.codes import Code
-from plans.yamltree import INVISIBLE, Fault
+from plans.nodes import INVISIBLE, Fault
 
 if TYPE_CHECKING:
     from pathlib import PurePath
@@ -68,7 +68,9 @@ def decode(source: bytes) -> tuple[str | None, tuple[Fault, ...]]:
     except UnicodeDecodeError as error:
         before = source[: error.start].decode("utf-8")
         message = f"byte 0x{source[error.start]:02x} is not UTF-8"
-        return None, (Fault(Code.NOT_UTF8, message, *place_in(before, len(before)), "save the file as UTF-8"),)
+        return None, (
+            Fault(Code.NOT_UTF8, message, *place_in(before, len(before)), "save the file as UTF-8"),
+        )
     return text, _character_faults(text)
 
 

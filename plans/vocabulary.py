@@ -8,7 +8,7 @@ from plans.codes import Code
 from plans.errors import BadValueError
 from plans.ids import BranchName, PhaseId, PlanId
 from plans.kinds import ANY_TEXT, Word, matching, parsed, text
-from plans.yamltree import shown
+from plans.nodes import shown
 
 # The expressions repeat those of plans.ids, for editors; the parsers of plans.ids have the last word.
 PLAN_PATTERN: Final = r"(?!.*\.\.)(?!.*(?:\.|\.lock)$)[a-z0-9][a-z0-9._-]{0,63}"

@@ -8,74 +8,22 @@ before the next one is asked for.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import yaml
 
 from plans.codes import Code
+from plans.nodes import INVISIBLE, Fault, Listing, Node, Scalar, Table, cut, shown
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
 MAX_DEPTH: Final = 50
 MAX_EVENTS: Final = 20_000
 MAX_FAULTS: Final = 100
-INVISIBLE: Final = re.compile(
-    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]|\r(?!\n)"
-)
-"""What must not stand in a header, written or escaped: control characters, other line ends, and the marks
-that turn the direction of writing (they let a command read differently from what it is)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Scalar:
-    """A single value. ``plain`` is unquoted, ``literal`` a ``|`` block, ``broken`` already a fault."""
-
-    text: str
-    line: int
-    column: int
-    plain: bool = True
-    literal: bool = False
-    broken: bool = False
-
-    @property
-    def is_empty(self) -> bool:
-        """Whether nothing stands here: no text, or YAML's words for nothing."""
-        return not self.text.strip() or (self.plain and self.text in ("~", "null", "Null", "NULL"))
-
-
-@dataclass(frozen=True, slots=True)
-class Listing:
-    """A list of nodes."""
-
-    items: tuple[Node, ...]
-    line: int
-    column: int
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """A mapping; every key once, in the order of the file."""
-
-    entries: tuple[tuple[Scalar, Node], ...]
-    line: int
-    column: int
-
-
-Node: TypeAlias = Scalar | Listing | Table
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """What is wrong with the YAML itself; ``line`` and ``column`` count from 1."""
-
-    code: Code
-    message: str
-    line: int
-    column: int
-    hint: str = ""
+Event: TypeAlias = Any
+"""One of PyYAML's events; their stubs do not say which has what."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +68,7 @@ def scan(text: str, *, first_line: int = 1) -> Scan:
         return Scan(None, (*builder.faults, _syntax_fault(error, text, first_line)))
     except (ValueError, OverflowError) as error:
         # PyYAML lets these through for numbers of 5,000 digits in a directive and for escapes past U+10FFFF.
-        fault = Fault(Code.YAML_SYNTAX, f"not YAML: {_cut(str(error))}", builder.line, 1)
+        fault = Fault(Code.YAML_SYNTAX, f"not YAML: {cut(str(error))}", builder.line, 1)
         return Scan(None, (*builder.faults, fault))
     return Scan(builder.root, tuple(builder.faults))
 
@@ -137,7 +85,7 @@ class _Builder:
         self._documents = 0
 
     def read(self, text: str) -> None:
-        handlers: dict[type, Callable[[yaml.Event], None]] = {
+        handlers: dict[type, Callable[[Event], None]] = {
             yaml.ScalarEvent: self._scalar,
             yaml.AliasEvent: self._alias,
             yaml.SequenceStartEvent: self._open,
@@ -146,7 +94,8 @@ class _Builder:
             yaml.MappingEndEvent: self._close,
             yaml.DocumentStartEvent: self._document,
         }
-        for count, event in enumerate(yaml.parse(text, Loader=yaml.SafeLoader)):
+        events: Iterable[Event] = yaml.parse(text, Loader=yaml.SafeLoader)
+        for count, event in enumerate(events):
             self.line = event.start_mark.line + self.first_line
             if count >= MAX_EVENTS or len(self.faults) >= MAX_FAULTS:
                 raise self._stop(event, Code.YAML_TOO_LONG, "too many parts or faults to go on reading")
@@ -154,14 +103,14 @@ class _Builder:
             if handler:
                 handler(event)
 
-    def _document(self, event: yaml.Event) -> None:
+    def _document(self, event: Event) -> None:
         self._documents += 1
         if self._documents > 1:
             raise self._stop(event, Code.YAML_DOCUMENTS, "a second YAML document begins here")
         if event.version or event.tags:
             raise self._stop(event, Code.YAML_SYNTAX, "YAML directives (%) are not allowed")
 
-    def _scalar(self, event: yaml.Event) -> None:
+    def _scalar(self, event: Event) -> None:
         self._look_at_properties(event)
         line, column = self._place(event)
         broken = bool(INVISIBLE.search(event.value))
@@ -170,21 +119,21 @@ class _Builder:
         style = event.style
         self._add(Scalar(event.value, line, column, style is None, style == "|", broken), event)
 
-    def _alias(self, event: yaml.Event) -> None:
+    def _alias(self, event: Event) -> None:
         hint = "put a pattern that begins with * in quotes; write repeated values out"
-        self._fault(event, Code.YAML_ALIAS, f"the alias *{_cut(event.anchor)} is not allowed", hint)
+        self._fault(event, Code.YAML_ALIAS, f"the alias *{cut(event.anchor)} is not allowed", hint)
         self._add(Scalar("", *self._place(event), broken=True), event)
 
-    def _open(self, event: yaml.Event) -> None:
+    def _open(self, event: Event) -> None:
         self._look_at_properties(event)
         if len(self._stack) >= MAX_DEPTH:
             raise self._stop(event, Code.YAML_TOO_DEEP, f"nested more than {MAX_DEPTH} deep")
         self._stack.append(_Frame(*self._place(event), isinstance(event, yaml.MappingStartEvent)))
 
-    def _close(self, event: yaml.Event) -> None:
+    def _close(self, event: Event) -> None:
         self._add(self._stack.pop().close(), event)
 
-    def _add(self, node: Node, event: yaml.Event) -> None:
+    def _add(self, node: Node, event: Event) -> None:
         if not self._stack:
             self.root = node
             return
@@ -198,7 +147,7 @@ class _Builder:
                 frame.entries.append((frame.key, node))
             frame.key = None
 
-    def _key(self, node: Node, frame: _Frame, event: yaml.Event) -> Scalar:
+    def _key(self, node: Node, frame: _Frame, event: Event) -> Scalar:
         broken = Scalar("", node.line, node.column, broken=True)
         if not isinstance(node, Scalar):
             hint = "put a value with { or [ in quotes"
@@ -214,21 +163,21 @@ class _Builder:
         frame.seen[node.text] = node.line
         return node
 
-    def _look_at_properties(self, event: yaml.Event) -> None:
+    def _look_at_properties(self, event: Event) -> None:
         if event.anchor is not None:
-            self._fault(event, Code.YAML_ANCHOR, f"the anchor &{_cut(event.anchor)} is not allowed")
+            self._fault(event, Code.YAML_ANCHOR, f"the anchor &{cut(event.anchor)} is not allowed")
         if event.tag is not None:
             hint = "put a value that begins with ! in quotes"
             self._fault(event, Code.YAML_TAG, f"the tag {shown(event.tag)} is not allowed", hint)
 
-    def _place(self, event: yaml.Event) -> tuple[int, int]:
+    def _place(self, event: Event) -> tuple[int, int]:
         mark = event.start_mark
         return mark.line + self.first_line, mark.column + 1
 
-    def _fault(self, event: yaml.Event, code: Code, message: str, hint: str = "") -> None:
+    def _fault(self, event: Event, code: Code, message: str, hint: str = "") -> None:
         self.faults.append(Fault(code, message, *self._place(event), hint))
 
-    def _stop(self, event: yaml.Event, code: Code, message: str) -> _StopError:
+    def _stop(self, event: Event, code: Code, message: str) -> _StopError:
         return _StopError(Fault(code, message, *self._place(event)))
 
 
@@ -251,14 +200,4 @@ def _syntax_fault(error: yaml.YAMLError, text: str, first_line: int) -> Fault:
     hint = next((hint for sign, hint in _HINTS if sign in message), "")
     line, column = (mark.line, mark.column) if mark else (0, 0)
     lines_in_text = text.count("\n")
-    return Fault(Code.YAML_SYNTAX, _cut(message, 200), min(line, lines_in_text) + first_line, column + 1, hint)
-
-
-def _cut(text: str, size: int = 80) -> str:
-    one_line = " ".join(INVISIBLE.sub("?", text).split())
-    return one_line if len(one_line) <= size else one_line[: size - 1] + "…"
-
-
-def shown(text: str, size: int = 60) -> str:
-    """``text`` for a message: quoted, on one line, without control characters, cut to ``size``."""
-    return f"'{_cut(text, size)}'"
+    return Fault(Code.YAML_SYNTAX, cut(message, 200), min(line, lines_in_text) + first_line, column + 1, hint)
