@@ -170,6 +170,11 @@ def test_a_file_with_very_many_problems_shows_the_first_hundred() -> None:
     assert read.plan is None
 
 
+def test_what_is_invisible_is_shown_in_messages() -> None:
+    read = read_plan(Path("some.md"), header("res\ufeffources: {db: 1}"))
+    assert [p.message for p in read.problems] == ["the key 'res\\ufeffources' is not known here"]
+
+
 def test_a_name_that_is_no_id_is_told_how_to_name_one() -> None:
     read = read_plan(Path("My Plan.md"), header("title: x"))
     assert [(p.code, p.hint) for p in read.problems] == [(Code.BAD_ID, "add 'plan: my-plan' to the header")]
