@@ -23,7 +23,7 @@ from orchestrator.merging.epoch import take_epoch
 from orchestrator.merging.planner import Process, QueueView, Stay, plan_serial
 from orchestrator.merging.processing import Processor
 from orchestrator.merging.recovery import recover, remove_locks
-from orchestrator.states import OPEN_ENTRIES
+from orchestrator.states import MOVING_ENTRIES, OPEN_ENTRIES
 from orchestrator.submitting.landed import landed_plans
 from worktrees.errors import ReferenceMovedError
 
@@ -75,12 +75,14 @@ class QueueWorker:
                     self._drain_leased(lease, done)
                     return
             except (BusyError, LeaseLostError, ReferenceMovedError):
-                if done(self._nothing_open()):
+                if done(self._nothing_moves()):
                     return
                 self._rest()
 
-    def _nothing_open(self) -> bool:
-        return not self._bench.store.entries(target=self._bench.target, states=OPEN_ENTRIES)
+    def _nothing_moves(self) -> bool:
+        """Whether the worker that holds the lease has nothing left that it could land."""
+        moving = self._bench.store.entries(target=self._bench.target, states=MOVING_ENTRIES)
+        return not moving or self._paused(self._bench.target_tip()) is not None
 
     def _drain_leased(self, lease: HeldLease, done: Callable[[bool], bool]) -> None:
         remove_locks(self._bench)

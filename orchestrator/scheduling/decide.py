@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from orchestrator.scheduling import needs
 from orchestrator.scheduling.reasons import TERMINAL_WAITS, Code, Reason, reason
-from orchestrator.states import AttemptState, EntryState
+from orchestrator.states import MOVING_ENTRIES, AttemptState
 
 if TYPE_CHECKING:
     from orchestrator.scheduling.view import View
@@ -22,9 +22,6 @@ if TYPE_CHECKING:
 _A = AttemptState
 MOST_LOST: Final = 5
 """A plan whose supervisor dies this often in one run has something killing it; it fails."""
-_MOVING_ENTRIES: Final = frozenset(
-    {EntryState.QUEUED, EntryState.MERGING, EntryState.CHECKING, EntryState.LANDING}
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +153,7 @@ def _can_move(view: View) -> bool:
         return True
     for attempt in view.attempts.values():
         entry = view.entries.get(attempt.entry or "")
-        if attempt.state is _A.QUEUED and (entry is None or entry.state in _MOVING_ENTRIES):
+        if attempt.state is _A.QUEUED and (entry is None or entry.state in MOVING_ENTRIES):
             return True
     waits = [p for p in view.attempts if view.state(p) in (_A.PENDING, _A.WAITING)]
     return any(needs.meets_elsewhere(view, p) or needs.lacking_resource(view, p) for p in waits)

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from orchestrator.events import EventName
 from orchestrator.running.spec import shell_argv
 from orchestrator.running.waiting import run_to_end
-from orchestrator.scheduling.basing import find_base
+from orchestrator.scheduling.basing import Base, find_base
 from orchestrator.scheduling.commands import stages
 from orchestrator.scheduling.launching import StageLauncher, command_spec
 from orchestrator.slots.keeper import PLAN
@@ -74,14 +74,15 @@ class Starter:
 
     def _prepare(self, attempt: Attempt, plan: Plan, view: View) -> Attempt:
         store = self._bench.store
-        base = find_base(self._bench, view, plan)
+        base = Base(attempt.base or "", attempt.stacked_on) if attempt.head else find_base(self._bench, view, plan)
         self._keeper.give_back_earlier(attempt)
         slot = self._keeper.take(PLAN, attempt=attempt.id, plan=plan.id)
         attempt = store.update_attempt(
             attempt, base=base.commit, stacked_on=base.stacked_on, slot=slot.name, worktree=slot.path
         )
-        tree = self._keeper.make_ready(slot, base.commit)
-        attach_branch(self._bench.git, tree, attempt.branch, base.commit)
+        begin = attempt.head or base.commit
+        tree = self._keeper.make_ready(slot, begin)
+        attach_branch(self._bench.git, tree, attempt.branch, begin)
         write_pointer(tree.path, plan.id)
         pin_stashes(self._bench.git)
         self._set_up(attempt, plan, tree.path)
