@@ -10,6 +10,7 @@ in a checkout of ``ours``; see ``docs/merge-agreement.md``.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
@@ -88,7 +89,11 @@ def merge_trees(
         writes=True,
         work_tree=folder_for(objects, attributes_of or ours),
     )
-    return _parse(answer.output, clean=answer.status == 0)
+    found = _parse(answer.output, clean=answer.status == 0)
+    if isinstance(found, Merged):
+        return found
+    stages = (replace(s, path=_relabelled(s.path, sides, ("HEAD", theirs))) for s in found.stages)
+    return replace(found, stages=tuple(sorted(stages)))
 
 
 def _reparented(objects: Objects, base: str, ours: str, theirs: str) -> tuple[str, str]:
@@ -112,12 +117,19 @@ def _parse(output: bytes, *, clean: bool) -> Merged | Conflicted:
     end = fields.index("", 1) if "" in fields[1:] else len(fields)
     if clean:
         return Merged(tree, _messages(fields[end + 1 :]))
-    stages = []
+    stages: list[Stage] = []
     for row in fields[1:end]:
         head, _, path = row.partition("\t")
         mode, object_, stage = head.split(" ")
         stages.append(Stage(path, int(mode, 8), object_, int(stage)))
     return Conflicted(tree, tuple(sorted(stages)), _messages(fields[end + 1 :]))
+
+
+def _relabelled(path: str, sides: tuple[str, str], labels: tuple[str, str]) -> str:
+    """Name a file that had to make room for a folder as ``git merge`` would: "path~HEAD", not "path~1a2b…"."""
+    for side, label in zip(sides, labels, strict=True):
+        path = re.sub(rf"~{side}(_\d+)?$", rf"~{label}\1", path)
+    return path
 
 
 def _messages(fields: list[str]) -> str:

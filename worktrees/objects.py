@@ -143,8 +143,8 @@ class Objects(ObjectStore):
     def commits(self, tip: str, *hidden: str, limit: int | None = None) -> tuple[str, ...]:
         """Return what ``tip`` contains and no ``hidden`` does, parents before children."""
         walker = self._repo.walk(tip, SortMode.TOPOLOGICAL if limit is None else SortMode.NONE)
-        for commit in hidden:
-            walker.hide(commit)
+        for unwanted in hidden:
+            walker.hide(unwanted)
         found: list[str] = []
         for commit in walker:
             if len(found) == limit:
