@@ -21,6 +21,7 @@ from pygit2.enums import ObjectType, RepositoryOpenFlag
 from plans.effects import step, sync_folder
 from worktrees.errors import GitFailedError, MissingObjectError, UnsupportedRepositoryError
 from worktrees.git import Git
+from worktrees.settings import Settings
 
 if TYPE_CHECKING:
     from worktrees.repository import Repository
@@ -37,6 +38,7 @@ class ObjectStore:
         """Open; raise :class:`UnsupportedRepositoryError` (SHA-256, reftable, unknown extensions)."""
         self.repository = repository
         self._git = Git(repository)
+        self.settings = Settings(self._git)
         self._local = threading.local()
         _ = self._repo
 

@@ -61,7 +61,16 @@ class Random:
         files = dict(files)
         plain = (self.edit, self.edit, self.add)
         every = (
-            *(self.edit, self.edit, self.edit, self.add, self.delete, self.rename, self.rename, self.move_folder),
+            *(
+                self.edit,
+                self.edit,
+                self.edit,
+                self.add,
+                self.delete,
+                self.rename,
+                self.rename,
+                self.move_folder,
+            ),
             *(self.mode, self.link, self.gitlink, self.attributes, self.file_to_folder, self.folder_to_file),
         )
         for _ in range(self.rng.randrange(1, 7)):
@@ -140,7 +149,9 @@ class Random:
 
 def fits(files: Files, name: bytes) -> bool:
     parents = {name[:i] for i, byte in enumerate(name) if byte == 47}
-    return name not in files and not parents & files.keys() and not any(f.startswith(name + b"/") for f in files)
+    return (
+        name not in files and not parents & files.keys() and not any(f.startswith(name + b"/") for f in files)
+    )
 
 
 def write_history(repo: GitRepo, dice: Random) -> None:
@@ -165,7 +176,11 @@ def disjoint(base: Files, ours: Files, theirs: Files) -> Files:
     """Of ``theirs``, what does not touch a path that ``ours`` touched."""
     kept = dict(base)
     for name, value in theirs.items():
-        if base.get(name) != value and ours.get(name) == base.get(name) and (name in kept or fits({**kept, **ours}, name)):
+        if (
+            base.get(name) != value
+            and ours.get(name) == base.get(name)
+            and (name in kept or fits({**kept, **ours}, name))
+        ):
             kept[name] = value
     return kept
 
@@ -184,4 +199,8 @@ def commit(branch: bytes, files: Files, mark: int, *parents: int) -> bytes:
 
 
 def quoted(name: bytes) -> bytes:
-    return b'"' + b"".join(b"\\%03o" % b if b < 32 or b > 126 or b in b'"\\' else bytes([b]) for b in name) + b'"'
+    return (
+        b'"'
+        + b"".join(b"\\%03o" % b if b < 32 or b > 126 or b in b'"\\' else bytes([b]) for b in name)
+        + b'"'
+    )
