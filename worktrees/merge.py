@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 _NOBODY: Final = Author("planctl", "planctl@localhost", 0, 0)
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@dataclass(frozen=True, slots=True)
 class Stage:
     """One side of a conflict: stage 1 is the common ancestor's, 2 ours, 3 theirs."""
 
@@ -92,7 +92,7 @@ def merge_trees(
     if isinstance(found, Merged):
         return found
     stages = (replace(s, path=_relabelled(s.path, sides, ("HEAD", theirs))) for s in found.stages)
-    return replace(found, stages=tuple(sorted(stages)))
+    return replace(found, stages=tuple(sorted(stages, key=lambda s: (s.path, s.stage))))
 
 
 def _reparented(objects: Objects, base: str, ours: str, theirs: str) -> tuple[str, str]:
@@ -121,7 +121,7 @@ def _parse(output: bytes, *, clean: bool) -> Merged | Conflicted:
         head, _, path = row.partition("\t")
         mode, object_, stage = head.split(" ")
         stages.append(Stage(path, int(mode, 8), object_, int(stage)))
-    return Conflicted(tree, tuple(sorted(stages)), _messages(fields[end + 1 :]))
+    return Conflicted(tree, tuple(stages), _messages(fields[end + 1 :]))
 
 
 def _relabelled(path: str, sides: tuple[str, str], labels: tuple[str, str]) -> str:
