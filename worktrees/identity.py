@@ -13,6 +13,9 @@ from worktrees.settings import Settings
 if TYPE_CHECKING:
     from worktrees.git import Git
 
+_SPECIAL: Final = tuple(
+    f"GIT_{who}_{what}" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL", "DATE")
+)
 # What git would write as it is: no control characters, nothing that it strips from the ends.
 _PLAIN: Final = re.compile(r"(?=[^\s.,:;<>\"\\'])[^\x00-\x1f\x7f<>]*[^\s\x00-\x1f\x7f.,:;<>\"\\']")
 
@@ -45,26 +48,13 @@ def wants_signature(settings: Settings) -> bool:
 
 
 def plain_committer(settings: Settings) -> tuple[str, str] | None:
-    """Return (name, email) of the committer where they are set plainly; else None, and git must be asked.
+    """Return (name, email) of the user where ``user.*`` says it plainly; else None, and git must be asked.
 
-    In git's order: environment, ``committer.*``, ``user.*``. A date from the environment, and an author of
-    the user's that differs from the committer, are git's business.
+    An environment or setting that names author, committer or date apart from that is git's business.
     """
-    if os.environ.get("GIT_COMMITTER_DATE") is not None or not _author_follows(settings):
+    if any(name in os.environ for name in _SPECIAL):
         return None
-    found = []
-    for key in ("name", "email"):
-        value = (
-            os.environ.get(f"GIT_COMMITTER_{key.upper()}")  # an empty one: git decides, below
-            or settings.get(f"committer.{key}")
-            or settings.get(f"user.{key}")
-        )
-        if not value or not _PLAIN.fullmatch(value):
-            return None
-        found.append(value)
-    return found[0], found[1]
-
-
-def _author_follows(settings: Settings) -> bool:
-    given = any(f"GIT_AUTHOR_{part}" in os.environ for part in ("NAME", "EMAIL", "DATE"))
-    return not given and settings.get("author.name") is None and settings.get("author.email") is None
+    if any(settings.get(f"{who}.{what}") for who in ("author", "committer") for what in ("name", "email")):
+        return None
+    name, email = settings.get("user.name") or "", settings.get("user.email") or ""
+    return (name, email) if _PLAIN.fullmatch(name) and _PLAIN.fullmatch(email) else None

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import threading
 from typing import TYPE_CHECKING, Final
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 # Extensions that change nothing for who reads and writes single objects: git fetches what is missing.
 _HARMLESS: Final = ("partialclone", "relativeworktrees")
+_ID: Final = re.compile(r"[0-9a-f]{40}")
 _extensions: Final = threading.Lock()
 
 
@@ -52,10 +54,15 @@ class ObjectStore:
     # -- reading ------------------------------------------------------------------------------------
 
     def read(self, object_: str) -> bytes:
-        """Return the content of any object; one that a partial clone lacks is fetched by git."""
+        """Return the content of any object; one that a partial clone lacks is fetched by git.
+
+        Raises :class:`MissingObjectError`, for a text that is no id too.
+        """
+        if not _ID.fullmatch(object_):
+            raise MissingObjectError(object_)
         try:
             return self._repo.read(object_)[1]
-        except (KeyError, ValueError):
+        except KeyError:
             return self._fetched(object_)
 
     def _fetched(self, object_: str) -> bytes:
