@@ -10,7 +10,7 @@ The order of steps:
 3. open the gate; watch for: its end, a request to stop (SIGTERM or the file ``stop``), the time limit, the
    launcher's death where the policy says so
 4. end what is left of the tree, also after an end of its own accord
-5. record the end (``ended``)
+5. give back the places held for the command; record the end (``ended``)
 
 Time is read here from the module ``time``: ``orchestrator.clock`` would double the size of this process.
 Its budget is 15 MB resident and 1 % of a processor; nothing heavy may be imported.
@@ -62,7 +62,7 @@ def main(ready: int) -> None:
     """Supervise one command. ``ready`` is the descriptor on which the launcher waits for a line."""
     os.set_inheritable(ready, False)  # noqa: FBT003 - its only form
     orders = Orders(json.loads(_read_orders()))
-    for descriptor in orders.hold:  # kept open until this process ends, and by no other
+    for descriptor in orders.hold:  # kept by this process and no other
         os.set_inheritable(descriptor, False)  # noqa: FBT003 - its only form
     Supervisor(orders).run(ready)
 
@@ -127,6 +127,8 @@ class Supervisor:
         outcome = self._watch(started)
         left = self._end_tree(outcome)
         self._drain_terminal()
+        for descriptor in self.orders.hold:  # before the record: who reads of the end finds the places free
+            os.close(descriptor)
         self._record_end(outcome, (self.ended_at or time.monotonic()) - started, left)
 
     def _watch(self, started: float) -> Outcome:

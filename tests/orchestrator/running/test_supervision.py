@@ -235,6 +235,8 @@ def test_fifty_at_once(commands: Commands) -> None:
     assert [state.exit_code for state in ended] == list(range(50))
     logs = [(commands.folder / f"{handle.attempt}.log").read_text() for handle in handles]
     assert logs == [f"{n}\n" for n in range(50)]
+    for child in tuple(supervision._children.values()):
+        child.wait(60)
     supervision.reap()
     assert not {h.supervisor for h in handles} & supervision._children.keys()
 

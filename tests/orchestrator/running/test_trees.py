@@ -227,7 +227,8 @@ from orchestrator.running import supervision
 from orchestrator.running.spec import CommandSpec, ParentDeath, shell_argv
 folder = Path(sys.argv[1])
 argv, policy = shell_argv(sys.argv[2]), ParentDeath(sys.argv[3])
-spec = CommandSpec("attempt-1", argv, folder, dict(os.environ), folder / "log", folder / "r", parent_death=policy)
+spec = CommandSpec("attempt-1", argv, folder, dict(os.environ), folder / "log", folder / "r",
+                   parent_death=policy)
 supervision.launch(spec)
 print("launched", flush=True)
 sys.stdin.read()
