@@ -82,3 +82,12 @@ class InterruptedRunError(PlanctlError):
         self.signal = signal
         self.run = run
         super().__init__(f"run {run} was interrupted")
+
+
+class LaunchFailedError(PlanctlError):
+    """A command could not be started under a supervisor; nothing of it runs."""
+
+    def __init__(self, attempt: str, reason: str) -> None:
+        self.attempt = attempt
+        self.reason = reason
+        super().__init__(f"the command of {attempt} could not be started: {reason}")
