@@ -2,7 +2,8 @@
 
 A store is opened per thread. ``move_*`` are guarded writes: they take the record as it was read and fail
 with :class:`~orchestrator.errors.StaleRecordError` when its state or version has changed since; a move
-outside the transition table raises :class:`~orchestrator.errors.IllegalTransitionError`.
+outside the transition table raises :class:`~orchestrator.errors.IllegalTransitionError`, a change of what a
+record is (its id, an attempt's run, an entry's sequence) ValueError.
 Inside ``transaction()`` nobody else writes, and all of it happens or nothing.
 """
 
@@ -75,7 +76,7 @@ class Runs(Protocol):
     """Runs and the attempts in them."""
 
     def add_run(self, run: RunRecord) -> None:
-        """Insert."""
+        """Insert; StaleRecordError when the id is taken."""
 
     def run(self, key: str) -> RunRecord | None:
         """One run, or None."""
@@ -87,7 +88,9 @@ class Runs(Protocol):
         """Guarded move."""
 
     def add_attempt(self, attempt: Attempt) -> None:
-        """Insert; (run, plan, number) is unique."""
+        """Insert; StaleRecordError when the id or (run, plan, number) is taken, or when another attempt at
+        the plan in this run has begun and not come to an end; UnknownRecordError without its run.
+        """
 
     def attempt(self, key: str) -> Attempt | None:
         """One attempt, or None."""
@@ -141,13 +144,16 @@ class Queue(Protocol):
         """Guarded write within the same state."""
 
     def add_verdict(self, verdict: Verdict) -> None:
-        """Insert, durably."""
+        """Insert, durably; StaleRecordError when the id is taken."""
 
     def verdicts(self, tree: str, command: str, environment: str) -> Sequence[Verdict]:
         """What was said of this tree by this command in this environment, newest first."""
 
     def add_intent(self, intent: Intent) -> None:
-        """Insert, durably: when this returns, a power cut does not lose it."""
+        """Insert, durably: when this returns, a power cut does not lose it.
+
+        StaleRecordError when the id is taken or another intent is open on the target: settle that first.
+        """
 
     def intents(self, states: Collection[IntentState] | None = None) -> Sequence[Intent]:
         """All, or those in ``states``, oldest first."""
@@ -193,12 +199,18 @@ class Events(Protocol):
     def set_value(self, key: str, value: str | None) -> None:
         """Set it, or remove it with None."""
 
+    def prune(self, *, before: str) -> int:
+        """Forget events older than ``before`` and sessions that ended before it; return how many."""
+
 
 class Store(Sessions, Leases, Runs, Queue, Slots, Events, Protocol):
     """Everything that planctl remembers of one repository."""
 
     def transaction(self) -> AbstractContextManager[None]:
-        """One writer, all or nothing; may be nested (the inner one joins)."""
+        """One writer, all or nothing; BusyError when no turn is had within a minute.
+
+        May be nested: the inner one joins, and is undone alone when it raises and the outer goes on.
+        """
 
     def close(self) -> None:
         """Release what is held; harmless when called twice."""
