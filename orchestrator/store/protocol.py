@@ -9,11 +9,13 @@ Inside ``transaction()`` nobody else writes, and all of it happens or nothing.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
     from contextlib import AbstractContextManager
+    from pathlib import Path
 
     from orchestrator.states import AttemptState, EntryState, IntentState, RunState, SessionState, SlotState
     from orchestrator.store.records import (
@@ -88,8 +90,10 @@ class Runs(Protocol):
         """Guarded move."""
 
     def add_attempt(self, attempt: Attempt) -> None:
-        """Insert; StaleRecordError when the id or (run, plan, number) is taken, or when another attempt at
-        the plan in this run has begun and not come to an end; UnknownRecordError without its run.
+        """Insert. One attempt at a plan in a run at a time, and numbers are unique.
+
+        StaleRecordError when the id or (run, plan, number) is taken, or another attempt at the plan in this
+        run has not come to its end; UnknownRecordError without its run.
         """
 
     def attempt(self, key: str) -> Attempt | None:
@@ -217,3 +221,20 @@ class Store(Sessions, Leases, Runs, Queue, Slots, Events, Protocol):
 
     def health(self) -> Mapping[str, Any]:
         """Facts for ``doctor``: ``kind``, ``version``, ``integrity`` (``ok`` or what is wrong), ``path``."""
+
+
+SET_ASIDE: Final = "store.set_aside"
+"""The named value that holds the path of a corrupt store that was set aside, until what git and the journals
+know has been brought into the new one; whoever does that removes it."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoreOpened:
+    """A store, and the corrupt one that it takes the place of and has not been rebuilt from yet.
+
+    ``set_aside`` comes from the store itself (:data:`SET_ASIDE`), so that a crash between setting aside and
+    rebuilding does not forget it; every opener is told until the value is removed.
+    """
+
+    store: Store
+    set_aside: Path | None = None

@@ -62,7 +62,7 @@ def kind_of(record: object) -> str:
 def moved(
     record: _Record, to: Any, changes: Mapping[str, Any], table: Mapping[Any, frozenset[Any]]
 ) -> _Record:
-    """``record`` after a move to ``to`` with ``changes``; IllegalTransitionError when ``table`` forbids it."""
+    """``record`` moved to ``to`` with ``changes``; IllegalTransitionError when ``table`` forbids it."""
     require_transition(table, record.state, to, kind_of(record))
     return _written(record, changes, state=to)
 

@@ -8,7 +8,7 @@ so that equal texts stay equal in comparisons and unique indexes.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 if TYPE_CHECKING:
@@ -40,10 +40,15 @@ def names(values: Collection[str] | None) -> str | None:
 
 @dataclass(frozen=True)
 class Codec(Generic[_Record]):
-    """How the fields of one record type are kept; fields not named here are kept as they are."""
+    """How records of one type are kept; fields not named here are kept as they are.
+
+    Records that move have a ``state``, the ``table`` of its transitions, and the guarded query ``write``.
+    """
 
     record: Callable[..., _Record]
     state: Callable[[str], Any] | None = None
+    table: Mapping[Any, frozenset[Any]] = field(default_factory=dict)
+    write: str = ""
     mappings: frozenset[str] = frozenset()
     tuples: frozenset[str] = frozenset()
     flags: frozenset[str] = frozenset()
@@ -66,7 +71,7 @@ class Codec(Generic[_Record]):
         names = fields(self.record)  # type: ignore[arg-type]
         return self.record(**{f.name: self._in(f.name, row[f.name]) for f in names})
 
-    def _in(self, name: str, value: Any) -> Any:  # noqa: PLR0911 - one line per kind of field
+    def _in(self, name: str, value: Any) -> Any:
         if value is None:
             return None
         if name in self.mappings:

@@ -33,6 +33,14 @@ SQLite's waiting is not fair, so that one of many busy writers may well miss its
 """
 
 
+PRAGMAS: Final = (
+    f"busy_timeout = {BUSY_MS}",
+    "foreign_keys = ON",
+    "synchronous = FULL",
+    "fullfsync = ON",  # macOS: fsync alone does not reach the disk there
+)
+
+
 class StoreCorruptError(StoreUnusableError):
     """The file is no store any more: SQLite cannot make sense of it."""
 
@@ -55,20 +63,17 @@ class Database:
 
         Raises :class:`FileNotFoundError` for ``rw`` when there is no file, and what :func:`translated` does.
         """
-        if mode == "rw" and not path.exists():
+        before = _identity(path)
+        if before is None and mode == "rw":
             raise FileNotFoundError(path)
         with translated(path):
             uri = f"{path.absolute().as_uri()}?mode={mode}"
             connection = sqlite3.connect(uri, uri=True, timeout=BUSY_MS / 1000, isolation_level=None)
             try:
-                for pragma in (
-                    f"busy_timeout = {BUSY_MS}",
-                    "foreign_keys = ON",
-                    "synchronous = FULL",
-                    "fullfsync = ON",  # macOS: fsync alone does not reach the disk there
-                ):
+                for pragma in PRAGMAS:
                     connection.execute(f"PRAGMA {pragma}")
                 connection.execute("PRAGMA user_version")  # the first touch: is this a database at all?
+                _require_unmoved(path, before)
                 return cls(connection, path)
             except BaseException:
                 connection.close()
@@ -188,6 +193,12 @@ def constrained(kind: str, key: str, parent: str = "") -> Iterator[None]:
 
 def _is_busy(error: sqlite3.DatabaseError) -> bool:
     return getattr(error, "sqlite_errorname", "").startswith(("SQLITE_BUSY", "SQLITE_LOCKED"))
+
+
+def _require_unmoved(path: Path, before: tuple[int, int] | None) -> None:
+    """Raise :class:`FileNotFoundError` when the file was set aside between our look and our opening."""
+    if before is not None and before != _identity(path):
+        raise FileNotFoundError(path)
 
 
 def _identity(path: Path) -> tuple[int, int] | None:

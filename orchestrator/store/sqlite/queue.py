@@ -16,12 +16,14 @@ if TYPE_CHECKING:
 _ENTRY: Final = Codec(
     Entry,
     EntryState,
+    ENTRY,
+    "entries.write",
     mappings=frozenset({"reason"}),
     tuples=frozenset({"after"}),
     flags=frozenset({"explicit_base", "unchecked"}),
 )
 _VERDICT: Final = Codec(Verdict, flags=frozenset({"passed", "tainted"}))
-_INTENT: Final = Codec(Intent, IntentState, tuples=frozenset({"checkouts"}))
+_INTENT: Final = Codec(Intent, IntentState, INTENT, "landings.write_intent", tuples=frozenset({"checkouts"}))
 
 
 class SqliteQueue(Tables):
@@ -49,11 +51,11 @@ class SqliteQueue(Tables):
 
     def move_entry(self, entry: Entry, to: EntryState, **changes: Any) -> Entry:
         """See the protocol."""
-        return self._move(_ENTRY, "entries.write", entry, to, changes, ENTRY)
+        return self._move(_ENTRY, entry, to, changes)
 
     def update_entry(self, entry: Entry, **changes: Any) -> Entry:
         """See the protocol."""
-        return self._update(_ENTRY, "entries.write", entry, changes)
+        return self._update(_ENTRY, entry, changes)
 
     def add_verdict(self, verdict: Verdict) -> None:
         """See the protocol."""
@@ -74,4 +76,4 @@ class SqliteQueue(Tables):
 
     def move_intent(self, intent: Intent, to: IntentState, **changes: Any) -> Intent:
         """See the protocol."""
-        return self._move(_INTENT, "landings.write_intent", intent, to, changes, INTENT)
+        return self._move(_INTENT, intent, to, changes)

@@ -13,10 +13,14 @@ from orchestrator.store.sqlite.tables import Tables
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
-_RUN: Final = Codec(RunRecord, RunState, mappings=frozenset({"options"}), tuples=frozenset({"plans"}))
+_RUN: Final = Codec(
+    RunRecord, RunState, RUN, "runs.write", mappings=frozenset({"options"}), tuples=frozenset({"plans"})
+)
 _ATTEMPT: Final = Codec(
     Attempt,
     AttemptState,
+    ATTEMPT,
+    "attempts.write",
     mappings=frozenset({"reason"}),
     tuples=frozenset({"stacked_on", "drift"}),
     flags=frozenset({"counted"}),
@@ -41,7 +45,7 @@ class SqliteRuns(Tables):
 
     def move_run(self, run: RunRecord, to: RunState, **changes: Any) -> RunRecord:
         """See the protocol."""
-        return self._move(_RUN, "runs.write", run, to, changes, RUN)
+        return self._move(_RUN, run, to, changes)
 
     def add_attempt(self, attempt: Attempt) -> None:
         """See the protocol."""
@@ -67,11 +71,11 @@ class SqliteRuns(Tables):
 
     def move_attempt(self, attempt: Attempt, to: AttemptState, **changes: Any) -> Attempt:
         """See the protocol."""
-        return self._move(_ATTEMPT, "attempts.write", attempt, to, changes, ATTEMPT)
+        return self._move(_ATTEMPT, attempt, to, changes)
 
     def update_attempt(self, attempt: Attempt, **changes: Any) -> Attempt:
         """See the protocol."""
-        return self._update(_ATTEMPT, "attempts.write", attempt, changes)
+        return self._update(_ATTEMPT, attempt, changes)
 
     def complete_phase(self, done: PhaseDone) -> None:
         """See the protocol."""

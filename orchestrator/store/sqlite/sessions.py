@@ -14,7 +14,7 @@ from orchestrator.store.sqlite.tables import Tables
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-_SESSION: Final = Codec(Session, SessionState)
+_SESSION: Final = Codec(Session, SessionState, SESSION, "sessions.write")
 _LEASE: Final = Codec(Lease)
 
 
@@ -35,7 +35,7 @@ class SqliteSessions(Tables):
 
     def move_session(self, session: Session, to: SessionState, **changes: Any) -> Session:
         """See the protocol."""
-        return self._move(_SESSION, "sessions.write", session, to, changes, SESSION)
+        return self._move(_SESSION, session, to, changes)
 
     def beat(self, key: str, *, expires: float, at: str, task: str | None = None) -> bool:
         """See the protocol. Not durable: a lost beat is made anew in seconds."""
@@ -50,7 +50,11 @@ class SqliteLeases(Tables):
         """See the protocol. Durable: a token that was given once is never given again."""
         with self._db.transaction():
             last = self._db.query.row("leases.last", name=lease.name)
-            if last is not None and last["session"] is not None and not grantable(_LEASE.load(last), lease, now):
+            if (
+                last is not None
+                and last["session"] is not None
+                and not grantable(_LEASE.load(last), lease, now)
+            ):
                 return None
             granted = replace(lease, token=(last["token"] if last is not None else 0) + 1)
             self._db.query.change("leases.grant", **_LEASE.row(granted))

@@ -12,7 +12,7 @@ from orchestrator.store.sqlite.tables import Tables
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-_SLOT: Final = Codec(Slot, SlotState)
+_SLOT: Final = Codec(Slot, SlotState, SLOT, "slots.write")
 
 
 class SqliteSlots(Tables):
@@ -34,4 +34,4 @@ class SqliteSlots(Tables):
 
     def move_slot(self, slot: Slot, to: SlotState, **changes: Any) -> Slot:
         """See the protocol."""
-        return self._move(_SLOT, "slots.write", slot, to, changes, SLOT)
+        return self._move(_SLOT, slot, to, changes)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.errors import PlanctlError
 from orchestrator.store.sqlite.events import SqliteEvents
 from orchestrator.store.sqlite.queue import SqliteQueue
 from orchestrator.store.sqlite.runs import SqliteRuns
 from orchestrator.store.sqlite.sessions import SqliteLeases, SqliteSessions
 from orchestrator.store.sqlite.slots import SqliteSlots
+from plans.errors import PlanctlError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -42,31 +42,20 @@ class Tables:
         with self._db.transaction(), constrained(kind_of(record), key, parent):
             self._db.query.change(query, **codec.row(record))
 
-    def _move(
-        self,
-        codec: Codec[_Moving],
-        query: str,
-        record: _Moving,
-        to: Any,
-        changes: Mapping[str, Any],
-        table: Mapping[Any, frozenset[Any]],
-    ) -> _Moving:
-        return self._write(codec, query, record, moved(record, to, changes, table))
+    def _move(self, codec: Codec[_Moving], record: _Moving, to: Any, changes: Mapping[str, Any]) -> _Moving:
+        return self._write(codec, record, moved(record, to, changes, codec.table))
 
-    def _update(
-        self, codec: Codec[_Moving], query: str, record: _Moving, changes: Mapping[str, Any]
-    ) -> _Moving:
-        return self._write(codec, query, record, updated(record, changes))
+    def _update(self, codec: Codec[_Moving], record: _Moving, changes: Mapping[str, Any]) -> _Moving:
+        return self._write(codec, record, updated(record, changes))
 
-    def _write(self, codec: Codec[_Moving], query: str, before: _Moving, after: _Moving) -> _Moving:
+    def _write(self, codec: Codec[_Moving], before: _Moving, after: _Moving) -> _Moving:
         """Write ``after`` where ``before`` still stands; return it as a reader would see it."""
         row = codec.row(after)
         key = str(row.get("id", row.get("name")))
         kind = kind_of(before)
         with self._db.transaction(), constrained(kind, key):
-            touched = self._db.query.change(
-                query, **row, was_state=str(before.state), was_version=before.version
-            )
+            was = {"was_state": str(before.state), "was_version": before.version}
+            touched = self._db.query.change(codec.write, **row, **was)
             if not touched:
                 raise StaleRecordError(kind, key)
         return codec.load(row)
