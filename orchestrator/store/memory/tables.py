@@ -30,7 +30,7 @@ def fresh(record: _Record) -> _Record:
         value = getattr(record, field.name)
         if isinstance(value, Mapping):
             changed[field.name] = through_json(dict(value))
-        elif isinstance(value, tuple):
+        elif isinstance(value, tuple | list):
             changed[field.name] = tuple(through_json(list(value)))
     return replace(record, **changed) if changed else record  # type: ignore[type-var]
 

@@ -48,36 +48,43 @@ class StoreCorruptError(StoreUnusableError):
 class Database:
     """One connection. It belongs to the thread that made it; SQLite's own check refuses others."""
 
-    def __init__(self, connection: sqlite3.Connection, path: Path, *, live: bool = True) -> None:
-        """``live``: the connection is on the file ``path`` itself, not on a copy of it."""
+    def __init__(
+        self, connection: sqlite3.Connection, path: Path, identity: tuple[int, int] | None = None
+    ) -> None:
+        """``identity``: device and inode of the file; None for a copy in memory."""
         self.connection = connection
         self.path = path
         self.query = Named(connection)
-        self._identity = _identity(path) if live else None
+        self._identity = identity
         self._depth = 0
         connection.row_factory = sqlite3.Row
 
     @classmethod
     def connect(cls, path: Path, mode: str) -> Database:
-        """Open ``path`` (``mode``: ``rw``, or ``rwc`` to make the file) and set what every connection needs.
+        """Open ``path`` (``mode``: ``rw``, or ``rwc`` to make the file), without a look at what is in it.
 
         Raises :class:`FileNotFoundError` for ``rw`` when there is no file, and what :func:`translated` does.
         """
-        before = _identity(path)
-        if before is None and mode == "rw":
+        identity = _identity(path)
+        if identity is None and mode == "rw":
             raise FileNotFoundError(path)
         with translated(path):
             uri = f"{path.absolute().as_uri()}?mode={mode}"
             connection = sqlite3.connect(uri, uri=True, timeout=BUSY_MS / 1000, isolation_level=None)
-            try:
-                for pragma in PRAGMAS:
-                    connection.execute(f"PRAGMA {pragma}")
-                connection.execute("PRAGMA user_version")  # the first touch: is this a database at all?
-                _require_unmoved(path, before)
-                return cls(connection, path)
-            except BaseException:
-                connection.close()
-                raise
+        return cls(connection, path, identity or _identity(path))
+
+    def set_up(self) -> None:
+        """Set what every connection needs, and read the first page.
+
+        Raises :class:`FileNotFoundError` when the file was set aside between our look and our opening, and
+        what :func:`translated` does.
+        """
+        with translated(self.path):
+            for pragma in PRAGMAS:
+                self.connection.execute(f"PRAGMA {pragma}")
+            self.connection.execute("PRAGMA user_version")
+        if self._identity != _identity(self.path):
+            raise FileNotFoundError(self.path)
 
     @contextlib.contextmanager
     def transaction(self, *, durable: bool = True) -> Iterator[None]:
@@ -193,12 +200,6 @@ def constrained(kind: str, key: str, parent: str = "") -> Iterator[None]:
 
 def _is_busy(error: sqlite3.DatabaseError) -> bool:
     return getattr(error, "sqlite_errorname", "").startswith(("SQLITE_BUSY", "SQLITE_LOCKED"))
-
-
-def _require_unmoved(path: Path, before: tuple[int, int] | None) -> None:
-    """Raise :class:`FileNotFoundError` when the file was set aside between our look and our opening."""
-    if before is not None and before != _identity(path):
-        raise FileNotFoundError(path)
 
 
 def _identity(path: Path) -> tuple[int, int] | None:

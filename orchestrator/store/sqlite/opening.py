@@ -14,6 +14,7 @@ tell apart two virtual machines cloned with one machine id.
 from __future__ import annotations
 
 import contextlib
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -42,10 +43,11 @@ def open_sqlite(path: Path, clock: Clock, *, verify: bool = True) -> StoreOpened
     newer version, of another machine, or on a disk that refuses; :class:`BusyError` when another process is
     at this for a minute.
     """
-    database = _as_it_is(path, verify=verify)
-    if database is None:
-        with _alone(path):
-            database = _made_ready(path, clock, verify=verify)
+    with contextlib.ExitStack() as suspects:
+        database = _as_it_is(path, suspects, verify=verify)
+        if database is None:
+            with _alone(path):
+                database = _made_ready(path, clock, suspects, verify=verify)
     try:
         require_this_machine(database, clock.boot())
         store = SqliteStore(database)
@@ -58,46 +60,62 @@ def open_sqlite(path: Path, clock: Clock, *, verify: bool = True) -> StoreOpened
 
 def take_over(path: Path, clock: Clock) -> None:
     """Make a store of another machine this one's, when a person has said that the other is not using it."""
-    with contextlib.closing(Database.connect(path, "rw")) as database, database.transaction():
-        _remember_machine(database, clock.boot())
+    with contextlib.closing(Database.connect(path, "rw")) as database:
+        database.set_up()
+        with database.transaction():
+            _remember_machine(database, clock.boot())
 
 
-def _as_it_is(path: Path, *, verify: bool) -> Database | None:
-    """The store when it needs nothing done, else None."""
+def _as_it_is(path: Path, suspects: contextlib.ExitStack, *, verify: bool) -> Database | None:
+    """The store when it needs nothing done, else None.
+
+    The connection to a corrupt store is left open, to be closed by ``suspects`` when the store was set
+    aside: the last connection to close writes the log into the file and deletes it, unless that has moved.
+    """
     if setting_aside.marker(path).exists():
         return None
-    with contextlib.suppress(FileNotFoundError, StoreCorruptError):  # what _made_ready is for
-        try:
-            database = Database.connect(path, "rw")
-        except StoreUnusableError:
-            if path.exists():
-                raise
-            return None  # set aside by another process between our look and our opening
-        with _closed_on_error(database):
+    try:
+        database = Database.connect(path, "rw")
+    except FileNotFoundError:
+        return None
+    except StoreUnusableError:
+        if path.exists():
+            raise
+        return None  # set aside by another process between our look and our opening
+    try:
+        with _left_to(suspects, database):
+            database.set_up()
             if is_current(database) and database.pragma("journal_mode") == "wal":
                 if verify:
                     require_sound(database)
                 return database
-        database.close()
+    except (StoreCorruptError, FileNotFoundError):
+        return None
+    database.close()
     return None
 
 
-def _made_ready(path: Path, clock: Clock, *, verify: bool) -> Database:
+def _made_ready(path: Path, clock: Clock, suspects: contextlib.ExitStack, *, verify: bool) -> Database:
     """Under the lock: finish what was begun, set aside what is corrupt, create, migrate."""
     gone_to = setting_aside.unfinished(path)
     try:
-        database = _prepared(path, clock, gone_to, verify=verify)
+        database = _prepared(path, clock, gone_to, suspects, verify=verify)
     except StoreCorruptError:
+        if os.name == "nt":
+            suspects.close()  # Windows renames no open file
         gone_to = setting_aside.begin(path, clock.now())
-        database = _prepared(path, clock, gone_to, verify=verify)
+        database = _prepared(path, clock, gone_to, suspects, verify=verify)
     if gone_to is not None:
         setting_aside.end(path)
     return database
 
 
-def _prepared(path: Path, clock: Clock, set_aside: Path | None, *, verify: bool) -> Database:
+def _prepared(
+    path: Path, clock: Clock, set_aside: Path | None, suspects: contextlib.ExitStack, *, verify: bool
+) -> Database:
     database = Database.connect(path, "rwc")
-    with _closed_on_error(database):
+    with _left_to(suspects, database):
+        database.set_up()
         is_current(database)  # a newer store must not even be switched to WAL
         with step("store.wal"):
             mode = database.pragma("journal_mode = WAL")
@@ -139,9 +157,13 @@ def _remember_machine(database: Database, boot: str) -> None:
 
 
 @contextlib.contextmanager
-def _closed_on_error(database: Database) -> Iterator[None]:
+def _left_to(suspects: contextlib.ExitStack, database: Database) -> Iterator[None]:
+    """Close ``database`` when the body raises; when it is corrupt, not before ``suspects`` does."""
     try:
         yield
+    except StoreCorruptError:
+        suspects.callback(database.close)
+        raise
     except BaseException:
         database.close()
         raise

@@ -44,7 +44,7 @@ def open_snapshot(path: Path, boot: str) -> SqliteStore | None:
         stamp = _stamp(path)
         if stamp is None:
             return None
-        database = Database(sqlite3.connect(":memory:", isolation_level=None), path, live=False)
+        database = Database(sqlite3.connect(":memory:", isolation_level=None), path)
         try:
             _copy(path, database.connection)
             if stamp == _stamp(path):
