@@ -30,6 +30,16 @@ class StaleRecordError(PlanctlError):
         super().__init__(f"{kind} {key} was changed by another process")
 
 
+class UnknownRecordError(PlanctlError):
+    """A record refers to a parent that the store does not know; always a bug in the caller."""
+
+    def __init__(self, kind: str, key: str, parent: str) -> None:
+        self.kind = kind
+        self.key = key
+        self.parent = parent
+        super().__init__(f"{kind} {key} refers to {parent}, which the store does not know")
+
+
 class StoreUnusableError(PlanctlError):
     """The store cannot be opened: corrupt, of a newer version, or used from another machine."""
 
