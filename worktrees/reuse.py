@@ -79,7 +79,8 @@ def recycle(git: Git, tree: SlotTree, commit: str, options: SlotOptions) -> None
     Raises :class:`RescueIncompleteError` (quarantine it) or :class:`ProvisioningError` (it is broken).
     """
     try:
-        if _take_stamp(tree) and options.reuse_caches and not options.sparse:
+        sparse = bool(options.sparse) or (tree.git_dir / "config.worktree").exists()
+        if _take_stamp(tree) and options.reuse_caches and not sparse:
             _advance(git, tree, commit)
         else:
             _settle(git, tree, commit, options)
