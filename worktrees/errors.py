@@ -118,6 +118,23 @@ class CheckoutInTheWayError(PlanctlError):
         super().__init__(f"{checkout}: {reason}")
 
 
+class BranchInUseError(PlanctlError):
+    """A branch that a plan needs is checked out, rebased or bisected in a worktree of somebody else."""
+
+    def __init__(self, branch: str, worktree: Path) -> None:
+        self.branch = branch
+        self.worktree = worktree
+        super().__init__(f"branch {branch} is checked out at {worktree}")
+
+
+class NoPlanError(PlanctlError):
+    """No option, variable or pointer says which plan a command means; ``start`` is where it was asked."""
+
+    def __init__(self, start: Path) -> None:
+        self.start = start
+        super().__init__(f"no plan is named, and the worktree at {start} holds none")
+
+
 class MissingObjectError(PlanctlError):
     """An object that is not in the repository, or is not of the kind asked for."""
 
