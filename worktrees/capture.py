@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from worktrees.errors import RescueIncompleteError
 from worktrees.listing import Listing, read_listing
 from worktrees.nested import find_nested
-from worktrees.ondisk import look
 from worktrees.operation import operation_files, own_references
 from worktrees.scratch import ScratchIndex
 from worktrees.state import Change, Condition, operation_in, own_git_dir, status
@@ -25,8 +24,7 @@ class Survey:
     """A worktree's work as found.
 
     ``index`` is a copy of its index with the hiding marks cleared. ``changes`` is git's status against
-    that copy, ``ignored`` the ignored files that were asked for, ``unseen`` tracked files that git calls
-    unchanged although their bytes are not those a checkout would write (line endings, filters).
+    that copy, ``ignored`` the ignored files that were asked for.
     """
 
     worktree: Path
@@ -35,7 +33,6 @@ class Survey:
     listing: Listing
     changes: tuple[Change, ...]
     ignored: tuple[str, ...]
-    unseen: tuple[str, ...]
     operation: Condition | None
     operation_files: tuple[str, ...]
     references: dict[str, str]
@@ -43,7 +40,7 @@ class Survey:
     @property
     def paths(self) -> tuple[str, ...]:
         """Every path with something to keep, sorted."""
-        return tuple(sorted({*(change.path for change in self.changes), *self.ignored, *self.unseen}))
+        return tuple(sorted({*(change.path for change in self.changes), *self.ignored}))
 
 
 def survey(git: Git, worktree: Path, scratch: Path, ignored: Sequence[str] = ()) -> Survey:
@@ -70,7 +67,6 @@ def survey(git: Git, worktree: Path, scratch: Path, ignored: Sequence[str] = ())
         listing=listing,
         changes=changes,
         ignored=wanted,
-        unseen=_unseen(git, index, {change.path for change in changes}),
         operation=operation,
         operation_files=operation_files(git_dir),
         references=own_references(git, worktree) if operation else {},
@@ -93,25 +89,3 @@ def _pathspecs(pattern: str) -> tuple[str, str]:
     plain = pattern.strip("/")
     anywhere = "" if "/" in pattern.rstrip("/") else "**/"
     return f":(top,glob){anywhere}{plain}", f":(top,glob){anywhere}{plain}/**"
-
-
-def _unseen(git: Git, index: ScratchIndex, seen: set[str]) -> tuple[str, ...]:
-    """Files whose clean form is the index's, but whose bytes no checkout would bring back.
-
-    Candidates are files written since they were checked out: ``diff-files`` lists them without looking
-    inside. Of those, the ones whose bytes are neither the object's nor what the filters make of it.
-    """
-    records = index.run("diff-files", "-z", "--no-renames", "--ignore-submodules=all").records
-    candidates = []
-    for meta, path in zip(records[::2], records[1::2], strict=True):
-        oid = meta.split(" ")[2]
-        disk = None if path in seen else look(index.worktree, path, len(oid))
-        if disk is not None and not disk.is_link and disk.object != oid:
-            candidates.append((path, oid, disk.object))
-    return tuple(path for path, oid, disk_id in candidates if _checked_out(git, index, path, oid) != disk_id)
-
-
-def _checked_out(git: Git, index: ScratchIndex, path: str, oid: str) -> str:
-    """The id of the bytes that a checkout of ``oid`` at ``path`` would write."""
-    content = index.run("cat-file", "--filters", f"--path={path}", oid).output
-    return git.run("hash-object", "--no-filters", "--stdin", stdin=content).text

@@ -163,3 +163,29 @@ class BranchInUseError(PlanctlError):
         self.branch = branch
         self.worktree = worktree
         super().__init__(f"branch {branch} is checked out in {worktree}")
+
+
+class MissingObjectError(PlanctlError):
+    """An object that is not in the repository, or is not of the kind asked for."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        super().__init__(f"object {name} is not there or is of another kind")
+
+
+class IdentityMissingError(PlanctlError):
+    """Git does not know who the user is, so no commit can be made."""
+
+    def __init__(self, detail: str) -> None:
+        self.detail = detail
+        last = detail.strip().splitlines()[-1] if detail.strip() else "no message"
+        super().__init__(f"git knows no identity to commit with: {last}")
+
+
+class SigningFailedError(PlanctlError):
+    """Commits are to be signed and a trial signature failed."""
+
+    def __init__(self, detail: str) -> None:
+        self.detail = detail
+        last = detail.strip().splitlines()[-1] if detail.strip() else "no message"
+        super().__init__(f"a commit could not be signed: {last}")

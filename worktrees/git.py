@@ -6,6 +6,7 @@ Where a command runs:
   repository's state folder whose ``commondir`` names the repository. Its HEAD and index are nobody's, so a
   reference update never locks the user's HEAD. Where no desk was made (commands that only read), it is the
   common git folder.
+- ``work_tree=folder`` beside it: the same, standing at the top of that work tree.
 - ``at=folder``: in that worktree, as a user would.
 
 A child that writes references, objects or an index (``writes=True``) inherits a descriptor of
@@ -135,7 +136,8 @@ class Git:
         return result
 
     def _prefix(self, at: Path | None, work_tree: Path | None) -> list[str]:
-        folder = at if at is not None else self._own_folder()
+        # attributes are read relative to the working folder, so a work tree is stood in (see merge.py)
+        folder = at or work_tree or self._own_folder()
         argv = [
             "git",
             "-C",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -40,6 +41,10 @@ class Listing:
     assumed: tuple[str, ...]
     skipped: tuple[str, ...]
     others: tuple[str, ...]
+
+    def hidden(self, worktree: Path) -> tuple[str, ...]:
+        """The skip-worktree files that are on disk all the same; the others a sparse checkout left out."""
+        return tuple(path for path in self.skipped if os.path.lexists(worktree / path))
 
 
 def read_listing(git: Git, worktree: Path, index: Path | None = None) -> Listing:

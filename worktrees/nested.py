@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from worktrees import repository
@@ -20,8 +21,6 @@ from worktrees.listing import read_listing
 from worktrees.state import status
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from worktrees.git import Git
     from worktrees.listing import Listing
 
@@ -60,33 +59,37 @@ def find_nested(git: Git, worktree: Path, listing: Listing | None = None) -> tup
 
 
 def _repositories(git: Git, worktree: Path, listing: Listing) -> list[str]:
-    top = os.fspath(worktree)
-    found = [
-        folder for folder in listing.folders if folder and _holds_work(os.path.join(top, folder, ".git"))
-    ]
-    for folder in listing.folders:
-        _require_open(os.path.join(top, folder))
+    found = []
+    linked: set[str] = set()
+    for folder in sorted(listing.folders):
+        path = worktree / folder
+        if folder and (folder.rpartition("/")[0] in linked or path.is_symlink()):
+            linked.add(folder)  # what lies behind a link is not in the worktree
+            continue
+        _require_open(path)
+        if folder and _holds_work(path / ".git"):
+            found.append(folder)
     inside: list[str] = []
     for other in listing.others:
         if other.endswith("/"):
-            inside += _walk(top, other.rstrip("/"))
+            inside += _walk(worktree, other.rstrip("/"))
     return sorted({*found, *_not_ignored(git, worktree, inside)})
 
 
-def _require_open(folder: str) -> None:
+def _require_open(folder: Path) -> None:
     """Git only warns about a folder that it cannot read, and goes on as if it were empty."""
-    if os.path.lexists(folder) and not os.access(folder, os.R_OK | os.X_OK):
+    if folder.is_dir() and not os.access(folder, os.R_OK | os.X_OK):
         raise PermissionError(f"{folder} cannot be read")
 
 
-def _walk(top: str, folder: str) -> list[str]:
+def _walk(top: Path, folder: str) -> list[str]:
     """The folders at or below ``folder`` that have a ``.git`` with anything in it."""
     found = []
-    for here, folders, files in os.walk(os.path.join(top, folder), onerror=_fail):
-        if ".git" in folders or ".git" in files:
-            if _holds_work(os.path.join(here, ".git")):
-                found.append(os.path.relpath(here, top).replace(os.sep, "/"))
-            folders[:] = [name for name in folders if name != ".git"]
+    for name, folders, files in os.walk(top / folder, onerror=_fail):
+        here = Path(name)
+        if (".git" in folders or ".git" in files) and _holds_work(here / ".git"):
+            found.append(here.relative_to(top).as_posix())
+        folders[:] = [name for name in folders if name != ".git"]
     return found
 
 
@@ -94,9 +97,9 @@ def _fail(error: OSError) -> None:
     raise error
 
 
-def _holds_work(dot_git: str) -> bool:
+def _holds_work(dot_git: Path) -> bool:
     """A ``.git`` file or link always counts; a folder does when a file is anywhere in it."""
-    if not os.path.isdir(dot_git) or os.path.islink(dot_git):
+    if dot_git.is_symlink() or not dot_git.is_dir():
         return os.path.lexists(dot_git)
     return any(files for _, _, files in os.walk(dot_git, onerror=_fail))
 
@@ -127,7 +130,7 @@ def _judged(git: Git, worktree: Path, path: str) -> list[Nested]:
 
 
 def _kinds(git: Git, folder: Path) -> list[NestedKind]:
-    """Being recorded by the outer repository saves no commit of a submodule; only a remote that has it does."""
+    """Being recorded by the outer repository saves no commit of a submodule; only a remote does."""
     kinds = []
     if status(git, folder):
         kinds.append(NestedKind.DIRTY_SUBMODULE)

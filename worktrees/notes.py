@@ -14,10 +14,11 @@ NAME: Final = "notes.json"
 class Notes:
     """Facts about a rescued worktree; all paths relative to it.
 
-    ``base`` is its HEAD commit (None: unborn) and ``head`` the branch reference HEAD named (None: detached).
-    ``operation`` is a :class:`state.Condition` or None. ``paths`` are the kept paths; ``permissions`` maps the
-    regular files among them to their nine bits. ``intended`` are the index's intent-to-add entries,
-    ``assumed`` and ``skipped`` its assume-unchanged and skip-worktree marks. ``unmerged`` says that the
+    ``base`` is its HEAD commit (None: unborn) and ``head`` the branch reference HEAD named
+    (None: detached). ``operation`` is a :class:`state.Condition` or None. ``paths`` are the kept paths;
+    ``permissions`` maps the regular files among them to their nine bits. ``intended`` are the index's
+    intent-to-add entries, ``assumed`` and ``skipped`` its assume-unchanged and skip-worktree
+    marks on files that were on disk. ``unmerged`` says that the
     index commit holds folders ``merged``, ``base``, ``ours``, ``theirs`` in place of one plain tree.
     ``references`` are the worktree's own (``refs/bisect/…``).
     """
@@ -45,6 +46,7 @@ class Notes:
             if value.pop("schema") != SCHEMA:
                 raise ValueError("it was written by another version of planctl")
             lists = ("paths", "intended", "assumed", "skipped")
-            return cls(**{name: tuple(v) if name in lists else v for name, v in value.items()})
+            fields: dict[str, Any] = {name: tuple(v) if name in lists else v for name, v in value.items()}
+            return cls(**fields)
         except (TypeError, KeyError, AttributeError) as error:
             raise ValueError("its notes cannot be read") from error

@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-_SHA1_LENGTH: Final = 40
 _CHUNK: Final = 1 << 20
 
 
@@ -35,37 +34,36 @@ class OnDisk:
         return "100755" if self.permissions & stat.S_IXUSR else "100644"
 
 
-def look(top: Path, path: str, id_length: int = _SHA1_LENGTH) -> OnDisk | None:
+def look(top: Path, path: str) -> OnDisk | None:
     """Return what ``path`` below ``top`` holds; None where there is no file or link (a folder, nothing).
 
-    ``id_length`` is that of the repository's object ids (40 SHA-1, 64 SHA-256). Raises :class:`OSError` for
-    what is there and cannot be read, and for devices, sockets and pipes.
+    Raises :class:`OSError` for what is there and cannot be read, and for devices, sockets and pipes.
     """
-    name = os.path.join(os.fspath(top), path)
+    name = top / path
     try:
-        found = os.lstat(name)
+        found = name.lstat()
     except (FileNotFoundError, NotADirectoryError):
         return None
     if stat.S_ISDIR(found.st_mode):
         return None
     if stat.S_ISLNK(found.st_mode):
-        target = os.fsencode(os.readlink(name))
-        return OnDisk(_blob(len(target), id_length, [target]), is_link=True, permissions=0)
+        target = os.fsencode(name.readlink())
+        return OnDisk(_blob(len(target), [target]), is_link=True, permissions=0)
     if not stat.S_ISREG(found.st_mode):
         raise OSError(f"{name} is neither a file nor a link")
-    return _file(name, id_length)
+    return _file(name)
 
 
-def _file(name: str, id_length: int) -> OnDisk:
+def _file(name: Path) -> OnDisk:
     descriptor = os.open(name, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0))
     with os.fdopen(descriptor, "rb") as file:
         found = os.fstat(file.fileno())
-        oid = _blob(found.st_size, id_length, iter(lambda: file.read(_CHUNK), b""))
+        oid = _blob(found.st_size, iter(lambda: file.read(_CHUNK), b""))
     return OnDisk(oid, is_link=False, permissions=stat.S_IMODE(found.st_mode) & 0o777)
 
 
-def _blob(size: int, id_length: int, chunks: Iterable[bytes]) -> str:
-    digest = hashlib.sha1(usedforsecurity=False) if id_length == _SHA1_LENGTH else hashlib.sha256()
+def _blob(size: int, chunks: Iterable[bytes]) -> str:
+    digest = hashlib.sha1(usedforsecurity=False)
     digest.update(b"blob %d\0" % size)
     for chunk in chunks:
         digest.update(chunk)

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final
 from worktrees.capture import survey
 from worktrees.errors import GitFailedError, NotARepositoryError, RescueIncompleteError
 from worktrees.git import valid_reference
-from worktrees.pins import pin
+from worktrees.references import Create, References
 from worktrees.scratch import scratch_folder
 from worktrees.snapshot import make_snapshot
 
@@ -48,7 +48,7 @@ class Rescued:
 def rescue(
     git: Git, worktree: Path, label: str, *, ignored: Sequence[str] = (), stamp: str
 ) -> Rescued | None:
-    """Snapshot ``worktree`` under ``refs/planctl/rescue/<label>/<stamp>``; None when there is nothing to keep.
+    """Snapshot ``worktree`` under ``refs/planctl/rescue/<label>/<stamp>``; None: there is nothing to keep.
 
     ``ignored`` are patterns of ignored files to keep (git globs; without a slash at any depth; a folder
     means all in it). ``stamp`` makes the name unique, a ULID. Whoever calls has stopped what ran in the
@@ -67,7 +67,8 @@ def rescue(
             commit = make_snapshot(git, found, _message(found, label))
     except (GitFailedError, NotARepositoryError, OSError) as error:
         raise RescueIncompleteError(worktree, str(error)) from error
-    pin(git, {reference: commit}, effect="rescue.reference", message=f"planctl: rescue of {label}")
+    message = f"planctl: rescue of {label}"
+    References(git).transact([Create(reference, commit)], message=message, step="rescue.reference")
     return Rescued(reference, commit, len(found.paths), found.operation)
 
 

@@ -7,7 +7,6 @@ older than the index, so a copy that looks newer would hide an edit made in the 
 from __future__ import annotations
 
 import contextlib
-import os
 import shutil
 import tempfile
 from pathlib import Path
@@ -60,8 +59,8 @@ class ScratchIndex:
         A skip-worktree file that is not on disk keeps its mark: sparse checkouts leave files out, and
         without the mark each of them would be a deletion.
         """
-        here = [path for path in listing.skipped if os.path.lexists(self.worktree / path)]
-        for mark, paths in (("--no-assume-unchanged", listing.assumed), ("--no-skip-worktree", here)):
+        hidden = listing.hidden(self.worktree)
+        for mark, paths in (("--no-assume-unchanged", listing.assumed), ("--no-skip-worktree", hidden)):
             if paths:
                 self.run("update-index", "-z", mark, "--stdin", stdin=_joined(paths))
 

@@ -23,7 +23,7 @@ from worktrees.scratch import ScratchIndex, store_files
 from worktrees.state import ChangeKind, status
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from worktrees.capture import Survey
@@ -50,9 +50,9 @@ def make_snapshot(git: Git, found: Survey, message: str) -> str:
     with step("rescue.objects"):
         index_tree = _index_tree(git, found, folder)
         tree = _worktree_tree(found)
-        disk = _proven(git, found, tree)
-        held = _tree_entries(git, tree)
-        raw = [p for p, d in disk.items() if d and not d.is_link and held[p] != (held[p][0], d.object)]
+        held = tree_entries(git, tree)
+        disk = _proven(git, found, held)
+        raw = [p for p, d in disk.items() if d is not None and not d.is_link and held[p][1] != d.object]
         stored = dict(zip(raw, store_files(git, worktree, raw), strict=True))
         for path, oid in stored.items():
             _require(found, path, held=oid == _require_object(disk[path]))
@@ -101,29 +101,29 @@ def _worktree_tree(found: Survey) -> str:
     return found.index.write_tree()
 
 
-def _tree_entries(git: Git, tree: str) -> dict[str, tuple[str, str]]:
+def tree_entries(git: Git, tree: str) -> dict[str, tuple[str, str]]:
     """Path to (mode, object) of every file in ``tree``."""
     records = git.run("ls-tree", "-r", "-z", "--full-tree", tree).records
     split = (record.split("\t", 1) for record in records)
     return {path: (meta.split(" ")[0], meta.split(" ")[2]) for meta, path in split}
 
 
-def _proven(git: Git, found: Survey, tree: str) -> dict[str, OnDisk | None]:
+def _proven(git: Git, found: Survey, entries: Mapping[str, tuple[str, str]]) -> dict[str, OnDisk | None]:
     """Look at the disk again, not through git, and compare; return what every kept path holds."""
-    entries = _tree_entries(git, tree)
-    unhidden = ScratchIndex.copy(
-        git, found.worktree, found.git_dir / "index", found.index.path.with_name("proof")
-    )
+    own = found.git_dir / "index"
+    unhidden = ScratchIndex.copy(git, found.worktree, own, found.index.path.with_name("proof"))
     unhidden.unhide(found.listing)
     now = {change.path for change in status(git, found.worktree, unhidden.path)}
     disk: dict[str, OnDisk | None] = {}
+    left_out_paths = frozenset(found.listing.skipped)  # by a sparse checkout: in the index alone
     for path in sorted({*now, *found.paths}):
         entry = entries.get(path)
         if entry is not None and entry[0] == GITLINK:
             _require(found, path, held=_revision(git, found.worktree / path, "HEAD") == entry[1])
             continue
-        disk[path] = on_disk = look(found.worktree, path, len(tree))
-        _require(found, path, held=_agrees(on_disk, entry))
+        disk[path] = on_disk = look(found.worktree, path)
+        left_out = on_disk is None and path in left_out_paths
+        _require(found, path, held=left_out or _agrees(on_disk, entry))
     return disk
 
 
@@ -156,7 +156,7 @@ def _notes(git: Git, found: Survey, base: str | None, disk: dict[str, OnDisk | N
         permissions=files,
         intended=tuple(c.path for c in found.changes if c.xy == ".A" and c.kind is ChangeKind.TRACKED),
         assumed=found.listing.assumed,
-        skipped=found.listing.skipped,
+        skipped=found.listing.hidden(found.worktree),
         unmerged=bool(found.listing.unmerged),
         references=found.references,
     )

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from worktrees import repository
 from worktrees.errors import NotARepositoryError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from worktrees.git import Git
 
 TRUE_STAT: Final = (
