@@ -7,7 +7,8 @@ worktree's files and index are never touched. Where that cannot be had, :class:`
 
 Not kept, because git has no place for it and it holds no bytes: folders without files, sockets, pipes,
 devices, times of modification, owners. A pipe or device in the place of a tracked file is an error, never
-skipped. Ignored files are kept only by pattern.
+skipped. Ignored files are kept only by pattern. A change of line endings alone that ``git add`` was given is,
+to git, no change: it is not reported, so not kept.
 """
 
 from __future__ import annotations

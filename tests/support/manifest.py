@@ -9,25 +9,21 @@ from pathlib import Path
 from tests.support.repo import GitRepo
 
 
-def on_disk(top: Path) -> dict[bytes, tuple[int, bytes]]:
+def on_disk(top: Path) -> dict[str, tuple[int, bytes]]:
     """Path to (mode bits, content or link target) of every file below ``top`` outside ``.git``."""
     found = {}
-    for here, folders, files in os.walk(os.fsencode(top)):
-        folders[:] = [name for name in folders if name != b".git"]
-        links = [name for name in folders if os.path.islink(os.path.join(here, name))]
-        for name in [*files, *links]:
-            path = os.path.join(here, name)
-            if name == b".git":
-                continue
-            mode = os.lstat(path).st_mode
+    for here, folders, files in os.walk(top):
+        links = [name for name in folders if (Path(here) / name).is_symlink()]
+        for path in (Path(here) / name for name in [*files, *links]):
+            mode = path.lstat().st_mode
             if stat.S_ISLNK(mode):
-                content = os.readlink(path)
+                content = os.fsencode(path.readlink())
             elif stat.S_ISREG(mode):
-                content = Path(os.fsdecode(path)).read_bytes()
+                content = path.read_bytes()
             else:
                 continue
-            found[os.path.relpath(path, os.fsencode(top))] = (mode, content)
-    return found
+            found[str(path.relative_to(top))] = (mode, content)
+    return {name: held for name, held in found.items() if ".git" not in Path(name).parts}
 
 
 def index_of(repo: GitRepo, top: Path) -> tuple[str, str, str]:
