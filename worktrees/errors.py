@@ -118,6 +118,44 @@ class CheckoutInTheWayError(PlanctlError):
         super().__init__(f"{checkout}: {reason}")
 
 
+class RestoreRefusedError(PlanctlError):
+    """A rescue was not brought back because that would overwrite something; nothing has changed.
+
+    ``paths`` are the names in the way, relative to ``path``; ``base`` is the commit that the rescued work
+    stood on, for whoever wants a worktree of exactly that commit.
+    """
+
+    def __init__(self, path: Path, reason: str, paths: Sequence[str] = (), base: str | None = None) -> None:
+        self.path = path
+        self.reason = reason
+        self.paths = tuple(paths)
+        self.base = base
+        super().__init__(f"nothing was restored into {path}: {reason}")
+
+
+class UnknownRescueError(PlanctlError):
+    """A reference that is no snapshot made by planctl."""
+
+    def __init__(self, reference: str, reason: str) -> None:
+        self.reference = reference
+        self.reason = reason
+        super().__init__(f"{reference!r} is not a rescue: {reason}")
+
+
+class LeftoversRefusedError(PlanctlError):
+    """What a command left behind must not be committed as it is; nothing was committed.
+
+    ``code`` is stable: ``unmerged``, ``conflict-markers``, ``operation``, ``nested``, ``refused``.
+    """
+
+    def __init__(self, path: Path, code: str, reason: str, paths: Sequence[str] = ()) -> None:
+        self.path = path
+        self.code = code
+        self.reason = reason
+        self.paths = tuple(paths)
+        super().__init__(f"the leftovers in {path} were not committed: {reason}")
+
+
 class BranchInUseError(PlanctlError):
     """A branch that a plan needs is checked out, rebased or bisected in a worktree of somebody else."""
 
