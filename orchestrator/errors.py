@@ -82,3 +82,11 @@ class InterruptedRunError(PlanctlError):
         self.signal = signal
         self.run = run
         super().__init__(f"run {run} was interrupted")
+
+
+class FileExistsAlreadyError(PlanctlError):
+    """A file that planctl was to write stands there already; it was left as it is."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        super().__init__(f"{path} exists already")

@@ -52,6 +52,10 @@ class Command(click.Command):
         super().__init__(*args, **kwargs)
         self.params.extend(shared_options())
 
+    def get_help_option(self, ctx: click.Context) -> click.Option | None:
+        """The help option of click, but printed where everything is printed."""
+        return _with_own_printing(super().get_help_option(ctx))
+
 
 class Group(click.Group):
     """A group whose commands, and the group itself, know the shared options."""
@@ -61,6 +65,10 @@ class Group(click.Group):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.params.extend(shared_options())
+
+    def get_help_option(self, ctx: click.Context) -> click.Option | None:
+        """The help option of click, but printed where everything is printed."""
+        return _with_own_printing(super().get_help_option(ctx))
 
 
 Group.group_class = Group
@@ -101,6 +109,18 @@ def shared_options() -> list[click.Option]:
             expose_value=False,
         ),
     ]
+
+
+def _with_own_printing(option: click.Option | None) -> click.Option | None:
+    if option is not None:
+        option.callback = _show_help
+    return option
+
+
+def _show_help(context: click.Context, _option: click.Parameter, value: bool) -> None:  # noqa: FBT001 - click's call
+    if value and not context.resilient_parsing:
+        context.ensure_object(Invocation).output.text(context.get_help())
+        context.exit()
 
 
 def _set_folder(context: click.Context, _option: click.Parameter, value: str | None) -> None:

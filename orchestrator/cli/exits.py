@@ -83,8 +83,13 @@ EXITS: Final[Mapping[type[Exception], Exit]] = {
     own.UsageError: Exit(INVALID),
     own.NothingToDoError: Exit(INVALID, "`planctl status` lists what there is"),
     own.InterruptedRunError: Exit(INTERRUPTED, _resume),
+    own.FileExistsAlreadyError: Exit(
+        INVALID, "nothing is ever overwritten: take another id, or edit the file"
+    ),
 }
 """Looked up along the error's own classes. What is not in it is a fault: a log, and exit 3."""
+INTERNAL: Final[frozenset[type[Exception]]] = frozenset({own.IllegalTransitionError, own.StaleRecordError})
+"""Errors that are a bug of planctl wherever they reach its face; on purpose not in the table."""
 
 
 def report(error: BaseException, invocation: Invocation) -> int:

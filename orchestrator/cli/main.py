@@ -20,11 +20,11 @@ from orchestrator.cli.context import Group, Invocation
 from orchestrator.cli.output import prepare_streams
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
 _ROOM: Final = "orchestrator.cli.commands."
 
-COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
+COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "init": ("init", "Write a commented planctl.yaml and an example plan."),
     "new": ("new", "Write a plan file from a template."),
     "lint": ("lint", "Report all problems of all plans."),
@@ -73,8 +73,6 @@ class Planctl(Group):
                 code = self.invoke(context)
         except click.exceptions.Exit as asked:
             return asked.exit_code
-        except BrokenPipeError as error:
-            return 0 if invocation.output.reader_is_gone() else self._reported(error, invocation)
         except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - the one place that reports whatever comes
             return self._reported(error, invocation)
         return code if isinstance(code, int) else 0
@@ -107,8 +105,21 @@ def _threads_watched(invocation: Invocation) -> Iterator[list[threading.ExceptHo
         threading.excepthook = before
 
 
+def _show_version(context: click.Context, _option: click.Parameter, value: bool) -> None:  # noqa: FBT001 - click's call
+    if value:
+        context.ensure_object(Invocation).output.text(f"planctl {__version__}")
+        context.exit()
+
+
 @click.group(cls=Planctl, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(__version__, prog_name="planctl", message="%(prog)s %(version)s")
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_show_version,
+    help="Show the version and exit.",
+)
 def cli() -> None:
     """Run many plans at once on one git repository and land their work on main, safely."""
 

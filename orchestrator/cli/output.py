@@ -65,9 +65,16 @@ class Output:
 
     def data(self, value: object) -> None:
         """Print ``value`` as one line of JSON on stdout, in ASCII so that exact bytes of names survive."""
+        self._write_json(value, None)
+
+    def document(self, value: object) -> None:
+        """As :meth:`data`, over several lines: for what people read too."""
+        self._write_json(value, 2)
+
+    def _write_json(self, value: object, indent: int | None) -> None:
         import json  # noqa: PLC0415 - 4 ms that `--version` does without
 
-        self._write(json.dumps(value, ensure_ascii=True) + "\n", "stdout")
+        self._write(json.dumps(value, ensure_ascii=True, indent=indent) + "\n", "stdout")
 
     def note(self, *parts: Part) -> None:
         """Say something on stderr, unless ``-q``."""
@@ -86,15 +93,6 @@ class Output:
     def has_colour(self, stream: str = "stdout") -> bool:
         """Whether ``stdout`` or ``stderr`` may be coloured."""
         return not self._environ.get("NO_COLOR") and self._is_screen(stream)
-
-    def reader_is_gone(self) -> bool:
-        """Whether nobody reads stdout any more; asked when a write of click's own (help, version) failed."""
-        try:
-            sys.stdout.flush()
-        except BrokenPipeError:
-            self.is_cut = True
-            _send_to_nowhere(sys.stdout)
-        return self.is_cut
 
     def live_stream(self) -> TextIO | None:
         """The terminal for a display that redraws itself, or None where there must be none."""
@@ -126,11 +124,17 @@ class Output:
 
 
 def _shown(part: Part, *, colour: bool) -> str:
+    text, tint = (part, None) if isinstance(part, str) else part
+    safe = _visible(text)
+    return f"\x1b[{tint}m{safe}\x1b[0m" if colour and tint else safe
+
+
+def _visible(text: str) -> str:
+    if text.isascii() and text.replace("\n", "").replace("\t", "").isprintable():
+        return text
     from plans.drawing.escape import visible  # noqa: PLC0415 - as json
 
-    text, tint = (part, None) if isinstance(part, str) else part
-    safe = visible(text, keep="\n\t")
-    return f"\x1b[{tint}m{safe}\x1b[0m" if colour and tint else safe
+    return visible(text, keep="\n\t")
 
 
 def _send_to_nowhere(file: TextIO) -> None:
