@@ -13,6 +13,7 @@ from __future__ import annotations
 import stat
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Final
 
 from plans.errors import Problem, Severity
@@ -55,7 +56,7 @@ def working_settings(repository: Repository) -> Settings:
     source, problems = _working_copy(repository)
     if source is None:
         return Settings(ProjectSettings(), PolicySource.DEFAULTS, problems)
-    read = read_settings(FILE, source)
+    read = read_settings(PurePosixPath(FILE), source)
     return Settings(read.settings, PolicySource.WORKING_COPY, tuple(read.problems))
 
 
@@ -88,7 +89,7 @@ def load_settings(repository: Repository, git: Git) -> Settings:
 def _guarded(own: Settings, source: bytes, tip: str) -> Settings:
     """``own`` with the guarded keys of the target's tip."""
     target = own.project.target
-    read = read_settings(f"{target}:{FILE}", source)
+    read = read_settings(PurePosixPath(f"{target}:{FILE}"), source)
     project = replace(own.project, **{key: getattr(read.settings, key) for key in GUARDED})
     problems = [*own.problems, *read.problems]
     if read.settings.target != target:

@@ -26,7 +26,7 @@ class Problem:
     """One thing wrong with one plan file or with ``planctl.yaml``.
 
     ``line`` and ``column`` count from 1 (0 where no place can be named); ``field`` is the path of the
-    header field (``files.write[2]``) or empty; ``code`` is stable, kebab-case and documented.
+    header field (``files.write[2]``, counted from 0) or empty; ``code`` is stable, kebab-case and documented.
     """
 
     path: str
@@ -73,6 +73,25 @@ class InvalidNameError(PlanctlError):
         self.text = text
         self.reason = reason
         super().__init__(f"{text!r} is not a {kind} id: {reason}")
+
+
+class BadValueError(PlanctlError):
+    """One value that cannot be read; ``code`` and ``hint`` as in :class:`Problem`."""
+
+    def __init__(self, code: str, message: str, hint: str = "") -> None:
+        self.code = code
+        self.message = message
+        self.hint = hint
+        super().__init__(message)
+
+
+class UnknownTaskError(PlanctlError):
+    """No task of that number in the plan; ``known`` are the numbers that there are."""
+
+    def __init__(self, asked: str, known: tuple[str, ...] = ()) -> None:
+        self.asked = asked
+        self.known = known
+        super().__init__(f"there is no task {asked!r}")
 
 
 class CycleError(PlanctlError):

@@ -61,6 +61,7 @@ EXITS: Final[Mapping[type[Exception], Exit]] = {
     of_plans.InvalidPlansError: Exit(INVALID, "`planctl lint` shows every problem with a hint"),
     of_plans.UnknownPlanError: Exit(INVALID, _nearest),
     of_plans.InvalidNameError: Exit(INVALID),
+    of_plans.UnknownTaskError: Exit(INVALID, "`planctl task list` shows the tasks"),
     of_plans.CycleError: Exit(INVALID, "take one of these dependencies out"),
     of_git.GitFailedError: Exit(FAULT, "`planctl doctor` looks for known causes"),
     of_git.GitTooOldError: Exit(INVALID, "install a newer git, or put it first on PATH"),
@@ -88,7 +89,15 @@ EXITS: Final[Mapping[type[Exception], Exit]] = {
     ),
 }
 """Looked up along the error's own classes. What is not in it is a fault: a log, and exit 3."""
-INTERNAL: Final[frozenset[type[Exception]]] = frozenset({own.IllegalTransitionError, own.StaleRecordError})
+INTERNAL: Final[frozenset[type[Exception]]] = frozenset(
+    {
+        own.IllegalTransitionError,
+        own.StaleRecordError,
+        of_plans.BadValueError,
+        of_plans.PatternSyntaxError,
+        of_plans.UndecidedPatternsError,
+    }
+)
 """Errors that are a bug of planctl wherever they reach its face; on purpose not in the table."""
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from orchestrator.errors import FileExistsAlreadyError, UsageError
 from orchestrator.services.plans import load_plans, require_top, usable_settings
@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from worktrees.repository import Repository
-
-_EXAMPLE: Final = "example.md"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +30,12 @@ def begin(repository: Repository) -> Written:
     """Write a commented ``planctl.yaml`` and an example plan into the folder of plans that it names."""
     top = require_top(repository)
     settings = usable_settings(repository)
+    name, example = example_plan()
     wanted = {
         top / FILE: settings_template(),
-        _folder(repository, settings.project.plans) / _EXAMPLE: example_plan(),
+        _folder(repository, settings.project.plans) / name: example,
     }
-    made = tuple(path for path, text in wanted.items() if _write_new(path, text))
+    made = tuple(path for path, content in wanted.items() if _write_new(path, content))
     return Written(made, tuple(path for path in wanted if path not in made))
 
 
@@ -51,7 +50,7 @@ def write_plan(repository: Repository, name: str) -> Path:
     if plan in catalog.plans:
         raise FileExistsAlreadyError(catalog.plans[plan].path)
     path = _folder(repository, settings.project.plans) / f"{plan}.md"
-    if not _write_new(path, new_plan(plan)):
+    if not _write_new(path, new_plan(plan, None)):
         raise FileExistsAlreadyError(path)
     return path
 
@@ -66,9 +65,9 @@ def _folder(repository: Repository, folders: tuple[str, ...]) -> Path:
     return folder
 
 
-def _write_new(path: Path, text: str) -> bool:
-    """Create ``path`` with ``text``; False when anything, a dangling link too, has that name already."""
+def _write_new(path: Path, content: bytes) -> bool:
+    """Create ``path`` with ``content``; False when anything, a dangling link too, has that name already."""
     if not path.parent.is_dir():
         with step("plans.folder"):
             path.parent.mkdir(parents=True, exist_ok=True)
-    return create_atomic(path, text.encode("utf-8"))
+    return create_atomic(path, content)

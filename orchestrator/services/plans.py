@@ -115,7 +115,7 @@ def lint_plans(repository: Repository, git: Git, asked: Sequence[str], here: Pat
     settings = load_settings(repository, git)
     names = named(asked, top, here)
     catalog = load_plans(repository, settings, names)
-    problems = lint(catalog, settings.project, tracked_files(git, top), settings.problems)
+    problems = lint(catalog, settings.project, tracked_files(git, top), settings_problems=settings.problems)
     if not names:
         return Linted(_checked(catalog, problems, None), problems)
     paths = frozenset(_path_of(catalog, name) for name in names)
