@@ -22,6 +22,7 @@ from orchestrator.cli.output import prepare_streams
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+_NAME: Final = "planctl"
 _ROOM: Final = "orchestrator.cli.commands."
 
 COMMANDS: Final[dict[str, tuple[str, str]]] = {
@@ -54,22 +55,28 @@ class Planctl(Group):
         with formatter.section("Commands"):
             formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
 
-    def main(self, args: Sequence[str] | None = None, prog_name: str | None = None, **extra: Any) -> NoReturn:  # type: ignore[override]
+    def main(  # type: ignore[override] - it never returns
+        self,
+        args: Sequence[str] | None = None,
+        prog_name: str | None = None,  # noqa: ARG002 - click's signature
+        **extra: Any,
+    ) -> NoReturn:
         """Run one command line and end the process with the exit code of the contract.
 
-        Not click's own ``main``: that ends with 1 for an interrupt and for every broken pipe.
+        Not click's own ``main``: that ends with 1 for an interrupt and for every broken pipe. The program is
+        called planctl whatever file it was started from.
         """
         if "_PLANCTL_COMPLETE" in os.environ:
-            super().main(args, "planctl", **extra)
+            super().main(args, _NAME, **extra)
         prepare_streams()
         invocation = Invocation()
         with _threads_watched(invocation) as faults:
-            code = self._run(list(sys.argv[1:] if args is None else args), prog_name or "planctl", invocation)
+            code = self._run(list(sys.argv[1:] if args is None else args), invocation)
         sys.exit(3 if faults and code in (0, 1) else code)
 
-    def _run(self, args: list[str], name: str, invocation: Invocation) -> int:
+    def _run(self, args: list[str], invocation: Invocation) -> int:
         try:
-            with self.make_context(name, args, obj=invocation) as context:
+            with self.make_context(_NAME, args, obj=invocation) as context:
                 code = self.invoke(context)
         except click.exceptions.Exit as asked:
             return asked.exit_code

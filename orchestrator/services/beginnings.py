@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """Files written, and files that stood there already and were left alone."""
+    """Files written, and files that stood there already and were left alone; relative to the top."""
 
     made: tuple[Path, ...]
     kept: tuple[Path, ...]
@@ -35,12 +35,13 @@ def begin(repository: Repository) -> Written:
         top / FILE: settings_template(),
         _folder(repository, settings.project.plans) / name: example,
     }
-    made = tuple(path for path, content in wanted.items() if _write_new(path, content))
-    return Written(made, tuple(path for path in wanted if path not in made))
+    made = [path for path, content in wanted.items() if _write_new(path, content)]
+    kept = [path for path in wanted if path not in made]
+    return Written(tuple(p.relative_to(top) for p in made), tuple(p.relative_to(top) for p in kept))
 
 
 def write_plan(repository: Repository, name: str) -> Path:
-    """Write the template of a plan into the first folder of plans; return its path.
+    """Write the template of a plan into the first folder of plans; return its path below the top.
 
     Raises :class:`InvalidNameError`, and :class:`FileExistsAlreadyError` when the id or the file is taken.
     """
@@ -50,9 +51,10 @@ def write_plan(repository: Repository, name: str) -> Path:
     if plan in catalog.plans:
         raise FileExistsAlreadyError(catalog.plans[plan].path)
     path = _folder(repository, settings.project.plans) / f"{plan}.md"
+    short = path.relative_to(require_top(repository))
     if not _write_new(path, new_plan(plan, None)):
-        raise FileExistsAlreadyError(path)
-    return path
+        raise FileExistsAlreadyError(short)
+    return short
 
 
 def _folder(repository: Repository, folders: tuple[str, ...]) -> Path:

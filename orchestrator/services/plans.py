@@ -11,7 +11,6 @@ from orchestrator.settings import load_settings, working_settings
 from plans.catalog import load_catalog
 from plans.errors import InvalidPlansError, Problem, Severity
 from plans.lint import lint
-from plans.overlap import find_overlaps
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -145,6 +144,7 @@ def _checked(
 def graph_of(repository: Repository, asked: Sequence[str], here: Path) -> PlanGraph:
     """The graph of the plans asked for, with overlaps directed as ``overlap`` of ``planctl.yaml`` says."""
     from plans.graph import build_graph  # noqa: PLC0415 - networkx costs 200 ms
+    from plans.overlap import find_overlaps  # noqa: PLC0415 - the automata are not needed to lint
 
     settings = usable_settings(repository)
     plans = choose(repository, settings, asked, here)

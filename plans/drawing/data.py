@@ -18,7 +18,8 @@ def graph_data(graph: PlanGraph) -> dict[str, object]:
     """
     return {
         "nodes": [
-            {"id": plan.id, "priority": plan.priority, "title": plan.title} for plan in graph.plans.values()
+            {"id": plan.id, "priority": _number(plan.priority), "title": plan.title}
+            for plan in graph.plans.values()
         ],
         "edges": [_edge(e) for e in graph.edges if e.delays_start],
         "landing_order": [_edge(e) for e in graph.edges if e.lands_after],
@@ -30,6 +31,11 @@ def graph_data(graph: PlanGraph) -> dict[str, object]:
             for d in dependencies
         ],
     }
+
+
+def _number(value: float) -> float | int:
+    """50 rather than 50.0, as it was written."""
+    return int(value) if value == int(value) else value
 
 
 def _edge(edge: Edge) -> dict[str, object]:

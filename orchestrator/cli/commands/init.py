@@ -16,10 +16,12 @@ def command(invocation: Invocation) -> None:
     written = begin(invocation.repository)
     output = invocation.output
     if invocation.as_json:
-        output.data({"written": [str(p) for p in written.made], "kept": [str(p) for p in written.kept]})
+        output.data(
+            {"written": [p.as_posix() for p in written.made], "kept": [p.as_posix() for p in written.kept]}
+        )
         return
     for path in written.made:
-        output.text(f"wrote {path}")
+        output.text(f"wrote {path.as_posix()}")
     for path in written.kept:
-        output.text(f"kept {path}, which exists already")
+        output.text(f"kept {path.as_posix()}, which exists already")
     output.note("next: `planctl lint`, then commit planctl.yaml, then `planctl run-multi --all`")

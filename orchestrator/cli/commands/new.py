@@ -16,7 +16,7 @@ def command(invocation: Invocation, name: str) -> None:
 
     path = write_plan(invocation.repository, name)
     if invocation.as_json:
-        invocation.output.data({"id": name, "path": str(path)})
+        invocation.output.data({"id": name, "path": path.as_posix()})
     else:
-        invocation.output.text(f"wrote {path}")
+        invocation.output.text(f"wrote {path.as_posix()}")
         invocation.output.note(f"next: edit it, then `planctl lint {name}`")
