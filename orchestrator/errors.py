@@ -90,3 +90,13 @@ class FileExistsAlreadyError(PlanctlError):
     def __init__(self, path: Path) -> None:
         self.path = path
         super().__init__(f"{path} exists already")
+
+
+class PortInUseError(PlanctlError):
+    """A port is taken; ``holder`` says by whom where the system tells, ``free`` is one that is not taken."""
+
+    def __init__(self, port: int, holder: str | None, free: int | None) -> None:
+        self.port = port
+        self.holder = holder
+        self.free = free
+        super().__init__(f"port {port} is in use by {holder or 'another process'}")

@@ -77,17 +77,14 @@ def create_atomic(path: Path, content: bytes) -> bool:
     given its name by a hard link, which never replaces; where the file system has none, by an exclusive
     open, which is not whole after a crash in that very moment.
     """
-    handle, name = tempfile.mkstemp(prefix=f".{path.name[:60]}.", suffix=".tmp", dir=path.parent)
-    try:
-        with os.fdopen(handle, "wb") as temporary:
+    with tempfile.TemporaryDirectory(prefix=f".{path.name[:60]}.", suffix=".tmp", dir=path.parent) as folder:
+        written = Path(folder) / "new"  # opened plainly, so that it gets the mode that new files get here
+        with written.open("xb") as temporary:
             temporary.write(content)
             temporary.flush()
-            os.chmod(name, 0o666 & ~_umask())  # noqa: PTH101 - as above
             os.fsync(temporary.fileno())
         with step("file.create"):
-            made = _named_exclusively(Path(name), path, content)
-    finally:
-        Path(name).unlink()
+            made = _named_exclusively(written, path, content)
     sync_folder(path.parent)
     return made
 
@@ -104,13 +101,6 @@ def _named_exclusively(written: Path, path: Path, content: bytes) -> bool:
         except FileExistsError:
             return False
     return True
-
-
-def _umask() -> int:
-    """The process's mask; it can only be read by setting it, and is set back at once."""
-    mask = os.umask(0o077)
-    os.umask(mask)
-    return mask
 
 
 def _mode_for(path: Path) -> int:

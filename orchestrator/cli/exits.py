@@ -53,6 +53,10 @@ def _nearest(error: of_plans.UnknownPlanError) -> str:
     return "`planctl lint` lists the plans, `planctl new ID` writes one"
 
 
+def _other_port(error: own.PortInUseError) -> str:
+    return f"port {error.free} is free: try it" if error.free else "try another port"
+
+
 def _resume(error: own.InterruptedRunError) -> str:
     return f"`planctl resume {error.run}` goes on where it stopped"
 
@@ -84,6 +88,7 @@ EXITS: Final[Mapping[type[Exception], Exit]] = {
     own.UsageError: Exit(INVALID),
     own.NothingToDoError: Exit(INVALID, "`planctl status` lists what there is"),
     own.InterruptedRunError: Exit(INTERRUPTED, _resume),
+    own.PortInUseError: Exit(BUSY, _other_port),
     own.FileExistsAlreadyError: Exit(
         INVALID, "nothing is ever overwritten: take another id, or edit the file"
     ),
