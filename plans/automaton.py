@@ -1,10 +1,10 @@
 """Many patterns as one automaton whose states are the bits of an integer.
 
-A pattern's shape is a chain of positions, each with at most three ways on: take a byte of ``step`` to the next
-position, take a byte of ``loop`` and stay, or jump ``skip`` positions ahead without a byte. Chains of many
-patterns lie behind each other in one integer, so that a whole set of positions moves in a few operations on
-integers (the Shift-And idea of Baeza-Yates and Gonnet, CACM 1992; the run of positions that a loop of the other
-side slides over is filled by the carry of one addition, as in Myers, JACM 1999).
+A pattern's shape is a chain of positions, each with at most three ways on: take a byte of ``step`` to the
+next position, take a byte of ``loop`` and stay, or jump ``skip`` positions ahead without a byte. Chains of
+many patterns lie behind each other in one integer, so that a whole set of positions moves in a few
+operations on integers (the Shift-And idea of Baeza-Yates and Gonnet, CACM 1992; the run of positions that
+a loop of the other side slides over is filled by the carry of one addition, as in Myers, JACM 1999).
 """
 
 from __future__ import annotations
@@ -14,18 +14,21 @@ from typing import TYPE_CHECKING, Final
 from plans.wildmatch import ANY, DEEP, NAME, SLASH, Shape, Tail, byte_set
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator
 
 UNIVERSE: Final = ANY & ~byte_set(b"*?")
-"""Bytes of names that files may come to have. A folder that is called ``*`` can be had on some platforms, but is
-never meant: without this, ``src/*`` and ``src/*/x`` would share the path ``src/*/x``."""
+"""Bytes of names that files may come to have. A folder that is called ``*`` can be had on some platforms,
+but is never meant: without this, ``src/*`` and ``src/*/x`` would share the path ``src/*/x``."""
+
+
+Chain = tuple[int, list[int], bool]
+"""The owner, the tokens (:data:`plans.wildmatch.STAR`), and whether the tail may also be left out."""
 
 
 class Automaton:
     """The union of chains. ``owners[p]`` is the number of the pattern that position ``p`` belongs to."""
 
-    def __init__(self, chains: Iterable[tuple[int, Sequence[int], bool]]) -> None:
-        """Each chain: its owner, its tokens (see :func:`tokens_of`), whether its last loop may be left out."""
+    def __init__(self, chains: Iterable[Chain]) -> None:
         self.steps: list[int] = []
         self.loops: list[int] = []
         self.skips: list[int] = []
@@ -118,7 +121,7 @@ class Automaton:
             states = filled
 
     def opened(self, states: int) -> int:
-        """The reverse of :meth:`closed`: with the positions from which ``states`` are reached without a byte."""
+        """The reverse of :meth:`closed`: with the positions that reach ``states`` without a byte."""
         states |= states >> 1 & self._skip_one
         return states | states >> 2 & self._skip_two
 
@@ -146,7 +149,7 @@ _TAIL: Final = (SLASH, NAME & UNIVERSE, -(ANY & UNIVERSE))
 _TAIL_LENGTH: Final = len(_TAIL)
 
 
-def chain(owner: int, shape: Shape) -> tuple[int, list[int], bool] | None:
+def chain(owner: int, shape: Shape) -> Chain | None:
     """The chain of a shape, or None when it takes only names outside of :data:`UNIVERSE`."""
     tokens: list[int] = []
     for number, component in enumerate(shape.components):
@@ -204,7 +207,7 @@ def meetings(a: Automaton, b: Automaton) -> Iterator[tuple[int, int]]:
 
 
 def hopes(a: Automaton, b: Automaton) -> list[int]:
-    """For each position of ``a`` the positions of ``b`` from which both can be led to acceptance by one text."""
+    """For each position of ``a`` those of ``b`` from which one text leads both to acceptance."""
     result = [0] * (len(a) + 2)
     for place in range(len(a) - 1, -1, -1):
         here = b.opened(b.accept) if place in a.accepts else 0

@@ -103,7 +103,7 @@ class CycleError(PlanctlError):
 
 
 class PatternSyntaxError(PlanctlError):
-    """A text that is no pattern; ``index`` is its place in its list, from 0; ``code`` is stable, kebab-case."""
+    """A text that is no pattern; ``index`` is its place in its list, from 0; ``code`` is stable."""
 
     def __init__(self, index: int, text: str, code: str, message: str, hint: str = "") -> None:
         self.index = index
@@ -117,11 +117,13 @@ class PatternSyntaxError(PlanctlError):
 class UndecidedPatternsError(PlanctlError):
     """Whether two pattern sets share a path was not found within the bound on work.
 
-    Deciding is hard in general when many exclusions with wildcards overlap each other: any formula of logic can
-    be written as such a list. Whoever asks must then take it that the sets do share one.
+    Deciding is hard in general when many exclusions with wildcards overlap each other: any formula of
+    logic can be written as such a list. Whoever asks must then take it that the sets do share one.
     """
 
     def __init__(self, a: tuple[str, ...], b: tuple[str, ...]) -> None:
         self.a = a
         self.b = b
-        super().__init__(f"no answer for {len(a)} against {len(b)} patterns: the exclusions are too entangled")
+        super().__init__(
+            f"no answer for {len(a)} against {len(b)} patterns: the exclusions are too entangled"
+        )

@@ -1,7 +1,8 @@
 """The exact search: a path that one pattern and some others share, and that a list of exclusions leaves.
 
-1. A state is a position of ``a``, a position of ``b``, and the set of all positions of the exclusions that the
-   bytes so far can have led to. A path is found when the first two accept and no position of the set does.
+1. A state is a position of ``a``, a position of ``b``, and the set of all positions of the exclusions that
+   the bytes so far can have led to. A path is found when the first two accept and no position of the set
+   does.
 2. States are visited breadth first, so that the path is among the shortest. A state is left out when one was
    seen with the same two positions and a set within its own: whatever that one cannot reach, it cannot either
    (the antichains of De Wulf, Doyen, Henzinger and Raskin, CAV 2006).
@@ -25,6 +26,8 @@ from plans.wildmatch import ANY, SLASH, STAR, Shape, Tail, byte_set, literal_sha
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from plans.automaton import Chain
 
 _UNFIT: Final = re.compile(rb"|\.|\.\.|(?:\.git|git~1)[ .]*(?:[:\\].*)?", re.IGNORECASE | re.DOTALL)
 LETTERS: Final = byte_set(b"abcdefghijklmnopqrstuvwxyz")
@@ -78,18 +81,19 @@ def exclusions(patterns: tuple[Pattern, ...]) -> Automaton:
     return Automaton([*_chains(patterns), *_unfit_chains()])
 
 
-def _chains(patterns: tuple[Pattern, ...]) -> Iterator[tuple[int, list[int], bool]]:
+def _chains(patterns: tuple[Pattern, ...]) -> Iterator[Chain]:
     for owner, pattern in enumerate(patterns):
-        for shape in dict.fromkeys((literal_shape(pattern.raw), *wild_shapes(pattern.raw))):
+        # The text taken literally comes last: what the wildcards take is nicer to read.
+        for shape in dict.fromkeys((*wild_shapes(pattern.raw), literal_shape(pattern.raw))):
             if (found := chain(owner, shape)) is not None:
                 yield found
 
 
-def _unfit_chains() -> Iterator[tuple[int, list[int], bool]]:
+def _unfit_chains() -> Iterator[Chain]:
     dot, filler = byte_set(b"."), -byte_set(b" .")
-    words = [(dot,), (dot, dot)]
-    for word in (b".git", b"git~1"):
-        letters = tuple(byte_set(bytes([value]).lower() + bytes([value]).upper()) for value in word)
+    words: list[tuple[int, ...]] = [(dot,), (dot, dot)]
+    for name in (b".git", b"git~1"):
+        letters = tuple(byte_set(bytes([value]).lower() + bytes([value]).upper()) for value in name)
         words += [(*letters, filler), (*letters, filler, byte_set(b":\\"), STAR)]
     for word in words:
         found = chain(-1, Shape(((), word), Tail.SELF_OR_BELOW))
@@ -191,7 +195,7 @@ class Search:
         return known
 
     def _leads_of(self, taken: int) -> list[tuple[int, int]]:
-        """Where the exclusions get to from ``taken``: disjoint sets of bytes, each with the set it leads to."""
+        """Where the exclusions get to from ``taken``: disjoint sets of bytes, each with what it leads to."""
         known = self._leads.get(taken)
         if known is None:
             self._budget.spend(len(self._classes))
@@ -227,4 +231,3 @@ def _absorbing(automaton: Automaton) -> int:
         if before >= 0 and automaton.loops[before] & UNIVERSE == ANY & UNIVERSE:
             result |= 1 << before
     return result
-

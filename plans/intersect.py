@@ -30,11 +30,11 @@ from plans.exclusion import (
     is_fit,
     readable_byte,
 )
+from plans.patterns import Pattern, PatternSet
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from plans.patterns import Pattern, PatternSet
 
 _GUESSES: Final = 8
 _BUDGET: Final = 150_000
@@ -53,7 +53,6 @@ class Witness:
 class _Side:
     """A pattern set taken apart: its positive patterns, and for each the exclusions that come after it."""
 
-    given: PatternSet
     positive: tuple[Pattern, ...]
     taken_after: tuple[tuple[Pattern, ...], ...]
 
@@ -71,7 +70,7 @@ def witness(a: PatternSet, b: PatternSet) -> Witness | None:
             break
     for i, j in met[:_GUESSES]:
         raw = _written_down(automaton_of((sides[0].positive[i],)), automaton_of((sides[1].positive[j],)))
-        if raw is not None and (found := _verified(raw, a, b)) is not None:
+        if raw is not None and (found := _verified(raw, sides, (i, j))) is not None:
             return found
     if not met:
         return None
@@ -92,7 +91,7 @@ def _side(given: PatternSet) -> _Side:
         else:
             positive.append(pattern)
             taken_after.append(later)
-    return _Side(given, tuple(reversed(positive)), tuple(reversed(taken_after)))
+    return _Side(tuple(reversed(positive)), tuple(reversed(taken_after)))
 
 
 def _pairs_that_meet(a: _Side, b: _Side) -> Iterator[tuple[int, list[int]]]:
@@ -102,14 +101,17 @@ def _pairs_that_meet(a: _Side, b: _Side) -> Iterator[tuple[int, list[int]]]:
         yield of_a.owners[place], [of_b.owners[end] for end in bits_of(ends)]
 
 
-def _verified(raw: bytes, a: PatternSet, b: PatternSet) -> Witness | None:
+def _verified(raw: bytes, sides: tuple[_Side, _Side], numbers: tuple[int, int]) -> Witness | None:
+    """The witness, if a tree can hold the path and on each side the pattern of that number gives it."""
     path = raw.decode("utf-8", "surrogateescape")
     if not all(map(is_fit, raw.split(b"/"))):
         return None
-    gives_a, gives_b = a.giving(path), b.giving(path)
-    if gives_a is None or gives_b is None:
-        return None
-    return Witness(path, gives_a.text, gives_b.text)
+    texts: list[str] = []
+    for side, number in zip(sides, numbers, strict=True):
+        if not side.positive[number].matches(path) or any(p.matches(path) for p in side.taken_after[number]):
+            return None
+        texts.append(side.positive[number].text)
+    return Witness(path, texts[0], texts[1])
 
 
 def _searched(a: _Side, b: _Side) -> Witness | None:
@@ -118,20 +120,18 @@ def _searched(a: _Side, b: _Side) -> Witness | None:
     partners: dict[int, set[int]] = {}
     for i, ends in _pairs_that_meet(a, b):
         partners.setdefault(i, set()).update(ends)
-    for i, numbers in sorted(partners.items()):
-        for taken in dict.fromkeys(b.taken_after[j] for j in sorted(numbers)):
-            stretch = tuple(b.positive[j] for j in sorted(numbers) if b.taken_after[j] == taken)
+    for i, met in sorted(partners.items()):
+        for taken in dict.fromkeys(b.taken_after[j] for j in sorted(met)):
+            numbers = [j for j in sorted(met) if b.taken_after[j] == taken]
             search = Search(
                 automaton_of((a.positive[i],)),
-                automaton_of(stretch),
+                automaton_of(tuple(b.positive[j] for j in numbers)),
                 exclusions((*a.taken_after[i], *taken)),
                 budget,
             )
             raw = search.shared_path()
             if raw is not None:
-                found = _verified(raw, a.given, b.given)
-                assert found is not None, raw
-                return found
+                return next(w for j in numbers if (w := _verified(raw, (a, b), (i, j))) is not None)
     return None
 
 

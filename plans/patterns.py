@@ -1,7 +1,8 @@
 """Patterns of a manifest: those of git's pathspec ``:(glob)``, in order, with ``!`` taking away.
 
-What one pattern means is in :mod:`plans.wildmatch`. A pattern is text in a plan file, so it is strict where git
-guesses: absolute texts, ``.``, ``..``, ``//`` and backslashes are errors, and there are no escapes.
+What one pattern means is in :mod:`plans.wildmatch`. A pattern is text in a plan file, so it is strict
+where git guesses: absolute texts, ``.``, ``..``, ``//`` and backslashes are errors, and there are no
+escapes.
 """
 
 from __future__ import annotations
@@ -115,11 +116,11 @@ class PatternSet:
 
 
 def bracket_literals(patterns: PatternSet, existing: Iterable[str]) -> tuple[Pattern, ...]:
-    """The patterns whose ``[…]`` names an existing path when taken for itself, as in ``app/[id]/page.tsx``.
+    """The patterns whose ``[…]`` names an existing path when taken for itself (``app/[id]/page.tsx``).
 
-    git takes such a text literally as a whole, but with any wildcard beside it (``app/[id]/*``) the bracket is
-    one byte of a set, which is hardly what was meant. ``existing`` are paths of files; ``lint`` gives the hint
-    to write ``app/?id?/*``.
+    git takes such a text literally as a whole, but with any wildcard beside it (``app/[id]/*``) the
+    bracket is one byte of a set, which is hardly what was meant. ``existing`` are paths of files; ``lint``
+    gives the hint to write ``app/?id?/*``.
     """
     suspects = {pattern: _bracketless(pattern.raw) for pattern in patterns.patterns if "[" in pattern.glob}
     found: set[Pattern] = set()

@@ -1,14 +1,15 @@
 """git's wildmatch with path names, read into shapes: what a pattern's text says about a path's bytes.
 
-The model is ``dowild`` and ``match_pathspec_item`` of git (wildmatch.c, dir.c), for ``:(glob)`` at the top of a
-repository and the path of a file. Everything is about bytes, as in git: ``?`` and ``[…]`` take one *byte*, so
-``?`` does not match ``é``, which is two. Three things of git that its manual does not say are kept:
+The model is ``dowild`` and ``match_pathspec_item`` of git (wildmatch.c, dir.c), for ``:(glob)`` at the top
+of a repository and the path of a file. Everything is about bytes, as in git: ``?`` and ``[…]`` take one
+*byte*, so ``?`` does not match ``é``, which is two. Three things of git that its manual does not say are
+kept:
 
-* ``**`` crosses ``/`` as a whole component, and also where it is the very first wildcard of the pattern and ends
-  its component: git cuts the literal prefix off first, so ``a**`` means ``a*`` or anything below such a folder,
-  and ``a**/b`` also matches ``ab``. Elsewhere (``*a**``) it is the same as ``*``.
-* a ``[`` that is never closed, or an unknown ``[:class:]``, matches nothing (the pattern's text taken literally
-  still does).
+* ``**`` crosses ``/`` as a whole component, and also where it is the very first wildcard of the pattern
+  and ends its component: git cuts the literal prefix off first, so ``a**`` means ``a*`` or anything below
+  such a folder, and ``a**/b`` also matches ``ab``. Elsewhere (``*a**``) it is the same as ``*``.
+* a ``[`` that is never closed, or an unknown ``[:class:]``, matches nothing (the pattern's text taken
+  literally still does).
 * ``[:space:]`` is tab, newline, carriage return and blank; the classes know ASCII only.
 """
 
@@ -163,7 +164,7 @@ def _bracket(text: bytes, place: int) -> tuple[int, int]:
 
 
 def _aligned(tokens: list[int]) -> list[list[int]]:
-    """Rewrite a first ``**`` behind literal bytes (``a**/b``) into variants where each ``**`` stands alone."""
+    """Rewrite a first ``**`` behind literals (``a**/b``) into variants where each ``**`` stands alone."""
     place = tokens.index(_DEEP_TOKEN) if _DEEP_TOKEN in tokens else 0
     if place == 0 or tokens[place - 1] == SLASH:
         return [tokens]
@@ -201,8 +202,8 @@ def _shape(tokens: list[int]) -> Shape | None:
 def expression(shape: Shape) -> bytes:
     """A regular expression for ``fullmatch`` with DOTALL that takes what the shape takes.
 
-    No pattern makes it slow. Between two stars the earliest place that fits is as good as any later one, since
-    the next star takes up the rest; so it is fixed by an atomic group and never tried again.
+    No pattern makes it slow. Between two stars the earliest place that fits is as good as any later one,
+    since the next star takes up the rest; so it is fixed by an atomic group and never tried again.
     """
     groups: list[list[bytes]] = [[]]
     for component in shape.components:

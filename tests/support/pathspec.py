@@ -104,6 +104,8 @@ def odd_glob(random_: random.Random, paths: Sequence[str]) -> str:
     text = random_.choice(paths)
     for _ in range(random_.randint(1, 3)):
         at = random_.randrange(len(text) + 1)
-        piece = random_.choice(("*", "?", "**", "[", "]", "[[:alpha:]", "[!", "[a-", "[]-", "[[:punct:]-z]", "/**/"))
+        piece = random_.choice(
+            ("*", "?", "**", "[", "]", "[[:alpha:]", "[!", "[a-", "[]-", "[[:punct:]-z]", "/**/")
+        )
         text = text[:at] + piece + text[at + random_.randint(0, 2) :]
     return text
