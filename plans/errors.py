@@ -85,18 +85,6 @@ class BadValueError(PlanctlError):
         super().__init__(message)
 
 
-class PatternSyntaxError(PlanctlError):
-    """A text that is not a pattern; ``index`` is its place in the list, from 0."""
-
-    def __init__(self, index: int, text: str, code: str, message: str, hint: str = "") -> None:
-        self.index = index
-        self.text = text
-        self.code = code
-        self.message = message
-        self.hint = hint
-        super().__init__(message)
-
-
 class UnknownTaskError(PlanctlError):
     """No task of that number in the plan; ``known`` are the numbers that there are."""
 
