@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from orchestrator.clock import Clock, new_id
@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 class Workbench:
     """Shared by the threads of one process; what may not be shared is made once per thread.
 
-    ``stores`` returns the calling thread's own store. ``session`` is the id of the session that works here.
+    ``stores`` opens a store for the thread that calls. ``session`` is the id of the session that works here.
+    ``reload`` reads the settings again, the caller's own overrides included.
     """
 
     repository: Repository
@@ -33,12 +34,16 @@ class Workbench:
     clock: Clock
     stores: Callable[[], Store]
     session: str
+    reload: Callable[[], Settings]
     _own: threading.local = field(default_factory=threading.local)
 
     @property
     def store(self) -> Store:
         """The calling thread's store."""
-        return self.stores()
+        if not hasattr(self._own, "store"):
+            self._own.store = self.stores()
+        found: Store = self._own.store
+        return found
 
     @property
     def objects(self) -> Objects:
@@ -57,6 +62,10 @@ class Workbench:
     def target(self) -> str:
         """The full name of the reference that work lands on."""
         return f"refs/heads/{self.settings.project.target}"
+
+    def refreshed(self) -> Workbench:
+        """The same with the settings as they are now: what guards the target is read from its tip."""
+        return replace(self, settings=self.reload())
 
     def target_tip(self) -> str:
         """The target's commit now; raises UnknownRevisionError when the branch has none."""

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Final
 
 from orchestrator.events import EventName
 from orchestrator.merging.environment import environment_digest
-from orchestrator.running.command import CommandSpec, Outcome, shell_argv
-from orchestrator.running.supervision import run_to_end
-from orchestrator.running.surroundings import check_environment
+from orchestrator.running.records import Outcome
+from orchestrator.running.spec import CommandSpec, ParentDeath, shell_argv
+from orchestrator.running.surroundings import command_environment
+from orchestrator.running.waiting import run_to_end
 from orchestrator.slots.keeper import CHECK, SlotKeeper
 from orchestrator.store.records import Verdict
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     import threading
 
     from orchestrator.merging.checks import Check
-    from orchestrator.running.command import Ended
+    from orchestrator.running.spec import Ended
     from orchestrator.workbench import Workbench
     from worktrees.pool import SlotTree
 
@@ -111,7 +112,7 @@ class Checker:
         try:
             tree = self._keeper.make_ready_for_check(slot, commit)
             ended, detail = self._run(check, tree, log)
-            return ended, self._keeper.pool.is_tainted(tree), detail
+            return ended, self._keeper.is_tainted(tree), detail
         finally:
             self._keeper.free_check_slot(slot)
 
@@ -128,15 +129,16 @@ class Checker:
         return ended, "" if _passed(ended) is not None else f"no verdict: {_ending(ended)}"
 
     def _spec(self, argv: tuple[str, ...], folder: Path, log: Path) -> CommandSpec:
+        name = f"check-{self._bench.stamp()}"
         return CommandSpec(
-            attempt=f"check-{self._bench.stamp()}",
+            attempt=name,
             argv=argv,
             cwd=folder,
-            environment=check_environment(os.environ),
+            environment=command_environment(os.environ, folder),
             log=log,
-            record_dir=self._bench.folder("records"),
+            record_dir=self._bench.folder("records") / name,
             timeout=self._bench.settings.project.check_timeout,
-            parent_death="stop",
+            parent_death=ParentDeath.STOP,
             append_log=True,
         )
 

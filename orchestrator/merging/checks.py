@@ -7,7 +7,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from orchestrator.running.command import shell_argv
+from orchestrator.running.spec import shell_argv
 
 if TYPE_CHECKING:
     from orchestrator.store.records import Entry

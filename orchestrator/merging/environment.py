@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.clock import host
-from orchestrator.running.command import shell_argv
+from orchestrator.running.spec import shell_argv
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

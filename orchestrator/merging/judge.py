@@ -56,7 +56,7 @@ def judge(
 
 
 def _commits(candidate: Candidate) -> tuple[str, ...]:
-    return candidate.steps or (candidate.commit,)
+    return candidate.steps
 
 
 def _blame(checker: Checker, check: Check, red: Verdict, old: str, entry: Entry) -> Judgement:

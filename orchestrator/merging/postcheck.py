@@ -35,11 +35,8 @@ def refusal(
     ``checked_tree`` is the tree that the passing verdict speaks of, None for an unchecked landing.
     """
     objects = bench.objects
-    chain = (
-        (*candidate.steps, candidate.commit) if candidate.commit not in candidate.steps else candidate.steps
-    )
     expected = old
-    for commit in chain:
+    for commit in candidate.steps:
         parents = objects.parents(commit)
         if not parents or parents[0] != expected:
             return Refusal("wrong-parent", f"{commit[:12]} does not follow {expected[:12]}")

@@ -14,6 +14,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, assert_never
 
 from orchestrator.merging.judge import Judgement, Outcome, judge
@@ -22,24 +23,24 @@ from orchestrator.merging.message import landing_message, landing_trailers
 from orchestrator.merging.policy import changed_policy
 from orchestrator.merging.postcheck import refusal
 from orchestrator.merging.settle import settle
-from orchestrator.running.log import tail_lines
+from orchestrator.running.log import last_lines
 from orchestrator.states import EntryState
 from orchestrator.submitting.key import candidate_reference
 from orchestrator.submitting.landed import landed_commits
 from plans.project import Method
 from worktrees.candidate import AlreadyThere, Candidate, Unsuitable, Work, make_candidate
+from worktrees.candidate import Method as GitMethod
 from worktrees.merge import Conflicted
 from worktrees.references import Create, Update
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from orchestrator.merging.checking import Checker
     from orchestrator.store.records import Entry
     from orchestrator.workbench import Workbench
 
 MOST_NO_VERDICTS: Final = 3
 TAIL_LINES: Final = 20
+SHOWN_PATHS: Final = 5
 
 
 class Processor:
@@ -86,7 +87,13 @@ class Processor:
         method = Method(entry.method) if entry.method else self._bench.settings.project.method
         message = landing_message(self._bench, entry, method)
         return make_candidate(
-            self._bench.git, self._bench.objects, method, old, work, message, trailers=landing_trailers(entry)
+            self._bench.git,
+            self._bench.objects,
+            GitMethod(method),
+            old,
+            work,
+            message,
+            trailers=landing_trailers(entry),
         )
 
     def _check_and_land(self, entry: Entry, work: Work, candidate: Candidate, old: str) -> Entry:
@@ -139,7 +146,7 @@ class Processor:
             "check": judgement.check.text if judgement.check else "",
             "exit_code": verdict.exit_code,
             "log": verdict.log,
-            "tail": tail_lines(_path(verdict.log), TAIL_LINES),
+            "tail": last_lines(Path(verdict.log), TAIL_LINES),
         }
         if judgement.outcome is Outcome.RED:
             detail = f"check failed with exit {verdict.exit_code}; the target's own check is green"
@@ -163,13 +170,10 @@ class Processor:
 
 
 def _conflict(found: Conflicted) -> dict[str, Any]:
-    stages = [
-        [s.path, oct(s.mode) if isinstance(s.mode, int) else s.mode, s.object, s.stage] for s in found.stages
-    ]
+    stages = [[s.path, s.mode, s.object, s.stage] for s in found.stages]
     paths = list(found.paths)
-    detail = f"conflicts in {', '.join(paths[:5])}" + (
-        f" and {len(paths) - 5} more" if len(paths) > 5 else ""
-    )  # noqa: PLR2004 - as many as a line holds
+    more = len(paths) - SHOWN_PATHS
+    detail = f"conflicts in {', '.join(paths[:SHOWN_PATHS])}" + (f" and {more} more" if more > 0 else "")
     return {
         "code": "conflict",
         "detail": detail,
@@ -177,9 +181,3 @@ def _conflict(found: Conflicted) -> dict[str, Any]:
         "stages": stages,
         "messages": found.messages,
     }
-
-
-def _path(name: str) -> Path:
-    from pathlib import Path  # noqa: PLC0415 - only for annotations otherwise
-
-    return Path(name)

@@ -67,8 +67,9 @@ def _undo(bench: Workbench, entry: Entry, intent: Intent, epoch: str) -> None:
     name = landed_reference(entry.plan or entry.branch, entry.id)
     left = bench.references.read(name)
     if left is not None:
-        changes = [Verify(EPOCH, epoch), Delete(name, left)]
-        bench.references.transact(changes, message="planctl: undo", step="recovery.undo")
+        bench.references.transact(
+            [Verify(EPOCH, epoch), Delete(name, left)], message="planctl: undo", step="recovery.undo"
+        )
     bench.store.move_intent(intent, IntentState.SUPERSEDED)
     if entry.state in _HALF_WAY:
         settle(bench, entry, EntryState.QUEUED, reason={"code": "recovered"})

@@ -31,7 +31,8 @@ if TYPE_CHECKING:
     import threading
     from collections.abc import Callable
 
-    from orchestrator.sessions.handle import HeldLease, SessionHandle
+    from orchestrator.leases.lease import HeldLease
+    from orchestrator.sessions.registry import SessionHandle
     from orchestrator.slots.keeper import SlotKeeper
     from orchestrator.store.records import Entry
     from orchestrator.workbench import Workbench
@@ -71,9 +72,12 @@ class QueueWorker:
         """
         while not self._cancel.is_set():
             try:
-                with self._session.hold(f"queue:{self._bench.target}", "landing") as lease:
+                lease = self._session.hold(f"queue:{self._bench.target}", "landing")
+                try:
                     self._drain_leased(lease, done)
-                    return
+                finally:
+                    self._session.release(lease)
+                return  # noqa: TRY300 - an else would part it from the lease it ends
             except (BusyError, LeaseLostError, ReferenceMovedError):
                 if done(self._nothing_moves()):
                     return

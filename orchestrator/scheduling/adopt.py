@@ -54,4 +54,3 @@ def _adopt_preparing(bench: Workbench, attempt: Attempt, launched: str | None) -
     why = {"code": "interrupted", "detail": "planctl ended while it was being prepared"}
     store.move_attempt(attempt, AttemptState.LOST, reason=why, finished_at=now, counted=False)
     store.emit(EventName.PLAN_LOST, at=now, run=attempt.run, plan=attempt.plan, reason=why)
-

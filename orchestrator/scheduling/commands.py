@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from orchestrator.errors import UsageError
-from orchestrator.running.command import shell_argv
+from orchestrator.running.spec import shell_argv
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

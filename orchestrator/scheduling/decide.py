@@ -118,9 +118,9 @@ def _decide_waiting(view: View, plan: PlanId) -> Decision:
     if plan in view.unchanged:
         return ReportLanded(plan, view.unchanged[plan])
     unmet = [w for d in view.plan(plan).dependencies if (w := needs.unmet_dependency(view, d))]
-    for why in unmet:
-        if why["code"] == Code.DEPENDENCY_FAILED:
-            return Skip(plan, why)
+    for need in unmet:
+        if need["code"] == Code.DEPENDENCY_FAILED:
+            return Skip(plan, need)
     failed = _failed_plan(view)
     if failed and not view.options.keep_going:
         return Skip(plan, reason(Code.STOPPED, failed))

@@ -32,7 +32,8 @@ from plans.ids import PlanId
 from plans.project import HookPolicy
 from worktrees.candidate import Work
 from worktrees.changes import own_changes
-from worktrees.leftovers import HeadMoved, commit_leftovers
+from worktrees.git import branch_reference
+from worktrees.leftovers import CommitResult, HeadMoved, commit_leftovers
 from worktrees.references import Create, Update
 
 if TYPE_CHECKING:
@@ -90,23 +91,15 @@ class Finisher:
 
     def _commit(self, attempt: Attempt, plan: Plan) -> str | None:
         """Commit what the command left; None when that failed the attempt."""
-        project = self._bench.settings.project
-        folder = Path(attempt.worktree or "")
-        result = commit_leftovers(
-            self._bench.git,
-            folder,
-            f"{plan.title or plan.id}\n\nLeft uncommitted by the command of plan '{plan.id}'.",
-            run_hooks=project.hooks is HookPolicy.RUN,
-            expected_branch=attempt.branch,
-            trailers={"Plan-Id": plan.id, "Planctl-Run": attempt.run},
-            commit=project.leftovers,
-            stamp=self._bench.stamp(),
-        )
+        if not self._bench.settings.project.leftovers:
+            return self._bench.references.resolve(branch_reference(attempt.branch))
+        message = f"{plan.title or plan.id}\n\nLeft uncommitted by the command of plan '{plan.id}'."
+        result = commit_work(self._bench, attempt, message)
         if isinstance(result, HeadMoved):
-            why = {"code": "head-moved", "detail": str(result), "pinned": list(result.pinned)}
-            self._fail(attempt, why)
+            detail = f"HEAD was left off the branch {attempt.branch}; both are kept"
+            self._fail(attempt, {"code": "head-moved", "detail": detail, "kept": list(result.references)})
             return None
-        return result.head
+        return result.commit
 
     def _drift(self, attempt: Attempt, plan: Plan, head: str) -> Drift:
         work = Work(head, attempt.base or head, bool(attempt.stacked_on))
@@ -187,6 +180,18 @@ def _ending(ended: Ended) -> tuple[AttemptState, dict[str, Any]]:
             return AttemptState.FAILED, {"code": "signal", "detail": f"ended by signal {ended.signal}"}
         case _:
             return AttemptState.FAILED, {"code": "exit-code", "detail": f"exit {ended.exit_code}"}
+
+
+def commit_work(bench: Workbench, attempt: Attempt, message: str) -> CommitResult:
+    """Commit what is uncommitted in the attempt's worktree on its branch, with the plan's trailers."""
+    return commit_leftovers(
+        bench.git,
+        Path(attempt.worktree or ""),
+        message,
+        run_hooks=bench.settings.project.hooks is HookPolicy.RUN,
+        expected_branch=attempt.branch,
+        trailers={"Plan-Id": attempt.plan, "Planctl-Run": attempt.run},
+    )
 
 
 def complete_phase(bench: Workbench, attempt: Attempt, phase: str, head: str) -> None:

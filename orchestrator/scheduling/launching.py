@@ -7,20 +7,26 @@ the one at work. All stages of an attempt write to one log.
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from orchestrator.events import EventName
-from orchestrator.running.outputs import plan_outputs
-from orchestrator.running.spec import CommandSpec, ParentDeath, shell_argv
+from orchestrator.running.outputs import PlanOutputs, default_root
+from orchestrator.running.ports import acquire_ports
+from orchestrator.running.spec import CommandSpec, ParentDeath
 from orchestrator.running.supervision import launch
 from orchestrator.running.surroundings import Surroundings, plan_environment
 from orchestrator.scheduling.commands import argv_of, stages
 from orchestrator.states import AttemptState
+from plans.effects import write_atomic
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from orchestrator.store.records import Attempt
     from orchestrator.workbench import Workbench
+    from plans.ids import PlanId
     from plans.model import Plan
 
 
@@ -37,10 +43,10 @@ class StageLauncher:
         """
         stage = stages(plan)[number]
         folder = Path(attempt.worktree or "")
-        places = {"plan_file": plan_file(self._bench, plan, folder), "worktree": str(folder)}
+        places = {"plan_file": str(plan_file(self._bench, plan, folder)), "worktree": str(folder)}
         argv = argv_of(stage, plan, self._bench.settings.project.agents, places)
         spec = command_spec(self._bench, attempt, plan, str(number), argv, folder)
-        launch(spec)
+        with_ports(spec, launch)
         return self._record(attempt, stage.phase, spec)
 
     def _record(self, attempt: Attempt, phase: str | None, spec: CommandSpec) -> Attempt:
@@ -78,15 +84,16 @@ def command_spec(
 ) -> CommandSpec:
     """What the supervisor of one stage is told."""
     project, name = bench.settings.project, f"{attempt.id}-{stage}"
-    outputs = plan_outputs(bench.repository, project.outputs, plan.id)
+    outputs = outputs_of(bench, plan.id)
+    outputs.prepare()
     surroundings = Surroundings(
         plan=plan.id,
         plan_file=plan_file(bench, plan, folder),
         run=attempt.run,
         attempt=attempt.id,
         session=bench.session,
-        worktree=str(folder),
-        output_dir=str(outputs.folder),
+        worktree=folder,
+        output_dir=outputs.folder,
         base=attempt.base or "",
     )
     return CommandSpec(
@@ -107,13 +114,34 @@ def _wants_tty(plan: Plan, stage: str) -> bool:
     return stage.isdigit() and stages(plan)[int(stage)].run.tty
 
 
-def plan_file(bench: Workbench, plan: Plan, folder: Path) -> str:
+def with_ports(spec: CommandSpec, start: Callable[[CommandSpec], object]) -> None:
+    """Launch with a block of ports that the supervisor holds until nothing of the command lives."""
+    ports = acquire_ports()
+    if ports is None:  # the host has none left; a plan that needs one sees that the variable is missing
+        start(spec)
+        return
+    try:
+        environment = {**spec.environment, "PLANCTL_PORT_BASE": str(ports.first)}
+        start(replace(spec, environment=environment, hold=ports.hold))
+    finally:
+        ports.release()
+
+
+def outputs_of(bench: Workbench, plan: PlanId) -> PlanOutputs:
+    """The outputs of ``plan``, in the configured folder or inside planctl's own."""
+    configured, top = bench.settings.project.outputs, bench.repository.primary_top
+    own = default_root(bench.repository.state_dir)
+    root = (top or bench.repository.common_dir) / configured if configured else own
+    return PlanOutputs.of(root, plan)
+
+
+def plan_file(bench: Workbench, plan: Plan, folder: Path) -> Path:
     """The worktree's own copy of the plan file if it is tracked there, else a copy among the outputs."""
     own = folder / plan.path
     if not plan.path.is_absolute() and own.is_file():
-        return str(own)
-    outputs = plan_outputs(bench.repository, bench.settings.project.outputs, plan.id)
-    return str(outputs.write_plan(plan.path.suffix or ".md", plan.source))
-
-
-__all__ = ["StageLauncher", "command_spec", "plan_file", "record_dir", "shell_argv", "stage_number"]
+        return own
+    outputs = outputs_of(bench, plan.id)
+    outputs.prepare()
+    copy = outputs.folder / f"plan{plan.path.suffix or '.md'}"
+    write_atomic(copy, plan.source, durable=False)
+    return copy

@@ -18,12 +18,12 @@ from orchestrator.events import EventName
 from orchestrator.running.spec import shell_argv
 from orchestrator.running.waiting import run_to_end
 from orchestrator.scheduling.basing import Base, find_base
+from orchestrator.scheduling.branching import adopted_commit, put_on_branch
 from orchestrator.scheduling.commands import stages
 from orchestrator.scheduling.launching import StageLauncher, command_spec
 from orchestrator.slots.keeper import PLAN
 from orchestrator.states import AttemptState
 from plans.errors import PlanctlError
-from worktrees.branches import attach_branch
 from worktrees.pointer import write_pointer
 from worktrees.stash import pin_stashes
 
@@ -74,19 +74,32 @@ class Starter:
 
     def _prepare(self, attempt: Attempt, plan: Plan, view: View) -> Attempt:
         store = self._bench.store
-        base = Base(attempt.base or "", attempt.stacked_on) if attempt.head else find_base(self._bench, view, plan)
+        base, begin = self._where(attempt, plan, view)
         self._keeper.give_back_earlier(attempt)
         slot = self._keeper.take(PLAN, attempt=attempt.id, plan=plan.id)
         attempt = store.update_attempt(
             attempt, base=base.commit, stacked_on=base.stacked_on, slot=slot.name, worktree=slot.path
         )
-        begin = attempt.head or base.commit
         tree = self._keeper.make_ready(slot, begin)
-        attach_branch(self._bench.git, tree, attempt.branch, begin)
+        put_on_branch(self._bench, tree, attempt, begin)
         write_pointer(tree.path, plan.id)
         pin_stashes(self._bench.git)
         self._set_up(attempt, plan, tree.path)
         return attempt
+
+    def _where(self, attempt: Attempt, plan: Plan, view: View) -> tuple[Base, str]:
+        """The base that the work counts from, and the commit to start at.
+
+        They differ when an earlier attempt is continued on its head, or a branch is adopted.
+        """
+        if attempt.head:
+            return Base(attempt.base or attempt.head, attempt.stacked_on), attempt.head
+        base = find_base(self._bench, view, plan)
+        adopted = adopted_commit(self._bench, attempt)
+        if adopted is None:
+            return base, base.commit
+        bases = self._bench.objects.merge_bases(base.commit, adopted)
+        return Base(bases[0] if bases else base.commit, base.stacked_on), adopted
 
     def _set_up(self, attempt: Attempt, plan: Plan, folder: Path) -> None:
         command = self._bench.settings.project.setup

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from orchestrator.errors import NothingToDoError, UsageError
-from orchestrator.scheduling.finishing import complete_phase
+from orchestrator.scheduling.finishing import commit_work, complete_phase
 from orchestrator.scheduling.freeze import thaw
 from orchestrator.states import AttemptState
 from plans.ids import PhaseId, PlanId
-from plans.project import HookPolicy
-from worktrees.leftovers import HeadMoved, commit_leftovers
+from worktrees.leftovers import HeadMoved
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,19 +29,11 @@ def complete(bench: Workbench, plan: PlanId, phase: PhaseId) -> str:
     known = {p.id for source in thaw(bench, run.frozen) if source.id == plan for p in source.phases}
     if phase not in known:
         raise UsageError(f"{plan} has no phase {phase}; it has {', '.join(sorted(known)) or 'none'}")
-    result = commit_leftovers(
-        bench.git,
-        Path(attempt.worktree or ""),
-        f"{plan}: phase {phase}",
-        run_hooks=bench.settings.project.hooks is HookPolicy.RUN,
-        expected_branch=attempt.branch,
-        trailers={"Plan-Id": plan, "Planctl-Run": attempt.run},
-        stamp=bench.stamp(),
-    )
+    result = commit_work(bench, attempt, f"{plan}: phase {phase}")
     if isinstance(result, HeadMoved):
         raise UsageError(f"the worktree of {plan} is not on {attempt.branch}")
-    complete_phase(bench, attempt, phase, result.head)
-    return result.head
+    complete_phase(bench, attempt, phase, result.commit)
+    return result.commit
 
 
 def _at_work(bench: Workbench, plan: str) -> Attempt:

@@ -19,12 +19,18 @@ from worktrees.git import branch_reference
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from orchestrator.sessions.handle import SessionHandle
+    from orchestrator.sessions.registry import SessionHandle
     from orchestrator.store.records import Attempt, Entry
     from orchestrator.workbench import Workbench
 
 _WITH_WORK = frozenset(
-    {AttemptState.FINISHED, AttemptState.PREPARED, AttemptState.CONFLICTED, AttemptState.REJECTED, AttemptState.QUEUED}
+    {
+        AttemptState.FINISHED,
+        AttemptState.PREPARED,
+        AttemptState.CONFLICTED,
+        AttemptState.REJECTED,
+        AttemptState.QUEUED,
+    }
 )
 
 
@@ -40,7 +46,7 @@ def add(bench: Workbench, name: str, *, priority: float | None = None, method: s
 
 
 def _attempt_with_work(bench: Workbench, name: str) -> Attempt | None:
-    found = [a for a in bench.store.attempts(plan=name, states=_WITH_WORK)]
+    found = bench.store.attempts(plan=name, states=_WITH_WORK)
     return found[-1] if found else None
 
 
@@ -93,7 +99,9 @@ def _add_branch(bench: Workbench, name: str, priority: float | None, method: str
 def require_entry(bench: Workbench, name: str) -> Entry:
     """The newest entry of that id (or its beginning), plan or branch; raises NothingToDoError."""
     entries = bench.store.entries(target=bench.target)
-    found = [e for e in entries if name in (e.id, e.plan, e.branch) or (len(name) >= 6 and e.id.startswith(name))]  # noqa: PLR2004 - a beginning that people copy
+    found = [
+        e for e in entries if name in (e.id, e.plan, e.branch) or (len(name) >= 6 and e.id.startswith(name))
+    ]  # noqa: PLR2004 - a beginning that people copy
     if not found:
         raise NothingToDoError(f"there is no entry {name!r} in the queue")
     return found[-1]
@@ -140,9 +148,7 @@ def explain(bench: Workbench, name: str) -> dict[str, Any]:
 def history(bench: Workbench, entry: Entry) -> list[dict[str, Any]]:
     """The events of one entry, oldest first."""
     events = bench.store.events_after(0, limit=100_000)
-    return [
-        {"ts": e.ts, "event": e.event, **dict(e.data)} for e in events if e.data.get("entry") == entry.id
-    ]
+    return [{"ts": e.ts, "event": e.event, **dict(e.data)} for e in events if e.data.get("entry") == entry.id]
 
 
 def drain(

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from orchestrator.scheduling.view import Options, View
-    from orchestrator.sessions.handle import SessionHandle
+    from orchestrator.sessions.registry import SessionHandle
     from orchestrator.workbench import Workbench
     from plans.graph import PlanGraph
     from plans.model import Plan

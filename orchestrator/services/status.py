@@ -78,7 +78,9 @@ def _run(run: RunRecord) -> dict[str, Any]:
 
 def _plan(attempt: Attempt, entries: dict[str, Entry]) -> dict[str, Any]:
     entry = entries.get(attempt.entry or "")
-    reason = entry.reason if entry and attempt.state is AttemptState.QUEUED and entry.reason else attempt.reason
+    reason = (
+        entry.reason if entry and attempt.state is AttemptState.QUEUED and entry.reason else attempt.reason
+    )
     return {
         "id": attempt.plan,
         "run": attempt.run,

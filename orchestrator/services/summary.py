@@ -51,17 +51,9 @@ def summarize(run: str, attempts: Iterable[Attempt], entries: Mapping[str, Entry
     for plan, attempt in sorted(newest.items()):
         lists[_list_of(attempt, land=land)].append(plan)
         entry = entries.get(attempt.entry or "")
-        stuck = attempt.state is _A.QUEUED and entry is not None
-        lines.append(
-            Line(
-                plan,
-                str(entry.state if stuck and entry else attempt.state),
-                entry.reason if stuck and entry else attempt.reason,
-            )
-        )
-    return Summary(
-        run, *(tuple(lists[name]) for name in ("landed", "failed", "skipped", "finished")), tuple(lines)
-    )
+        shown = entry if entry is not None and attempt.state is _A.QUEUED else attempt
+        lines.append(Line(plan, str(shown.state), shown.reason))
+    return Summary(run, lines=tuple(lines), **{name: tuple(plans) for name, plans in lists.items()})
 
 
 def _list_of(attempt: Attempt, *, land: bool) -> str:

@@ -11,12 +11,17 @@ Taking one is a guarded write in the store; making it ready happens outside, in 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final
 
 from orchestrator.events import EventName
 from orchestrator.states import TERMINAL_ATTEMPTS, AttemptState, SlotState
 from orchestrator.store.records import Slot
+from plans.ids import PlanId
 from worktrees.errors import GitFailedError, ProvisioningError, RescueIncompleteError, SlotUnavailableError
+from worktrees.links import link_plan, unlink_plan
+from worktrees.pool import CHECK as CHECK_PREFIX
+from worktrees.pool import PLAN as SLOT_PREFIX
 from worktrees.pool import Pool, SlotOptions, SlotTree, pool_folder, slot_path
 from worktrees.rescue import rescue
 
@@ -26,6 +31,7 @@ if TYPE_CHECKING:
 
 PLAN: Final = "plan"
 CHECK: Final = "check"
+_PREFIX: Final = {PLAN: SLOT_PREFIX, CHECK: CHECK_PREFIX}
 
 
 class SlotKeeper:
@@ -46,7 +52,8 @@ class SlotKeeper:
 
         The slot that last held the same plan is preferred, for its warm caches.
         """
-        store, holder = self._bench.store, {"attempt": attempt, "plan": plan, "session": self._bench.session}
+        store = self._bench.store
+        holder: dict[str, Any] = {"attempt": attempt, "plan": plan, "session": self._bench.session}
         with store.transaction():
             slots = store.slots(purpose=purpose)
             free = [s for s in slots if s.state is SlotState.FREE]
@@ -57,13 +64,12 @@ class SlotKeeper:
             if gone:
                 free_again = store.move_slot(gone[0], SlotState.FREE)
                 return store.move_slot(free_again, SlotState.LEASED, **holder, changed_at=self._now())
-            return self._new_slot(purpose, len(slots), holder)
+            return self._new_slot(purpose, [s.name for s in slots], holder)
 
-    def _new_slot(self, purpose: str, count: int, holder: dict[str, str | None]) -> Slot:
-        if count >= self._bench.settings.project.pool_max:
-            raise SlotUnavailableError(f"all {count} slots of the pool are taken (pool: max)")
-        prefix = "check" if purpose == CHECK else "slot"
-        name = f"{prefix}-{count + 1:02d}"
+    def _new_slot(self, purpose: str, taken: list[str], holder: dict[str, Any]) -> Slot:
+        if len(taken) >= self._bench.settings.project.pool_max:
+            raise SlotUnavailableError(f"all {len(taken)} slots of the pool are taken (pool: max)")
+        name = self._pool.free_name(_PREFIX[purpose], taken)
         slot = Slot(
             name=name,
             path=str(slot_path(self.folder, name)),
@@ -77,15 +83,34 @@ class SlotKeeper:
 
     def make_ready(self, slot: Slot, commit: str) -> SlotTree:
         """Bring the slot's folder to ``commit``, detached and clean; raises ProvisioningError."""
-        tree = self._tree(slot)
+        found = self._pool.find(slot.name)
         options = self._options()
-        if tree is None:
-            return self._pool.add(slot.name, commit, options)
-        self._pool.recycle(tree, commit, options)
+        if found is None:
+            tree = self._pool.add(slot.name, commit, options)
+        else:
+            tree = self._pool.recycle(found, commit, options)
+        if slot.plan:
+            link_plan(self.folder, PlanId(slot.plan), tree.path)
         return tree
 
-    def _tree(self, slot: Slot) -> SlotTree | None:
-        return next((t for t in self._pool.list() if t.name == slot.name), None)
+    def make_ready_for_check(self, slot: Slot, commit: str) -> SlotTree:
+        """Bring a check slot to exactly ``commit``: nothing in it but what ``check_keep`` names."""
+        found = self._pool.find(slot.name)
+        options = replace(self._options(), sparse=())
+        tree = self._pool.add(slot.name, commit, options) if found is None else found
+        keep = self._bench.settings.project.check_keep
+        return self._pool.recycle_for_check(tree, commit, keep, options)
+
+    def is_tainted(self, tree: SlotTree) -> bool:
+        """Whether tracked files in a check slot are not what the commit says they are."""
+        status = ("status", "--porcelain", "-z", "--untracked-files=no", "--ignore-submodules=none")
+        return bool(self._bench.git.run(*status, at=tree.path).records)
+
+    def free_check_slot(self, slot: Slot) -> None:
+        """Give a check slot back: nobody works there, so there is nothing to rescue."""
+        store = self._bench.store
+        for state in (SlotState.RESCUING, SlotState.FREE):
+            slot = store.move_slot(slot, state, changed_at=self._now())
 
     def _options(self) -> SlotOptions:
         project = self._bench.settings.project
@@ -99,14 +124,16 @@ class SlotKeeper:
         slot = store.move_slot(slot, SlotState.RESCUING, changed_at=self._now())
         try:
             self.save(slot)
-            tree = self._tree(slot)
+            tree = self._pool.find(slot.name)
             if tree is not None:
                 self._pool.quiesce(tree)
-                self._pool.clean(tree)
+                self._pool.tidy(tree, self._bench.target_tip(), self._options())
         except RescueIncompleteError as error:
             return store.move_slot(slot, SlotState.QUARANTINED, detail=str(error), changed_at=self._now())
         except (GitFailedError, ProvisioningError, OSError) as error:
             return store.move_slot(slot, SlotState.BROKEN, detail=str(error), changed_at=self._now())
+        if slot.plan:
+            unlink_plan(self.folder, PlanId(slot.plan))
         return store.move_slot(
             slot, SlotState.FREE, session=None, attempt=None, detail="", changed_at=self._now()
         )
@@ -130,8 +157,8 @@ class SlotKeeper:
 
     def save(self, slot: Slot) -> str | None:
         """Capture uncommitted work of a slot without touching it; returns the rescue reference, if any."""
-        tree = self._tree(slot)
-        if tree is None:
+        tree = self._pool.find(slot.name)
+        if tree is None or not tree.path.exists():
             return None
         label = slot.plan or slot.name
         ignored = self._bench.settings.project.rescue_ignored
