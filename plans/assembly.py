@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from plans.body import MAX_PARTS
 from plans.codes import Code
 from plans.errors import Problem, Severity
 from plans.model import DEFAULT_PRIORITY, Phase, Plan, Task
@@ -25,6 +26,9 @@ def assemble(
     phases = _phases(values.get("phases", ()), body.phases, reporter)
     tasks = _tasks(body.tasks, phases, reporter)
     _hint_at_unnumbered(body, reporter)
+    if body.cut_at:
+        message = f"the body has more than {MAX_PARTS} phases and checkboxes"
+        reporter.add(Problem(reporter.path, Code.BODY_TOO_LONG, message, body.cut_at, 1))
     plan_id = values.get("plan")
     if plan_id is None:
         return None

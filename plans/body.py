@@ -26,6 +26,7 @@ _PHASE: Final = re.compile(
 )
 _CLOSING: Final = re.compile(r"(?:^|[ \t])#+$")
 _MAX_HEADING_INDENT: Final = 3
+MAX_PARTS: Final = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,7 @@ class Body:
 
     ``marks`` are the offsets of all checkbox marks (the character between the brackets), ``places`` those
     of the tasks, in the order of ``tasks``; ``unnumbered`` are the lines of checkboxes that are no tasks.
+    ``cut_at`` is the line from which nothing was read, since there were more than :data:`MAX_PARTS`.
     """
 
     title: str
@@ -51,6 +53,7 @@ class Body:
     marks: tuple[int, ...]
     places: tuple[int, ...]
     unnumbered: tuple[int, ...]
+    cut_at: int | None = None
 
 
 class _Reading:
@@ -121,8 +124,12 @@ def read_body(
     Offsets in what comes back are those of ``text``; ``indent`` is by how much a YAML block is indented.
     """
     reading = _Reading(text, begin, first_line, indent)
+    cut_at = None
     for found in _LINES.finditer(text, begin, len(text) if end is None else end):
         reading.take(found)
+        if len(reading.marks) + len(reading.phases) > MAX_PARTS:
+            cut_at = reading.line
+            break
     return Body(
         reading.title,
         tuple(reading.phases),
@@ -130,6 +137,7 @@ def read_body(
         tuple(reading.marks),
         tuple(reading.places),
         tuple(reading.unnumbered),
+        cut_at,
     )
 
 

@@ -22,6 +22,7 @@ MAX_HEADER: Final = 64 * 1024
 MARKDOWN: Final = frozenset({".md", ".markdown"})
 YAML: Final = frozenset({".yaml", ".yml"})
 BOM: Final = "\ufeff"
+_OPENING: Final = re.compile(r"---[ \t]*\r?$", re.MULTILINE)
 _FENCE: Final = re.compile(r"^---[ \t]*\r?$", re.MULTILINE)
 _MAX_CHARACTER_FAULTS: Final = 10
 
@@ -96,7 +97,7 @@ def split(text: str, *, markdown: bool) -> tuple[Parts | None, Fault | None]:
         header = text.removeprefix(BOM)
         return _bounded(Parts(text, header, 1, None))
     start = len(BOM) if text.startswith(BOM) else 0
-    opening = _FENCE.match(text, start)
+    opening = _OPENING.match(text, start)
     if not opening:
         hint = "a plan begins with a line '---', 'key: value' lines and a line '---'"
         return None, Fault(Code.NO_HEADER, "the file does not begin with '---'", 1, 1, hint)

@@ -127,6 +127,7 @@ FILE_CASES: list[tuple[str, bytes, str, int, int, str]] = [
         "phases[1]",
     ),
     ("same heading", b"---\n---\n## Phase 1: a\n## Phase 1: b\n", Code.DUPLICATE_PHASE, 4, 1, ""),
+    ("endless body", b"---\n---\n" + b"- [ ] x\n" * 10_001, Code.BODY_TOO_LONG, 10_003, 1, ""),
     ("same task", b"---\n---\n- [ ] 1.1 a\n- [x] 1.1 b\n", Code.DUPLICATE_TASK, 4, 1, ""),
 ]
 
