@@ -325,9 +325,7 @@ def test_unborn_branch(repo: GitRepo, slot: GitRepo, git: Git, tmp_path: Path) -
     assert manifest(repo, other) == before
 
 
-def test_a_main_checkout_and_a_worktree_without_an_identity(
-    repo: GitRepo, git: Git, hermetic: Path
-) -> None:
+def test_a_main_checkout_and_a_worktree_without_an_identity(repo: GitRepo, git: Git, hermetic: Path) -> None:
     repo.git("config", "--unset", "user.name")
     repo.git("config", "--unset", "user.email")
     repo.git("config", "user.useConfigOnly", "true")
