@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import pygit2
 from pygit2.enums import DiffFind, ObjectType, SortMode
@@ -11,6 +11,7 @@ from pygit2.enums import DiffFind, ObjectType, SortMode
 from worktrees import trees
 from worktrees.commit import Author, CommitText
 from worktrees.errors import MissingObjectError
+from worktrees.history import near_bases
 from worktrees.odb import ObjectStore
 from worktrees.trees import Entry, PathChange, Status
 
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
     from worktrees.repository import Repository
 
     Nested: TypeAlias = Mapping[str, "tuple[int, str] | Nested"]
-
-_MANY: Final = 5000  # commits to look at in process before git, with its commit-graph, is asked
 
 
 class Objects(ObjectStore):
@@ -45,12 +44,16 @@ class Objects(ObjectStore):
         parsed = CommitText.parse(self.read(commit))
         return parsed.tree if parsed else commit
 
+    def has_commit(self, commit: str) -> bool:
+        """Whether ``commit`` is the id of a commit that is here; any text may be asked for."""
+        try:
+            return isinstance(self._repo.get(commit), pygit2.Commit)
+        except ValueError:
+            return False
+
     def parents(self, commit: str) -> tuple[str, ...]:
         """Return the parents, in order; those beyond the edge of a shallow clone are left out."""
-        found: object = self._repo.get(commit)
-        if not isinstance(found, pygit2.Commit):
-            raise MissingObjectError(commit)
-        return tuple(str(p) for p in found.parent_ids)
+        return tuple(map(str, self._commit(commit).parent_ids))
 
     def message(self, commit: str) -> str:
         """Return the message as text."""
@@ -112,39 +115,35 @@ class Objects(ObjectStore):
 
     def is_ancestor(self, ancestor: str, commit: str) -> bool:
         """Whether ``commit`` is ``ancestor`` or contains it."""
-        return ancestor == commit or self._repo.descendant_of(commit, ancestor)
+        near = near_bases(self._look, ancestor, commit)
+        if near is not None:
+            return near == (ancestor,)
+        asked = ("merge-base", "--is-ancestor", "--end-of-options", ancestor, commit)
+        return self._git.run(*asked, ok=(0, 1)).status == 0
 
     def merge_bases(self, one: str, other: str) -> tuple[str, ...]:
-        """Return all best common ancestors; none for unrelated histories.
+        """Return all best common ancestors; none for unrelated histories."""
+        near = near_bases(self._look, one, other)
+        if near is not None:
+            return near
+        asked = ("merge-base", "--all", "--end-of-options", one, other)
+        return tuple(self._git.run(*asked, ok=(0, 1)).text.split())
 
-        libgit2 gives one, quickly. It is the only one if nothing beyond it is common to both sides, which
-        is looked at here; else git is asked. An error of libgit2's under skewed clocks would also leave
-        something common beyond its answer, so it cannot go unseen.
-        """
-        base: object = self._repo.merge_base(one, other)  # None for unrelated histories
-        if base is None:
-            return ()
-        mine, theirs = self._since(one, str(base)), self._since(other, str(base))
-        if mine is not None and theirs is not None and not mine & theirs:
-            return (str(base),)
-        answer = self._git.run("merge-base", "--all", "--end-of-options", one, other, ok=(0, 1))
-        return tuple(answer.text.split())
+    def _look(self, commit: str) -> tuple[int, tuple[str, ...]]:
+        found = self._commit(commit)
+        return found.commit_time, tuple(map(str, found.parent_ids))
 
-    def _since(self, tip: str, hidden: str) -> frozenset[str] | None:
-        walker = self._repo.walk(tip, SortMode.NONE)
-        walker.hide(hidden)
-        found: set[str] = set()
-        for commit in walker:
-            found.add(str(commit.id))
-            if len(found) > _MANY:
-                return None
-        return frozenset(found)
+    def _commit(self, commit: str) -> pygit2.Commit:
+        found: object = self._repo.get(commit)
+        if not isinstance(found, pygit2.Commit):
+            raise MissingObjectError(commit)
+        return found
 
     def commits(self, tip: str, *hidden: str, limit: int | None = None) -> tuple[str, ...]:
         """Return what ``tip`` contains and no ``hidden`` does, parents before children."""
         walker = self._repo.walk(tip, SortMode.TOPOLOGICAL if limit is None else SortMode.NONE)
-        for commit in hidden:
-            walker.hide(commit)
+        for unwanted in hidden:
+            walker.hide(unwanted)
         found: list[str] = []
         for commit in walker:
             if len(found) == limit:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import threading
 from typing import TYPE_CHECKING, Final
 
@@ -21,12 +22,14 @@ from pygit2.enums import ObjectType, RepositoryOpenFlag
 from plans.effects import step, sync_folder
 from worktrees.errors import GitFailedError, MissingObjectError, UnsupportedRepositoryError
 from worktrees.git import Git
+from worktrees.settings import Settings
 
 if TYPE_CHECKING:
     from worktrees.repository import Repository
 
 # Extensions that change nothing for who reads and writes single objects: git fetches what is missing.
 _HARMLESS: Final = ("partialclone", "relativeworktrees")
+_ID: Final = re.compile(r"[0-9a-f]{40}")
 _extensions: Final = threading.Lock()
 
 
@@ -37,6 +40,7 @@ class ObjectStore:
         """Open; raise :class:`UnsupportedRepositoryError` (SHA-256, reftable, unknown extensions)."""
         self.repository = repository
         self._git = Git(repository)
+        self.settings = Settings(self._git)
         self._local = threading.local()
         _ = self._repo
 
@@ -50,10 +54,15 @@ class ObjectStore:
     # -- reading ------------------------------------------------------------------------------------
 
     def read(self, object_: str) -> bytes:
-        """Return the content of any object; one that a partial clone lacks is fetched by git."""
+        """Return the content of any object; one that a partial clone lacks is fetched by git.
+
+        Raises :class:`MissingObjectError`, for a text that is no id too.
+        """
+        if not _ID.fullmatch(object_):
+            raise MissingObjectError(object_)
         try:
             return self._repo.read(object_)[1]
-        except (KeyError, ValueError):
+        except KeyError:
             return self._fetched(object_)
 
     def _fetched(self, object_: str) -> bytes:
