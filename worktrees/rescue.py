@@ -22,6 +22,7 @@ from worktrees.git import valid_reference
 from worktrees.references import Create, References
 from worktrees.scratch import scratch_folder
 from worktrees.snapshot import make_snapshot
+from worktrees.snapshots import show
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from worktrees.capture import Survey
     from worktrees.git import Git
 
+__all__ = ["PREFIX", "RescueInfo", "Rescued", "list_rescues", "rescue", "show"]
 PREFIX: Final = "refs/planctl/rescue"
 
 

@@ -22,9 +22,8 @@ from worktrees.errors import (
 )
 from worktrees.git import Git
 from worktrees.repository import find
-from worktrees.rescue import list_rescues, rescue
+from worktrees.rescue import list_rescues, rescue, show
 from worktrees.restore import restore
-from worktrees.snapshots import show
 
 STAMP = "01J0000000000000000000000A"
 
