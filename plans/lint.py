@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from plans.catalog import in_order
@@ -31,19 +30,10 @@ def lint(
     """
     plans = {str(plan_id): plan for plan_id, plan in catalog.plans.items()}
     known = frozenset(plans) | catalog.broken_ids()
-    around = Surroundings(plans, known, settings, _with_folders(existing))
+    around = Surroundings(plans, known, settings, tuple(p for p in existing if "[" in p))
     subjects = {plan_id: Subject(plan, around) for plan_id, plan in plans.items()}
     found = [problem for subject in subjects.values() for rule in RULES for problem in rule(subject)]
     return in_order((*settings_problems, *catalog.problems, *found, *_cycles(subjects)))
-
-
-def _with_folders(existing: Sequence[str]) -> frozenset[str]:
-    """Only paths with a bracket can matter, which keeps this small."""
-    paths: set[str] = set()
-    for path in existing:
-        if "[" in path:
-            paths.update((path, *(folder.as_posix() for folder in PurePosixPath(path).parents)))
-    return frozenset(paths)
 
 
 def _cycles(subjects: dict[str, Subject]) -> Iterator[Problem]:

@@ -86,7 +86,7 @@ SETTINGS: Final[Record[dict[str, Any]]] = Record(
 
 @dataclass(frozen=True, slots=True)
 class ReadSettings:
-    """Settings, with the default wherever ``problems`` says that a value is not good."""
+    """Settings; where ``problems`` names a value, its default, or what is good of its list or mapping."""
 
     settings: ProjectSettings
     problems: tuple[Problem, ...]

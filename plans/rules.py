@@ -3,37 +3,35 @@
 from __future__ import annotations
 
 import difflib
-import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from plans.codes import Code
 from plans.errors import Problem, Severity
 from plans.model import Until
-from plans.nodes import Node, Scalar
+from plans.nodes import Node, Scalar, shown
+from plans.patterns import bracket_literals
 from plans.places import fields
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from plans.model import Dependency, Plan, Run
+    from plans.model import Dependency, Manifest, Plan, Run
     from plans.project import ProjectSettings
-
-_PATTERN_FIELD: Final = re.compile(r"(?:.*\.)?files\.(?:write|read)(?:\[[0-9]+\])?")
 
 
 @dataclass(frozen=True)
 class Surroundings:
     """What a plan is looked at with.
 
-    ``known`` are ids of all plans, unusable ones included; ``existing`` are paths of the repository with
-    their folders, as far as they contain a bracket.
+    ``known`` are ids of all plans, unusable ones included; ``existing`` are the repository's paths that
+    contain a bracket.
     """
 
     plans: Mapping[str, Plan]
     known: frozenset[str]
     settings: ProjectSettings
-    existing: frozenset[str]
+    existing: tuple[str, ...]
 
 
 @dataclass
@@ -170,21 +168,20 @@ def manifests(subject: Subject) -> Iterator[Problem]:
             message = "the plan does not say which files it touches: overlaps are unknown"
             hint = "add 'files: {write: [...]}'"
             yield subject.problem(Code.NO_MANIFEST, "files", message, hint, severity=Severity.HINT)
-    for name, node in subject.places.items() if plan.manifest or plan.phases else ():
-        if isinstance(node, Scalar) and _PATTERN_FIELD.fullmatch(name):
-            yield from _brackets(subject, name, node.text)
+    yield from _brackets(subject, "files", plan.manifest)
+    for index, phase in enumerate(plan.phases):
+        yield from _brackets(subject, f"phases[{index}].files", phase.manifest)
 
 
-def _brackets(subject: Subject, name: str, pattern: str) -> Iterator[Problem]:
-    parts = pattern.removeprefix("!").split("/")
-    last = max((i for i, part in enumerate(parts) if "[" in part), default=None)
-    if last is None:
+def _brackets(subject: Subject, field_: str, manifest: Manifest | None) -> Iterator[Problem]:
+    if manifest is None or not subject.around.existing:
         return
-    path = "/".join(parts[: last + 1])
-    if path in subject.around.existing:
-        hint = f"write {path.replace('[', '[[]')} to mean it"
-        message = f"{path!r} exists, but here […] stands for any one of the characters in it"
-        yield subject.problem(Code.BRACKET_LITERAL, name, message, hint, severity=Severity.HINT)
+    for name, patterns in ((f"{field_}.write", manifest.write), (f"{field_}.read", manifest.read)):
+        for pattern in bracket_literals(patterns, subject.around.existing):
+            place = subject.element(name, patterns.patterns.index(pattern))
+            message = f"{shown(pattern.text)} looks like a path that exists, but […] stands for one character"
+            hint = "write ? for each bracket to mean the path, as in app/?id?/*"
+            yield subject.problem(Code.BRACKET_LITERAL, place, message, hint, severity=Severity.HINT)
 
 
 def branches(subject: Subject) -> Iterator[Problem]:

@@ -37,7 +37,7 @@ class Many(Kind[tuple[T, ...]]):
         self._clash = clash
 
     def read(self, node: Node, name: str, reporter: Reporter) -> tuple[T, ...] | None:
-        """The values in order; what is wrong with one item does not hide the others."""
+        """The good values in order; None where all are bad."""
         if not isinstance(node, Listing):
             value = self._item.read(node, name, reporter)
             return None if value is None else (value,)
@@ -53,7 +53,7 @@ class Many(Kind[tuple[T, ...]]):
                 continue
             known[same] = item.line
             values.append(value)
-        return tuple(values)
+        return tuple(values) if values or not node.items else None
 
     def _report_twice(self, node: Node, name: str, first: int, reporter: Reporter) -> None:
         message = f"this stands in the list already, first in line {first}"
@@ -117,7 +117,7 @@ class Named(Kind[dict[str, V]]):
         self._value = value
 
     def read(self, node: Node, name: str, reporter: Reporter) -> dict[str, V] | None:
-        """The mapping in the order of the file."""
+        """The good pairs in the order of the file; None where all are bad."""
         table = _table(node, name, reporter)
         if table is None:
             return None
@@ -128,7 +128,7 @@ class Named(Kind[dict[str, V]]):
             value = self._value.read(value_node, field, reporter)
             if key is not None and value is not None:
                 values[key] = value
-        return values
+        return values if values or not table.entries else None
 
     def schema(self) -> Schema:
         """An object whose keys match."""
