@@ -55,7 +55,7 @@ class Planctl(Group):
         with formatter.section("Commands"):
             formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
 
-    def main(  # type: ignore[override] - it never returns
+    def main(  # type: ignore[override]  # it never returns
         self,
         args: Sequence[str] | None = None,
         prog_name: str | None = None,  # noqa: ARG002 - click's signature
