@@ -118,9 +118,11 @@ class Output:
             try:
                 file.write(text)
                 file.flush()
-            except BrokenPipeError:
+            except OSError as error:
                 self.is_cut = self.is_cut or stream == "stdout"
                 _send_to_nowhere(file)
+                if stream == "stdout" and not isinstance(error, BrokenPipeError):
+                    raise  # a full disk: a result was lost; of stderr nobody could be told
 
 
 def _shown(part: Part, *, colour: bool) -> str:

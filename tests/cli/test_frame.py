@@ -161,3 +161,20 @@ def test_a_reader_that_went_away_ends_the_output_cleanly() -> None:
         )
         os.close(write)
         assert (done.returncode, done.stderr) == (0, b"")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a disk that is always full")
+def test_a_result_that_could_not_be_written_is_a_fault_and_no_traceback(tmp_path: Path) -> None:
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "orchestrator.cli", "--json", "schema"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+            cwd=Path(os.environ["HOME"]),
+            env={**os.environ, "TMPDIR": str(tmp_path)},
+        )
+    assert done.returncode == 3
+    assert len(done.stderr.splitlines()) == 1
+    assert "No space left" in done.stderr

@@ -33,7 +33,10 @@ class Said:
 
 
 def planctl(*arguments: str, repo: Path | None = None) -> Said:
-    """Run ``planctl --repo REPO ARGUMENTS`` from the home folder; what is not an exit is raised, as a bug of the frame."""
+    """Run ``planctl --repo REPO ARGUMENTS`` from the home folder.
+
+    What is not an exit is raised, as a bug of the frame.
+    """
     where = ["--repo", str(repo)] if repo else []
     with contextlib.chdir(os.environ["HOME"]):  # never by accident in the repository that planctl is made in
         result = CliRunner().invoke(frame.cli, [*where, *arguments])

@@ -84,6 +84,7 @@ def report_data(report: OverlapReport) -> dict[str, object]:
                 "files": list(o.files),
                 "files_total": o.files_total,
                 "advice": o.advice,
+                "phases": [list(phases) for phases in o.phases],
             }
             for o in report.overlaps
         ],
@@ -106,7 +107,10 @@ def _show_one(overlap: Overlap, output: Output, *, everything: bool) -> None:
     colour = Colour.RED if overlap.severity == "high" else Colour.YELLOW
     meaning = _MEANING[overlap.kind].format(a=overlap.a, b=overlap.b)
     output.text(f"{overlap.a} and {overlap.b}: ", (overlap.severity, colour), f", {meaning}")
-    output.text("  both match: ", one_line(overlap.witness))
+    if overlap.witness:
+        output.text("  both match: ", one_line(overlap.witness))
+    else:
+        output.text("  not decided, so taken as one: the exclusions (!) are too entangled")
     for plan, pattern in zip((overlap.a, overlap.b), overlap.patterns, strict=True):
         output.text(f"  {plan}: ", one_line(pattern))
     files = overlap.files if everything else overlap.files[:_SHOWN]
