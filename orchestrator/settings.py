@@ -16,7 +16,7 @@ from enum import StrEnum
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Final
 
-from plans.errors import Problem, Severity
+from plans.errors import InvalidPlansError, Problem, Severity
 from plans.project import ProjectSettings
 from plans.project_file import read_settings
 
@@ -84,6 +84,14 @@ def load_settings(repository: Repository, git: Git) -> Settings:
         )
         return replace(own, problems=problems, target_tip=tip)
     return _guarded(own, source, tip)
+
+
+def require_usable(settings: Settings) -> Settings:
+    """Return ``settings``; raise :class:`InvalidPlansError` when either file has errors."""
+    errors = tuple(p for p in settings.problems if p.severity is Severity.ERROR)
+    if errors:
+        raise InvalidPlansError(errors)
+    return settings
 
 
 def _guarded(own: Settings, source: bytes, tip: str) -> Settings:

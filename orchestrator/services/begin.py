@@ -15,7 +15,6 @@ from plans.errors import InvalidPlansError, Severity
 from plans.project import OverlapMode
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
 
     from orchestrator.workbench import Workbench
     from plans.catalog import Catalog

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from orchestrator.errors import UsageError
-from orchestrator.settings import load_settings, working_settings
+from orchestrator.settings import load_settings, require_usable, working_settings
 from plans.catalog import load_catalog
 from plans.errors import InvalidPlansError, Problem, Severity
 from plans.lint import lint
@@ -58,11 +58,7 @@ def require_top(repository: Repository) -> Path:
 
 def usable_settings(repository: Repository) -> Settings:
     """The working copy's settings; raises :class:`InvalidPlansError` when ``planctl.yaml`` has errors."""
-    settings = working_settings(repository)
-    errors = tuple(p for p in settings.problems if p.severity is Severity.ERROR)
-    if errors:
-        raise InvalidPlansError(errors)
-    return settings
+    return require_usable(working_settings(repository))
 
 
 def named(asked: Sequence[str], top: Path, here: Path) -> tuple[str, ...]:

@@ -101,7 +101,7 @@ def require_entry(bench: Workbench, name: str) -> Entry:
     entries = bench.store.entries(target=bench.target)
     found = [
         e for e in entries if name in (e.id, e.plan, e.branch) or (len(name) >= 6 and e.id.startswith(name))
-    ]  # noqa: PLR2004 - a beginning that people copy
+    ]
     if not found:
         raise NothingToDoError(f"there is no entry {name!r} in the queue")
     return found[-1]

@@ -11,14 +11,13 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from orchestrator.events import EventName
 from orchestrator.merging.worker import QueueWorker
 from orchestrator.running.waiting import Wake
 from orchestrator.scheduling.crew import Crew
 from orchestrator.scheduling.finishing import Finisher
-from orchestrator.scheduling.freeze import freeze, thaw
 from orchestrator.scheduling.launching import StageLauncher
 from orchestrator.scheduling.loop import RunLoop
 from orchestrator.scheduling.observe import Observer
@@ -26,16 +25,15 @@ from orchestrator.scheduling.starting import Starter
 from orchestrator.services.summary import Summary, summarize
 from orchestrator.slots.keeper import SlotKeeper
 from orchestrator.states import AttemptState, RunState
-from orchestrator.store.records import Attempt, RunRecord
+from orchestrator.store.records import RunRecord
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from orchestrator.scheduling.view import Options, View
     from orchestrator.sessions.registry import SessionHandle
     from orchestrator.workbench import Workbench
     from plans.graph import PlanGraph
-    from plans.model import Plan
 
 
 @dataclass(frozen=True, slots=True)
