@@ -15,7 +15,6 @@ from plans.errors import InvalidPlansError, Severity
 from plans.project import OverlapMode
 
 if TYPE_CHECKING:
-
     from orchestrator.workbench import Workbench
     from plans.catalog import Catalog
     from plans.graph import PlanGraph

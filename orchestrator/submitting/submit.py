@@ -55,6 +55,20 @@ def submit(store: Store, clock: Clock, work: Work, attempt: Attempt | None = Non
     return entry
 
 
+def requeue(store: Store, clock: Clock, attempt: Attempt) -> Entry:
+    """Queue a conflicted or rejected attempt anew, at its old age; raises StaleRecordError when it is not."""
+    with store.transaction():
+        entry = store.entry(attempt.entry or "")
+        assert entry is not None, "an attempt is conflicted or rejected by its entry"
+        if entry.state in _AGAIN:
+            entry = store.move_entry(entry, EntryState.QUEUED, reason={}, finished_at=None)
+        store.move_attempt(attempt, AttemptState.QUEUED, reason={})
+        store.emit(
+            entry_event(EntryState.QUEUED), at=clock.now(), run=entry.run, plan=entry.plan, entry=entry.id
+        )
+    return entry
+
+
 def _entry(work: Work, now: str, attempt: Attempt | None) -> Entry:
     return Entry(
         id=landing_key(work.target, work.plan or work.branch, work.head),
