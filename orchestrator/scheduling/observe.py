@@ -29,6 +29,7 @@ class Observer:
     def __init__(self, bench: Workbench, run: RunRecord, graph: PlanGraph, options: Options) -> None:
         self._bench = bench
         self._run = run
+        self.run = run.id
         self._graph = graph
         self._options = options
         self._thawed: dict[str, Mapping[PlanId, Plan]] = {}

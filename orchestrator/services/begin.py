@@ -15,6 +15,8 @@ from plans.errors import InvalidPlansError, Severity
 from plans.project import OverlapMode
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from orchestrator.workbench import Workbench
     from plans.catalog import Catalog
     from plans.graph import PlanGraph
@@ -49,13 +51,13 @@ class Outlook:
     options: Options
 
 
-def look_out(bench: Workbench, catalog: Catalog, request: Request) -> Outlook:
+def look_out(bench: Workbench, catalog: Catalog, request: Request, names: Sequence[str]) -> Outlook:
     """Select, compare and draw. Raises InvalidPlansError, CycleError, ForbiddenOverlapError, UsageError."""
     from plans.graph import build_graph  # noqa: PLC0415 - networkx costs 200 ms
     from plans.lint import lint  # noqa: PLC0415 - with the graph
     from plans.overlap import OverlapSeverity, find_overlaps  # noqa: PLC0415 - with the graph
 
-    plans = _selected(catalog, request)
+    plans = _selected(catalog, request, names)
     chosen = {plan.id for plan in plans}
     problems = lint(catalog, bench.settings.project)
     errors = tuple(p for p in problems if p.severity is Severity.ERROR and p.plan in chosen)
@@ -71,10 +73,10 @@ def look_out(bench: Workbench, catalog: Catalog, request: Request) -> Outlook:
     return Outlook(plans, report, graph, Options(jobs, mode, request.keep_going, request.land))
 
 
-def _selected(catalog: Catalog, request: Request) -> tuple[Plan, ...]:
-    if request.every and request.names:
+def _selected(catalog: Catalog, request: Request, names: Sequence[str]) -> tuple[Plan, ...]:
+    if request.every and names:
         raise UsageError("name plans or give --all, not both")
-    names = tuple(catalog.plans) if request.every else request.names
+    names = tuple(catalog.plans) if request.every else names
     if not names:
         raise UsageError("no plan was named (--all takes every plan)")
     return catalog.select(names, with_dependencies=request.with_dependencies)
@@ -110,7 +112,7 @@ def first_attempt(bench: Workbench, plan: Plan, run: str, number: int = 1) -> At
         number=number,
         digest=plan.digest,
         priority=plan.priority,
-        branch=plan.branch or f"plan/{plan.id}",
+        branch=plan.branch,
         created_at=bench.clock.now(),
     )
 

@@ -10,67 +10,83 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from orchestrator.events import EventName
 from orchestrator.merging.worker import QueueWorker
-from orchestrator.running.waiting import Wake
+from orchestrator.scheduling.branching import require_usable
 from orchestrator.scheduling.crew import Crew
 from orchestrator.scheduling.finishing import Finisher
 from orchestrator.scheduling.launching import StageLauncher
-from orchestrator.scheduling.loop import RunLoop
+from orchestrator.scheduling.loop import RunLoop, Signals
 from orchestrator.scheduling.observe import Observer
 from orchestrator.scheduling.starting import Starter
+from orchestrator.services.begin import Outlook, Request, look_out, store_run
+from orchestrator.services.reading import read_catalog
 from orchestrator.services.summary import Summary, summarize
 from orchestrator.slots.keeper import SlotKeeper
 from orchestrator.states import AttemptState, RunState
-from orchestrator.store.records import RunRecord
+from worktrees.identity import check_identity, trial_signature
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
-    from orchestrator.scheduling.view import Options, View
+    from orchestrator.scheduling.view import View
     from orchestrator.sessions.registry import SessionHandle
+    from orchestrator.store.records import RunRecord
     from orchestrator.workbench import Workbench
-    from plans.graph import PlanGraph
 
 
-@dataclass(frozen=True, slots=True)
-class Controls:
-    """How the caller and the run talk: ``wake`` makes both loops look, ``stop`` ends them in order."""
+def begin_run(bench: Workbench, request: Request, here: Path) -> tuple[RunRecord, Outlook]:
+    """Steps 1 to 3. Whatever is wrong with what was asked is raised before anything is written."""
+    outlook = read_outlook(bench, request, here)
+    if request.land:
+        bench.target_tip()
+    check_identity(bench.git)
+    trial_signature(bench.git)
+    for plan in outlook.plans:
+        require_usable(bench, plan.id, plan.branch, adopt=request.adopt)
+    return store_run(bench, outlook, request, bench.stamp()), outlook
 
-    wake: Wake
-    queue_wake: threading.Event
-    stop: threading.Event
+
+def read_outlook(bench: Workbench, request: Request, here: Path) -> Outlook:
+    """Step 1: what would be run and in which order."""
+    catalog, names = read_catalog(bench, request.names, here, request.revision)
+    return look_out(bench, catalog, request, names)
 
 
 class Conductor:
-    """Conducts one run in this process: the loop in this thread, the queue worker in another."""
+    """Conducts one run in this process: the loop in this thread, the queue worker in another.
 
-    def __init__(
-        self, bench: Workbench, session: SessionHandle, run: RunRecord, graph: PlanGraph, options: Options
-    ) -> None:
+    ``signals.stop`` ends it in order: commands stopped, leases released, state kept for ``resume``.
+    """
+
+    def __init__(self, bench: Workbench, session: SessionHandle, run: RunRecord, outlook: Outlook) -> None:
         self._bench = bench
         self._session = session
         self._run = run
-        self._options = options
-        self.controls = Controls(Wake(), threading.Event(), threading.Event())
-        keeper = SlotKeeper(bench)
-        observer = Observer(bench, run, graph, options)
-        launcher = StageLauncher(bench)
-        starter = Starter(bench, keeper, launcher, self.controls.stop)
-        finisher = Finisher(bench, keeper, launcher, observer)
-        self._keeper = keeper
-        self._crew = Crew(bench, run, graph, starter, finisher)
-        self._loop = RunLoop(
-            bench, observer, self._crew, jobs=options.jobs, wake=self.controls.wake, stop=self.controls.stop
-        )
-        self._worker_error: BaseException | None = None
+        self._options = outlook.options
+        self.signals = Signals()
         self._ended = threading.Event()
+        self._worker_error: BaseException | None = None
+        self._keeper = SlotKeeper(bench)
+        observer = Observer(bench, run, outlook.graph, outlook.options)
+        launcher = StageLauncher(bench)
+        starter = Starter(bench, self._keeper, launcher, self.signals.stop)
+        finisher = Finisher(bench, self._keeper, launcher, observer)
+        self._crew = Crew(bench, run, outlook.graph, starter, finisher)
+        self._loop = RunLoop(
+            bench,
+            observer,
+            self._crew,
+            self._keeper,
+            jobs=outlook.options.jobs,
+            signals=self.signals,
+        )
 
     def conduct(self, each_round: Callable[[View], None]) -> Summary:
-        """Bring the run to its end, or to an orderly stop when ``controls.stop`` is set.
+        """Bring the run to its end, or to an orderly stop when ``stop`` is set.
 
         Raises what the loop or the worker raised; commands are stopped first.
         """
@@ -80,13 +96,13 @@ class Conductor:
         try:
             self._loop.go(each_round)
         except BaseException:
-            self.controls.stop.set()
+            self.signals.stop.set()
             raise
         finally:
-            if self.controls.stop.is_set():
+            if self.signals.stop.is_set():
                 self._stop_commands()
             self._ended.set()
-            self.controls.queue_wake.set()
+            self.signals.queue_wake.set()
             if worker:
                 worker.join()
         if self._worker_error is not None:
@@ -99,38 +115,37 @@ class Conductor:
             self._bench,
             self._session,
             self._keeper,
-            wake=self.controls.queue_wake,
-            cancel=self.controls.stop,
-            on_change=self.controls.wake.set,
+            wake=self.signals.queue_wake,
+            cancel=self.signals.stop,
+            on_change=self.signals.wake.set,
         )
         try:
-            worker.drain(lambda idle: self._ended.is_set() and (idle or self.controls.stop.is_set()))
+            worker.drain(lambda _idle: self._ended.is_set())
         except BaseException as error:  # noqa: BLE001 - raised again in the main thread
             self._worker_error = error
-            self.controls.stop.set()
-            self.controls.wake.set()
+            self.signals.stop.set()
+            self.signals.wake.set()
 
     def _stop_commands(self) -> None:
         """End every command of the run and note that it was the stop that did it: resume runs it again."""
-        store = self._bench.store
         self._crew.stop_all()
         self._crew.wait_for_all()
-        for attempt in store.attempts(run=self._run.id, states={AttemptState.RUNNING}):
+        for attempt in self._bench.store.attempts(run=self._run.id, states={AttemptState.RUNNING}):
             self._crew.interrupt(attempt)
 
     def _close(self) -> Summary:
-        store, now = self._bench.store, self._bench.clock.now()
+        store = self._bench.store
+        stopped = self.signals.stop.is_set()
+        if not stopped:
+            self._keeper.give_back_landed(self._run.id)
         attempts = store.attempts(run=self._run.id)
         entries = {a.entry: e for a in attempts if a.entry and (e := store.entry(a.entry))}
         summary = summarize(self._run.id, attempts, entries, land=self._options.land)
-        stopped = self.controls.stop.is_set()
-        state = RunState.INTERRUPTED if stopped else RunState.FINISHED
-        run = store.run(self._run.id)
+        run, now = store.run(self._run.id), self._bench.clock.now()
         assert run is not None
-        store.move_run(run, state, finished_at=now)
-        name = EventName.RUN_INTERRUPTED if stopped else EventName.RUN_FINISHED
+        store.move_run(run, RunState.INTERRUPTED if stopped else RunState.FINISHED, finished_at=now)
         store.emit(
-            name,
+            EventName.RUN_INTERRUPTED if stopped else EventName.RUN_FINISHED,
             at=now,
             run=self._run.id,
             landed=list(summary.landed),

@@ -146,14 +146,20 @@ class SlotKeeper:
             if holder and holder.plan == attempt.plan and holder.id != attempt.id and is_over(holder):
                 self.give_back(slot)
 
-    def give_back_landed(self, run: str) -> tuple[Slot, ...]:
+    def holds_landed(self, run: str) -> bool:
+        """Whether a slot is still with an attempt of ``run`` that has landed."""
+        return bool(self._landed(run))
+
+    def give_back_landed(self, run: str) -> None:
         """Give back the slots of a run's attempts that have landed: their work is on the target."""
-        store, given = self._bench.store, []
-        for slot in store.slots(purpose=PLAN, states={SlotState.LEASED}):
-            holder = store.attempt(slot.attempt) if slot.attempt else None
-            if holder and holder.run == run and holder.state is AttemptState.LANDED:
-                given.append(self.give_back(slot))
-        return tuple(given)
+        for slot in self._landed(run):
+            self.give_back(slot)
+
+    def _landed(self, run: str) -> list[Slot]:
+        store = self._bench.store
+        leased = store.slots(purpose=PLAN, states={SlotState.LEASED})
+        holders = [(slot, store.attempt(slot.attempt)) for slot in leased if slot.attempt]
+        return [s for s, a in holders if a and a.run == run and a.state is AttemptState.LANDED]
 
     def save(self, slot: Slot) -> str | None:
         """Capture uncommitted work of a slot without touching it; returns the rescue reference, if any."""
