@@ -99,3 +99,31 @@ def working(
             reload=reload,
         )
         yield bench, session
+
+
+def looking(repository: Repository) -> Workbench:
+    """A workbench for ``--dry-run``: everything can be read, and no byte on disk is changed.
+
+    Its session is nobody's, its store a copy. Raises as :func:`working` does.
+    """
+    from orchestrator.settings import load_settings, require_usable  # noqa: PLC0415 - as above
+    from orchestrator.workbench import Workbench  # noqa: PLC0415 - GitPython and pygit2
+    from worktrees.git import Git  # noqa: PLC0415 - as above
+    from worktrees.objects import Objects  # noqa: PLC0415 - as above
+
+    git = Git(repository)
+    _ = git.version
+    Objects(repository)
+
+    def reload() -> Settings:
+        return require_usable(load_settings(repository, git))
+
+    return Workbench(
+        repository=repository,
+        git=git,
+        settings=reload(),
+        clock=SystemClock(),
+        stores=lambda: open_readonly_store(repository),
+        session="",
+        reload=reload,
+    )

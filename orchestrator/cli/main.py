@@ -32,6 +32,10 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "schema": ("schema", "Print the JSON Schema of a plan's header."),
     "graph": ("graph", "Draw the graph of plans: waves, edges, critical path."),
     "overlap": ("overlap", "Report plans that would touch the same files."),
+    "run-multi": ("run_multi", "Run plans at once and land their work."),
+    "run": ("run", "Run one plan and land its work."),
+    "resume": ("resume", "Go on with a run that was interrupted."),
+    "retry": ("retry", "Do again what failed."),
 }
 """Name of the command -> (module under ``orchestrator.cli.commands``, short help), in the order of help."""
 
