@@ -263,6 +263,7 @@ def test_s1_9_a_lost_terminal_loses_nothing(commands: Commands) -> None:
     with subprocess.Popen(argv, stdin=-1, stdout=-1, text=True, start_new_session=True) as launcher:
         assert launcher.stdout is not None
         assert launcher.stdout.readline() == "launched\n"
+        os.killpg(launcher.pid, signal.SIGINT)
         os.killpg(launcher.pid, signal.SIGHUP)
     handle = supervision.find(commands.folder / "r")
     assert handle is not None
