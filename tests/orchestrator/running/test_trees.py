@@ -283,3 +283,11 @@ def test_descendants_by_brute_force(pairs: list[tuple[int, int]]) -> None:
                 break
             expected |= more
         assert trees.descendants(table, (root,)) == expected - {root}
+
+
+def test_own_children_are_listed_at_once() -> None:
+    """What the last killing relies on: a look at the whole table takes longer than some processes live."""
+    with subprocess.Popen(["sleep", "1000"]) as child:
+        assert child.pid in platforms.own_children()
+        child.kill()
+    assert child.pid not in platforms.own_children()
