@@ -41,8 +41,12 @@ def fork(orders: Orders, terminal: tuple[int, int] | None) -> tuple[int, int]:
     One byte into the gate lets it go; closing the gate ends it.
     """
     wait_here, gate = os.pipe()
+    # Blocked over the fork: the handlers that the child starts with are the supervisor's, and would swallow
+    # a TERM that comes before it has taken them off.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
     pid = os.fork()
     if pid:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
         os.close(wait_here)
         return pid, gate
     try:
@@ -66,6 +70,7 @@ def _become(orders: Orders, wait_here: int, terminal: tuple[int, int] | None) ->
         signal.SIGXFSZ,
     ):
         signal.signal(number, signal.SIG_DFL)  # the interpreter ignores the last two, exec would pass that on
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
     if terminal is None:
         os.setsid()
     if os.read(wait_here, 1) != b"g":

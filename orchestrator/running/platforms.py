@@ -158,6 +158,26 @@ def become_subreaper() -> bool:
     return int(ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)) == 0
 
 
+def is_still(pid: int) -> bool:
+    """Whether every thread of ``pid`` is stopped or dead; True where that cannot be known.
+
+    A signal does not interrupt a fork that has begun: only then can no child appear any more.
+    """
+    if not LINUX:
+        return True
+    try:
+        threads = os.listdir(f"/proc/{pid}/task")
+        return all(_state(f"/proc/{pid}/task/{thread}/stat") in b"TtZXx" for thread in threads)
+    except (FileNotFoundError, ProcessLookupError):
+        return True
+
+
+def _state(path: str) -> bytes:
+    with open(path, "rb") as stream:
+        stat = stream.read()
+    return stat[stat.rindex(b")") + 2 :].split()[_STATE]
+
+
 def own_children() -> tuple[int, ...]:
     """Return the children of this process, of one thread, fast; nothing where the kernel does not list them.
 

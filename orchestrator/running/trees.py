@@ -5,8 +5,8 @@ descent, by their session and by the marker in their environment; on Linux a sup
 its tree, so that descent alone finds everything. Not promised: that a process is found which left its
 parents, its session and its environment after its supervisor was killed.
 
-1. Everyone is stopped, until a look finds nobody new: without that, a shell just about to fork leaves a
-   child that was never asked to end and outlives the whole grace.
+1. Everyone is stopped, until all are still and a look finds nobody new: without that, a shell just about
+   to fork leaves a child that was never asked to end and outlives the whole grace.
 2. Everyone gets TERM, once, and CONT, so as to act on it. What is started from then on is somebody's
    cleaning up and is let be.
 3. After the grace everyone is stopped as before and killed, again and again until nobody is left or the
@@ -32,7 +32,7 @@ KILL_LIMIT: Final = 30.0
 """Seconds after which what still lives (a process in uninterruptible sleep) is reported instead."""
 _FIRST_REST: Final = 0.002
 _LONGEST_REST: Final = 0.25
-_STOP_ROUNDS: Final = 16
+_FREEZE_LIMIT: Final = 0.25
 
 
 def descendants(table: Mapping[int, Process], roots: Collection[int]) -> set[int]:
@@ -107,19 +107,23 @@ def kill(find: Callable[[], list[Process]], rest: Callable[[float], None]) -> tu
 
 
 def _frozen(find: Callable[[], list[Process]]) -> list[Process]:
-    """Stop everyone until a look finds nobody new; return them. A stopped process does not fork.
+    """Stop everyone until all are still and a look finds nobody new; return them. Who is still does not fork.
 
-    The kernel refuses a fork to a process with a signal pending, so a child is either seen by the next look
-    or never made. Bounded: what forks faster than it can be stopped is killed half seen, and again.
+    To be told to stop is not enough: a process in the middle of a fork finishes it first. Bounded in time,
+    for what cannot stop (a parent in vfork, a sleep in a driver) and what forks faster than it is stopped.
     """
     stopped: set[tuple[int, float]] = set()
-    alive = find()
-    for _ in range(_STOP_ROUNDS):
+    deadline = time.monotonic() + _FREEZE_LIMIT
+    alive, still = find(), False
+    while alive and time.monotonic() < deadline:
         fresh = [p for p in alive if (p.pid, p.started) not in stopped]
-        if not fresh:
+        if still and not fresh:  # still before this look: a child of a fork that was under way is in it
             break
         for process in fresh:
             platforms.send(process, signal.SIGSTOP)
             stopped.add((process.pid, process.started))
+        still = all(platforms.is_still(process.pid) for process in alive)
+        if not still:
+            time.sleep(_FIRST_REST)
         alive = find()
     return alive

@@ -263,6 +263,7 @@ def test_s1_9_a_lost_terminal_loses_nothing(commands: Commands) -> None:
     with subprocess.Popen(argv, stdin=-1, stdout=-1, text=True, start_new_session=True) as launcher:
         assert launcher.stdout is not None
         assert launcher.stdout.readline() == "launched\n"
+        os.killpg(launcher.pid, signal.SIGINT)
         os.killpg(launcher.pid, signal.SIGHUP)
     handle = supervision.find(commands.folder / "r")
     assert handle is not None
@@ -282,3 +283,11 @@ def test_descendants_by_brute_force(pairs: list[tuple[int, int]]) -> None:
                 break
             expected |= more
         assert trees.descendants(table, (root,)) == expected - {root}
+
+
+def test_own_children_are_listed_at_once() -> None:
+    """What the last killing relies on: a look at the whole table takes longer than some processes live."""
+    with subprocess.Popen(["sleep", "1000"]) as child:
+        assert child.pid in platforms.own_children()
+        child.kill()
+    assert child.pid not in platforms.own_children()
