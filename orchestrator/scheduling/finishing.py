@@ -118,19 +118,18 @@ class Finisher:
         return drift
 
     def _finished(self, attempt: Attempt, head: str, drift: Drift) -> None:
-        now = self._bench.clock.now()
-        self._bench.store.move_attempt(
-            attempt,
-            AttemptState.FINISHED,
-            head=head,
-            exit_code=0,
-            drift=drift.outside,
-            reason={},
-            finished_at=now,
-        )
-        self._bench.store.emit(
-            EventName.PLAN_FINISHED, at=now, run=attempt.run, plan=attempt.plan, head=head, base=attempt.base
-        )
+        store, now = self._bench.store, self._bench.clock.now()
+        changes = {"head": head, "exit_code": 0, "drift": drift.outside, "reason": {}, "finished_at": now}
+        with store.transaction():
+            store.move_attempt(attempt, AttemptState.FINISHED, **changes)
+            store.emit(
+                EventName.PLAN_FINISHED,
+                at=now,
+                run=attempt.run,
+                plan=attempt.plan,
+                head=head,
+                base=attempt.base,
+            )
 
     def _ended_badly(self, attempt: Attempt, handle: Supervised | None, ended: Ended) -> None:
         if ended.outcome is Outcome.LOST and handle is not None:
@@ -144,8 +143,9 @@ class Finisher:
 
     def _lost(self, attempt: Attempt, why: dict[str, Any]) -> None:
         store, now = self._bench.store, self._bench.clock.now()
-        store.move_attempt(attempt, AttemptState.LOST, reason=why, finished_at=now, counted=False)
-        store.emit(EventName.PLAN_LOST, at=now, run=attempt.run, plan=attempt.plan, reason=why)
+        with store.transaction():
+            store.move_attempt(attempt, AttemptState.LOST, reason=why, finished_at=now, counted=False)
+            store.emit(EventName.PLAN_LOST, at=now, run=attempt.run, plan=attempt.plan, reason=why)
 
     def _save(self, attempt: Attempt) -> None:
         slot = slot_of_attempt(self._bench, attempt.id)
@@ -160,9 +160,10 @@ class Finisher:
         exit_code: int | None = None,
     ) -> None:
         store, now = self._bench.store, self._bench.clock.now()
-        store.move_attempt(attempt, state, reason=why, exit_code=exit_code, finished_at=now)
         name = EventName.PLAN_CANCELLED if state is AttemptState.CANCELLED else EventName.PLAN_FAILED
-        store.emit(name, at=now, run=attempt.run, plan=attempt.plan, reason=why, state=str(state))
+        with store.transaction():
+            store.move_attempt(attempt, state, reason=why, exit_code=exit_code, finished_at=now)
+            store.emit(name, at=now, run=attempt.run, plan=attempt.plan, reason=why, state=str(state))
 
 
 def _ending(ended: Ended) -> tuple[AttemptState, dict[str, Any]]:

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from orchestrator.running.waiting import Wake
+from orchestrator.running.waiting import make_wake
 from orchestrator.scheduling.apply import apply
 from orchestrator.scheduling.decide import End, Enqueue, Wait, decide
 
@@ -45,7 +45,7 @@ class Signals:
     ``wake`` makes the loop look, ``queue_wake`` the queue worker; ``stop`` ends both in order.
     """
 
-    wake: Wake = field(default_factory=Wake)
+    wake: threading.Event = field(default_factory=make_wake)
     queue_wake: threading.Event = field(default_factory=threading.Event)
     stop: threading.Event = field(default_factory=threading.Event)
 

@@ -24,6 +24,7 @@ from orchestrator.scheduling.launching import StageLauncher, command_spec
 from orchestrator.slots.keeper import PLAN
 from orchestrator.states import AttemptState
 from plans.errors import PlanctlError
+from worktrees.exclude import exclude
 from worktrees.pointer import write_pointer
 from worktrees.stash import pin_stashes
 
@@ -82,6 +83,7 @@ class Starter:
         )
         tree = self._keeper.make_ready(slot, begin)
         put_on_branch(self._bench, tree, attempt, begin)
+        exclude(self._bench.repository)
         write_pointer(tree.path, plan.id)
         pin_stashes(self._bench.git)
         self._set_up(attempt, plan, tree.path)
@@ -112,14 +114,16 @@ class Starter:
             raise SetupFailedError(ended.exit_code, spec.log)
 
     def _prepared(self, attempt: Attempt) -> None:
-        self._bench.store.move_attempt(attempt, AttemptState.PREPARED)
-        self._bench.store.emit(
-            EventName.PLAN_PREPARED,
-            at=self._bench.clock.now(),
-            run=attempt.run,
-            plan=attempt.plan,
-            worktree=attempt.worktree,
-        )
+        store = self._bench.store
+        with store.transaction():
+            store.move_attempt(attempt, AttemptState.PREPARED)
+            store.emit(
+                EventName.PLAN_PREPARED,
+                at=self._bench.clock.now(),
+                run=attempt.run,
+                plan=attempt.plan,
+                worktree=attempt.worktree,
+            )
 
     def _failed(self, attempt: Attempt, error: Exception) -> None:
         """The record may have moved on in ``_prepare``: what is stored now is what fails."""
@@ -132,8 +136,9 @@ class Starter:
             return
         code = "setup-failed" if isinstance(error, SetupFailedError) else _code(error)
         why = {"code": code, "detail": str(error)}
-        store.move_attempt(current, AttemptState.FAILED, reason=why, finished_at=now)
-        store.emit(EventName.PLAN_FAILED, at=now, run=attempt.run, plan=attempt.plan, reason=why)
+        with store.transaction():
+            store.move_attempt(current, AttemptState.FAILED, reason=why, finished_at=now)
+            store.emit(EventName.PLAN_FAILED, at=now, run=attempt.run, plan=attempt.plan, reason=why)
 
 
 def _code(error: Exception) -> str:

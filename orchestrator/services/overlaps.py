@@ -46,3 +46,27 @@ def explain_pair(
 def is_at_least(severity: OverlapSeverity, threshold: OverlapSeverity) -> bool:
     """Whether ``severity`` is as grave as ``threshold``."""
     return _GRAVITY[severity] >= _GRAVITY[threshold]
+
+
+def report_data(report: OverlapReport) -> dict[str, object]:
+    """The report under the names of the contract."""
+    return {
+        "plans": list(report.plans),
+        "unknown": list(report.unknown),
+        "overlaps": [
+            {
+                "a": o.a,
+                "b": o.b,
+                "kind": o.kind,
+                "severity": o.severity,
+                "witness": o.witness,
+                "patterns": list(o.patterns),
+                "files": list(o.files),
+                "files_total": o.files_total,
+                "advice": o.advice,
+                "phases": [list(phases) for phases in o.phases],
+            }
+            for o in report.overlaps
+        ],
+        "proximity": [{"a": p.a, "b": p.b, "folder": p.folder} for p in report.proximity],
+    }

@@ -51,5 +51,7 @@ def show_forecast(found: dict[str, Any]) -> str:
     lines = []
     for row in found["schedule"]:
         after = ", ".join(f"{edge['plan']} ({edge['why']})" for edge in row["after"])
-        lines.append(f"wave {row['wave']}  {row['plan']}  on {row['branch']}" + (f"  after {after}" if after else ""))
+        lines.append(
+            f"wave {row['wave']}  {row['plan']}  on {row['branch']}" + (f"  after {after}" if after else "")
+        )
     return "\n".join(lines) if lines else "nothing to do"

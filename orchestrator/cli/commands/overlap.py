@@ -61,35 +61,11 @@ def command(
     else:
         report = overlaps.overlaps_of(invocation.repository, git, plans, here, against)
     if invocation.as_json:
-        invocation.output.data(report_data(report))
+        invocation.output.data(overlaps.report_data(report))
     else:
         _show(report, invocation.output, everything=bool(explain))
     threshold = OverlapSeverity(fail_on)
     return NO if any(overlaps.is_at_least(o.severity, threshold) for o in report.overlaps) else DONE
-
-
-def report_data(report: OverlapReport) -> dict[str, object]:
-    """The report under the names of the contract."""
-    return {
-        "plans": list(report.plans),
-        "unknown": list(report.unknown),
-        "overlaps": [
-            {
-                "a": o.a,
-                "b": o.b,
-                "kind": o.kind,
-                "severity": o.severity,
-                "witness": o.witness,
-                "patterns": list(o.patterns),
-                "files": list(o.files),
-                "files_total": o.files_total,
-                "advice": o.advice,
-                "phases": [list(phases) for phases in o.phases],
-            }
-            for o in report.overlaps
-        ],
-        "proximity": [{"a": p.a, "b": p.b, "folder": p.folder} for p in report.proximity],
-    }
 
 
 def _show(report: OverlapReport, output: Output, *, everything: bool) -> None:

@@ -16,7 +16,7 @@ _SAME = [p for p in run_multi.params if isinstance(p, click.Option) and p.name n
 @click.command("run", cls=Command)
 @click.argument("plan", metavar="PLAN")
 @pass_invocation
-def command(invocation: Invocation, plan: str, **options: Any) -> int:
+def command(invocation: Invocation, /, plan: str, **options: Any) -> int:
     """Run one PLAN (an id or a path) in a worktree of its own, and land its work."""
     return run_plans(invocation, {**options, "plans": (plan,), "every": False, "jobs": None})
 

@@ -31,7 +31,7 @@ _MODES = ("serialize", "isolate", "forbid")
 @click.option("--dry-run", is_flag=True, help="Show what would be done; change nothing.")
 @click.option("--keep-going", is_flag=True, help="Start further plans after one has failed.")
 @pass_invocation
-def command(invocation: Invocation, **options: Any) -> int:
+def command(invocation: Invocation, /, **options: Any) -> int:
     """Run PLANs (ids or paths) at once, each in a worktree of its own, and land their work.
 
     Dependencies come first, plans that would touch the same files one after another. Exit 0 when all have

@@ -84,13 +84,17 @@ def _signals(conductor: Conductor) -> Iterator[list[int]]:
 
 def _say_summary(output: Output, summary: Summary) -> None:
     """What became of each plan, and the command that does the failed ones again (S1.10)."""
-    counts = (("landed", summary.landed), ("finished", summary.finished))
-    counts += (("failed", summary.failed), ("skipped", summary.skipped))
+    lists = {
+        "landed": summary.landed,
+        "finished": summary.finished,
+        "failed": summary.failed,
+        "skipped": summary.skipped,
+    }
     output.text("")
     for line in summary.lines:
         if line.plan in summary.failed or line.plan in summary.skipped:
             output.text((f"  {line.plan}", Colour.BOLD), f" {line.state}: {_why(line)}")
-    output.text(", ".join(f"{len(plans)} {name}" for name, plans in counts if plans) or "nothing to do")
+    output.text(", ".join(f"{len(plans)} {name}" for name, plans in lists.items() if plans))
     if summary.failed:
         output.note(f"planctl retry {' '.join(summary.failed)}   does these again")
 

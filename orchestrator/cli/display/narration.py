@@ -24,7 +24,8 @@ def narrate(event: StoredEvent) -> tuple[Part, ...] | None:
     clock = event.ts[11:19]
     head: tuple[Part, ...] = ((clock, Colour.DIM), " ")
     name: tuple[Part, ...] = ((f"{subject}", Colour.BOLD), " ") if subject else ()
-    return (*head, *name, (text, _colour(event)) if _colour(event) else text)
+    colour = _colour(event)
+    return (*head, *name, (text, colour) if colour else text)
 
 
 def _said(event: StoredEvent) -> str | None:

@@ -62,8 +62,13 @@ class LiveTable:
     def update(self, view: View) -> None:
         """Draw the table anew."""
         table = Table(box=None, pad_edge=False, expand=True)
-        for name, options in (("plan", {}), ("state", {}), ("time", {"justify": "right"}), ("", {"ratio": 1})):
-            table.add_column(name, no_wrap=True, **options)  # type: ignore[arg-type]
+        for name, options in (
+            ("plan", {}),
+            ("state", {}),
+            ("time", {"justify": "right"}),
+            ("", {"ratio": 1}),
+        ):
+            table.add_column(name, no_wrap=True, **options)
         for plan in sorted(view.attempts):
             attempt = view.attempts[plan]
             entry = view.entries.get(attempt.entry or "")
