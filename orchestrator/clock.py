@@ -6,8 +6,11 @@ under another boot id belongs to a process that cannot be alive.
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import secrets
 import socket
+import sys
 import time
 from datetime import UTC, datetime
 from functools import cache
@@ -18,6 +21,7 @@ if TYPE_CHECKING:
     import threading
 
 _ALPHABET: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford's, as in ULID
+_MACHINE_ID_DIGITS: Final = 32
 
 
 class Clock(Protocol):
@@ -71,6 +75,34 @@ def boot_id() -> str:
 def host() -> str:
     """This machine's name."""
     return socket.gethostname()
+
+
+@cache
+def machine() -> str:
+    """What stays the same of this machine over reboots and changes of its name: 16 hex digits.
+
+    A hash of the id that the system keeps of itself (which is not to be shown, machine-id(5)); of the host's
+    name where there is none, as in most containers.
+    """
+    return hashlib.sha256(f"planctl {_system_id() or host()}".encode()).hexdigest()[:16]
+
+
+def _system_id() -> str:
+    if sys.platform == "win32":
+        import winreg  # noqa: PLC0415 - Windows only
+
+        with winreg.OpenKey(winreg.HKEY_LOCAL_MACHINE, r"SOFTWARE\Microsoft\Cryptography") as key:
+            return str(winreg.QueryValueEx(key, "MachineGuid")[0])
+    if sys.platform == "darwin":
+        import ctypes  # noqa: PLC0415 - gethostuuid(2), which has no other door
+
+        found, patience = (ctypes.c_ubyte * 16)(), (ctypes.c_long * 2)(1, 0)
+        return bytes(found).hex() if ctypes.CDLL(None).gethostuuid(found, patience) == 0 else ""
+    for path in (Path("/etc/machine-id"), Path("/var/lib/dbus/machine-id")):
+        with contextlib.suppress(OSError):  # missing or not for us to read: the next, or the host's name
+            if len(text := path.read_text(encoding="ascii", errors="replace").strip()) == _MACHINE_ID_DIGITS:
+                return text
+    return ""
 
 
 def new_id() -> str:

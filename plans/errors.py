@@ -85,18 +85,6 @@ class BadValueError(PlanctlError):
         super().__init__(message)
 
 
-class PatternSyntaxError(PlanctlError):
-    """A text that is not a pattern; ``index`` is its place in the list, from 0."""
-
-    def __init__(self, index: int, text: str, code: str, message: str, hint: str = "") -> None:
-        self.index = index
-        self.text = text
-        self.code = code
-        self.message = message
-        self.hint = hint
-        super().__init__(message)
-
-
 class UnknownTaskError(PlanctlError):
     """No task of that number in the plan; ``known`` are the numbers that there are."""
 
@@ -112,3 +100,30 @@ class CycleError(PlanctlError):
     def __init__(self, ids: tuple[str, ...]) -> None:
         self.ids = ids
         super().__init__("dependencies form a circle: " + " → ".join((*ids, ids[0])))
+
+
+class PatternSyntaxError(PlanctlError):
+    """A text that is no pattern; ``index`` is its place in its list, from 0; ``code`` is stable."""
+
+    def __init__(self, index: int, text: str, code: str, message: str, hint: str = "") -> None:
+        self.index = index
+        self.text = text
+        self.code = code
+        self.message = message
+        self.hint = hint
+        super().__init__(f"{text[:80]!r}: {message}")
+
+
+class UndecidedPatternsError(PlanctlError):
+    """Whether two pattern sets share a path was not found within the bound on work.
+
+    Deciding is hard in general when many exclusions with wildcards overlap each other: any formula of
+    logic can be written as such a list. Whoever asks must then take it that the sets do share one.
+    """
+
+    def __init__(self, a: tuple[str, ...], b: tuple[str, ...]) -> None:
+        self.a = a
+        self.b = b
+        super().__init__(
+            f"no answer for {len(a)} against {len(b)} patterns: the exclusions are too entangled"
+        )

@@ -2,17 +2,20 @@
 
 A store is opened per thread. ``move_*`` are guarded writes: they take the record as it was read and fail
 with :class:`~orchestrator.errors.StaleRecordError` when its state or version has changed since; a move
-outside the transition table raises :class:`~orchestrator.errors.IllegalTransitionError`.
+outside the transition table raises :class:`~orchestrator.errors.IllegalTransitionError`, a change of what a
+record is (its id, an attempt's run, an entry's sequence) ValueError.
 Inside ``transaction()`` nobody else writes, and all of it happens or nothing.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
     from contextlib import AbstractContextManager
+    from pathlib import Path
 
     from orchestrator.states import AttemptState, EntryState, IntentState, RunState, SessionState, SlotState
     from orchestrator.store.records import (
@@ -75,7 +78,7 @@ class Runs(Protocol):
     """Runs and the attempts in them."""
 
     def add_run(self, run: RunRecord) -> None:
-        """Insert."""
+        """Insert; StaleRecordError when the id is taken."""
 
     def run(self, key: str) -> RunRecord | None:
         """One run, or None."""
@@ -87,7 +90,11 @@ class Runs(Protocol):
         """Guarded move."""
 
     def add_attempt(self, attempt: Attempt) -> None:
-        """Insert; (run, plan, number) is unique."""
+        """Insert. One attempt at a plan in a run at a time, and numbers are unique.
+
+        StaleRecordError when the id or (run, plan, number) is taken, or another attempt at the plan in this
+        run has not come to its end; UnknownRecordError without its run.
+        """
 
     def attempt(self, key: str) -> Attempt | None:
         """One attempt, or None."""
@@ -141,13 +148,16 @@ class Queue(Protocol):
         """Guarded write within the same state."""
 
     def add_verdict(self, verdict: Verdict) -> None:
-        """Insert, durably."""
+        """Insert, durably; StaleRecordError when the id is taken."""
 
     def verdicts(self, tree: str, command: str, environment: str) -> Sequence[Verdict]:
         """What was said of this tree by this command in this environment, newest first."""
 
     def add_intent(self, intent: Intent) -> None:
-        """Insert, durably: when this returns, a power cut does not lose it."""
+        """Insert, durably: when this returns, a power cut does not lose it.
+
+        StaleRecordError when the id is taken or another intent is open on the target: settle that first.
+        """
 
     def intents(self, states: Collection[IntentState] | None = None) -> Sequence[Intent]:
         """All, or those in ``states``, oldest first."""
@@ -193,15 +203,38 @@ class Events(Protocol):
     def set_value(self, key: str, value: str | None) -> None:
         """Set it, or remove it with None."""
 
+    def prune(self, *, before: str) -> int:
+        """Forget events older than ``before`` and sessions that ended before it; return how many."""
+
 
 class Store(Sessions, Leases, Runs, Queue, Slots, Events, Protocol):
     """Everything that planctl remembers of one repository."""
 
     def transaction(self) -> AbstractContextManager[None]:
-        """One writer, all or nothing; may be nested (the inner one joins)."""
+        """One writer, all or nothing; BusyError when no turn is had within a minute.
+
+        May be nested: the inner one joins, and is undone alone when it raises and the outer goes on.
+        """
 
     def close(self) -> None:
         """Release what is held; harmless when called twice."""
 
     def health(self) -> Mapping[str, Any]:
         """Facts for ``doctor``: ``kind``, ``version``, ``integrity`` (``ok`` or what is wrong), ``path``."""
+
+
+SET_ASIDE: Final = "store.set_aside"
+"""The named value that holds the path of a corrupt store that was set aside, until what git and the journals
+know has been brought into the new one; whoever does that removes it."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoreOpened:
+    """A store, and the corrupt one that it takes the place of and has not been rebuilt from yet.
+
+    ``set_aside`` comes from the store itself (:data:`SET_ASIDE`), so that a crash between setting aside and
+    rebuilding does not forget it; every opener is told until the value is removed.
+    """
+
+    store: Store
+    set_aside: Path | None = None

@@ -1,0 +1,120 @@
+"""Sessions, leases and slots in memory."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from orchestrator.states import SESSION, SLOT, SessionState, SlotState
+from orchestrator.store.memory.tables import Tables, among
+from orchestrator.store.rules import grantable, moved
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+    from orchestrator.store.records import Lease, Session, Slot
+
+
+class MemorySessions(Tables):
+    """See :class:`orchestrator.store.protocol.Sessions`."""
+
+    def add_session(self, session: Session) -> None:
+        """See the protocol."""
+        self._add("sessions", session.id, session)
+
+    def session(self, key: str) -> Session | None:
+        """See the protocol."""
+        found: Session | None = self._one("sessions", key)
+        return found
+
+    def sessions(self, states: Collection[SessionState] | None = None) -> Sequence[Session]:
+        """See the protocol."""
+        return self._all("sessions", lambda s: among(s.state, states))
+
+    def move_session(self, session: Session, to: SessionState, **changes: Any) -> Session:
+        """See the protocol."""
+        return self._write("sessions", session.id, session, moved(session, to, changes, SESSION))
+
+    def beat(self, key: str, *, expires: float, at: str, task: str | None = None) -> bool:
+        """See the protocol."""
+        with self._lock:
+            session = self.session(key)
+            if session is None or session.state is not SessionState.ACTIVE:
+                return False
+            self._writing("sessions")[key] = replace(
+                session,
+                expires=expires,
+                heartbeat_at=at,
+                task=session.task if task is None else task,
+                version=session.version + 1,
+            )
+            return True
+
+
+class MemoryLeases(Tables):
+    """See :class:`orchestrator.store.protocol.Leases`."""
+
+    def grant(self, lease: Lease, *, now: float) -> Lease | None:
+        """See the protocol."""
+        with self._lock:
+            current = self.lease(lease.name)
+            if not grantable(current, lease, now):
+                return None
+            granted = replace(lease, token=self._next(f"token of {lease.name}"))
+            self._writing("leases")[lease.name] = granted
+            return granted
+
+    def renew(self, lease: Lease, *, expires: float) -> bool:
+        """See the protocol."""
+        with self._lock:
+            current = self._held(lease)
+            if current is None:
+                return False
+            self._writing("leases")[lease.name] = replace(current, expires=expires)
+            return True
+
+    def release(self, lease: Lease) -> bool:
+        """See the protocol."""
+        with self._lock:
+            if self._held(lease) is None:
+                return False
+            del self._writing("leases")[lease.name]
+            return True
+
+    def _held(self, lease: Lease) -> Lease | None:
+        current = self.lease(lease.name)
+        same = current is not None and (current.session, current.token) == (lease.session, lease.token)
+        return current if same else None
+
+    def lease(self, name: str) -> Lease | None:
+        """See the protocol."""
+        found: Lease | None = self._one("leases", name)
+        return found
+
+    def leases(self) -> Sequence[Lease]:
+        """See the protocol."""
+        return sorted(self._all("leases"), key=lambda lease: lease.name)
+
+
+class MemorySlots(Tables):
+    """See :class:`orchestrator.store.protocol.Slots`."""
+
+    def add_slot(self, slot: Slot) -> None:
+        """See the protocol."""
+        self._add("slots", slot.name, slot)
+
+    def slot(self, name: str) -> Slot | None:
+        """See the protocol."""
+        found: Slot | None = self._one("slots", name)
+        return found
+
+    def slots(
+        self, *, purpose: str | None = None, states: Collection[SlotState] | None = None
+    ) -> Sequence[Slot]:
+        """See the protocol."""
+        found = self._all("slots", lambda s: among(s.state, states) and purpose in {None, s.purpose})
+        return sorted(found, key=lambda slot: slot.name)
+
+    def move_slot(self, slot: Slot, to: SlotState, **changes: Any) -> Slot:
+        """See the protocol."""
+        return self._write("slots", slot.name, slot, moved(slot, to, changes, SLOT))
