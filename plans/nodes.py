@@ -66,7 +66,7 @@ class Fault:
 
 
 def cut(text: str, size: int = 80) -> str:
-    """``text`` on one line, invisible characters as ``\\uXXXX``, cut to ``size``."""
+    """``text`` on one line, invisible characters as their numbers, cut to ``size``."""
     words = " ".join(text[: 4 * size].split())
     one_line = "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in words)
     return one_line if len(one_line) <= size else one_line[: size - 1] + "…"
