@@ -94,7 +94,7 @@ def _side(given: PatternSet) -> _Side:
     for pattern in reversed(given.patterns):
         again = (pattern.glob, pattern.negated) in seen
         seen.add((pattern.glob, pattern.negated))
-        if again or (pattern.glob, True) in seen and not pattern.negated:
+        if again or ((pattern.glob, True) in seen and not pattern.negated):
             continue  # the later one does all that this one does, or takes all of it away
         if pattern.negated:
             later = (pattern, *later)
