@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import pygit2
 from pygit2.enums import DiffFind, ObjectType, SortMode
@@ -24,12 +24,17 @@ if TYPE_CHECKING:
     Nested: TypeAlias = Mapping[str, "tuple[int, str] | Nested"]
 
 
+_KEPT: Final = 100_000  # entries kept in memory, about 20 MB
+
+
 class Objects(ObjectStore):
     """The objects of one repository. Safe to share between threads."""
 
     def __init__(self, repository: Repository) -> None:
         """Open; raise :class:`UnsupportedRepositoryError` (SHA-256, reftable, unknown extensions)."""
         super().__init__(repository)
+        self._entries: dict[str, dict[str, Entry]] = {}
+        self._kept = 0
         self._named: dict[tuple[str, str], tuple[tuple[str, Entry], ...]] = {}
 
     def commit(self, commit: str) -> CommitText:
@@ -63,9 +68,17 @@ class Objects(ObjectStore):
         """Return (name, email, seconds since the epoch, minutes east of UTC) of the author."""
         return self.commit(commit).author
 
-    def entries(self, tree: str) -> dict[str, Entry]:
-        """Return the entries of one tree object."""
-        return trees.parse(self.read(tree))
+    def entries(self, tree: str) -> Mapping[str, Entry]:
+        """Return the entries of one tree object. Those of the trees read last are kept."""
+        known = self._entries.get(tree)
+        if known is None:
+            known = trees.parse(self.read(tree))
+            self._kept += len(known)
+            if self._kept > _KEPT:
+                self._entries.clear()
+                self._kept = len(known)
+            self._entries[tree] = known
+        return known
 
     def entry(self, commit: str, path: str) -> Entry | None:
         """Return the entry at ``path`` in a commit or tree, or None."""
@@ -86,7 +99,8 @@ class Objects(ObjectStore):
 
     def paths(self, commit: str) -> list[str]:
         """Return every path of a commit or tree: files, links and submodules."""
-        return [path for path, _ in trees.walk(self.entries, self.tree_of(commit))]
+        once = trees.walk(lambda tree: trees.parse(self.read(tree)), self.tree_of(commit))
+        return [path for path, _ in once]
 
     def named(self, commit: str, name: str) -> tuple[tuple[str, Entry], ...]:
         """Return path and entry of every file called ``name`` anywhere in a commit or tree.
@@ -99,17 +113,14 @@ class Objects(ObjectStore):
         known = self._named.get((tree, name))
         if known is not None:
             return known
-        found: list[tuple[str, Entry]] = []
-        for child, entry in self.entries(tree).items():
-            if entry.is_tree:
-                inner = self._named_in(entry.object, name)
-                found += [(f"{child}/{path}", e) for path, e in inner]
-            elif child == name:
-                found.append((child, entry))
-        if len(self._named) > 200_000:  # noqa: PLR2004 - a bound on memory, about 40 MB
+        here, folders = trees.pick(self.read(tree), name.encode("utf-8", "surrogateescape"))
+        found = [] if here is None else [(name, here)]
+        for child, object_ in folders:
+            found += [(f"{child}/{path}", entry) for path, entry in self._named_in(object_, name)]
+        if len(self._named) > _KEPT:
             self._named.clear()
         self._named[tree, name] = tuple(found)
-        return tuple(found)
+        return self._named[tree, name]
 
     # -- history ------------------------------------------------------------------------------------
 
@@ -199,17 +210,25 @@ class Objects(ObjectStore):
     # -- writing ------------------------------------------------------------------------------------
 
     def write_commit(self, commit: CommitText, *, durable: bool = True) -> str:
-        """Write a commit as it stands (unsigned); return its id."""
-        return self.write(ObjectType.COMMIT, commit.serialize(), durable=durable)
+        """Write a commit as it stands (unsigned) and, if ``durable``, flush; return its id."""
+        object_ = self.write(ObjectType.COMMIT, commit.serialize(), durable=durable)
+        if durable:
+            self.flush()
+        return object_
 
     def write_entries(self, entries: Mapping[str, Entry]) -> str:
-        """Write one tree object; return its id."""
+        """Write one tree object, durable with the next flush; return its id."""
         return self.write(ObjectType.TREE, trees.serialize(entries))
 
     def write_tree(self, nested: Nested) -> str:
-        """Write folders within folders: name to (mode, object) or to another such mapping; return the id."""
+        """Write folders in folders durably: name to (mode, object) or to such a mapping; return the id."""
+        object_ = self._write_nested(nested)
+        self.flush()
+        return object_
+
+    def _write_nested(self, nested: Nested) -> str:
         entries = {
-            name: Entry(*value) if isinstance(value, tuple) else Entry(trees.TREE, self.write_tree(value))
+            name: Entry(*value) if isinstance(value, tuple) else Entry(trees.TREE, self._write_nested(value))
             for name, value in nested.items()
         }
         return self.write_entries(entries)

@@ -38,6 +38,7 @@ def write_commit(git: Git, objects: Objects, draft: Draft) -> str:
     signed = wants_signature(objects.settings)
     plain = None if signed else plain_committer(objects.settings)
     if plain is None:
+        objects.flush()
         return _by_git(git, draft, signed=signed)
     committer = Author(*plain, *objects.now())
     text = CommitText(draft.tree, draft.parents, draft.author or committer, committer, _ended(draft.message))
