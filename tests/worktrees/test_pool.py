@@ -237,7 +237,9 @@ def test_where_the_pool_lies_when_the_parent_cannot_be_written(
     repository = find(repo.path)
     parent = repo.path.parent
     real = os.access
-    monkeypatch.setattr(os, "access", lambda p, m: Path(p) != parent and real(p, m))  # root may write anywhere
+    monkeypatch.setattr(
+        os, "access", lambda p, m: Path(p) != parent and real(p, m)
+    )  # root may write anywhere
     assert pool_folder(repository, None) == repo.path / ".git" / "planctl" / "worktrees"
     pool = Pool(pool_of(repo.path).git, pool_folder(repository, None))
     pool.add("slot-01", repo.head())

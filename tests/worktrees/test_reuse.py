@@ -91,7 +91,7 @@ def test_p9_a_nested_repository_is_refused_untouched(
     (tree.path / where / "work.txt").write_text("work")
     if commits:
         repo.git("commit", "-q", "--allow-empty", "-m", "inner", at=tree.path / where)
-    taken = repo.commit("in its place", {where.split("/")[0]: "a file now"})
+    taken = repo.commit("in its place", {where.partition("/")[0]: "a file now"})
     for use in (pool.tidy, pool.recycle):
         with pytest.raises(RescueIncompleteError, match="nested"):
             use(tree, taken)
@@ -211,9 +211,7 @@ def test_a_plan_that_deleted_its_worktree_gets_it_again(repo: GitRepo, pool: Poo
 
 
 @pytest.mark.parametrize("damage", ["removed", "own repository", "another worktree", "link"])
-def test_s14_a_damaged_slot_is_refused_and_nothing_around_it_is_touched(
-    repo: GitRepo, damage: str
-) -> None:
+def test_s14_a_damaged_slot_is_refused_and_nothing_around_it_is_touched(repo: GitRepo, damage: str) -> None:
     pool = Pool(pool_of(repo.path).git, repo.path / "pool")  # the worst place: inside the user's checkout
     tree, other = pool.add("slot-01", repo.head()), pool.add("slot-02", repo.head())
     (repo.path / "src" / "a.py").write_text("the user's edit\n")
