@@ -14,6 +14,7 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
+from plans.effects import step
 from worktrees.attributes import folder_for
 from worktrees.commit import Author, CommitText
 from worktrees.treemerge import merge_disjoint
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 _NOBODY: Final = Author("planctl", "planctl@localhost", 0, 0)
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@dataclass(frozen=True, slots=True)
 class Stage:
     """One side of a conflict: stage 1 is the common ancestor's, 2 ours, 3 theirs."""
 
@@ -83,17 +84,15 @@ def merge_trees(
             return Merged(tree)
     sides = (ours, theirs) if base is None else _reparented(objects, base, ours, theirs)
     git.ensure_desk()
-    answer = git.run(
-        *("merge-tree", "--write-tree", "-z", "--messages", *sides),
-        ok=(0, 1),
-        writes=True,
-        work_tree=folder_for(objects, attributes_of or ours),
-    )
+    folder = folder_for(objects, attributes_of or ours)
+    command = ("merge-tree", "--write-tree", "-z", "--messages", *sides)
+    with step("merge.write"):
+        answer = git.run(*command, ok=(0, 1), writes=True, work_tree=folder)
     found = _parse(answer.output, clean=answer.status == 0)
     if isinstance(found, Merged):
         return found
     stages = (replace(s, path=_relabelled(s.path, sides, ("HEAD", theirs))) for s in found.stages)
-    return replace(found, stages=tuple(sorted(stages)))
+    return replace(found, stages=tuple(sorted(stages, key=lambda s: (s.path, s.stage))))
 
 
 def _reparented(objects: Objects, base: str, ours: str, theirs: str) -> tuple[str, str]:
@@ -122,11 +121,11 @@ def _parse(output: bytes, *, clean: bool) -> Merged | Conflicted:
         head, _, path = row.partition("\t")
         mode, object_, stage = head.split(" ")
         stages.append(Stage(path, int(mode, 8), object_, int(stage)))
-    return Conflicted(tree, tuple(sorted(stages)), _messages(fields[end + 1 :]))
+    return Conflicted(tree, tuple(stages), _messages(fields[end + 1 :]))
 
 
 def _relabelled(path: str, sides: tuple[str, str], labels: tuple[str, str]) -> str:
-    """Name a file that had to make room for a folder as ``git merge`` would: "path~HEAD", not "path~1a2b…"."""
+    """Name a file that made room for a folder as ``git merge`` would: "path~HEAD", not "path~1a2b…"."""
     for side, label in zip(sides, labels, strict=True):
         path = re.sub(rf"~{side}(_\d+)?$", rf"~{label}\1", path)
     return path

@@ -11,6 +11,7 @@ from pygit2.enums import DiffFind, ObjectType, SortMode
 from worktrees import trees
 from worktrees.commit import Author, CommitText
 from worktrees.errors import MissingObjectError
+from worktrees.history import near_bases
 from worktrees.odb import ObjectStore
 from worktrees.trees import Entry, PathChange, Status
 
@@ -22,7 +23,8 @@ if TYPE_CHECKING:
 
     Nested: TypeAlias = Mapping[str, "tuple[int, str] | Nested"]
 
-_MANY: Final = 5000  # commits to look at in process before git, with its commit-graph, is asked
+
+_KEPT: Final = 100_000  # entries kept in memory, about 20 MB
 
 
 class Objects(ObjectStore):
@@ -31,6 +33,8 @@ class Objects(ObjectStore):
     def __init__(self, repository: Repository) -> None:
         """Open; raise :class:`UnsupportedRepositoryError` (SHA-256, reftable, unknown extensions)."""
         super().__init__(repository)
+        self._entries: dict[str, dict[str, Entry]] = {}
+        self._kept = 0
         self._named: dict[tuple[str, str], tuple[tuple[str, Entry], ...]] = {}
 
     def commit(self, commit: str) -> CommitText:
@@ -45,12 +49,16 @@ class Objects(ObjectStore):
         parsed = CommitText.parse(self.read(commit))
         return parsed.tree if parsed else commit
 
+    def has_commit(self, commit: str) -> bool:
+        """Whether ``commit`` is the id of a commit that is here; any text may be asked for."""
+        try:
+            return isinstance(self._repo.get(commit), pygit2.Commit)
+        except ValueError:
+            return False
+
     def parents(self, commit: str) -> tuple[str, ...]:
         """Return the parents, in order; those beyond the edge of a shallow clone are left out."""
-        found: object = self._repo.get(commit)
-        if not isinstance(found, pygit2.Commit):
-            raise MissingObjectError(commit)
-        return tuple(str(p) for p in found.parent_ids)
+        return tuple(map(str, self._commit(commit).parent_ids))
 
     def message(self, commit: str) -> str:
         """Return the message as text."""
@@ -60,9 +68,17 @@ class Objects(ObjectStore):
         """Return (name, email, seconds since the epoch, minutes east of UTC) of the author."""
         return self.commit(commit).author
 
-    def entries(self, tree: str) -> dict[str, Entry]:
-        """Return the entries of one tree object."""
-        return trees.parse(self.read(tree))
+    def entries(self, tree: str) -> Mapping[str, Entry]:
+        """Return the entries of one tree object. Those of the trees read last are kept."""
+        known = self._entries.get(tree)
+        if known is None:
+            known = trees.parse(self.read(tree))
+            self._kept += len(known)
+            if self._kept > _KEPT:
+                self._entries.clear()
+                self._kept = len(known)
+            self._entries[tree] = known
+        return known
 
     def entry(self, commit: str, path: str) -> Entry | None:
         """Return the entry at ``path`` in a commit or tree, or None."""
@@ -83,7 +99,8 @@ class Objects(ObjectStore):
 
     def paths(self, commit: str) -> list[str]:
         """Return every path of a commit or tree: files, links and submodules."""
-        return [path for path, _ in trees.walk(self.entries, self.tree_of(commit))]
+        once = trees.walk(lambda tree: trees.parse(self.read(tree)), self.tree_of(commit))
+        return [path for path, _ in once]
 
     def named(self, commit: str, name: str) -> tuple[tuple[str, Entry], ...]:
         """Return path and entry of every file called ``name`` anywhere in a commit or tree.
@@ -96,49 +113,42 @@ class Objects(ObjectStore):
         known = self._named.get((tree, name))
         if known is not None:
             return known
-        found: list[tuple[str, Entry]] = []
-        for child, entry in self.entries(tree).items():
-            if entry.is_tree:
-                inner = self._named_in(entry.object, name)
-                found += [(f"{child}/{path}", e) for path, e in inner]
-            elif child == name:
-                found.append((child, entry))
-        if len(self._named) > 200_000:  # noqa: PLR2004 - a bound on memory, about 40 MB
+        here, folders = trees.pick(self.read(tree), name.encode("utf-8", "surrogateescape"))
+        found = [] if here is None else [(name, here)]
+        for child, object_ in folders:
+            found += [(f"{child}/{path}", entry) for path, entry in self._named_in(object_, name)]
+        if len(self._named) > _KEPT:
             self._named.clear()
         self._named[tree, name] = tuple(found)
-        return tuple(found)
+        return self._named[tree, name]
 
     # -- history ------------------------------------------------------------------------------------
 
     def is_ancestor(self, ancestor: str, commit: str) -> bool:
         """Whether ``commit`` is ``ancestor`` or contains it."""
-        return ancestor == commit or self._repo.descendant_of(commit, ancestor)
+        near = near_bases(self._look, ancestor, commit)
+        if near is not None:
+            return near == (ancestor,)
+        asked = ("merge-base", "--is-ancestor", "--end-of-options", ancestor, commit)
+        return self._git.run(*asked, ok=(0, 1)).status == 0
 
     def merge_bases(self, one: str, other: str) -> tuple[str, ...]:
-        """Return all best common ancestors; none for unrelated histories.
+        """Return all best common ancestors; none for unrelated histories."""
+        near = near_bases(self._look, one, other)
+        if near is not None:
+            return near
+        asked = ("merge-base", "--all", "--end-of-options", one, other)
+        return tuple(self._git.run(*asked, ok=(0, 1)).text.split())
 
-        libgit2 gives one, quickly. It is the only one if nothing beyond it is common to both sides, which
-        is looked at here; else git is asked. An error of libgit2's under skewed clocks would also leave
-        something common beyond its answer, so it cannot go unseen.
-        """
-        base: object = self._repo.merge_base(one, other)  # None for unrelated histories
-        if base is None:
-            return ()
-        mine, theirs = self._since(one, str(base)), self._since(other, str(base))
-        if mine is not None and theirs is not None and not mine & theirs:
-            return (str(base),)
-        answer = self._git.run("merge-base", "--all", "--end-of-options", one, other, ok=(0, 1))
-        return tuple(answer.text.split())
+    def _look(self, commit: str) -> tuple[int, tuple[str, ...]]:
+        found = self._commit(commit)
+        return found.commit_time, tuple(map(str, found.parent_ids))
 
-    def _since(self, tip: str, hidden: str) -> frozenset[str] | None:
-        walker = self._repo.walk(tip, SortMode.NONE)
-        walker.hide(hidden)
-        found: set[str] = set()
-        for commit in walker:
-            found.add(str(commit.id))
-            if len(found) > _MANY:
-                return None
-        return frozenset(found)
+    def _commit(self, commit: str) -> pygit2.Commit:
+        found: object = self._repo.get(commit)
+        if not isinstance(found, pygit2.Commit):
+            raise MissingObjectError(commit)
+        return found
 
     def commits(self, tip: str, *hidden: str, limit: int | None = None) -> tuple[str, ...]:
         """Return what ``tip`` contains and no ``hidden`` does, parents before children."""
@@ -200,17 +210,25 @@ class Objects(ObjectStore):
     # -- writing ------------------------------------------------------------------------------------
 
     def write_commit(self, commit: CommitText, *, durable: bool = True) -> str:
-        """Write a commit as it stands (unsigned); return its id."""
-        return self.write(ObjectType.COMMIT, commit.serialize(), durable=durable)
+        """Write a commit as it stands (unsigned) and, if ``durable``, flush; return its id."""
+        object_ = self.write(ObjectType.COMMIT, commit.serialize(), durable=durable)
+        if durable:
+            self.flush()
+        return object_
 
     def write_entries(self, entries: Mapping[str, Entry]) -> str:
-        """Write one tree object; return its id."""
+        """Write one tree object, durable with the next flush; return its id."""
         return self.write(ObjectType.TREE, trees.serialize(entries))
 
     def write_tree(self, nested: Nested) -> str:
-        """Write folders within folders: name to (mode, object) or to another such mapping; return the id."""
+        """Write folders in folders durably: name to (mode, object) or to such a mapping; return the id."""
+        object_ = self._write_nested(nested)
+        self.flush()
+        return object_
+
+    def _write_nested(self, nested: Nested) -> str:
         entries = {
-            name: Entry(*value) if isinstance(value, tuple) else Entry(trees.TREE, self.write_tree(value))
+            name: Entry(*value) if isinstance(value, tuple) else Entry(trees.TREE, self._write_nested(value))
             for name, value in nested.items()
         }
         return self.write_entries(entries)

@@ -4,15 +4,18 @@ Every thread opens its own libgit2 repository on the common git folder. libgit2 
 misses an object and checks the packed references' stamp at each look-up, so what git children and other
 processes write meanwhile is seen; nothing read from a reference is kept here.
 
-libgit2 writes loose objects without fsync; what a landing relies on is written with ``durable=True``, which
-syncs the object's file and folder (see ``core.fsync=committed`` in environment.py for git's own).
+libgit2 writes loose objects without fsync; :meth:`ObjectStore.flush` syncs their files and folders, and is
+called wherever a commit, tree or blob is handed out as finished (``core.fsync=committed`` in environment.py
+does it for what git children write).
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
+import re
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Final
 
 import pygit2
@@ -21,12 +24,16 @@ from pygit2.enums import ObjectType, RepositoryOpenFlag
 from plans.effects import step, sync_folder
 from worktrees.errors import GitFailedError, MissingObjectError, UnsupportedRepositoryError
 from worktrees.git import Git
+from worktrees.settings import Settings
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from worktrees.repository import Repository
 
 # Extensions that change nothing for who reads and writes single objects: git fetches what is missing.
 _HARMLESS: Final = ("partialclone", "relativeworktrees")
+_ID: Final = re.compile(r"[0-9a-f]{40}")
 _extensions: Final = threading.Lock()
 
 
@@ -37,6 +44,7 @@ class ObjectStore:
         """Open; raise :class:`UnsupportedRepositoryError` (SHA-256, reftable, unknown extensions)."""
         self.repository = repository
         self._git = Git(repository)
+        self.settings = Settings(self._git)
         self._local = threading.local()
         _ = self._repo
 
@@ -50,10 +58,15 @@ class ObjectStore:
     # -- reading ------------------------------------------------------------------------------------
 
     def read(self, object_: str) -> bytes:
-        """Return the content of any object; one that a partial clone lacks is fetched by git."""
+        """Return the content of any object; one that a partial clone lacks is fetched by git.
+
+        Raises :class:`MissingObjectError`, for a text that is no id too.
+        """
+        if not _ID.fullmatch(object_):
+            raise MissingObjectError(object_)
         try:
             return self._repo.read(object_)[1]
-        except (KeyError, ValueError):
+        except KeyError:
             return self._fetched(object_)
 
     def _fetched(self, object_: str) -> bytes:
@@ -70,26 +83,41 @@ class ObjectStore:
     # -- writing ------------------------------------------------------------------------------------
 
     def write(self, kind: ObjectType, data: bytes, *, durable: bool = True) -> str:
-        """Write one object; return its id. ``durable``: it survives a power cut from here on."""
+        """Write one object; return its id.
+
+        It is durable once :meth:`flush` was called by the same thread; ``durable=False``: it need not be.
+        """
         with step("objects.write"):
             object_ = str(self._repo.odb.write(kind, data))
         if durable:
-            self._sync(object_)
+            self._unsynced.append(object_)
         return object_
 
-    def _sync(self, object_: str) -> None:
-        path = self.repository.common_dir / "objects" / object_[:2] / object_[2:]
-        with contextlib.suppress(FileNotFoundError):  # it was there already, in a pack
-            descriptor = os.open(path, os.O_RDONLY if os.name != "nt" else os.O_RDWR)
-            try:
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
-            sync_folder(path.parent)
+    @property
+    def _unsynced(self) -> list[str]:
+        found: list[str] | None = getattr(self._local, "unsynced", None)
+        if found is None:
+            found = self._local.unsynced = []
+        return found
+
+    def flush(self) -> None:
+        """Have all that this thread wrote survive a power cut: files and their folders synced, all at once.
+
+        Side by side they share the file system's journal commits: half the time of one after the other.
+        """
+        if not self._unsynced:
+            return
+        files = [self.repository.common_dir / "objects" / o[:2] / o[2:] for o in self._unsynced]
+        with ThreadPoolExecutor(min(16, 2 * len(files))) as pool:
+            for _ in pool.map(_sync, {*files, *(file.parent for file in files)}):
+                pass
+        self._unsynced.clear()
 
     def write_blob(self, content: bytes) -> str:
-        """Write a file's content; return its id."""
-        return self.write(ObjectType.BLOB, content)
+        """Write a file's content, durably; return its id."""
+        object_ = self.write(ObjectType.BLOB, content)
+        self.flush()
+        return object_
 
     # -- references (for references.py) -------------------------------------------------------------
 
@@ -115,6 +143,18 @@ class ObjectStore:
         """Return (seconds since the epoch, minutes east of UTC), as git would stamp a commit now."""
         stamp = pygit2.Signature("now", "now")
         return stamp.time, stamp.offset
+
+
+def _sync(path: Path) -> None:
+    if path.is_dir():
+        sync_folder(path)
+        return
+    with contextlib.suppress(FileNotFoundError):  # it was there already, in a pack
+        descriptor = os.open(path, os.O_RDONLY if os.name != "nt" else os.O_RDWR)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def _text(raw: bytes) -> str:

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 from worktrees.trees import GITLINK, TREE, Entry
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from typing import TypeAlias
 
     from worktrees.objects import Objects
@@ -32,7 +33,10 @@ class _EntangledError(Exception):
 
 
 def merge_disjoint(objects: Objects, base: str, ours: str, theirs: str) -> str | None:
-    """Return the merged tree of three trees, or None where git must decide; None writes nothing."""
+    """Return the merged tree of three trees, or None where git must decide; None writes nothing.
+
+    The trees are durable when :meth:`Objects.flush` returns.
+    """
     if theirs in (base, ours):
         return ours
     if base == ours:
@@ -53,19 +57,17 @@ def _written(objects: Objects, plan: Plan) -> str:
 
 
 def _merged(objects: Objects, base: str | None, ours: str, theirs: str) -> Plan:
-    was = objects.entries(base) if base else {}
+    was: Mapping[str, Entry] = objects.entries(base) if base else {}
     one, other = objects.entries(ours), objects.entries(theirs)
     plan: Plan = {}
     for name in was.keys() | one.keys() | other.keys():
         b, o, t = was.get(name), one.get(name), other.get(name)
         if o is None or t is None:
             plan[name] = _added(objects, name, b, o or t)
-        elif t in (b, o):
-            _require_growth(objects, name, b, o)
-            plan[name] = o
-        elif o == b:
-            _require_growth(objects, name, b, t)
-            plan[name] = t
+        elif o == b or t in (b, o):
+            plan[name] = now = t if o == b else o
+            if now != b:
+                _require_growth(objects, name, b, now)
         elif o.is_tree and t.is_tree and (b is None or b.is_tree):
             plan[name] = _merged(objects, b.object if b else None, o.object, t.object)
         else:
@@ -82,17 +84,16 @@ def _added(objects: Objects, name: str, was: Entry | None, now: Entry | None) ->
 
 def _require_growth(objects: Objects, name: str, was: Entry | None, now: Entry) -> None:
     """Refuse unless ``now`` is ``was`` with nothing but additions and new contents of plain files."""
-    if was == now:
-        return
     if name == ".gitattributes" or GITLINK in (now.mode, was.mode if was else 0):
         raise _EntangledError
     if was is not None and was.mode != now.mode:
         raise _EntangledError
     if not now.is_tree:
         return
-    before = objects.entries(was.object) if was else {}
+    before: Mapping[str, Entry] = objects.entries(was.object) if was else {}
     after = objects.entries(now.object)
     if before.keys() - after.keys():
         raise _EntangledError
     for child, entry in after.items():
-        _require_growth(objects, child, before.get(child), entry)
+        if before.get(child) != entry:
+            _require_growth(objects, child, before.get(child), entry)

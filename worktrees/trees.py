@@ -75,6 +75,18 @@ def parse(data: bytes) -> dict[str, Entry]:
     }
 
 
+def pick(data: bytes, name: bytes) -> tuple[Entry | None, list[tuple[str, str]]]:
+    """Return the entry called ``name`` (no folder) of a raw tree object, and (name, id) of its folders."""
+    found = None
+    folders: list[tuple[str, str]] = []
+    for mode, child, object_ in _RECORD.findall(data):
+        if mode == b"40000":
+            folders.append((child.decode("utf-8", "surrogateescape"), object_.hex()))
+        elif child == name:
+            found = Entry(int(mode, 8), object_.hex())
+    return found, folders
+
+
 def serialize(entries: Mapping[str, Entry]) -> bytes:
     """Return the raw tree object of ``entries``: sorted as git sorts, a folder as if its name ended in /."""
     rows = sorted(
@@ -84,7 +96,9 @@ def serialize(entries: Mapping[str, Entry]) -> bytes:
     return b"".join(b"%o %s\0%s" % (e.mode, raw, bytes.fromhex(e.object)) for _, raw, e in rows)
 
 
-def walk(read: Callable[[str], dict[str, Entry]], tree: str, prefix: str = "") -> Iterator[tuple[str, Entry]]:
+def walk(
+    read: Callable[[str], Mapping[str, Entry]], tree: str, prefix: str = ""
+) -> Iterator[tuple[str, Entry]]:
     """Yield path and entry of everything in ``tree`` but folders, depth first in git's order."""
     for name, entry in read(tree).items():
         if entry.is_tree:
@@ -94,14 +108,14 @@ def walk(read: Callable[[str], dict[str, Entry]], tree: str, prefix: str = "") -
 
 
 def compare(
-    read: Callable[[str], dict[str, Entry]], old: str | None, new: str | None, prefix: str = ""
+    read: Callable[[str], Mapping[str, Entry]], old: str | None, new: str | None, prefix: str = ""
 ) -> Iterator[PathChange]:
     """Yield what differs between two trees (None: empty), without renames; unchanged folders are not read.
 
     A file that became a folder, or the reverse, is one deletion and additions, or the reverse.
     """
-    before = read(old) if old else {}
-    after = read(new) if new else {}
+    before: Mapping[str, Entry] = read(old) if old else {}
+    after: Mapping[str, Entry] = read(new) if new else {}
     for name in sorted(before.keys() | after.keys()):
         was, now = before.get(name), after.get(name)
         if was == now:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from tests.support.histories import Random, write_history
 from tests.support.repo import GitRepo
+from worktrees.errors import GitFailedError
 from worktrees.git import Git
 from worktrees.merge import Conflicted, Merged, Stage, merge_trees
 from worktrees.objects import Objects
@@ -44,8 +45,12 @@ class Pair:
         return merge_disjoint(self.objects, *trees)
 
 
-def real_merge(repo: GitRepo, ours: str = "ours", theirs: str = "theirs") -> str | set[Stage]:
-    """What git merge makes of it in a checkout of ``ours``: a tree, or the stages of the conflict."""
+def real_merge(repo: GitRepo, ours: str = "ours", theirs: str = "theirs") -> str | set[Stage] | None:
+    """What git merge makes of it in a checkout of ``ours``: a tree, or the stages of the conflict.
+
+    None: git breaks down (an assertion, "BUG: merge-ort.c", a null id in the index), as it does where
+    renamed folders, files in their way and changes of kind meet.
+    """
     repo.git("checkout", "-q", "-f", "--detach", ours)
     before = repo.head()
     # Files whose attributes would store them differently must not look edited: an index younger than they
@@ -59,8 +64,7 @@ def real_merge(repo: GitRepo, ours: str = "ours", theirs: str = "theirs") -> str
         stages.add(Stage(path, int(mode, 8), object_, int(stage)))
     if stages or (repo.path / ".git" / "MERGE_HEAD").exists():
         return stages
-    assert repo.head() != before, "git merge refused to start"
-    return repo.head("HEAD^{tree}")
+    return repo.head("HEAD^{tree}") if repo.head() != before else None
 
 
 def outcome(found: Merged | Conflicted) -> str | set[Stage]:
@@ -69,7 +73,7 @@ def outcome(found: Merged | Conflicted) -> str | set[Stage]:
 
 def compare_histories(folder: Path, seeds: range, *, plain: bool = False) -> dict[str, int]:
     """Merge the history of every seed both ways; return what was met, fail where they differ."""
-    counts = {"merged": 0, "conflicted": 0, "by tree ids": 0}
+    counts = {"merged": 0, "conflicted": 0, "by tree ids": 0, "git broke down": 0}
     for seed in seeds:
         path = folder / f"r{seed}"
         path.mkdir()
@@ -80,8 +84,18 @@ def compare_histories(folder: Path, seeds: range, *, plain: bool = False) -> dic
         repo.git("config", "merge.directoryRenames", dice.rng.choice(("true", "conflict", "false")))
         write_history(repo, dice)
         pair = Pair.of(repo)
-        found = pair.merge()
-        assert outcome(found) == real_merge(repo), f"seed {seed}"
+        try:
+            found = pair.merge()
+        except GitFailedError:
+            assert real_merge(repo) is None, f"seed {seed}"
+            counts["git broke down"] += 1
+            continue
+        real = real_merge(repo)
+        if real is None:
+            assert isinstance(found, Conflicted), f"seed {seed}"
+            counts["git broke down"] += 1
+            continue
+        assert outcome(found) == real, f"seed {seed}"
         counts["merged" if isinstance(found, Merged) else "conflicted"] += 1
         counts["by tree ids"] += pair.by_tree_ids() is not None
         shutil.rmtree(path)
