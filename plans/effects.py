@@ -2,7 +2,8 @@
 
 Every effect on disk, store or references happens inside ``with step("room.effect"):``. In production a
 step costs one comparison. A test sets ``PLANCTL_STEP_TRACE`` to a file that receives each name, or
-``PLANCTL_KILL_AT=NAME:before|after[:N]`` to have the process killed (SIGKILL) at the N-th such moment.
+``PLANCTL_KILL_AT=NAME:before|after[:N]`` to have the process killed (SIGKILL) at the N-th such moment, or
+``PLANCTL_KILL_AT=*:N`` at the N-th moment of all.
 """
 
 from __future__ import annotations
@@ -41,7 +42,8 @@ def _moment(name: str, side: str) -> None:
     if _TRACE:
         with Path(_TRACE).open("a", encoding="utf-8") as trace:
             trace.write(f"{key}:{_seen[key]}\n")
-    if _KILL_AT in (f"{key}:{_seen[key]}", key if _seen[key] == 1 else None):
+    _seen["*"] += 1
+    if _KILL_AT in (f"{key}:{_seen[key]}", f"*:{_seen['*']}", key if _seen[key] == 1 else None):
         os.kill(os.getpid(), signal.SIGKILL if hasattr(signal, "SIGKILL") else signal.SIGTERM)
 
 
