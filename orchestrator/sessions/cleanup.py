@@ -1,0 +1,81 @@
+"""Sessions of dead processes are ended and their leases given back, by one cleaner at a time.
+
+1. the kernel lock; when another cleaner has it, say so and do nothing
+2. look at every process
+3. decide (``staleness``)
+4. apply, each session in a transaction of its own; one that has beaten meanwhile is left alone
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from orchestrator.errors import BusyError, StaleRecordError
+from orchestrator.leases.kernel_lock import KernelLock
+from orchestrator.sessions.identity import is_alive
+from orchestrator.sessions.staleness import Judgement, judged, orphaned
+from orchestrator.states import SessionState
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from orchestrator.clock import Clock
+    from orchestrator.store.protocol import Store
+    from orchestrator.store.records import Lease, Session
+
+
+@dataclass(frozen=True, slots=True)
+class Reaped:
+    """What a cleaner did; ``skipped`` names the other cleaner when there was one, and nothing was done."""
+
+    ended: tuple[Session, ...] = ()
+    stale: tuple[Session, ...] = ()
+    released: tuple[Lease, ...] = ()
+    skipped: str | None = None
+
+
+def reap(store: Store, clock: Clock, lock: Path) -> Reaped:
+    """Clean up once; ``lock`` is the file that cleaners of this repository lock. No process is touched."""
+    try:
+        with KernelLock(lock, clock, "cleanup").held():
+            return _reap(store, clock)
+    except BusyError as busy:
+        if busy.what != "cleanup":
+            raise
+        return Reaped(skipped=busy.holder)
+
+
+def _reap(store: Store, clock: Clock) -> Reaped:
+    now, boot = clock.monotonic(), clock.boot()
+    living = store.sessions({SessionState.ACTIVE, SessionState.STALE})
+    dead = {s.id for s in living if not is_alive(s.pid, s.process_started, s.boot, s.host, this_boot=boot)}
+    verdicts = judged(living, now=now, boot=boot, dead=dead)
+    ended: list[Session] = []
+    stale: list[Session] = []
+    released: list[Lease] = []
+    for session in living:
+        try:
+            if verdicts[session.id] is Judgement.END:
+                released += _end(store, clock, session)
+                ended.append(session)
+            elif verdicts[session.id] is Judgement.STALE:
+                stale.append(store.move_session(session, SessionState.STALE))
+        except StaleRecordError:
+            continue  # it has beaten, or ended, since we looked: it is well
+    sessions = {session.id: session for session in store.sessions()}
+    released += [
+        lease for lease in orphaned(store.leases(), sessions, now=now, boot=boot) if store.release(lease)
+    ]
+    return Reaped(tuple(ended), tuple(stale), tuple(released))
+
+
+def _end(store: Store, clock: Clock, session: Session) -> list[Lease]:
+    with store.transaction():
+        store.move_session(session, SessionState.ENDED, ended_at=clock.now())
+        return release_all(store, session.id)
+
+
+def release_all(store: Store, session: str) -> list[Lease]:
+    """Give back every lease of ``session``."""
+    return [lease for lease in store.leases() if lease.session == session and store.release(lease)]
