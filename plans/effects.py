@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import tempfile
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -52,6 +51,8 @@ def write_atomic(path: Path, content: bytes, *, durable: bool = True) -> None:
     fsync, rename, fsync of the folder. ``durable=False`` leaves out both fsyncs, for what can be made anew.
     Mode bits of a file that is replaced are kept. Raises :class:`OSError`; then nothing has changed.
     """
+    import tempfile  # noqa: PLC0415 - 5 ms that commands which only read do without
+
     handle, name = tempfile.mkstemp(prefix=f".{path.name[:60]}.", suffix=".tmp", dir=path.parent)
     try:
         with os.fdopen(handle, "wb") as temporary:
