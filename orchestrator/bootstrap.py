@@ -1,16 +1,22 @@
-"""The only place that picks a store. Everything else is given one, or a factory of them."""
+"""The only place that picks a store, and that puts a workbench together."""
 
 from __future__ import annotations
 
+import contextlib
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from orchestrator.clock import SystemClock
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from orchestrator.sessions.registry import SessionHandle
+    from orchestrator.settings import Settings
     from orchestrator.store.protocol import Store, StoreOpened
+    from orchestrator.workbench import Workbench
+    from plans.project import ProjectSettings
     from worktrees.repository import Repository
 
 
@@ -51,3 +57,76 @@ def memory_store() -> Store:
 def thread_store(repository: Repository) -> Callable[[], Store]:
     """A factory: each call opens the store for the thread that calls, which closes it."""
     return lambda: open_store(repository, verify=False).store
+
+
+@contextlib.contextmanager
+def working(
+    repository: Repository,
+    kind: str,
+    *,
+    override: Callable[[ProjectSettings], ProjectSettings] = lambda project: project,
+    note: str = "",
+) -> Iterator[tuple[Workbench, SessionHandle]]:
+    """A session of ``kind`` and the workbench it works at, for commands that change something.
+
+    ``override`` puts the command line's options over the settings, again after each reload. Raises what
+    opening the store does, UnsupportedRepositoryError, GitTooOldError, and InvalidPlansError for a
+    ``planctl.yaml`` that cannot be used.
+    """
+    from orchestrator.sessions.registry import start_session  # noqa: PLC0415 - for those who only read
+    from orchestrator.settings import load_settings, require_usable  # noqa: PLC0415 - as above
+    from orchestrator.workbench import Workbench  # noqa: PLC0415 - GitPython and pygit2
+    from worktrees.git import Git  # noqa: PLC0415 - as above
+    from worktrees.objects import Objects  # noqa: PLC0415 - as above
+
+    git, clock = Git(repository), SystemClock()
+    _ = git.version  # too old a git is refused before anything is written
+    Objects(repository)  # and so is a repository of a kind that libgit2 cannot open
+
+    def reload() -> Settings:
+        settings = require_usable(load_settings(repository, git))
+        return replace(settings, project=override(settings.project))
+
+    settings = reload()
+    open_store(repository).store.close()
+    git.ensure_desk()
+    stores = thread_store(repository)
+    with start_session(stores, clock, kind, note=note) as session:
+        bench = Workbench(
+            repository=repository,
+            git=git,
+            settings=settings,
+            clock=clock,
+            stores=stores,
+            session=session.id,
+            reload=reload,
+        )
+        yield bench, session
+
+
+def looking(repository: Repository) -> Workbench:
+    """A workbench for ``--dry-run``: everything can be read, and no byte on disk is changed.
+
+    Its session is nobody's, its store a copy. Raises as :func:`working` does.
+    """
+    from orchestrator.settings import load_settings, require_usable  # noqa: PLC0415 - as above
+    from orchestrator.workbench import Workbench  # noqa: PLC0415 - GitPython and pygit2
+    from worktrees.git import Git  # noqa: PLC0415 - as above
+    from worktrees.objects import Objects  # noqa: PLC0415 - as above
+
+    git = Git(repository)
+    _ = git.version
+    Objects(repository)
+
+    def reload() -> Settings:
+        return require_usable(load_settings(repository, git))
+
+    return Workbench(
+        repository=repository,
+        git=git,
+        settings=reload(),
+        clock=SystemClock(),
+        stores=lambda: open_readonly_store(repository),
+        session="",
+        reload=reload,
+    )

@@ -92,3 +92,30 @@ class InterruptedRunError(PlanctlError):
         self.signal = signal
         self.run = run
         super().__init__(f"run {run} was interrupted")
+
+
+class LaunchFailedError(PlanctlError):
+    """A command could not be started under a supervisor; nothing of it runs."""
+
+    def __init__(self, attempt: str, reason: str) -> None:
+        self.attempt = attempt
+        self.reason = reason
+        super().__init__(f"the command of {attempt} could not be started: {reason}")
+
+
+class FileExistsAlreadyError(PlanctlError):
+    """A file that planctl was to write stands there already; it was left as it is."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        super().__init__(f"{path} exists already")
+
+
+class PortInUseError(PlanctlError):
+    """A port is taken; ``holder`` says by whom where the system tells, ``free`` is one that is not taken."""
+
+    def __init__(self, port: int, holder: str | None, free: int | None) -> None:
+        self.port = port
+        self.holder = holder
+        self.free = free
+        super().__init__(f"port {port} is in use by {holder or 'another process'}")

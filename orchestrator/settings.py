@@ -1,1 +1,142 @@
-"""Where the settings come from; filled by the plans room's reader of planctl.yaml."""
+"""The settings of a repository: ``planctl.yaml`` of the working copy, guarded by the one on the target.
+
+``target, check, require_check, method, enforce, hot_files`` decide what may land. Except for ``target``
+they are taken from the tip of the target, so that no branch can weaken what guards it (P23). Which branch
+is the target is said by the working copy: naming another one does not weaken the guard of either, since each
+is guarded by its own tip; a tip that names another target is a warning.
+
+Options and environment variables come on top, by ``dataclasses.replace`` in the caller.
+"""
+
+from __future__ import annotations
+
+import stat
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, Final
+
+from plans.errors import InvalidPlansError, Problem, Severity
+from plans.project import ProjectSettings
+from plans.project_file import read_settings
+
+if TYPE_CHECKING:
+    from worktrees.git import Git
+    from worktrees.repository import Repository
+
+FILE: Final = "planctl.yaml"
+GUARDED: Final = ("check", "require_check", "method", "enforce", "hot_files")
+_MOST_BYTES: Final = 1024 * 1024
+
+
+class PolicySource(StrEnum):
+    """Where the guarded keys were read."""
+
+    TARGET = "target"
+    WORKING_COPY = "working-copy"
+    DEFAULTS = "defaults"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The effective settings, where the guarded ones come from, and what is wrong with either file.
+
+    ``target_tip`` is the commit whose ``planctl.yaml`` was read, None when the target has no commit or the
+    target was not looked at. Settings with a problem of severity error must not be acted on.
+    """
+
+    project: ProjectSettings
+    policy: PolicySource
+    problems: tuple[Problem, ...] = ()
+    target_tip: str | None = None
+
+
+def working_settings(repository: Repository) -> Settings:
+    """The settings of the working copy alone, without git: for commands that land nothing."""
+    source, problems = _working_copy(repository)
+    if source is None:
+        return Settings(ProjectSettings(), PolicySource.DEFAULTS, problems)
+    read = read_settings(PurePosixPath(FILE), source)
+    return Settings(read.settings, PolicySource.WORKING_COPY, tuple(read.problems))
+
+
+def load_settings(repository: Repository, git: Git) -> Settings:
+    """The effective settings; see the module's text. Problems are collected, not raised."""
+    from worktrees.files import committed_file, tip_of  # noqa: PLC0415 - GitPython costs 115 ms
+
+    own = working_settings(repository)
+    target = own.project.target
+    tip = tip_of(git, target)
+    if tip is None:
+        missing = Problem(
+            FILE,
+            "target-missing",
+            f"the target branch {target} does not exist",
+            field="target",
+            hint="make its first commit, or name another branch with `target:`",
+            severity=Severity.WARNING,
+        )
+        return replace(own, problems=(*own.problems, missing))
+    source = committed_file(git, tip, FILE)
+    if source is None:
+        problems = (
+            own.problems if own.policy is PolicySource.DEFAULTS else (*own.problems, _uncommitted(target))
+        )
+        return replace(own, problems=problems, target_tip=tip)
+    return _guarded(own, source, tip)
+
+
+def require_usable(settings: Settings) -> Settings:
+    """Return ``settings``; raise :class:`InvalidPlansError` when either file has errors."""
+    errors = tuple(p for p in settings.problems if p.severity is Severity.ERROR)
+    if errors:
+        raise InvalidPlansError(errors)
+    return settings
+
+
+def _guarded(own: Settings, source: bytes, tip: str) -> Settings:
+    """``own`` with the guarded keys of the target's tip."""
+    target = own.project.target
+    read = read_settings(PurePosixPath(f"{target}:{FILE}"), source)
+    project = replace(own.project, **{key: getattr(read.settings, key) for key in GUARDED})
+    problems = [*own.problems, *read.problems]
+    if read.settings.target != target:
+        problems.append(
+            Problem(
+                f"{target}:{FILE}",
+                "target-differs",
+                f"on {target} the target is said to be {read.settings.target}, in the working copy {target}",
+                field="target",
+                hint="commit one name on both",
+                severity=Severity.WARNING,
+            )
+        )
+    return Settings(project, PolicySource.TARGET, tuple(problems), tip)
+
+
+def _uncommitted(target: str) -> Problem:
+    return Problem(
+        FILE,
+        "settings-uncommitted",
+        f"{FILE} is not committed on {target}, so any working copy decides what may land there",
+        hint=f"commit {FILE} on {target}",
+        severity=Severity.WARNING,
+    )
+
+
+def _working_copy(repository: Repository) -> tuple[bytes | None, tuple[Problem, ...]]:
+    """The bytes of the working copy's file, None when there is none; never a device, never from outside."""
+    if repository.top is None:
+        return None, ()
+    path = repository.top / FILE
+    try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            return None, (Problem(FILE, "not-a-file", f"{FILE} is not a regular file"),)
+        if not path.resolve().is_relative_to(repository.top.resolve()):
+            return None, (Problem(FILE, "outside-repository", f"{FILE} is a link that leads out"),)
+        with path.open("rb") as file:
+            return file.read(_MOST_BYTES + 1), ()
+    except FileNotFoundError:
+        return None, ()
+    except OSError as error:
+        return None, (Problem(FILE, "unreadable", f"{FILE} cannot be read: {error.strerror}"),)

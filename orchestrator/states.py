@@ -149,6 +149,8 @@ ACTIVE_ATTEMPTS: Final = WORKING_ATTEMPTS | {A.PREPARED, A.FINISHED, A.QUEUED}
 """Have begun and not yet come to an end: what overlaps with them waits."""
 OPEN_ENTRIES: Final = frozenset({E.QUEUED, E.MERGING, E.CHECKING, E.LANDING, E.BLOCKED, E.HELD})
 """Still to be landed."""
+MOVING_ENTRIES: Final = frozenset({E.QUEUED, E.MERGING, E.CHECKING, E.LANDING})
+"""Go on by themselves; the other open ones wait for a person or for the target to move."""
 
 
 def require_transition(

@@ -71,6 +71,41 @@ def write_atomic(path: Path, content: bytes, *, durable: bool = True) -> None:
         sync_folder(path.parent)
 
 
+def create_atomic(path: Path, content: bytes) -> bool:
+    """Make ``path`` with ``content`` in one moment; False, and nothing done, when that name is taken.
+
+    A link is a name taken, even one that leads nowhere. The content is written beside it, made durable and
+    given its name by a hard link, which never replaces; where the file system has none, by an exclusive
+    open, which is not whole after a crash in that very moment.
+    """
+    import tempfile  # noqa: PLC0415 - as above
+
+    with tempfile.TemporaryDirectory(prefix=f".{path.name[:60]}.", suffix=".tmp", dir=path.parent) as folder:
+        written = Path(folder) / "new"  # opened plainly, so that it gets the mode that new files get here
+        with written.open("xb") as temporary:
+            temporary.write(content)
+            temporary.flush()
+            os.fsync(temporary.fileno())
+        with step("file.create"):
+            made = _named_exclusively(written, path, content)
+    sync_folder(path.parent)
+    return made
+
+
+def _named_exclusively(written: Path, path: Path, content: bytes) -> bool:
+    try:
+        os.link(written, path)
+    except FileExistsError:
+        return False
+    except OSError:  # no hard links here (FAT, some network file systems)
+        try:
+            with path.open("xb") as file:
+                file.write(content)
+        except FileExistsError:
+            return False
+    return True
+
+
 def _mode_for(path: Path) -> int:
     try:
         return path.stat().st_mode & 0o7777

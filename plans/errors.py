@@ -26,7 +26,7 @@ class Problem:
     """One thing wrong with one plan file or with ``planctl.yaml``.
 
     ``line`` and ``column`` count from 1 (0 where no place can be named); ``field`` is the path of the
-    header field (``files.write[2]``) or empty; ``code`` is stable, kebab-case and documented.
+    header field (``files.write[2]``, counted from 0) or empty; ``code`` is stable, kebab-case and documented.
     """
 
     path: str
@@ -75,9 +75,55 @@ class InvalidNameError(PlanctlError):
         super().__init__(f"{text!r} is not a {kind} id: {reason}")
 
 
+class BadValueError(PlanctlError):
+    """One value that cannot be read; ``code`` and ``hint`` as in :class:`Problem`."""
+
+    def __init__(self, code: str, message: str, hint: str = "") -> None:
+        self.code = code
+        self.message = message
+        self.hint = hint
+        super().__init__(message)
+
+
+class UnknownTaskError(PlanctlError):
+    """No task of that number in the plan; ``known`` are the numbers that there are."""
+
+    def __init__(self, asked: str, known: tuple[str, ...] = ()) -> None:
+        self.asked = asked
+        self.known = known
+        super().__init__(f"there is no task {asked!r}")
+
+
 class CycleError(PlanctlError):
     """Plans that wait for each other in a circle; ``ids`` in order, the first not repeated."""
 
     def __init__(self, ids: tuple[str, ...]) -> None:
         self.ids = ids
         super().__init__("dependencies form a circle: " + " → ".join((*ids, ids[0])))
+
+
+class PatternSyntaxError(PlanctlError):
+    """A text that is no pattern; ``index`` is its place in its list, from 0; ``code`` is stable."""
+
+    def __init__(self, index: int, text: str, code: str, message: str, hint: str = "") -> None:
+        self.index = index
+        self.text = text
+        self.code = code
+        self.message = message
+        self.hint = hint
+        super().__init__(f"{text[:80]!r}: {message}")
+
+
+class UndecidedPatternsError(PlanctlError):
+    """Whether two pattern sets share a path was not found within the bound on work.
+
+    Deciding is hard in general when many exclusions with wildcards overlap each other: any formula of
+    logic can be written as such a list. Whoever asks must then take it that the sets do share one.
+    """
+
+    def __init__(self, a: tuple[str, ...], b: tuple[str, ...]) -> None:
+        self.a = a
+        self.b = b
+        super().__init__(
+            f"no answer for {len(a)} against {len(b)} patterns: the exclusions are too entangled"
+        )

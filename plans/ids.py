@@ -9,6 +9,8 @@ from plans.errors import InvalidNameError
 
 _PLAN: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _PHASE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,31}(?:\.[0-9]{1,4})*")
+_BRANCH_SIZE: Final = 200
+_NOT_IN_BRANCHES: Final = re.compile(r"[\x00-\x20\x7f~^:?*\[\\\ud800-\udfff]|\.\.|@\{|//")
 _TASK: Final = re.compile(r"[0-9]{1,4}(?:\.[0-9]{1,4}){0,4}")
 
 
@@ -58,3 +60,36 @@ class TaskId(str):
         if not _TASK.fullmatch(text):
             raise InvalidNameError("task", text[:80], "numbers joined by dots are allowed, as in 2.1")
         return cls(text)
+
+
+class BranchName(str):
+    """The short name of a branch, as ``git check-ref-format --branch`` takes it; never an option.
+
+    Stricter than git in three ways: 200 characters at most (reference files get suffixes), no ``refs/`` in
+    front (the branch would be ``refs/heads/refs/…``), no lone surrogates (names are text here).
+    """
+
+    __slots__ = ()
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Return the name, or raise :class:`InvalidNameError` with the reason."""
+        reason = _branch_fault(text)
+        if reason:
+            raise InvalidNameError("branch", text[:80], reason)
+        return cls(text)
+
+
+def _branch_fault(text: str) -> str:
+    if not text or len(text) > _BRANCH_SIZE:
+        return f"1 to {_BRANCH_SIZE} characters are allowed"
+    found = _NOT_IN_BRANCHES.search(text)
+    if found:
+        return f"it must not contain {found.group()!r}"
+    if text.startswith(("-", "/", "refs/")) or text in {"@", "HEAD"}:
+        return "it must not begin with '-', '/' or 'refs/', or be '@' or 'HEAD'"
+    if text.endswith(("/", ".")):
+        return "it must not end with '/' or '.'"
+    if any(part.startswith(".") or part.endswith(".lock") for part in text.split("/")):
+        return "no part of it may begin with '.' or end with '.lock'"
+    return ""

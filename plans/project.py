@@ -94,3 +94,7 @@ class ProjectSettings:
     parent_death: str = "keep"
     store: str | None = None
     executor: str = "local"
+
+    def capacity(self, resource: str) -> int:
+        """How much of a named resource there is; 1 of what ``resources`` does not list."""
+        return self.resources.get(resource, 1)

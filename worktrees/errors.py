@@ -116,3 +116,84 @@ class CheckoutInTheWayError(PlanctlError):
         self.paths = tuple(paths)
         self.reason = reason
         super().__init__(f"{checkout}: {reason}")
+
+
+class RestoreRefusedError(PlanctlError):
+    """A rescue was not brought back because that would overwrite something; nothing has changed.
+
+    ``paths`` are the names in the way, relative to ``path``; ``base`` is the commit that the rescued work
+    stood on, for whoever wants a worktree of exactly that commit.
+    """
+
+    def __init__(self, path: Path, reason: str, paths: Sequence[str] = (), base: str | None = None) -> None:
+        self.path = path
+        self.reason = reason
+        self.paths = tuple(paths)
+        self.base = base
+        super().__init__(f"nothing was restored into {path}: {reason}")
+
+
+class UnknownRescueError(PlanctlError):
+    """A reference that is no snapshot made by planctl."""
+
+    def __init__(self, reference: str, reason: str) -> None:
+        self.reference = reference
+        self.reason = reason
+        super().__init__(f"{reference!r} is not a rescue: {reason}")
+
+
+class LeftoversRefusedError(PlanctlError):
+    """What a command left behind must not be committed as it is; nothing was committed.
+
+    ``code`` is stable: ``unmerged``, ``conflict-markers``, ``operation``, ``nested``, ``refused``.
+    """
+
+    def __init__(self, path: Path, code: str, reason: str, paths: Sequence[str] = ()) -> None:
+        self.path = path
+        self.code = code
+        self.reason = reason
+        self.paths = tuple(paths)
+        super().__init__(f"the leftovers in {path} were not committed: {reason}")
+
+
+class BranchInUseError(PlanctlError):
+    """A branch that a plan needs is checked out, rebased or bisected in a worktree of somebody else."""
+
+    def __init__(self, branch: str, worktree: Path) -> None:
+        self.branch = branch
+        self.worktree = worktree
+        super().__init__(f"branch {branch} is checked out at {worktree}")
+
+
+class NoPlanError(PlanctlError):
+    """No option, variable or pointer says which plan a command means; ``start`` is where it was asked."""
+
+    def __init__(self, start: Path) -> None:
+        self.start = start
+        super().__init__(f"no plan is named, and the worktree at {start} holds none")
+
+
+class MissingObjectError(PlanctlError):
+    """An object that is not in the repository, or is not of the kind asked for."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        super().__init__(f"object {name} is not there or is of another kind")
+
+
+class IdentityMissingError(PlanctlError):
+    """Git does not know who the user is, so no commit can be made."""
+
+    def __init__(self, detail: str) -> None:
+        self.detail = detail
+        last = detail.strip().splitlines()[-1] if detail.strip() else "no message"
+        super().__init__(f"git knows no identity to commit with: {last}")
+
+
+class SigningFailedError(PlanctlError):
+    """Commits are to be signed and a trial signature failed."""
+
+    def __init__(self, detail: str) -> None:
+        self.detail = detail
+        last = detail.strip().splitlines()[-1] if detail.strip() else "no message"
+        super().__init__(f"a commit could not be signed: {last}")

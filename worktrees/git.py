@@ -6,6 +6,7 @@ Where a command runs:
   repository's state folder whose ``commondir`` names the repository. Its HEAD and index are nobody's, so a
   reference update never locks the user's HEAD. Where no desk was made (commands that only read), it is the
   common git folder.
+- ``work_tree=folder`` beside it: the same, standing at the top of that work tree.
 - ``at=folder``: in that worktree, as a user would.
 
 A child that writes references, objects or an index (``writes=True``) inherits a descriptor of
@@ -110,15 +111,17 @@ class Git:
         hooks: bool = False,
         extra: Mapping[str, str] | None = None,
         work_tree: Path | None = None,
+        descriptors: tuple[int, ...] = (),
     ) -> GitResult:
         """Run ``git ARGUMENTS`` and return what it said.
 
         ``ok`` are the exit statuses that are answers (an empty collection: every status). ``extra`` are
-        environment variables for this call. Raises :class:`GitFailedError` for any other status. The
-        caller puts ``--end-of-options`` or ``--`` before whatever came from outside.
+        environment variables for this call, ``descriptors`` locks that must live as long as the child.
+        Raises :class:`GitFailedError` for any other status. The caller puts ``--end-of-options`` or
+        ``--`` before whatever came from outside.
         """
         argv = [*self._prefix(at, work_tree), *(() if hooks else environment.NO_HOOKS), *arguments]
-        with _input(stdin) as given, self._write_lock(shared=True, wanted=writes) as descriptors:
+        with _input(stdin) as given, self._write_lock(shared=True, wanted=writes) as held:
             status, output, messages = self._git.execute(
                 argv,
                 istream=given,
@@ -127,7 +130,7 @@ class Git:
                 stdout_as_string=False,
                 strip_newline_in_stdout=False,
                 env={**environment.ADDED, **(extra or {})},
-                **_process(descriptors),
+                **_process((*held, *descriptors)),
             )
         result = GitResult(status, output, _text(messages))
         if ok and status not in ok:
@@ -135,7 +138,8 @@ class Git:
         return result
 
     def _prefix(self, at: Path | None, work_tree: Path | None) -> list[str]:
-        folder = at if at is not None else self._own_folder()
+        # attributes are read relative to the working folder, so a work tree is stood in (see merge.py)
+        folder = at or work_tree or self._own_folder()
         argv = [
             "git",
             "-C",

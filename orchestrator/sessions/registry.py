@@ -117,7 +117,7 @@ class SessionHandle:
             self._names.add(name)
         try:
             with contextlib.closing(self._store_factory()) as store:
-                held = HeldLease(taken(store), self._clock, self._give_back)
+                held = HeldLease(taken(store), self._clock, self.release)
         except BaseException:
             self._forget(name)
             raise
@@ -130,7 +130,8 @@ class SessionHandle:
             raise BusyError(wanted.name, holder_of(store, wanted.name))
         return grant
 
-    def _give_back(self, held: HeldLease) -> bool:
+    def release(self, held: HeldLease) -> bool:
+        """Give ``held`` back; False when it was no longer ours."""
         self._heartbeat.forget(held)
         try:
             with contextlib.closing(self._store_factory()) as store:

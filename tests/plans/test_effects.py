@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from plans.effects import append_line, write_atomic
+from plans.effects import append_line, create_atomic, write_atomic
 
 
 def test_a_file_is_replaced_whole_and_keeps_its_mode(tmp_path: Path) -> None:
@@ -55,3 +55,33 @@ def test_s1_12_every_line_of_many_writers_is_whole(tmp_path: Path) -> None:
     lines = path.read_text().splitlines()
     assert len(lines) == 2500
     assert {line.rpartition(":")[2] for line in lines} == {"x" * 1000}
+
+
+def test_a_new_file_is_made_whole_and_never_replaces(tmp_path: Path) -> None:
+    path = tmp_path / "f"
+    assert create_atomic(path, b"one")
+    assert not create_atomic(path, b"two")
+    assert path.read_bytes() == b"one"
+    (tmp_path / "link").symlink_to(tmp_path / "nowhere")
+    assert not create_atomic(tmp_path / "link", b"x")
+    assert sorted(os.listdir(tmp_path)) == ["f", "link"]
+
+
+def test_a_new_file_has_the_mode_that_the_user_gives_new_files(tmp_path: Path) -> None:
+    before = os.umask(0o027)
+    try:
+        create_atomic(tmp_path / "f", b"")
+    finally:
+        os.umask(before)
+    assert (tmp_path / "f").stat().st_mode & 0o777 == 0o640
+
+
+def test_a_new_file_where_there_are_no_hard_links(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*_: object) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(os, "link", refused)
+    assert create_atomic(tmp_path / "f", b"one")
+    assert not create_atomic(tmp_path / "f", b"two")
+    assert (tmp_path / "f").read_bytes() == b"one"
+    assert os.listdir(tmp_path) == ["f"]

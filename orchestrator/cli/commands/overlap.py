@@ -1,0 +1,97 @@
+"""``planctl overlap``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from orchestrator.cli.context import Command, Invocation, pass_invocation
+from orchestrator.cli.exits import DONE, NO
+from orchestrator.cli.output import Colour
+from plans.drawing.escape import one_line
+
+if TYPE_CHECKING:
+    from orchestrator.cli.output import Output
+    from plans.overlap import Overlap, OverlapReport
+
+_SHOWN: Final = 5
+_SEVERITIES: Final = ("high", "medium")
+_MEANING: Final = {
+    "write-write": "both write",
+    "write-read": "{a} writes what {b} reads",
+    "read-write": "{b} writes what {a} reads",
+}
+
+
+@click.command("overlap", cls=Command)
+@click.argument("plans", nargs=-1, metavar="[PLAN]...")
+@click.option("--against", metavar="REV", help="Name existing files of this revision, not the tracked ones.")
+@click.option("--explain", nargs=2, metavar="A B", help="Two plans alone, with everything they share.")
+@click.option(
+    "--fail-on",
+    type=click.Choice(_SEVERITIES),
+    default="high",
+    show_default=True,
+    help="Exit 1 when an overlap of this severity or above exists.",
+)
+@pass_invocation
+def command(
+    invocation: Invocation,
+    plans: tuple[str, ...],
+    against: str | None,
+    explain: tuple[str, str] | None,
+    fail_on: str,
+) -> int:
+    """Report plans that would touch the same files, each with a path that both really match.
+
+    Severity high: both write. Medium: one reads what the other writes. Plans that only share a folder are
+    listed as proximity and never fail. Without PLAN (an id or a path), all plans.
+    """
+    from orchestrator.services import overlaps  # noqa: PLC0415 - `--help` does without
+    from plans.overlap import OverlapSeverity  # noqa: PLC0415 - as above
+    from worktrees.git import Git  # noqa: PLC0415 - as above
+
+    git, here = Git(invocation.repository), Path.cwd()
+    if explain and plans:
+        raise click.UsageError("--explain names its two plans itself; take the other PLANs away")
+    if explain:
+        report = overlaps.explain_pair(invocation.repository, git, explain, here, against)
+    else:
+        report = overlaps.overlaps_of(invocation.repository, git, plans, here, against)
+    if invocation.as_json:
+        invocation.output.data(overlaps.report_data(report))
+    else:
+        _show(report, invocation.output, everything=bool(explain))
+    threshold = OverlapSeverity(fail_on)
+    return NO if any(overlaps.is_at_least(o.severity, threshold) for o in report.overlaps) else DONE
+
+
+def _show(report: OverlapReport, output: Output, *, everything: bool) -> None:
+    for overlap in report.overlaps:
+        _show_one(overlap, output, everything=everything)
+    for near in report.proximity:
+        output.text(f"{near.a} and {near.b}: proximity, both work in ", one_line(near.folder or "/"))
+    if report.unknown:
+        output.text("no files declared, so nothing is known of: ", ", ".join(report.unknown))
+    count = len(report.overlaps)
+    output.note(f"{len(report.plans)} plans: {count or 'no'} overlap{'s' * (count != 1)}")
+
+
+def _show_one(overlap: Overlap, output: Output, *, everything: bool) -> None:
+    colour = Colour.RED if overlap.severity == "high" else Colour.YELLOW
+    meaning = _MEANING[overlap.kind].format(a=overlap.a, b=overlap.b)
+    output.text(f"{overlap.a} and {overlap.b}: ", (overlap.severity, colour), f", {meaning}")
+    if overlap.witness:
+        output.text("  both match: ", one_line(overlap.witness))
+    else:
+        output.text("  not decided, so taken as one: the exclusions (!) are too entangled")
+    for plan, pattern in zip((overlap.a, overlap.b), overlap.patterns, strict=True):
+        output.text(f"  {plan}: ", one_line(pattern))
+    files = overlap.files if everything else overlap.files[:_SHOWN]
+    for path in files:
+        output.text("  existing: ", one_line(path))
+    if overlap.files_total > len(files):
+        output.text(f"  … {overlap.files_total - len(files)} more existing files")
+    output.text(f"  advice: {overlap.advice}")

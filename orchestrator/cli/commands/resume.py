@@ -1,0 +1,23 @@
+"""``planctl resume``."""
+
+from __future__ import annotations
+
+import click
+
+from orchestrator.cli.context import Command, Invocation, pass_invocation
+
+
+@click.command("resume", cls=Command)
+@click.argument("run", required=False, metavar="[RUN]")
+@pass_invocation
+def command(invocation: Invocation, run: str | None) -> int:
+    """Go on with RUN (an id or its beginning), or the newest run that was interrupted.
+
+    Commands that are still at work are watched again; those that were interrupted run again.
+    """
+    from orchestrator.bootstrap import working  # noqa: PLC0415 - `--help` does without
+    from orchestrator.cli.display.conducting import resume_run  # noqa: PLC0415 - as above
+    from orchestrator.services.resuming import interrupted_run  # noqa: PLC0415 - as above
+
+    with working(invocation.repository, "run") as (bench, session):
+        return resume_run(invocation.output, bench, session, interrupted_run(bench, run))

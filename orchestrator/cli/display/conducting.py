@@ -1,0 +1,110 @@
+"""Conduct a run for the command line: show it, end it in order on a signal, say how to go on."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+from typing import TYPE_CHECKING, Any
+
+from orchestrator.cli.display.feed import Feed
+from orchestrator.cli.exits import DONE, NO
+from orchestrator.cli.output import Colour
+from orchestrator.errors import InterruptedRunError
+from orchestrator.scheduling.launching import outputs_of
+from orchestrator.scheduling.reasons import sentence
+from orchestrator.services.resuming import take_over
+from orchestrator.services.run import Conductor
+from plans.ids import PlanId
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from orchestrator.cli.display.table import LiveTable
+    from orchestrator.cli.output import Output
+    from orchestrator.services.begin import Outlook
+    from orchestrator.services.summary import Line, Summary
+    from orchestrator.sessions.registry import SessionHandle
+    from orchestrator.store.records import RunRecord
+    from orchestrator.workbench import Workbench
+
+
+def conduct(
+    output: Output, bench: Workbench, session: SessionHandle, run: RunRecord, outlook: Outlook, seen: int = 0
+) -> int:
+    """Bring ``run`` to its end and return the exit code; events up to ``seen`` are not shown.
+
+    Raises InterruptedRunError after a signal has ended it in order.
+    """
+    conductor = Conductor(bench, session, run, outlook)
+    with _table(output, bench) as table, _signals(conductor) as caught:
+        feed = Feed(output, bench.store, run.id, table)
+        feed.skip_to(seen)
+        summary = conductor.conduct(feed.show)
+        feed.show()
+    if caught:
+        raise InterruptedRunError(caught[0], run.id)
+    if not output.as_json:
+        _say_summary(output, summary)
+    return DONE if summary.succeeded else NO
+
+
+@contextlib.contextmanager
+def _table(output: Output, bench: Workbench) -> Iterator[LiveTable | None]:
+    stream = output.live_stream()
+    if stream is None:
+        yield None
+        return
+    from orchestrator.cli.display.table import LiveTable  # noqa: PLC0415 - rich, for terminals only
+
+    def log_of(plan: str) -> Path:
+        return outputs_of(bench, PlanId(plan)).log
+
+    with LiveTable(stream, bench.clock, log_of) as table:
+        yield table
+
+
+@contextlib.contextmanager
+def _signals(conductor: Conductor) -> Iterator[list[int]]:
+    """The first SIGINT or SIGTERM ends the run in order; further ones change nothing (S0.5)."""
+    caught: list[int] = []
+
+    def stop(number: int, _frame: Any) -> None:
+        caught.append(number)
+        conductor.signals.stop.set()
+        conductor.signals.wake.set()
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield caught
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _say_summary(output: Output, summary: Summary) -> None:
+    """What became of each plan, and the command that does the failed ones again (S1.10)."""
+    lists = {
+        "landed": summary.landed,
+        "finished": summary.finished,
+        "failed": summary.failed,
+        "skipped": summary.skipped,
+    }
+    output.text("")
+    for line in summary.lines:
+        if line.plan in summary.failed or line.plan in summary.skipped:
+            output.text((f"  {line.plan}", Colour.BOLD), f" {line.state}: {_why(line)}")
+    output.text(", ".join(f"{len(plans)} {name}" for name, plans in lists.items() if plans))
+    if summary.failed:
+        output.note(f"planctl retry {' '.join(summary.failed)}   does these again")
+
+
+def _why(line: Line) -> str:
+    return sentence(line.why) or "no reason was stored"
+
+
+def resume_run(output: Output, bench: Workbench, session: SessionHandle, run: RunRecord) -> int:
+    """Take ``run`` over and bring it to its end; shows what happens from now on."""
+    before = bench.store.events_after(0, run=run.id, limit=1_000_000)
+    run, outlook = take_over(bench, run)
+    return conduct(output, bench, session, run, outlook, before[-1].sequence if before else 0)

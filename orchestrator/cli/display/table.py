@@ -1,0 +1,97 @@
+"""A live table of a run on a terminal: a line a plan, with state, time, and the last line of its output."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final
+
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from orchestrator.running.log import last_line
+from orchestrator.scheduling.reasons import sentence
+from orchestrator.states import TERMINAL_ATTEMPTS, AttemptState
+from plans.drawing.escape import one_line
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+    from types import TracebackType
+    from typing import Self, TextIO
+
+    from orchestrator.clock import Clock
+    from orchestrator.scheduling.view import View
+    from orchestrator.store.records import Attempt
+
+_STYLES: Final = {
+    AttemptState.LANDED: "green",
+    AttemptState.RUNNING: "cyan",
+    AttemptState.FAILED: "red",
+    AttemptState.TIMED_OUT: "red",
+    AttemptState.CONFLICTED: "red",
+    AttemptState.REJECTED: "red",
+    AttemptState.WAITING: "yellow",
+    AttemptState.CANCELLED: "yellow",
+}
+
+
+class LiveTable:
+    """Redrawn with each view; lines that are said scroll above it. Use as a context manager."""
+
+    def __init__(self, stream: TextIO, clock: Clock, log_of: Callable[[str], Path]) -> None:
+        self._console = Console(file=stream, highlight=False)
+        self._clock = clock
+        self._log_of = log_of
+        self._live = Live(console=self._console, auto_refresh=False, transient=True)
+
+    def __enter__(self) -> Self:
+        self._live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._live.stop()
+
+    def say(self, line: str) -> None:
+        """Print a line above the table."""
+        self._console.print(Text(one_line(line)))
+
+    def update(self, view: View) -> None:
+        """Draw the table anew."""
+        table = Table(box=None, pad_edge=False, expand=True)
+        for name, options in (
+            ("plan", {}),
+            ("state", {}),
+            ("time", {"justify": "right"}),
+            ("", {"ratio": 1}),
+        ):
+            table.add_column(name, no_wrap=True, **options)
+        for plan in sorted(view.attempts):
+            attempt = view.attempts[plan]
+            entry = view.entries.get(attempt.entry or "")
+            queued = attempt.state is AttemptState.QUEUED and entry is not None
+            state = str(entry.state) if queued and entry else str(attempt.state)
+            style = _STYLES.get(attempt.state, "")
+            table.add_row(plan, Text(state, style=style), self._elapsed(attempt), Text(self._last(attempt)))
+        self._live.update(table, refresh=True)
+
+    def _elapsed(self, attempt: Attempt) -> str:
+        if attempt.started_at is None:
+            return ""
+        end = attempt.finished_at or self._clock.now()
+        seconds = int((_time(end) - _time(attempt.started_at)).total_seconds())
+        return f"{seconds // 60}:{seconds % 60:02d}"
+
+    def _last(self, attempt: Attempt) -> str:
+        if attempt.state is AttemptState.RUNNING:
+            return last_line(self._log_of(attempt.plan))
+        if attempt.reason and (attempt.state not in TERMINAL_ATTEMPTS or attempt.state in _STYLES):
+            return one_line(sentence(attempt.reason))
+        return ""
+
+
+def _time(text: str) -> datetime:
+    return datetime.fromisoformat(text).astimezone(UTC)

@@ -1,0 +1,205 @@
+"""One table from errors to exit codes and advice, and the one way in which an error is reported.
+
+0 done or yes · 1 the answer is no · 2 usage or invalid input · 3 bug or fault, with a log · 4 busy ·
+128 + n ended by signal n. Errors state a fact; what to do about it is said here.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+import orchestrator.errors as own
+import plans.errors as of_plans
+import worktrees.errors as of_git
+from orchestrator.cli.faults import write_log
+from orchestrator.cli.output import Colour
+from plans.drawing.escape import one_line
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from orchestrator.cli.context import Invocation
+
+DONE: Final = 0
+NO: Final = 1
+INVALID: Final = 2
+FAULT: Final = 3
+BUSY: Final = 4
+INTERRUPTED: Final = 130
+SIGNALLED: Final = 128
+"""Plus the number of the signal."""
+
+
+@dataclass(frozen=True, slots=True)
+class Exit:
+    """How an error ends the process, and what its reader can do; ``advice`` may look at the error."""
+
+    code: int
+    advice: str | Callable[[Any], str] = ""
+
+    def advise(self, error: BaseException) -> str:
+        """The advice for this very error, or an empty text."""
+        return self.advice if isinstance(self.advice, str) else self.advice(error)
+
+
+def _nearest(error: of_plans.UnknownPlanError) -> str:
+    if error.known:
+        return f"did you mean {' or '.join(error.known)}? `planctl lint` lists the plans"
+    return "`planctl lint` lists the plans, `planctl new ID` writes one"
+
+
+def _other_port(error: own.PortInUseError) -> str:
+    return f"port {error.free} is free: try it" if error.free else "try another port"
+
+
+def _resume(error: own.InterruptedRunError) -> str:
+    return f"`planctl resume {error.run}` goes on where it stopped"
+
+
+EXITS: Final[Mapping[type[Exception], Exit]] = {
+    of_plans.InvalidPlansError: Exit(INVALID, "`planctl lint` shows every problem with a hint"),
+    of_plans.UnknownPlanError: Exit(INVALID, _nearest),
+    of_plans.InvalidNameError: Exit(INVALID),
+    of_plans.UnknownTaskError: Exit(INVALID, "`planctl task list` shows the tasks"),
+    of_plans.CycleError: Exit(INVALID, "take one of these dependencies out"),
+    of_git.GitFailedError: Exit(FAULT, "`planctl doctor` looks for known causes"),
+    of_git.GitTooOldError: Exit(INVALID, "install a newer git, or put it first on PATH"),
+    of_git.NotARepositoryError: Exit(INVALID, "go into a repository, name one with --repo, or `git init`"),
+    of_git.UnsupportedRepositoryError: Exit(INVALID),
+    of_git.UnknownRevisionError: Exit(INVALID, "`git log --all` shows what there is"),
+    of_git.InvalidReferenceError: Exit(INVALID, "`git help check-ref-format` says what a name may hold"),
+    of_git.ReferenceMovedError: Exit(NO, "someone else was faster; nothing has changed, try again"),
+    of_git.BranchExistsError: Exit(INVALID, "go on with its work with --adopt, or give the plan a `branch:`"),
+    of_git.SlotUnavailableError: Exit(BUSY, "`planctl worktree list` shows who has them"),
+    of_git.ProvisioningError: Exit(NO, lambda error: f"the log is {error.log}" if error.log else ""),
+    of_git.RescueIncompleteError: Exit(NO, "the worktree was left as it is; move the work out by hand"),
+    of_git.CheckoutInTheWayError: Exit(NO, "commit or move these edits, then `planctl sync`"),
+    own.StoreUnusableError: Exit(FAULT, "`planctl doctor` says what can be done"),
+    own.BusyError: Exit(BUSY, "`planctl status` shows what is going on"),
+    own.LeaseLostError: Exit(BUSY, "`planctl status` shows who has it now"),
+    own.ForbiddenOverlapError: Exit(
+        INVALID, "`planctl overlap` shows all; --overlap serialize runs them in turn"
+    ),
+    own.UsageError: Exit(INVALID),
+    own.NothingToDoError: Exit(INVALID, "`planctl status` lists what there is"),
+    own.InterruptedRunError: Exit(INTERRUPTED, _resume),
+    own.PortInUseError: Exit(BUSY, _other_port),
+    own.FileExistsAlreadyError: Exit(
+        INVALID, "nothing is ever overwritten: take another id, or edit the file"
+    ),
+}
+"""Looked up along the error's own classes. What is not in it is a fault: a log, and exit 3."""
+INTERNAL: Final[frozenset[type[Exception]]] = frozenset(
+    {
+        own.IllegalTransitionError,
+        own.StaleRecordError,
+        of_plans.BadValueError,
+        of_plans.PatternSyntaxError,
+        of_plans.UndecidedPatternsError,
+    }
+)
+"""Errors that are a bug of planctl wherever they reach its face; on purpose not in the table."""
+
+
+def report(error: BaseException, invocation: Invocation) -> int:
+    """Say on stderr what went wrong, and return the exit code.
+
+    With ``--json``, stdout gets one object ``{"error": {"code", "message", "advice", "exit", …fields}}``.
+    """
+    if isinstance(error, KeyboardInterrupt | click.Abort):
+        invocation.output.error("planctl: interrupted")
+        return INTERRUPTED
+    if isinstance(error, click.ClickException):
+        return _usage(error, invocation)
+    found = next((EXITS[kind] for kind in type(error).__mro__ if kind in EXITS), None)
+    if found is None or found.code == FAULT:
+        return _fault(error, found, invocation)
+    code = SIGNALLED + error.signal if isinstance(error, own.InterruptedRunError) else found.code
+    _say(error, str(error), found.advise(error), invocation)
+    _as_data(error, str(error), found.advise(error), code, invocation)
+    return code
+
+
+def _usage(error: click.ClickException, invocation: Invocation) -> int:
+    context = getattr(error, "ctx", None)
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        invocation.output.error(error.format_message())
+        return INVALID
+    if context is not None:
+        invocation.output.error(context.get_usage())
+        advice = f"`{context.command_path} --help` lists the options"
+    else:
+        advice = ""
+    _say(error, error.format_message(), advice, invocation)
+    _as_data(error, error.format_message(), advice, INVALID, invocation)
+    return INVALID
+
+
+def _fault(error: BaseException, found: Exit | None, invocation: Invocation) -> int:
+    fact = str(error) if found else f"unexpected {type(error).__name__}: {error}"
+    log = write_log(error, _state_dir(invocation))
+    advice = "; ".join(filter(None, (found.advise(error) if found else "", f"log: {log}" if log else "")))
+    invocation.output.error(("planctl: ", Colour.RED), one_line(fact), f" ({advice})" if advice else "")
+    _as_data(error, fact, advice, FAULT, invocation, log=str(log) if log else None)
+    return FAULT
+
+
+def _state_dir(invocation: Invocation) -> Path | None:
+    try:
+        return invocation.repository.state_dir
+    except (of_git.NotARepositoryError, OSError):
+        return None
+
+
+def _say(error: BaseException, fact: str, advice: str, invocation: Invocation) -> None:
+    output = invocation.output
+    problems = error.problems if isinstance(error, of_plans.InvalidPlansError) else ()
+    for problem in problems:
+        output.error(one_line(str(problem)))
+        if problem.hint:
+            output.error(("  hint: ", Colour.DIM), one_line(problem.hint))
+    if not problems:
+        output.error(("planctl: ", Colour.RED), one_line(fact))
+    if advice:
+        output.error(("  hint: ", Colour.DIM), one_line(advice))
+
+
+def _as_data(
+    error: BaseException, fact: str, advice: str, code: int, invocation: Invocation, *, log: str | None = None
+) -> None:
+    if not invocation.as_json:
+        return
+    name = type(error).__name__.removesuffix("Error")
+    said: dict[str, object] = {
+        "code": re.sub(r"(?<=[a-z])(?=[A-Z])", "-", name).lower(),
+        "message": fact,
+        "advice": advice,
+        "exit": code,
+    }
+    if isinstance(error, of_plans.CycleError):
+        said["ids"] = list(error.ids)
+    if isinstance(error, of_plans.InvalidPlansError):
+        said["problems"] = [problem_data(problem) for problem in error.problems]
+    if log is not None:
+        said["log"] = log
+    invocation.output.data({"error": said})
+
+
+def problem_data(problem: of_plans.Problem) -> dict[str, object]:
+    """A problem under the names of the contract."""
+    return {
+        "plan": problem.plan,
+        "path": problem.path,
+        "line": problem.line,
+        "column": problem.column,
+        "field": problem.field,
+        "code": problem.code,
+        "severity": problem.severity,
+        "message": problem.message,
+        "hint": problem.hint,
+    }

@@ -1,0 +1,69 @@
+"""From verdicts to a judgement of one entry: who, if anybody, is to blame.
+
+The first red on a target without a verdict has the target itself checked: if that is red too, nobody is
+blamed and the queue pauses (``target-red``). No verdict (a time-out, a signal, exit 75, 125 to 127) blames
+nobody either.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from orchestrator.merging.checks import checks_of
+
+if TYPE_CHECKING:
+    from orchestrator.merging.checking import Checker
+    from orchestrator.merging.checks import Check
+    from orchestrator.store.records import Entry, Verdict
+    from plans.project import ProjectSettings
+    from worktrees.candidate import Candidate
+
+
+class Outcome(StrEnum):
+    """What the checks come to."""
+
+    PASSED = "passed"
+    UNCHECKED = "unchecked"
+    RED = "red"
+    NO_VERDICT = "no-verdict"
+    TARGET_RED = "target-red"
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """``verdict`` is the one that decided; None when nothing had to be checked."""
+
+    outcome: Outcome
+    check: Check | None = None
+    verdict: Verdict | None = None
+
+
+def judge(
+    checker: Checker, project: ProjectSettings, entry: Entry, candidate: Candidate, old: str
+) -> Judgement:
+    """Check every commit that would come onto the target's first-parent history, oldest first."""
+    checks = checks_of(project, entry)
+    for commit in _commits(candidate):
+        for check in checks:
+            verdict = checker.verdict(check, commit, run=entry.run)
+            if verdict.passed is None:
+                return Judgement(Outcome.NO_VERDICT, check, verdict)
+            if not verdict.passed:
+                return _blame(checker, check, verdict, old, entry)
+    return Judgement(Outcome.PASSED if checks else Outcome.UNCHECKED)
+
+
+def _commits(candidate: Candidate) -> tuple[str, ...]:
+    return candidate.steps
+
+
+def _blame(checker: Checker, check: Check, red: Verdict, old: str, entry: Entry) -> Judgement:
+    """A plan's own check need not pass before the plan; the target's must."""
+    if check.name != "target":
+        return Judgement(Outcome.RED, check, red)
+    base = checker.verdict(check, old, run=entry.run)
+    if base.passed is None:
+        return Judgement(Outcome.NO_VERDICT, check, base)
+    return Judgement(Outcome.RED if base.passed else Outcome.TARGET_RED, check, red if base.passed else base)

@@ -1,0 +1,33 @@
+"""What a landing's commit says, and the trailers by which anybody can tell what it landed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from plans.project import Method
+
+if TYPE_CHECKING:
+    from orchestrator.store.records import Entry
+    from orchestrator.workbench import Workbench
+
+
+def landing_message(bench: Workbench, entry: Entry, method: Method) -> str:
+    """The message without trailers: a squash of one commit keeps its message, of several lists them."""
+    subject = f"Merge plan '{entry.plan}'" if entry.plan else f"Merge branch '{entry.branch}'"
+    if method is not Method.SQUASH:
+        return subject
+    listed = bench.git.run(
+        "rev-list", "--reverse", "--no-merges", "--end-of-options", entry.head, f"^{entry.base}"
+    ).text.split()
+    messages = [bench.objects.message(commit) for commit in listed]
+    if len(messages) == 1:
+        return messages[0]
+    subjects = "\n".join(f"* {m.strip().splitlines()[0]}" for m in messages if m.strip())
+    name = f"Plan '{entry.plan}'" if entry.plan else f"Branch '{entry.branch}'"
+    return f"{name}\n\n{subjects}" if subjects else name
+
+
+def landing_trailers(entry: Entry) -> dict[str, str]:
+    """``Plan-Id``, ``Planctl-Key`` and ``Planctl-Run``, as far as there are such."""
+    trailers = {"Plan-Id": entry.plan, "Planctl-Key": entry.id, "Planctl-Run": entry.run}
+    return {name: value for name, value in trailers.items() if value}

@@ -1,0 +1,111 @@
+"""Things that all planctl processes of one user on one host share: port blocks and counted places.
+
+A grant is a kernel lock (flock) on a file in ``${XDG_STATE_HOME:-~/.local/state}/planctl/host/``. Promise:
+one holder at a time, and the kernel takes the lock back when the last process that has the descriptor
+dies. Hand :attr:`hold` to ``CommandSpec.hold`` and the command's supervisor has it too: the grant outlives
+a planctl that is killed, exactly as long as its command is watched. So a release only closes; unlocking
+would take the lock from the supervisor as well. Not promised: fairness, other users, other hosts.
+
+Files are never removed: removing one that somebody has open would make two locks of one.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import urllib.parse
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from plans.effects import step
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+_LONGEST_NAME: Final = 120
+
+
+def host_folder(environment: Mapping[str, str] = os.environ) -> Path:
+    """Where the locks are. The XDG specification has relative paths ignored."""
+    given = Path(environment.get("XDG_STATE_HOME", ""))
+    state = given if given.is_absolute() else Path.home() / ".local" / "state"
+    return state / "planctl" / "host"
+
+
+def try_lock(path: Path) -> int | None:
+    """Lock ``path`` without waiting; return the descriptor that holds the lock, None if another has it."""
+    with step("running.host-lock"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        _lock(descriptor)
+    except OSError as error:
+        os.close(descriptor)
+        if isinstance(error, BlockingIOError | PermissionError):
+            return None
+        raise
+    return descriptor
+
+
+def _lock(descriptor: int) -> None:
+    if sys.platform == "win32":
+        import msvcrt  # noqa: PLC0415 - Windows only
+
+        msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+    else:
+        import fcntl  # noqa: PLC0415 - not on Windows
+
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+class Grant:
+    """Locks that are held until :meth:`release`, the end of this process, and that of its supervisors."""
+
+    def __init__(self, descriptors: Iterable[int]) -> None:
+        self._descriptors = tuple(descriptors)
+
+    @property
+    def hold(self) -> tuple[int, ...]:
+        """The descriptors, for ``CommandSpec.hold``; empty after the release."""
+        return self._descriptors
+
+    def release(self) -> None:
+        """Give it back, as far as this process is concerned. A second time does nothing."""
+        held, self._descriptors = self._descriptors, ()
+        for descriptor in held:
+            os.close(descriptor)
+
+
+class HostSlot(Grant):
+    """Places of a named capacity."""
+
+
+class HostSlots:
+    """A named capacity shared by all runs on the host, such as ``db`` with two places.
+
+    Runs that name different capacities share the places that both know.
+    """
+
+    def __init__(self, name: str, capacity: int, folder: Path | None = None) -> None:
+        self.name = name
+        self.capacity = capacity
+        quoted = urllib.parse.quote(name, safe=" ")
+        if not name or quoted in {".", ".."} or len(quoted) > _LONGEST_NAME or capacity < 0:
+            raise ValueError(f"{name[:40]!r} with {capacity} places cannot be a host-wide capacity")
+        self._folder = (folder or host_folder()) / "slots"
+        self._stem = quoted
+
+    def try_acquire(self, amount: int = 1) -> HostSlot | None:
+        """Take ``amount`` places, all or none, without waiting."""
+        held: list[int] = []
+        for place in range(self.capacity):
+            if len(held) == amount:
+                break
+            descriptor = try_lock(self._folder / f"{self._stem}.{place}.lock")
+            if descriptor is not None:
+                held.append(descriptor)
+        slot = HostSlot(held)
+        if len(held) == amount:
+            return slot
+        slot.release()
+        return None

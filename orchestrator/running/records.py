@@ -1,0 +1,67 @@
+"""The files by which a supervisor tells of its command, in one folder per attempt.
+
+- ``started``: written before the command is let go: who it is (pid, start mark, boot) and who watches it.
+- ``stop``: written by whoever asks for its end, with the grace in seconds.
+- ``ended``: written once, when nothing of its tree lives any more. Temporary file, fsync, rename: whole or
+  absent, after a crash of the machine too. The folder is not synced: a record lost with the machine is an
+  attempt that runs again, which costs time and no work.
+
+All are JSON objects. The supervisor loads this module: no heavy imports.
+"""
+# ruff: noqa: PTH105, PTH118, PTH123 - pathlib would cost every supervisor 5 ms and 1 MB
+
+from __future__ import annotations
+
+import json
+import os
+from enum import StrEnum
+
+from orchestrator.running.steps import step
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any, Final
+
+STARTED: Final = "started"
+STOP: Final = "stop"
+ENDED: Final = "ended"
+
+
+class Outcome(StrEnum):
+    """How a command came to its end. The first cause counts.
+
+    ``exited``: by itself, with a status or a signal that planctl did not send. ``timed_out``, ``stopped``
+    (somebody asked), ``parent_died``: its supervisor ended it. ``lost``: its supervisor was killed, or its
+    launcher died before the command was let go; the exit status is unknowable.
+    """
+
+    EXITED = "exited"
+    TIMED_OUT = "timed_out"
+    STOPPED = "stopped"
+    PARENT_DIED = "parent_died"
+    LOST = "lost"
+
+
+def write_record(folder: str, name: str, value: Mapping[str, Any], *, durable: bool) -> None:
+    """Replace the record ``name`` in one moment. Raises :class:`OSError`."""
+    path = os.path.join(folder, name)
+    temporary = f"{path}.{os.getpid()}.tmp"
+    data = json.dumps(value).encode("ascii") + b"\n"
+    with open(temporary, "wb") as stream:
+        stream.write(data)
+        stream.flush()
+        if durable:
+            os.fsync(stream.fileno())
+    with step(f"running.record-{name}"):
+        os.replace(temporary, path)
+
+
+def read_record(folder: str, name: str) -> dict[str, Any] | None:
+    """Return the record, or None when it is absent or not a whole JSON object."""
+    try:
+        with open(os.path.join(folder, name), "rb") as stream:
+            value = json.loads(stream.read())
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        return None
+    return value if isinstance(value, dict) else None

@@ -1,0 +1,51 @@
+"""What a plan really changed, against what it said it would: decided purely."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from plans.project import Enforce
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from plans.ids import PlanId
+    from plans.model import Plan
+    from plans.patterns import PatternSet
+
+
+@dataclass(frozen=True, slots=True)
+class Drift:
+    """How far a plan went beyond its manifest.
+
+    ``outside`` are the changed paths that the manifest does not name, ``collisions`` those that another
+    active plan declared, with that plan; ``refused`` says why the work may not be submitted, or is empty.
+    """
+
+    outside: tuple[str, ...]
+    collisions: tuple[tuple[str, PlanId], ...]
+    refused: str = ""
+
+
+def find_drift(
+    plan: Plan, changed: Sequence[str], others: Mapping[PlanId, PatternSet], enforce: Enforce
+) -> Drift:
+    """Compare ``changed`` with the plan's manifest and with what ``others`` (active plans) declared.
+
+    A plan without a manifest has declared nothing: all it changed may collide, and nothing is drift.
+    The plan's own file is always its own.
+    """
+    own = plan.path.as_posix()
+    manifest = plan.manifest
+    outside = tuple(p for p in changed if p != own and not (manifest and manifest.write.matches(p)))
+    hits = tuple(
+        (path, other) for path in outside for other, declared in others.items() if declared.matches(path)
+    )
+    refused = ""
+    if enforce is not Enforce.OFF and hits:
+        path, other = hits[0]
+        refused = f"changed {path}, which {other} declared"
+    elif enforce is Enforce.STRICT and outside and manifest is not None:
+        refused = f"changed {outside[0]}, which its manifest does not name"
+    return Drift(outside if manifest is not None else (), hits, refused)

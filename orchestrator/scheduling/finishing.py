@@ -1,0 +1,214 @@
+"""From a command that has ended to finished work, or to a failure that lost nothing.
+
+Exit 0:
+
+1. leftovers are committed on the plan's branch, with the plan's trailers
+2. the head is pinned (for a phase, or as the plan's whole work)
+3. a further stage is launched, if there is one
+4. what really changed is compared with the manifest; drift is recorded, and refused where ``enforce`` says so
+5. ``finished``: the next round of the loop queues it
+
+Anything else: a snapshot of what is uncommitted goes to the rescue references, the worktree stays as it is,
+and the attempt ends with the reason.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from orchestrator.events import EventName
+from orchestrator.running.records import Outcome
+from orchestrator.running.supervision import stop_tree
+from orchestrator.scheduling.basing import FINISHED, PHASES
+from orchestrator.scheduling.commands import stages
+from orchestrator.scheduling.drift import Drift, find_drift
+from orchestrator.scheduling.launching import StageLauncher, stage_number
+from orchestrator.slots.keeper import slot_of_attempt
+from orchestrator.states import ACTIVE_ATTEMPTS, AttemptState
+from orchestrator.store.records import PhaseDone
+from plans.errors import PlanctlError
+from plans.ids import PlanId
+from plans.project import HookPolicy
+from worktrees.candidate import Work
+from worktrees.changes import own_changes
+from worktrees.git import branch_reference
+from worktrees.leftovers import CommitResult, HeadMoved, commit_leftovers
+from worktrees.references import Create, Update
+
+if TYPE_CHECKING:
+    from orchestrator.running.spec import Ended, Supervised
+    from orchestrator.scheduling.observe import Observer
+    from orchestrator.slots.keeper import SlotKeeper
+    from orchestrator.store.records import Attempt
+    from orchestrator.workbench import Workbench
+    from plans.model import Plan
+
+
+class Finisher:
+    """Ends attempts of one run, each in a thread of the loop's pool."""
+
+    def __init__(
+        self, bench: Workbench, keeper: SlotKeeper, launcher: StageLauncher, observer: Observer
+    ) -> None:
+        self._bench = bench
+        self._keeper = keeper
+        self._launcher = launcher
+        self._observer = observer
+
+    def finish(self, attempt: Attempt, plan: Plan, handle: Supervised | None, ended: Ended) -> None:
+        """Take a running ``attempt`` whose command has ended to its next state."""
+        try:
+            if ended.succeeded:
+                self._succeeded(attempt, plan)
+            else:
+                self._ended_badly(attempt, handle, ended)
+        except (PlanctlError, OSError) as error:
+            self._fail(attempt, {"code": "finishing", "detail": str(error)})
+
+    def interrupted(self, attempt: Attempt) -> None:
+        """End an attempt whose command was stopped because the whole run was: not counted, run again."""
+        self._save(attempt)
+        self._lost(attempt, {"code": "interrupted", "detail": "the run was interrupted"})
+
+    def _succeeded(self, attempt: Attempt, plan: Plan) -> None:
+        head = self._commit(attempt, plan)
+        if head is None:
+            return
+        chain, number = stages(plan), stage_number(attempt)
+        phase = chain[number].phase
+        if phase is not None:
+            complete_phase(self._bench, attempt, phase, head)
+        if number + 1 < len(chain):
+            self._launcher.launch(attempt, plan, number + 1)
+            return
+        drift = self._drift(attempt, plan, head)
+        if drift.refused:
+            self._fail(attempt, {"code": "drift", "detail": drift.refused, "paths": list(drift.outside)})
+            return
+        pin(self._bench, f"{PHASES}/{attempt.plan}/{FINISHED}", head)
+        self._finished(attempt, head, drift)
+
+    def _commit(self, attempt: Attempt, plan: Plan) -> str | None:
+        """Commit what the command left; None when that failed the attempt."""
+        if not self._bench.settings.project.leftovers:
+            return self._bench.references.resolve(branch_reference(attempt.branch))
+        message = f"{plan.title or plan.id}\n\nLeft uncommitted by the command of plan '{plan.id}'."
+        result = commit_work(self._bench, attempt, message)
+        if isinstance(result, HeadMoved):
+            detail = f"HEAD was left off the branch {attempt.branch}; both are kept"
+            self._fail(attempt, {"code": "head-moved", "detail": detail, "kept": list(result.references)})
+            return None
+        return result.commit
+
+    def _drift(self, attempt: Attempt, plan: Plan, head: str) -> Drift:
+        work = Work(head, attempt.base or head, bool(attempt.stacked_on))
+        others = self._observer.declared_by_others(PlanId(attempt.plan), ACTIVE_ATTEMPTS)
+        changed = own_changes(self._bench.objects, work)
+        drift = find_drift(plan, changed, others, self._bench.settings.project.enforce)
+        if drift.outside or drift.collisions:
+            self._bench.store.emit(
+                EventName.PLAN_DRIFT,
+                at=self._bench.clock.now(),
+                run=attempt.run,
+                plan=attempt.plan,
+                paths=list(drift.outside),
+                collisions=[list(hit) for hit in drift.collisions],
+            )
+        return drift
+
+    def _finished(self, attempt: Attempt, head: str, drift: Drift) -> None:
+        store, now = self._bench.store, self._bench.clock.now()
+        changes = {"head": head, "exit_code": 0, "drift": drift.outside, "reason": {}, "finished_at": now}
+        with store.transaction():
+            store.move_attempt(attempt, AttemptState.FINISHED, **changes)
+            store.emit(
+                EventName.PLAN_FINISHED,
+                at=now,
+                run=attempt.run,
+                plan=attempt.plan,
+                head=head,
+                base=attempt.base,
+            )
+
+    def _ended_badly(self, attempt: Attempt, handle: Supervised | None, ended: Ended) -> None:
+        if ended.outcome is Outcome.LOST and handle is not None:
+            stop_tree(handle)
+        self._save(attempt)
+        state, why = _ending(ended)
+        if state is AttemptState.LOST:
+            self._lost(attempt, why)
+        else:
+            self._fail(attempt, why, state, ended.exit_code)
+
+    def _lost(self, attempt: Attempt, why: dict[str, Any]) -> None:
+        store, now = self._bench.store, self._bench.clock.now()
+        with store.transaction():
+            store.move_attempt(attempt, AttemptState.LOST, reason=why, finished_at=now, counted=False)
+            store.emit(EventName.PLAN_LOST, at=now, run=attempt.run, plan=attempt.plan, reason=why)
+
+    def _save(self, attempt: Attempt) -> None:
+        slot = slot_of_attempt(self._bench, attempt.id)
+        if slot is not None:
+            self._keeper.save(slot)
+
+    def _fail(
+        self,
+        attempt: Attempt,
+        why: dict[str, Any],
+        state: AttemptState = AttemptState.FAILED,
+        exit_code: int | None = None,
+    ) -> None:
+        store, now = self._bench.store, self._bench.clock.now()
+        name = EventName.PLAN_CANCELLED if state is AttemptState.CANCELLED else EventName.PLAN_FAILED
+        with store.transaction():
+            store.move_attempt(attempt, state, reason=why, exit_code=exit_code, finished_at=now)
+            store.emit(name, at=now, run=attempt.run, plan=attempt.plan, reason=why, state=str(state))
+
+
+def _ending(ended: Ended) -> tuple[AttemptState, dict[str, Any]]:
+    match ended.outcome:
+        case Outcome.TIMED_OUT:
+            return AttemptState.TIMED_OUT, {"code": "timeout", "detail": f"ended after {ended.seconds:.0f} s"}
+        case Outcome.STOPPED | Outcome.PARENT_DIED:
+            return AttemptState.CANCELLED, {"code": "stopped", "detail": "its command was stopped"}
+        case Outcome.LOST:
+            return AttemptState.LOST, {
+                "code": "lost",
+                "detail": "its supervisor died; how it ended is unknown",
+            }
+        case _ if ended.signal is not None:
+            return AttemptState.FAILED, {"code": "signal", "detail": f"ended by signal {ended.signal}"}
+        case _:
+            return AttemptState.FAILED, {"code": "exit-code", "detail": f"exit {ended.exit_code}"}
+
+
+def commit_work(bench: Workbench, attempt: Attempt, message: str) -> CommitResult:
+    """Commit what is uncommitted in the attempt's worktree on its branch, with the plan's trailers."""
+    return commit_leftovers(
+        bench.git,
+        Path(attempt.worktree or ""),
+        message,
+        run_hooks=bench.settings.project.hooks is HookPolicy.RUN,
+        expected_branch=attempt.branch,
+        trailers={"Plan-Id": attempt.plan, "Planctl-Run": attempt.run},
+    )
+
+
+def complete_phase(bench: Workbench, attempt: Attempt, phase: str, head: str) -> None:
+    """Pin ``head`` as the plan's work up to ``phase`` and record the phase as complete."""
+    pin(bench, f"{PHASES}/{attempt.plan}/{phase}", head)
+    now = bench.clock.now()
+    bench.store.complete_phase(PhaseDone(attempt.plan, phase, attempt.id, head, now))
+    bench.store.emit(
+        EventName.PHASE_COMPLETE, at=now, run=attempt.run, plan=attempt.plan, phase=phase, commit=head
+    )
+
+
+def pin(bench: Workbench, name: str, commit: str) -> None:
+    """Have the reference ``name`` keep ``commit``, whatever it kept before."""
+    old = bench.references.read(name)
+    if old == commit:
+        return
+    change = Update(name, commit, old) if old else Create(name, commit)
+    bench.references.transact([change], message="planctl: pin", step="plan.pin")

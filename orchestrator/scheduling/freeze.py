@@ -1,0 +1,59 @@
+"""The plan files of a run, frozen: what was read when it began is what counts until it ends.
+
+The files lie in a commit at ``refs/planctl/runs/<run>``: ``<id>.md`` (or ``.yaml``) each, and ``paths``
+with the path that each was read from.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from plans.document import read_plan
+from plans.errors import InvalidPlansError
+from worktrees.references import Create
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from orchestrator.workbench import Workbench
+    from plans.model import Plan
+
+RUNS: Final = "refs/planctl/runs"
+_FILE: Final = 0o100644
+
+
+def freeze(bench: Workbench, run: str, plans: Sequence[Plan]) -> str:
+    """Write the plans' exact bytes into a commit, refer to it, and return it."""
+    objects = bench.objects
+    files = {_name(plan): (_FILE, objects.write_blob(plan.source)) for plan in plans}
+    paths = {plan.id: str(plan.path) for plan in plans}
+    files["paths"] = (_FILE, objects.write_blob(json.dumps(paths).encode()))
+    tree = objects.write_tree(files)
+    commit = bench.git.run("commit-tree", tree, "-m", f"Plans of run {run}", writes=True).text
+    reference = Create(f"{RUNS}/{run}", commit)
+    bench.references.transact([reference], message="planctl: run", step="run.freeze")
+    return commit
+
+
+def thaw(bench: Workbench, commit: str) -> tuple[Plan, ...]:
+    """Read the plans of a run back, exactly as they were; raises InvalidPlansError if that cannot be."""
+    objects = bench.objects
+    paths: dict[str, str] = json.loads(objects.read_blob(commit, "paths") or b"{}")
+    plans = []
+    for name in objects.paths(commit):
+        if name == "paths":
+            continue
+        source = objects.read_blob(commit, name)
+        assert source is not None
+        read = read_plan(Path(paths[Path(name).stem]), source)
+        if read.plan is None:
+            raise InvalidPlansError(read.problems)
+        plans.append(read.plan)
+    return tuple(plans)
+
+
+def _name(plan: Plan) -> str:
+    """The stem is the id, so that a plan without an id in its header keeps the id of its file's stem."""
+    return plan.id + (".yaml" if plan.path.suffix in (".yaml", ".yml") else ".md")

@@ -1,0 +1,147 @@
+"""Launch the commands of an attempt, one stage after another, under supervisors.
+
+Each stage has its own record folder, ``records/<attempt>-<stage>``; the attempt's ``supervisor`` field names
+the one at work. All stages of an attempt write to one log.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from orchestrator.events import EventName
+from orchestrator.running.outputs import PlanOutputs, default_root
+from orchestrator.running.ports import acquire_ports
+from orchestrator.running.spec import CommandSpec, ParentDeath
+from orchestrator.running.supervision import launch
+from orchestrator.running.surroundings import Surroundings, plan_environment
+from orchestrator.scheduling.commands import argv_of, stages
+from orchestrator.states import AttemptState
+from plans.effects import write_atomic
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from orchestrator.store.records import Attempt
+    from orchestrator.workbench import Workbench
+    from plans.ids import PlanId
+    from plans.model import Plan
+
+
+class StageLauncher:
+    """Launches stages for attempts of one run."""
+
+    def __init__(self, bench: Workbench) -> None:
+        self._bench = bench
+
+    def launch(self, attempt: Attempt, plan: Plan, number: int) -> Attempt:
+        """Start stage ``number`` (from 0) of ``attempt``; it is ``running`` when this returns.
+
+        Raises LaunchFailedError or UsageError; then nothing runs.
+        """
+        stage = stages(plan)[number]
+        folder = Path(attempt.worktree or "")
+        places = {"plan_file": str(plan_file(self._bench, plan, folder)), "worktree": str(folder)}
+        argv = argv_of(stage, plan, self._bench.settings.project.agents, places)
+        spec = command_spec(self._bench, attempt, plan, str(number), argv, folder)
+        with_ports(spec, launch)
+        return self._record(attempt, stage.phase, spec)
+
+    def _record(self, attempt: Attempt, phase: str | None, spec: CommandSpec) -> Attempt:
+        store, now = self._bench.store, self._bench.clock.now()
+        with store.transaction():
+            if attempt.state is AttemptState.PREPARING:
+                attempt = store.move_attempt(attempt, AttemptState.RUNNING, supervisor=spec.attempt)
+            else:
+                attempt = store.update_attempt(attempt, supervisor=spec.attempt)
+            store.emit(
+                EventName.PLAN_STARTED,
+                at=now,
+                run=attempt.run,
+                plan=attempt.plan,
+                attempt=attempt.id,
+                worktree=attempt.worktree,
+                log=str(spec.log),
+                phase=phase,
+            )
+        return attempt
+
+
+def stage_number(attempt: Attempt) -> int:
+    """Which stage of ``attempt`` is at work, from its supervisor's name."""
+    return int((attempt.supervisor or "-0").rpartition("-")[2])
+
+
+def record_dir(bench: Workbench, name: str) -> Path:
+    """The record folder of one stage."""
+    return bench.repository.state_dir / "records" / name
+
+
+def command_spec(
+    bench: Workbench, attempt: Attempt, plan: Plan, stage: str, argv: tuple[str, ...], folder: Path
+) -> CommandSpec:
+    """What the supervisor of one stage is told."""
+    project, name = bench.settings.project, f"{attempt.id}-{stage}"
+    outputs = outputs_of(bench, plan.id)
+    outputs.prepare()
+    surroundings = Surroundings(
+        plan=plan.id,
+        plan_file=plan_file(bench, plan, folder),
+        run=attempt.run,
+        attempt=attempt.id,
+        session=bench.session,
+        worktree=folder,
+        output_dir=outputs.folder,
+        base=attempt.base or "",
+    )
+    return CommandSpec(
+        attempt=name,
+        argv=argv,
+        cwd=folder,
+        environment=plan_environment(os.environ, surroundings),
+        log=outputs.log,
+        record_dir=record_dir(bench, name),
+        timeout=plan.timeout,
+        tty=_wants_tty(plan, stage),
+        parent_death=ParentDeath(project.parent_death),
+        append_log=stage not in ("0", "setup"),
+    )
+
+
+def _wants_tty(plan: Plan, stage: str) -> bool:
+    return stage.isdigit() and stages(plan)[int(stage)].run.tty
+
+
+def with_ports(spec: CommandSpec, start: Callable[[CommandSpec], object]) -> None:
+    """Launch with a block of ports that the supervisor holds until nothing of the command lives."""
+    ports = acquire_ports()
+    if ports is None:  # the host has none left; a plan that needs one sees that the variable is missing
+        start(spec)
+        return
+    try:
+        environment = {**spec.environment, "PLANCTL_PORT_BASE": str(ports.first)}
+        start(replace(spec, environment=environment, hold=ports.hold))
+    finally:
+        ports.release()
+
+
+def outputs_of(bench: Workbench, plan: PlanId) -> PlanOutputs:
+    """The outputs of ``plan``, in the configured folder or inside planctl's own."""
+    configured, top = bench.settings.project.outputs, bench.repository.primary_top
+    own = default_root(bench.repository.state_dir)
+    root = (top or bench.repository.common_dir) / configured if configured else own
+    return PlanOutputs.of(root, plan)
+
+
+def plan_file(bench: Workbench, plan: Plan, folder: Path) -> Path:
+    """The worktree's own copy of the plan file if it is tracked there, else a copy among the outputs."""
+    own = folder / plan.path
+    if not plan.path.is_absolute() and own.is_file():
+        return own
+    outputs = outputs_of(bench, plan.id)
+    outputs.prepare()
+    copy = outputs.folder / f"plan{plan.path.suffix or '.md'}"
+    write_atomic(copy, plan.source, durable=False)
+    return copy

@@ -1,0 +1,128 @@
+"""The only loop of a run: read, decide, apply, wait; until nothing can move any more.
+
+What takes long (provisioning, committing what a command left) is done by a pool of threads, which wakes
+the loop. A round:
+
+1. errors of the pool come up here
+2. commands that have ended are handed to the pool
+3. in one transaction: the view, the decisions, the moves
+4. starts are handed to the pool
+"""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+from orchestrator.running.waiting import make_wake
+from orchestrator.scheduling.apply import apply
+from orchestrator.scheduling.decide import End, Enqueue, Wait, decide
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from orchestrator.scheduling.crew import Crew
+    from orchestrator.scheduling.decide import Decision
+    from orchestrator.scheduling.observe import Observer
+    from orchestrator.scheduling.view import View
+    from orchestrator.slots.keeper import SlotKeeper
+    from orchestrator.workbench import Workbench
+
+POLL: Final = 0.5
+"""Seconds between two rounds when nothing wakes the loop; other processes cannot."""
+MOST_THREADS: Final = 16
+_SLOTS: Final = "slots"
+"""Among the keys of what is busy, beside ids of attempts."""
+
+
+@dataclass(frozen=True)
+class Signals:
+    """How the threads of a run call each other.
+
+    ``wake`` makes the loop look, ``queue_wake`` the queue worker; ``stop`` ends both in order.
+    """
+
+    wake: threading.Event = field(default_factory=make_wake)
+    queue_wake: threading.Event = field(default_factory=threading.Event)
+    stop: threading.Event = field(default_factory=threading.Event)
+
+
+class RunLoop:
+    """Brings one run to its end."""
+
+    def __init__(
+        self,
+        bench: Workbench,
+        observer: Observer,
+        crew: Crew,
+        keeper: SlotKeeper,
+        *,
+        jobs: int,
+        signals: Signals,
+    ) -> None:
+        self._bench = bench
+        self._observer = observer
+        self._crew = crew
+        self._keeper = keeper
+        self._wake = signals.wake
+        self._queue_wake = signals.queue_wake
+        self._stop = signals.stop
+        self._jobs = jobs
+        self._busy: dict[str, Future[None]] = {}
+        self._run = observer.run
+
+    def go(self, each_round: Callable[[View], None]) -> None:
+        """Work until the run has ended or ``stop`` is set; ``each_round`` may raise to end it."""
+        threads = min(self._jobs, MOST_THREADS)
+        with ThreadPoolExecutor(threads, thread_name_prefix="plan") as pool:
+            while not self._stop.is_set():
+                self._collect()
+                self._hand_over_ended(pool)
+                self._hand_over_landed(pool)
+                view, decisions = self._round(pool)
+                each_round(view)
+                if any(isinstance(decision, End) for decision in decisions) and not self._busy:
+                    return
+                if all(isinstance(decision, Wait | End) for decision in decisions):
+                    self._crew.wait(self._wake, POLL)
+                self._wake.clear()
+
+    def _collect(self) -> None:
+        for attempt, future in list(self._busy.items()):
+            if future.done():
+                del self._busy[attempt]
+                future.result()
+
+    def _hand_over_ended(self, pool: ThreadPoolExecutor) -> None:
+        for attempt in self._crew.ended():
+            if attempt.id not in self._busy:
+                self._hand_over(pool, attempt.id, partial(self._crew.finish, attempt))
+
+    def _hand_over_landed(self, pool: ThreadPoolExecutor) -> None:
+        """Slots of plans that have landed are made ready for others while these are still waiting."""
+        if _SLOTS not in self._busy and self._keeper.holds_landed(self._run):
+            self._hand_over(pool, _SLOTS, lambda: self._keeper.give_back_landed(self._run))
+
+    def _round(self, pool: ThreadPoolExecutor) -> tuple[View, tuple[Decision, ...]]:
+        with self._bench.store.transaction():
+            view = self._observer.view()
+            decisions = decide(view)
+            started = [apply(self._bench, view, decision) for decision in decisions]
+        for attempt in started:
+            if attempt is not None:
+                self._hand_over(pool, attempt.id, partial(self._crew.start, attempt, view))
+        if any(isinstance(decision, Enqueue) for decision in decisions):
+            self._queue_wake.set()
+        return view, decisions
+
+    def _hand_over(self, pool: ThreadPoolExecutor, key: str, work: Callable[[], object]) -> None:
+        def carry_out() -> None:
+            try:
+                work()
+            finally:
+                self._wake.set()
+
+        self._busy[key] = pool.submit(carry_out)

@@ -1,0 +1,148 @@
+"""One read of the store and of the references: the view that a decision is made from."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from orchestrator.scheduling.freeze import thaw
+from orchestrator.scheduling.view import Foreign, Options, View
+from orchestrator.states import ACTIVE_ATTEMPTS, WORKING_ATTEMPTS, AttemptState, SessionState
+from orchestrator.submitting.landed import landed_plans
+from plans.ids import PlanId
+from plans.intersect import witness
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
+
+    from orchestrator.store.protocol import Store
+    from orchestrator.store.records import Attempt, RunRecord
+    from orchestrator.workbench import Workbench
+    from plans.graph import PlanGraph
+    from plans.model import Plan
+    from plans.patterns import PatternSet
+
+
+class Observer:
+    """Makes the views of one run; remembers what cannot change, such as other runs' frozen plans."""
+
+    def __init__(self, bench: Workbench, run: RunRecord, graph: PlanGraph, options: Options) -> None:
+        self._bench = bench
+        self._run = run
+        self.run = run.id
+        self._graph = graph
+        self._options = options
+        self._thawed: dict[str, Mapping[PlanId, Plan]] = {}
+        self._witnesses: dict[tuple[PlanId, str], str | None] = {}
+        self._landed: tuple[str, dict[str, str]] = ("", {})
+        self._again = bool(run.options.get("again"))
+
+    def view(self) -> View:
+        """What is so right now."""
+        store = self._bench.store
+        attempts = store.attempts(run=self._run.id)
+        newest = {PlanId(a.plan): a for a in sorted(attempts, key=lambda a: a.number)}
+        entries = {a.entry: e for a in newest.values() if a.entry and (e := store.entry(a.entry))}
+        return View(
+            run=self._run.id,
+            graph=self._graph,
+            options=self._options,
+            attempts=newest,
+            entries=entries,
+            counted=_count(attempts, {AttemptState.FAILED, AttemptState.TIMED_OUT}),
+            lost=_count([a for a in attempts if a.reason.get("code") == "lost"], {AttemptState.LOST}),
+            landed=self._landed_outside(),
+            unchanged={} if self._again else self._unchanged(store, newest),
+            phases=frozenset((p.plan, p.phase) for p in store.phases_done()),
+            foreign=self._foreign(store),
+            capacities=self._bench.settings.project.resources,
+        )
+
+    def declared_by_others(self, plan: PlanId, states: Collection[AttemptState]) -> dict[PlanId, PatternSet]:
+        """What other plans with an attempt in ``states``, of any living run, declared to write."""
+        store = self._bench.store
+        declared: dict[PlanId, PatternSet] = {}
+        for attempt in store.attempts(states=states):
+            if attempt.plan == plan:
+                continue
+            if attempt.run == self._run.id:
+                other = self._graph.plans.get(PlanId(attempt.plan))
+            else:
+                other = self._plan_of(store, attempt) if self._counts(store, attempt) else None
+            if other is not None and other.manifest is not None:
+                declared[other.id] = other.manifest.write
+        return declared
+
+    def _landed_outside(self) -> dict[PlanId, str]:
+        """Landings of plans that this run depends on without running them; asked again when the tip moves."""
+        wanted = {d.plan for external in self._graph.external.values() for d in external}
+        if not wanted:
+            return {}
+        tip = self._bench.target_tip()
+        if self._landed[0] != tip:
+            self._landed = (tip, landed_plans(self._bench, sorted(wanted), tip))
+        return {PlanId(plan): commit for plan, commit in self._landed[1].items()}
+
+    def _unchanged(self, store: Store, newest: Mapping[PlanId, Attempt]) -> dict[PlanId, str]:
+        """Plans that have not begun here and whose very text is on the target already."""
+        fresh = [p for p, a in newest.items() if a.state in (AttemptState.PENDING, AttemptState.WAITING)]
+        found: dict[PlanId, str] = {}
+        for plan in fresh:
+            digest = self._graph.plans[plan].digest
+            for old in store.attempts(plan=plan, states={AttemptState.LANDED}):
+                if old.digest == digest and old.landed_commit and self._is_on_target(old.landed_commit):
+                    found[plan] = old.landed_commit
+        return found
+
+    def _is_on_target(self, commit: str) -> bool:
+        return self._bench.objects.is_ancestor(commit, self._bench.target_tip())
+
+    def _foreign(self, store: Store) -> tuple[Foreign, ...]:
+        active = [a for a in store.attempts(states=ACTIVE_ATTEMPTS) if a.run != self._run.id]
+        return tuple(
+            self._foreign_plan(attempt, plan)
+            for attempt in active
+            if self._counts(store, attempt) and (plan := self._plan_of(store, attempt))
+        )
+
+    def _counts(self, store: Store, attempt: Attempt) -> bool:
+        """Work in the queue lands whoever is alive; other work counts while its run's session lives."""
+        if attempt.state is AttemptState.QUEUED:
+            return True
+        run = store.run(attempt.run)
+        session = store.session(run.session) if run else None
+        if session is None or session.state is not SessionState.ACTIVE:
+            return False
+        clock = self._bench.clock
+        return session.boot == clock.boot() and session.expires > clock.monotonic()
+
+    def _plan_of(self, store: Store, attempt: Attempt) -> Plan | None:
+        if attempt.run not in self._thawed:
+            run = store.run(attempt.run)
+            plans = thaw(self._bench, run.frozen) if run else ()
+            self._thawed[attempt.run] = {plan.id: plan for plan in plans}
+        return self._thawed[attempt.run].get(PlanId(attempt.plan))
+
+    def _foreign_plan(self, attempt: Attempt, plan: Plan) -> Foreign:
+        meets = {p: w for p in self._graph.plans if (w := self._witness(p, plan))}
+        return Foreign(
+            plan=plan.id,
+            run=attempt.run,
+            working=attempt.state in WORKING_ATTEMPTS,
+            meets=meets,
+            resources=plan.resources,
+            conflicts_with=plan.conflicts_with,
+        )
+
+    def _witness(self, ours: PlanId, other: Plan) -> str | None:
+        key = (ours, other.digest)
+        if key not in self._witnesses:
+            mine, theirs = self._graph.plans[ours].manifest, other.manifest
+            found = witness(mine.write, theirs.write) if mine and theirs else None
+            self._witnesses[key] = found.path if found else None
+        return self._witnesses[key]
+
+
+def _count(attempts: Sequence[Attempt], states: set[AttemptState]) -> dict[PlanId, int]:
+    counts = Counter(a.plan for a in attempts if a.state in states)
+    return {PlanId(plan): count for plan, count in counts.items()}

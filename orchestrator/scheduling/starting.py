@@ -1,0 +1,147 @@
+"""From a plan that may start to a command at work. The order matters:
+
+1. the base: the target's tip with everything the plan waited for in it
+2. a slot, made ready at the base
+3. the plan's branch, created by reference transaction, and the slot's HEAD on it
+4. the pointer and the outputs folder; every stash entry of the user pinned
+5. ``setup`` of planctl.yaml, in the slot
+6. the command, under its supervisor; only now is the attempt ``running``
+
+Whatever fails, the attempt is ``failed`` with the reason; the slot stays with it until it is reclaimed.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from orchestrator.events import EventName
+from orchestrator.running.spec import shell_argv
+from orchestrator.running.waiting import run_to_end
+from orchestrator.scheduling.basing import Base, find_base
+from orchestrator.scheduling.branching import adopted_commit, put_on_branch
+from orchestrator.scheduling.commands import stages
+from orchestrator.scheduling.launching import StageLauncher, command_spec
+from orchestrator.slots.keeper import PLAN
+from orchestrator.states import AttemptState
+from plans.errors import PlanctlError
+from worktrees.exclude import exclude
+from worktrees.pointer import write_pointer
+from worktrees.stash import pin_stashes
+
+if TYPE_CHECKING:
+    import threading
+    from pathlib import Path
+
+    from orchestrator.scheduling.view import View
+    from orchestrator.slots.keeper import SlotKeeper
+    from orchestrator.store.records import Attempt
+    from orchestrator.workbench import Workbench
+    from plans.model import Plan
+
+
+class SetupFailedError(PlanctlError):
+    """The ``setup`` command of planctl.yaml failed in a plan's worktree."""
+
+    def __init__(self, exit_code: int | None, log: Path) -> None:
+        self.exit_code = exit_code
+        self.log = log
+        super().__init__(f"setup ended with {exit_code}, see {log}")
+
+
+class Starter:
+    """Starts attempts of one run, each in a thread of the loop's pool."""
+
+    def __init__(
+        self, bench: Workbench, keeper: SlotKeeper, launcher: StageLauncher, cancel: threading.Event
+    ) -> None:
+        self._bench = bench
+        self._keeper = keeper
+        self._launcher = launcher
+        self._cancel = cancel
+
+    def start(self, attempt: Attempt, plan: Plan, view: View) -> None:
+        """Take ``attempt`` from ``preparing`` to ``running``, ``prepared`` or ``failed``."""
+        try:
+            attempt = self._prepare(attempt, plan, view)
+            chain = stages(plan)
+            if not chain:
+                self._prepared(attempt)
+            elif self._cancel.is_set():
+                raise InterruptedError("the run is being stopped")
+            else:
+                self._launcher.launch(attempt, plan, 0)
+        except (PlanctlError, OSError) as error:
+            self._failed(attempt, error)
+
+    def _prepare(self, attempt: Attempt, plan: Plan, view: View) -> Attempt:
+        store = self._bench.store
+        base, begin = self._where(attempt, plan, view)
+        self._keeper.give_back_earlier(attempt)
+        slot = self._keeper.take(PLAN, attempt=attempt.id, plan=plan.id)
+        attempt = store.update_attempt(
+            attempt, base=base.commit, stacked_on=base.stacked_on, slot=slot.name, worktree=slot.path
+        )
+        tree = self._keeper.make_ready(slot, begin)
+        put_on_branch(self._bench, tree, attempt, begin)
+        exclude(self._bench.repository)
+        write_pointer(tree.path, plan.id)
+        pin_stashes(self._bench.git)
+        self._set_up(attempt, plan, tree.path)
+        return attempt
+
+    def _where(self, attempt: Attempt, plan: Plan, view: View) -> tuple[Base, str]:
+        """The base that the work counts from, and the commit to start at.
+
+        They differ when an earlier attempt is continued on its head, or a branch is adopted.
+        """
+        if attempt.head:
+            return Base(attempt.base or attempt.head, attempt.stacked_on), attempt.head
+        base = find_base(self._bench, view, plan)
+        adopted = adopted_commit(self._bench, attempt)
+        if adopted is None:
+            return base, base.commit
+        bases = self._bench.objects.merge_bases(base.commit, adopted)
+        return Base(bases[0] if bases else base.commit, base.stacked_on), adopted
+
+    def _set_up(self, attempt: Attempt, plan: Plan, folder: Path) -> None:
+        command = self._bench.settings.project.setup
+        if not command:
+            return
+        stage = "setup"
+        spec = command_spec(self._bench, attempt, plan, stage, shell_argv(command), folder)
+        ended = run_to_end(spec, self._cancel)
+        if not ended.succeeded:
+            raise SetupFailedError(ended.exit_code, spec.log)
+
+    def _prepared(self, attempt: Attempt) -> None:
+        store = self._bench.store
+        with store.transaction():
+            store.move_attempt(attempt, AttemptState.PREPARED)
+            store.emit(
+                EventName.PLAN_PREPARED,
+                at=self._bench.clock.now(),
+                run=attempt.run,
+                plan=attempt.plan,
+                worktree=attempt.worktree,
+            )
+
+    def _failed(self, attempt: Attempt, error: Exception) -> None:
+        """The record may have moved on in ``_prepare``: what is stored now is what fails."""
+        store, now = self._bench.store, self._bench.clock.now()
+        current = store.attempt(attempt.id)
+        assert current is not None
+        if self._cancel.is_set():
+            why = {"code": "interrupted", "detail": "the run was interrupted"}
+            store.move_attempt(current, AttemptState.LOST, reason=why, finished_at=now, counted=False)
+            return
+        code = "setup-failed" if isinstance(error, SetupFailedError) else _code(error)
+        why = {"code": code, "detail": str(error)}
+        with store.transaction():
+            store.move_attempt(current, AttemptState.FAILED, reason=why, finished_at=now)
+            store.emit(EventName.PLAN_FAILED, at=now, run=attempt.run, plan=attempt.plan, reason=why)
+
+
+def _code(error: Exception) -> str:
+    """``BranchExistsError`` -> ``branch-exists``."""
+    name = type(error).__name__.removesuffix("Error")
+    return "".join(f"-{c.lower()}" if c.isupper() and i else c.lower() for i, c in enumerate(name))

@@ -1,0 +1,72 @@
+"""Use cases on overlaps: which plans could touch the same files, and what exactly two of them share."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from orchestrator.errors import UsageError
+from orchestrator.services.plans import choose, require_top, usable_settings
+from plans.overlap import OverlapSeverity, find_overlaps
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from plans.overlap import OverlapReport
+    from worktrees.git import Git
+    from worktrees.repository import Repository
+
+_GRAVITY = {OverlapSeverity.MEDIUM: 1, OverlapSeverity.HIGH: 2}
+
+
+def overlaps_of(
+    repository: Repository, git: Git, asked: Sequence[str], here: Path, against: str | None
+) -> OverlapReport:
+    """Overlaps of the plans asked for; existing files are those of ``against``, else the tracked ones.
+
+    Raises :class:`UnknownRevisionError`, :class:`UnknownPlanError`, :class:`InvalidPlansError`.
+    """
+    from worktrees.files import files_at, tracked_files  # noqa: PLC0415 - GitPython costs 115 ms
+
+    plans = choose(repository, usable_settings(repository), asked, here)
+    files = files_at(git, against) if against is not None else tracked_files(git, require_top(repository))
+    return find_overlaps(plans, files)
+
+
+def explain_pair(
+    repository: Repository, git: Git, pair: tuple[str, str], here: Path, against: str | None
+) -> OverlapReport:
+    """The overlaps of two plans alone; raises as :func:`overlaps_of`, and UsageError for one plan twice."""
+    report = overlaps_of(repository, git, pair, here, against)
+    if len(report.plans) != 2:  # noqa: PLR2004 - a pair
+        raise UsageError(f"{pair[0]} and {pair[1]} are the same plan")
+    return report
+
+
+def is_at_least(severity: OverlapSeverity, threshold: OverlapSeverity) -> bool:
+    """Whether ``severity`` is as grave as ``threshold``."""
+    return _GRAVITY[severity] >= _GRAVITY[threshold]
+
+
+def report_data(report: OverlapReport) -> dict[str, object]:
+    """The report under the names of the contract."""
+    return {
+        "plans": list(report.plans),
+        "unknown": list(report.unknown),
+        "overlaps": [
+            {
+                "a": o.a,
+                "b": o.b,
+                "kind": o.kind,
+                "severity": o.severity,
+                "witness": o.witness,
+                "patterns": list(o.patterns),
+                "files": list(o.files),
+                "files_total": o.files_total,
+                "advice": o.advice,
+                "phases": [list(phases) for phases in o.phases],
+            }
+            for o in report.overlaps
+        ],
+        "proximity": [{"a": p.a, "b": p.b, "folder": p.folder} for p in report.proximity],
+    }

@@ -1,0 +1,57 @@
+"""``--dry-run``: what would be done, from what can be read alone."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from orchestrator.services.overlaps import report_data
+from orchestrator.services.run import read_outlook
+from plans.drawing.data import graph_data
+from worktrees.links import FOLDER
+from worktrees.pool import pool_folder
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from orchestrator.services.begin import Request
+    from orchestrator.workbench import Workbench
+
+
+def forecast(bench: Workbench, request: Request, here: Path) -> dict[str, Any]:
+    """The graph, the overlaps and the schedule under the names of the contract; nothing is changed.
+
+    ``worktree`` is the readable link under which the plan's slot would be found.
+    """
+    outlook = read_outlook(bench, request, here)
+    graph = outlook.graph
+    folder = pool_folder(bench.repository, bench.settings.project.worktrees) / FOLDER
+    wave_of = {plan: number for number, wave in enumerate(graph.waves(), 1) for plan in wave}
+    return {
+        "graph": graph_data(graph),
+        "overlaps": report_data(outlook.report),
+        "schedule": [
+            {
+                "plan": plan,
+                "wave": wave_of[plan],
+                "after": [
+                    {"plan": edge.before, "why": str(edge.why)}
+                    for edge in graph.predecessors(plan)
+                    if edge.delays_start
+                ],
+                "worktree": str(folder / plan),
+                "branch": graph.plans[plan].branch,
+            }
+            for plan in graph.order()
+        ],
+    }
+
+
+def show_forecast(found: dict[str, Any]) -> str:
+    """The schedule for people, a line a plan."""
+    lines = []
+    for row in found["schedule"]:
+        after = ", ".join(f"{edge['plan']} ({edge['why']})" for edge in row["after"])
+        lines.append(
+            f"wave {row['wave']}  {row['plan']}  on {row['branch']}" + (f"  after {after}" if after else "")
+        )
+    return "\n".join(lines) if lines else "nothing to do"

@@ -1,0 +1,115 @@
+"""What is going on, and why it waits: one read of the store, in the shapes of the command line's contract."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from orchestrator.merging.order import in_order
+from orchestrator.states import OPEN_ENTRIES, AttemptState, EntryState, RunState, SessionState
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from orchestrator.clock import Clock
+    from orchestrator.store.protocol import Store
+    from orchestrator.store.records import Attempt, Entry, Lease, RunRecord, Session
+
+_NEEDS_A_PERSON = frozenset({EntryState.CONFLICTED, EntryState.REJECTED, EntryState.HELD, EntryState.BLOCKED})
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """One moment: runs that are not finished, the newest attempt of each plan, queue, sessions, leases.
+
+    Each part is a list of mappings under the names of the contract.
+    """
+
+    runs: list[dict[str, Any]]
+    plans: list[dict[str, Any]]
+    queue: list[dict[str, Any]]
+    sessions: list[dict[str, Any]]
+    leases: list[dict[str, Any]]
+
+
+def status_of(store: Store, clock: Clock) -> Status:
+    """Read the store once."""
+    with_entries = {e.id: e for e in store.entries()}
+    return Status(
+        runs=[_run(run) for run in store.runs({RunState.ACTIVE, RunState.INTERRUPTED})],
+        plans=[_plan(attempt, with_entries) for attempt in store.latest_attempts()],
+        queue=queue_entries(tuple(with_entries.values())),
+        sessions=[_session(s, clock) for s in store.sessions({SessionState.ACTIVE, SessionState.STALE})],
+        leases=[_lease(lease, clock) for lease in store.leases()],
+    )
+
+
+def queue_entries(entries: Sequence[Entry], *, every: bool = False) -> list[dict[str, Any]]:
+    """Entries still open or waiting for a person (with ``every`` all), in the order of the queue."""
+    ordered = in_order(e for e in entries if e.state in OPEN_ENTRIES)
+    places = {entry.id: number for number, entry in enumerate(ordered, 1)}
+    shown = [*ordered, *(e for e in entries if e.id not in places and (every or e.state in _NEEDS_A_PERSON))]
+    return [entry_json(entry, places.get(entry.id)) for entry in shown]
+
+
+def entry_json(entry: Entry, position: int | None) -> dict[str, Any]:
+    """One entry under the names of the contract."""
+    return {
+        "id": entry.id,
+        "plan": entry.plan,
+        "branch": entry.branch,
+        "state": str(entry.state),
+        "position": position,
+        "priority": entry.priority,
+        "head": entry.head,
+        "base": entry.base,
+        "candidate": entry.candidate,
+        "tree": entry.tree,
+        "landed_commit": entry.landed_commit,
+        "unchecked": entry.unchecked,
+        "reason": dict(entry.reason),
+        "attempts": entry.attempts,
+    }
+
+
+def _run(run: RunRecord) -> dict[str, Any]:
+    return {"id": run.id, "state": str(run.state), "session": run.session, "started_at": run.started_at}
+
+
+def _plan(attempt: Attempt, entries: dict[str, Entry]) -> dict[str, Any]:
+    entry = entries.get(attempt.entry or "")
+    reason = (
+        entry.reason if entry and attempt.state is AttemptState.QUEUED and entry.reason else attempt.reason
+    )
+    return {
+        "id": attempt.plan,
+        "run": attempt.run,
+        "attempt": attempt.id,
+        "state": str(attempt.state),
+        "reason": dict(reason),
+        "branch": attempt.branch,
+        "worktree": attempt.worktree,
+        "started_at": attempt.started_at,
+        "finished_at": attempt.finished_at,
+        "landed_commit": attempt.landed_commit,
+        "drift": list(attempt.drift),
+    }
+
+
+def _session(session: Session, clock: Clock) -> dict[str, Any]:
+    shown = asdict(session)
+    alive = session.boot == clock.boot() and session.expires > clock.monotonic()
+    keep = ("id", "kind", "pid", "host", "started_at", "heartbeat_at", "task", "note")
+    return {**{name: shown[name] for name in keep}, "state": str(session.state), "alive": alive}
+
+
+def _lease(lease: Lease, clock: Clock) -> dict[str, Any]:
+    expired = lease.boot != clock.boot() or lease.expires <= clock.monotonic()
+    return {
+        "name": lease.name,
+        "session": lease.session,
+        "token": lease.token,
+        "purpose": lease.purpose,
+        "acquired_at": lease.acquired_at,
+        "expired": expired,
+    }

@@ -1,0 +1,70 @@
+"""What a run came to: the lists of ``run.finished`` and a line for each plan."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, assert_never
+
+from orchestrator.states import AttemptState
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from orchestrator.store.records import Attempt, Entry
+
+_A = AttemptState
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """The end of one plan: its state and, unless all is well, why. ``log`` names a check's log."""
+
+    plan: str
+    state: str
+    why: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """Plans by what became of them; each plan of the run is in exactly one list."""
+
+    run: str
+    landed: tuple[str, ...] = ()
+    failed: tuple[str, ...] = ()
+    skipped: tuple[str, ...] = ()
+    finished: tuple[str, ...] = ()
+    lines: tuple[Line, ...] = ()
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether every plan landed, or finished where that was all that was asked."""
+        return not self.failed and not self.skipped
+
+
+def summarize(run: str, attempts: Iterable[Attempt], entries: Mapping[str, Entry], *, land: bool) -> Summary:
+    """Sort the newest attempt of each plan into the lists of the command line's contract."""
+    newest: dict[str, Attempt] = {}
+    for attempt in sorted(attempts, key=lambda a: a.number):
+        newest[attempt.plan] = attempt
+    lists: dict[str, list[str]] = {"landed": [], "failed": [], "skipped": [], "finished": []}
+    lines = []
+    for plan, attempt in sorted(newest.items()):
+        lists[_list_of(attempt, land=land)].append(plan)
+        entry = entries.get(attempt.entry or "")
+        shown = entry if entry is not None and attempt.state is _A.QUEUED else attempt
+        lines.append(Line(plan, str(shown.state), shown.reason))
+    return Summary(run, lines=tuple(lines), **{name: tuple(plans) for name, plans in lists.items()})
+
+
+def _list_of(attempt: Attempt, *, land: bool) -> str:
+    match attempt.state:
+        case _A.LANDED:
+            return "landed"
+        case _A.FAILED | _A.TIMED_OUT | _A.CONFLICTED | _A.REJECTED | _A.LOST:
+            return "failed"
+        case _A.FINISHED:
+            return "skipped" if land else "finished"
+        case _A.PENDING | _A.WAITING | _A.PREPARING | _A.RUNNING | _A.PREPARED | _A.QUEUED | _A.CANCELLED:
+            return "skipped"
+        case _ as never:
+            assert_never(never)

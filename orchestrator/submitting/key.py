@@ -1,0 +1,40 @@
+"""The landing key: one identity for one piece of work, on every machine and after every crash."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from typing import Final
+
+LANDED: Final = "refs/planctl/landed"
+CANDIDATES: Final = "refs/planctl/candidates"
+_UNSAFE: Final = re.compile(r"[^A-Za-z0-9_-]+")
+_DIGITS: Final = 20
+
+
+def landing_key(target: str, subject: str, head: str) -> str:
+    """Return the first 20 hex digits of sha256 over target reference, plan id or branch, and head commit.
+
+    The same head queued twice, on two machines or after a crash, has the same key and so is one entry.
+    """
+    return hashlib.sha256(f"{target}\0{subject}\0{head}".encode()).hexdigest()[:_DIGITS]
+
+
+def landed_folder(subject: str) -> str:
+    """The reference folder of what a plan (or a branch, made safe as a component) has landed."""
+    return f"{LANDED}/{_slug(subject)}"
+
+
+def landed_reference(subject: str, key: str) -> str:
+    """The reference that says, once it is reachable from the target, that ``key`` has landed."""
+    return f"{landed_folder(subject)}/{key}"
+
+
+def candidate_reference(key: str) -> str:
+    """The reference that keeps the commit an entry would make of the target."""
+    return f"{CANDIDATES}/{key}"
+
+
+def _slug(subject: str) -> str:
+    """A plan id differs from its slug only in dots; keys keep two subjects of one slug apart."""
+    return _UNSAFE.sub("-", subject).strip("-") or "branch"

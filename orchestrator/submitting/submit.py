@@ -1,0 +1,89 @@
+"""Hand a branch head to the merge queue, once: the entry's id is the landing key."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from orchestrator.events import entry_event
+from orchestrator.states import AttemptState, EntryState
+from orchestrator.store.records import Attempt, Entry
+from orchestrator.submitting.key import landing_key
+
+if TYPE_CHECKING:
+    from orchestrator.clock import Clock
+    from orchestrator.store.protocol import Store
+
+_AGAIN = frozenset({EntryState.CONFLICTED, EntryState.REJECTED, EntryState.DROPPED, EntryState.BLOCKED})
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """A finished head and how it is to be landed; ``base`` is where its own work begins."""
+
+    target: str
+    branch: str
+    head: str
+    base: str
+    plan: str | None = None
+    explicit_base: bool = False
+    after: tuple[str, ...] = ()
+    check: str | None = None
+    method: str | None = None
+    priority: float = 50
+
+
+def submit(store: Store, clock: Clock, work: Work, attempt: Attempt | None = None) -> Entry:
+    """Queue ``work`` and return its entry; the same head again is the same entry.
+
+    An entry that came to nothing (conflicted, rejected, dropped, blocked) is queued anew at its old age;
+    one that has landed is returned as it is. With ``attempt`` its state follows in the same transaction.
+    """
+    with store.transaction():
+        entry = store.add_entry(_entry(work, clock.now(), attempt))
+        if entry.state in _AGAIN:
+            entry = store.move_entry(
+                entry, EntryState.QUEUED, reason={}, run=attempt.run if attempt else entry.run
+            )
+        if attempt is not None:
+            attempt = store.move_attempt(attempt, AttemptState.QUEUED, entry=entry.id, reason={})
+            if entry.state is EntryState.LANDED:
+                store.move_attempt(attempt, AttemptState.LANDED, landed_commit=entry.landed_commit)
+        if entry.state is EntryState.QUEUED:
+            name = entry_event(entry.state)
+            store.emit(name, at=clock.now(), run=entry.run, plan=entry.plan, entry=entry.id)
+    return entry
+
+
+def requeue(store: Store, clock: Clock, attempt: Attempt) -> Entry:
+    """Queue a conflicted or rejected attempt anew, at its old age; raises StaleRecordError when it is not."""
+    with store.transaction():
+        entry = store.entry(attempt.entry or "")
+        assert entry is not None, "an attempt is conflicted or rejected by its entry"
+        if entry.state in _AGAIN:
+            entry = store.move_entry(entry, EntryState.QUEUED, reason={}, finished_at=None)
+        store.move_attempt(attempt, AttemptState.QUEUED, reason={})
+        store.emit(
+            entry_event(EntryState.QUEUED), at=clock.now(), run=entry.run, plan=entry.plan, entry=entry.id
+        )
+    return entry
+
+
+def _entry(work: Work, now: str, attempt: Attempt | None) -> Entry:
+    return Entry(
+        id=landing_key(work.target, work.plan or work.branch, work.head),
+        plan=work.plan,
+        branch=work.branch,
+        target=work.target,
+        head=work.head,
+        base=work.base,
+        queued_at=now,
+        sequence=0,
+        priority=work.priority,
+        explicit_base=work.explicit_base,
+        after=work.after,
+        check=work.check,
+        method=work.method,
+        run=attempt.run if attempt else None,
+        attempt=attempt.id if attempt else None,
+    )

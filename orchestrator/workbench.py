@@ -1,0 +1,82 @@
+"""What everything that works on one repository shares: git, objects, settings, store, clock, session."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from orchestrator.clock import Clock, new_id
+from worktrees.git import Git
+from worktrees.objects import Objects
+from worktrees.references import References
+from worktrees.repository import Repository
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from orchestrator.settings import Settings
+    from orchestrator.store.protocol import Store
+
+
+@dataclass(frozen=True)
+class Workbench:
+    """Shared by the threads of one process; what may not be shared is made once per thread.
+
+    ``stores`` opens a store for the thread that calls. ``session`` is the id of the session that works here.
+    ``reload`` reads the settings again, the caller's own overrides included.
+    """
+
+    repository: Repository
+    git: Git
+    settings: Settings
+    clock: Clock
+    stores: Callable[[], Store]
+    session: str
+    reload: Callable[[], Settings]
+    _own: threading.local = field(default_factory=threading.local)
+
+    @property
+    def store(self) -> Store:
+        """The calling thread's store."""
+        if not hasattr(self._own, "store"):
+            self._own.store = self.stores()
+        found: Store = self._own.store
+        return found
+
+    @property
+    def objects(self) -> Objects:
+        """The calling thread's view of the object database (libgit2 handles are not for sharing)."""
+        if not hasattr(self._own, "objects"):
+            self._own.objects = Objects(self.repository)
+        found: Objects = self._own.objects
+        return found
+
+    @property
+    def references(self) -> References:
+        """Reads and moves references."""
+        return References(self.git)
+
+    @property
+    def target(self) -> str:
+        """The full name of the reference that work lands on."""
+        return f"refs/heads/{self.settings.project.target}"
+
+    def refreshed(self) -> Workbench:
+        """The same with the settings as they are now: what guards the target is read from its tip."""
+        return replace(self, settings=self.reload())
+
+    def target_tip(self) -> str:
+        """The target's commit now; raises UnknownRevisionError when the branch has none."""
+        return self.references.resolve(self.target)
+
+    def stamp(self) -> str:
+        """A new ULID, for references and records."""
+        return new_id()
+
+    def folder(self, *names: str) -> Path:
+        """A folder of planctl's own inside the repository's state folder, made when missing."""
+        path = self.repository.state_dir.joinpath(*names)
+        path.mkdir(parents=True, exist_ok=True)
+        return path

@@ -1,0 +1,51 @@
+"""All problems of all plans at once: of each file, and of the plans together."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from plans.catalog import in_order
+from plans.codes import Code
+from plans.cycles import find_cycle
+from plans.rules import RULES, Subject, Surroundings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from plans.catalog import Catalog
+    from plans.errors import Problem
+    from plans.project import ProjectSettings
+
+
+def lint(
+    catalog: Catalog,
+    settings: ProjectSettings,
+    existing: Sequence[str] = (),
+    *,
+    settings_problems: Sequence[Problem] = (),
+) -> tuple[Problem, ...]:
+    """Every problem, by file and line; ``existing`` are the repository's paths, for hints about patterns.
+
+    Pure and complete: it neither reads files nor stops at the first error.
+    """
+    plans = {str(plan_id): plan for plan_id, plan in catalog.plans.items()}
+    known = frozenset(plans) | catalog.broken_ids()
+    around = Surroundings(plans, known, settings, tuple(p for p in existing if "[" in p))
+    subjects = {plan_id: Subject(plan, around) for plan_id, plan in plans.items()}
+    found = [problem for subject in subjects.values() for rule in RULES for problem in rule(subject)]
+    return in_order((*settings_problems, *catalog.problems, *found, *_cycles(subjects)))
+
+
+def _cycles(subjects: dict[str, Subject]) -> Iterator[Problem]:
+    """One circle after the other, each plan in one of them at most; reported at its first plan."""
+    edges = {
+        plan_id: {d.plan for d in s.plan.dependencies if d.plan != plan_id and d.plan in subjects}
+        for plan_id, s in subjects.items()
+    }
+    while cycle := find_cycle(edges):
+        first = subjects[cycle[0]]
+        index = next(i for i, d in enumerate(first.plan.dependencies) if d.plan == cycle[1])
+        message = "plans wait for each other: " + " → ".join((*cycle, cycle[0]))
+        name = first.element("dependencies", index)
+        yield first.problem(Code.DEPENDENCY_CYCLE, name, message, "take one of these dependencies away")
+        edges = {k: v - set(cycle) for k, v in edges.items() if k not in cycle}

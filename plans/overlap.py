@@ -1,0 +1,167 @@
+"""Many manifests to overlaps: which plans can name the same file, shown with a path, and what to do about it.
+
+1. An index over literal prefixes leaves the pairs that can share a path at all (:mod:`plans.candidates`).
+2. The files that both match are found by one look at the tree for each plan, not for each pair. An existing
+   file is the best witness.
+3. Only where there is none, the exact test of :mod:`plans.intersect` decides about files that may come.
+4. The advice says what the pair should do (:mod:`plans.advice`).
+
+A plan's own file belongs to its manifest without being said, and makes no overlap: it is not looked at here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from plans.advice import Advice, Kind, Meeting, OverlapSeverity, advise, phases_that_meet
+from plans.candidates import candidate_pairs
+from plans.errors import UndecidedPatternsError
+from plans.intersect import witness
+from plans.patterns import PatternSet
+from plans.proximity import Proximity, neighbours
+from plans.tree import FileTree, matching_files
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from plans.ids import PhaseId, PlanId
+    from plans.model import Manifest, Plan
+
+__all__ = [
+    "Advice",
+    "Kind",
+    "Overlap",
+    "OverlapReport",
+    "OverlapSeverity",
+    "Proximity",
+    "find_overlaps",
+    "matching_files",
+]
+
+MAX_FILES: Final = 50
+"""The most existing files that an overlap names."""
+
+
+@dataclass(frozen=True, slots=True)
+class Overlap:
+    """Two plans that can name the same file, ``a`` before ``b``.
+
+    ``witness`` is a path that both have: an existing file where there is one, else one that may come to
+    be. It is empty only when exclusions were too entangled to decide, which counts as an overlap.
+    ``patterns`` gave it on each side. ``files`` are the first existing ones that both have,
+    ``files_total`` counts all. ``phases`` are those of each plan that meet the other, and empty for a plan
+    whose phases narrow nothing.
+    """
+
+    a: PlanId
+    b: PlanId
+    kind: Kind
+    severity: OverlapSeverity
+    witness: str
+    patterns: tuple[str, str]
+    files: tuple[str, ...]
+    files_total: int
+    advice: Advice
+    phases: tuple[tuple[PhaseId, ...], tuple[PhaseId, ...]] = ((), ())
+
+
+@dataclass(frozen=True, slots=True)
+class OverlapReport:
+    """What was found among ``plans``; ``unknown`` are those without a manifest. Everything is sorted."""
+
+    plans: tuple[PlanId, ...]
+    unknown: tuple[PlanId, ...]
+    overlaps: tuple[Overlap, ...]
+    proximity: tuple[Proximity, ...]
+
+    def advice(self, one: PlanId, other: PlanId) -> Advice:
+        """What the pair should do, in whichever order it is given; the strictest where kinds differ.
+
+        ``independent`` for a pair without overlap; of a plan that is unknown, nothing is known either way.
+        """
+        pair = tuple(sorted((one, other)))
+        given = [overlap.advice for overlap in self.overlaps if (overlap.a, overlap.b) == pair]
+        return max(given, key=list(Advice).index, default=Advice.INDEPENDENT)
+
+
+def find_overlaps(plans: Sequence[Plan], tree: Sequence[str] = ()) -> OverlapReport:
+    """All overlaps among the plans; ``tree`` are the paths of existing files, at the revision that counts."""
+    known = sorted(
+        ((plan, plan.manifest) for plan in plans if plan.manifest is not None), key=lambda one: one[0].id
+    )
+    finder = _Finder([plan for plan, _ in known], [manifest for _, manifest in known], FileTree(tree))
+    overlaps = finder.overlaps()
+    pairs = {(overlap.a, overlap.b) for overlap in overlaps}
+    return OverlapReport(
+        tuple(sorted(plan.id for plan in plans)),
+        tuple(sorted(plan.id for plan in plans if plan.manifest is None)),
+        tuple(overlaps),
+        neighbours([(plan.id, manifest.write) for plan, manifest in known], finder.tree, pairs),
+    )
+
+
+class _Finder:
+    """The plans with their manifests, and what has been looked up for each of them."""
+
+    def __init__(self, plans: list[Plan], manifests: list[Manifest], tree: FileTree) -> None:
+        self.tree = tree
+        self._plans = plans
+        self._manifests = manifests
+        self._files: dict[tuple[int, bool], frozenset[int]] = {}
+
+    def overlaps(self) -> list[Overlap]:
+        found: list[Overlap] = []
+        for a, b, a_writes, b_writes in candidate_pairs(self._manifests):
+            overlap = self._overlap((a, a_writes), (b, b_writes))
+            if overlap is not None:
+                found.append(overlap)
+        order = list(Kind)
+        return sorted(found, key=lambda one: (one.a, one.b, order.index(one.kind)))
+
+    def _patterns(self, side: tuple[int, bool]) -> PatternSet:
+        manifest = self._manifests[side[0]]
+        return manifest.write if side[1] else manifest.read
+
+    def _existing(self, side: tuple[int, bool]) -> frozenset[int]:
+        known = self._files.get(side)
+        if known is None:
+            known = self._files[side] = self.tree.matching(self._patterns(side))
+        return known
+
+    def _overlap(self, a: tuple[int, bool], b: tuple[int, bool]) -> Overlap | None:
+        kind = Kind.of(a_writes=a[1], b_writes=b[1])
+        shared = sorted(self._existing(a) & self._existing(b))
+        files = tuple(self.tree.paths[number] for number in shared[:MAX_FILES])
+        seen = _evidence(self._patterns(a), self._patterns(b), files)
+        if seen is None:
+            return None
+        path, patterns = seen
+        first, second = self._plans[a[0]], self._plans[b[0]]
+        phases = phases_that_meet(first, second, kind)
+        meeting = Meeting(kind, patterns, exists=bool(files) or not self.tree.paths, phases=phases)
+        named = (phases[0].meeting, phases[1].meeting)
+        advice = advise(meeting)
+        return Overlap(
+            first.id, second.id, kind, kind.severity, path, patterns, files, len(shared), advice, named
+        )
+
+
+def _evidence(a: PatternSet, b: PatternSet, files: tuple[str, ...]) -> tuple[str, tuple[str, str]] | None:
+    """A path that both have and the patterns that give it; the path is empty where it is not decided."""
+    if files:
+        gives_a, gives_b = a.giving(files[0]), b.giving(files[0])
+        assert gives_a is not None
+        assert gives_b is not None
+        return files[0], (gives_a.text, gives_b.text)
+    try:
+        found = witness(a, b)
+    except UndecidedPatternsError:
+        found = witness(_positive(a), _positive(b))
+        assert found is not None
+        return "", (found.pattern_a, found.pattern_b)
+    return None if found is None else (found.path, (found.pattern_a, found.pattern_b))
+
+
+def _positive(patterns: PatternSet) -> PatternSet:
+    return PatternSet(tuple(pattern for pattern in patterns.patterns if not pattern.negated))

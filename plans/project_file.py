@@ -1,0 +1,118 @@
+"""``planctl.yaml``: one table of keys, for the reader and for the JSON Schema."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from plans.codes import Code
+from plans.errors import Problem
+from plans.kinds import Kind, Reporter, Word, choice, command, flag, number, text
+from plans.nodes import Scalar, Table
+from plans.project import CheckoutPolicy, Enforce, HookPolicy, Method, OverlapMode, ProjectSettings
+from plans.quantities import duration, size
+from plans.shapes import Key, Many, Named, Record
+from plans.source import decode, split
+from plans.vocabulary import branch, name, path_anywhere, path_inside, remote, variable
+from plans.yamltree import scan
+
+if TYPE_CHECKING:
+    from enum import StrEnum
+    from pathlib import PurePath
+
+MAX_JOBS: Final = 1024
+MAX_CAPACITY: Final = 1_000_000
+
+
+def _one_of(states: type[StrEnum]) -> Kind[Any]:
+    return choice({state.value: state for state in states})
+
+
+def _word(*words: str) -> Word[str]:
+    return choice({word: word for word in words})
+
+
+_POOL: Final[Record[dict[str, Any]]] = Record(
+    {
+        "max": Key(number(1, 100_000), "The most slots there may be."),
+        "disk_floor": Key(size(), "Free space below which no slot is added: 20GB."),
+    },
+    dict,
+)
+
+SETTINGS: Final[Record[dict[str, Any]]] = Record(
+    {
+        "plans": Key(Many(path_inside("a folder")), "Folders of plan files."),
+        "target": Key(branch(), "The branch that work lands on."),
+        "remote": Key(remote(), "The remote whose target counts."),
+        "check": Key(command(), "What every landing has to pass."),
+        "require_check": Key(flag(), "Whether nothing lands without a check."),
+        "check_keep": Key(Many(path_inside("a path")), "Ignored files kept between checks."),
+        "check_env": Key(Many(variable()), "Variables that a verdict depends on."),
+        "check_timeout": Key(duration(least=1), "The longest a check may take."),
+        "environment": Key(Many(command()), "Commands whose output a verdict depends on."),
+        "environment_id": Key(text(), "Stands for the machine in verdicts."),
+        "verdict_ttl": Key(duration(), "How long a verdict is taken for true."),
+        "method": Key(_one_of(Method), "How a branch becomes part of the target."),
+        "checkout": Key(_one_of(CheckoutPolicy), "What happens to a checkout of the target."),
+        "jobs": Key(number(0, MAX_JOBS), "How many plans run at once; 0: as many as processors."),
+        "check_jobs": Key(number(1, MAX_JOBS), "How many checks run at once."),
+        "resources": Key(Named(name("a resource"), number(0, MAX_CAPACITY)), "Capacities of resources."),
+        "overlap": Key(_one_of(OverlapMode), "What happens to plans that overlap."),
+        "enforce": Key(_one_of(Enforce), "Which work outside its manifest is refused."),
+        "worktrees": Key(path_anywhere(), "The folder of worktrees."),
+        "pool": Key(_POOL, "Bounds of the pool of worktrees."),
+        "setup": Key(command(), "Runs in every new worktree."),
+        "copy": Key(Many(path_inside("a path")), "Ignored files that are copied to worktrees."),
+        "link": Key(Many(path_inside("a path")), "Ignored files that are linked into worktrees."),
+        "sparse": Key(Many(text()), "Patterns of a sparse checkout."),
+        "reuse_caches": Key(flag(), "Whether ignored files stay when a worktree is used again."),
+        "outputs": Key(path_anywhere(), "The folder of outputs of plans."),
+        "hooks": Key(_one_of(HookPolicy), "Whether commits of leftovers run git hooks."),
+        "leftovers": Key(flag(), "Whether what a command leaves uncommitted is committed."),
+        "rescue_ignored": Key(Many(text()), "Ignored files that are rescued too."),
+        "hot_files": Key(Named(text(), text()), "Files that everybody edits, and how they are merged."),
+        "agents": Key(Named(name("an agent"), command()), "Command lines of agents."),
+        "notify": Key(Many(text()), "Who is told when plans land or fail."),
+        "retention": Key(Named(name("what is kept"), text()), "How long things are kept."),
+        "parent_death": Key(_word("keep", "stop"), "What a command does when planctl dies."),
+        "store": Key(text(longest=1000), "Where state is kept."),
+        "executor": Key(_word("local", "dask"), "Where commands run."),
+    },
+    dict,
+)
+"""Every key of ``planctl.yaml``."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReadSettings:
+    """Settings; where ``problems`` names a value, its default, or what is good of its list or mapping."""
+
+    settings: ProjectSettings
+    problems: tuple[Problem, ...]
+
+
+def read_settings(path: PurePath, source: bytes) -> ReadSettings:
+    """Read ``planctl.yaml``. Never raises for what is in it; callers refuse to start on errors."""
+    reporter = Reporter(path.as_posix())
+    values = _read(source, reporter)
+    pool = values.pop("pool", {})
+    values |= {f"pool_{key}": value for key, value in pool.items()}
+    return ReadSettings(ProjectSettings(**values), reporter.finish())
+
+
+def _read(source: bytes, reporter: Reporter) -> dict[str, Any]:
+    decoded, faults = decode(source)
+    parts = None
+    if decoded is not None and not faults:
+        parts, fault = split(decoded, markdown=False)
+        faults = (fault,) if fault else ()
+    scanned = scan(parts.header) if parts else None
+    for f in (*faults, *(scanned.faults if scanned else ())):
+        reporter.add(Problem(reporter.path, f.code, f.message, f.line, f.column, hint=f.hint))
+    root = scanned.root if scanned else None
+    if isinstance(root, Table):
+        return SETTINGS.read_keys(root, "", reporter)
+    if root is not None and not (isinstance(root, Scalar) and root.is_empty):
+        reporter.at(root, "", Code.HEADER_NOT_MAPPING, "the file is not made of 'key: value' lines")
+    return {}

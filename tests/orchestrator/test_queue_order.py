@@ -1,0 +1,77 @@
+"""The serial policy and the order of the queue: pure, so told without git."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from orchestrator.merging.order import in_order
+from orchestrator.merging.planner import Process, QueueView, Stay, plan_serial
+from orchestrator.states import EntryState
+from orchestrator.store.records import Entry
+
+
+def entry(name: str, sequence: int, priority: float = 50, **changes: object) -> Entry:
+    made = Entry(
+        id=name,
+        plan=name,
+        branch=f"plan/{name}",
+        target="refs/heads/main",
+        head="h",
+        base="b",
+        queued_at="",
+        sequence=sequence,
+        priority=priority,
+    )
+    return replace(made, **changes)  # type: ignore[arg-type]
+
+
+def names(entries: tuple[Entry, ...]) -> list[str]:
+    return [e.id for e in entries]
+
+
+def test_equal_priorities_keep_the_order_of_arrival() -> None:
+    assert names(in_order([entry("b", 2), entry("a", 1), entry("c", 3)])) == ["a", "b", "c"]
+
+
+def test_priority_goes_first() -> None:
+    assert names(in_order([entry("a", 1), entry("urgent", 2, 100)])) == ["urgent", "a"]
+
+
+def test_s10_aging_bounds_every_wait() -> None:
+    """However many urgent ones arrive, at most 50 of them pass one of medium priority."""
+    waiting = entry("patient", 0)
+    later = [entry(f"u{n}", n, 100) for n in range(1, 200)]
+    place = names(in_order([waiting, *later])).index("patient")
+    assert place <= 50
+    assert names(in_order([waiting, entry("u51", 51, 100)])) == ["patient", "u51"]
+
+
+def test_one_entry_is_processed_and_the_others_say_why_they_stay() -> None:
+    steps = plan_serial(QueueView((entry("a", 1), entry("b", 2))))
+    assert steps[0] == Process(entry("a", 1))
+    assert isinstance(steps[1], Stay)
+    assert (steps[1].code, steps[1].detail) == ("behind", "a is before it")
+
+
+def test_stacked_work_stays_until_what_it_stands_on_has_landed() -> None:
+    stacked = entry("b", 1, after=("a",))
+    assert plan_serial(QueueView((stacked,))) == (Stay(stacked, "order", "lands after a"),)
+    assert plan_serial(QueueView((stacked,), landed=frozenset({"a"}))) == (Process(stacked),)
+
+
+def test_a_pause_stops_everything_and_says_so() -> None:
+    one = entry("a", 1)
+    assert plan_serial(QueueView((one,), paused="by hand")) == (Stay(one, "paused", "by hand"),)
+
+
+def test_a_blocked_entry_lets_others_pass_once_it_was_tried() -> None:
+    blocked = entry("a", 1, state=EntryState.BLOCKED, reason={"code": "checkout", "detail": "x"})
+    other = entry("b", 2)
+    steps = plan_serial(QueueView((blocked, other), tried=frozenset({"a"})))
+    assert steps == (Process(other), Stay(blocked, "checkout", "x"))
+    assert plan_serial(QueueView((blocked, other)))[0] == Process(blocked)
+
+
+def test_held_entries_wait_for_a_person() -> None:
+    held = entry("a", 1, state=EntryState.HELD, reason={"code": "policy-change", "detail": "check"})
+    assert plan_serial(QueueView((held,))) == (Stay(held, "held", "check"),)

@@ -1,0 +1,477 @@
+"""What a snapshot cannot hold is refused, and what it must not hold is left out."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.manifest import manifest, on_disk
+from tests.support.repo import GitRepo
+from worktrees import snapshot as snapshot_module
+from worktrees.errors import (
+    InvalidReferenceError,
+    ReferenceMovedError,
+    RescueIncompleteError,
+    RestoreRefusedError,
+    UnknownRescueError,
+)
+from worktrees.git import Git
+from worktrees.repository import find
+from worktrees.rescue import list_rescues, rescue, show
+from worktrees.restore import restore
+
+STAMP = "01J0000000000000000000000A"
+
+
+@pytest.fixture
+def slot(repo: GitRepo, tmp_path: Path) -> GitRepo:
+    repo.git("worktree", "add", "-q", "-b", "plan/x", str(tmp_path / "slot"))
+    return GitRepo(tmp_path / "slot")
+
+
+@pytest.fixture
+def git(repo: GitRepo) -> Git:
+    git = Git(find(repo.path))
+    git.ensure_desk()
+    return git
+
+
+def nested_with_commits(slot: GitRepo) -> None:
+    slot.git("init", "-q", "inner")
+    GitRepo(slot.path / "inner").commit("inner", {"f": "1\n"})
+
+
+def nested_without_commits(slot: GitRepo) -> None:
+    slot.git("init", "-q", "deep/er/inner")
+    slot.write("deep/er/inner/f", "1\n")
+
+
+def nested_empty(slot: GitRepo) -> None:
+    slot.git("init", "-q", "inner")
+
+
+def nested_in_a_tracked_folder(slot: GitRepo) -> None:
+    """Git says nothing at all of this one."""
+    slot.git("init", "-q", "src")
+    slot.git("--git-dir=src/.git", "--work-tree=src", "commit", "-q", "--allow-empty", "-m", "hidden")
+    assert slot.git("status", "--porcelain") == ""
+
+
+def nested_broken(slot: GitRepo) -> None:
+    """No repository to git, which then does not look into ``.git`` either."""
+    slot.write("was/.git/objects/aa/bb", "an object\n")
+    assert slot.git("status", "--porcelain") == ""
+
+
+def nested_worktree(slot: GitRepo) -> None:
+    slot.git("worktree", "add", "-q", "--detach", "second")
+
+
+def pipe_in_place_of_a_file(slot: GitRepo) -> None:
+    (slot.path / "src/a.py").unlink()
+    os.mkfifo(slot.path / "src/a.py")
+
+
+def filter_that_fails(slot: GitRepo) -> None:
+    slot.git("config", "filter.broken.clean", "false")
+    slot.git("config", "filter.broken.required", "true")
+    slot.write(".gitattributes", "*.x filter=broken\n")
+    slot.write("a.x", "text\n")
+
+
+def name_that_git_refuses(slot: GitRepo) -> None:
+    slot.write("git~1", "text\n")
+
+
+def git_file_gone(slot: GitRepo) -> None:
+    (slot.path / ".git").unlink()
+
+
+def object_missing(slot: GitRepo) -> None:
+    slot.write("src/a.py", "staged, then lost\n")
+    slot.git("add", "src/a.py")
+    oid = slot.git("rev-parse", ":src/a.py")
+    (find(slot.path).common_dir / "objects" / oid[:2] / oid[2:]).unlink()
+    slot.write("src/a.py", "on disk\n")
+
+
+BAD = (
+    (nested_with_commits, "inner is a git repository"),
+    (nested_without_commits, "deep/er/inner is a git repository"),
+    (nested_empty, "inner is a git repository"),
+    (nested_in_a_tracked_folder, "src is a git repository"),
+    (nested_broken, "was is a git repository"),
+    (nested_worktree, "second is a git repository"),
+    (pipe_in_place_of_a_file, "failed with status"),
+    (filter_that_fails, "failed with status"),
+    (name_that_git_refuses, "failed with status"),
+    (git_file_gone, "not inside a git repository"),
+    (object_missing, "failed with status"),
+)
+
+
+@pytest.mark.parametrize(("work", "reason"), BAD, ids=lambda v: getattr(v, "__name__", ""))
+def test_s9_work_that_cannot_be_captured_whole_is_refused(
+    slot: GitRepo, git: Git, work: Callable[[GitRepo], None], reason: str
+) -> None:
+    work(slot)
+    before = on_disk(slot.path)
+    with pytest.raises(RescueIncompleteError, match=reason):
+        rescue(git, slot.path, "slot-01", stamp=STAMP)
+    assert on_disk(slot.path) == before
+    assert list_rescues(git) == ()
+    assert not list(git.repository.state_dir.glob("snapshot-*"))
+
+
+@pytest.fixture
+def submodule(repo: GitRepo, slot: GitRepo, tmp_path: Path) -> GitRepo:
+    library = GitRepo.copy_of(repo.path, tmp_path / "library")
+    slot.git("submodule", "add", "-q", str(library.path), "lib")
+    slot.git("commit", "-qm", "add lib")
+    return GitRepo(slot.path / "lib")
+
+
+def dirty(module: GitRepo) -> None:
+    module.write("src/a.py", "edited\n")
+
+
+def untracked(module: GitRepo) -> None:
+    module.write("new", "x\n")
+
+
+def unpushed(module: GitRepo) -> None:
+    module.commit("only here", {"x": "1\n"})
+
+
+def unpushed_and_recorded(module: GitRepo) -> None:
+    """The outer repository records the commit; that does not keep it."""
+    unpushed(module)
+    outer = GitRepo(module.path.parent)
+    outer.git("commit", "-qam", "bump")
+    assert outer.git("status", "--porcelain") == ""
+
+
+def on_another_branch(module: GitRepo) -> None:
+    module.git("checkout", "-q", "-b", "side")
+    unpushed(module)
+    module.git("checkout", "-q", "main")
+
+
+def stashed(module: GitRepo) -> None:
+    module.write("src/a.py", "edited\n")
+    module.git("stash")
+
+
+def hidden_by_configuration(module: GitRepo) -> None:
+    GitRepo(module.path.parent).git("config", "submodule.lib.ignore", "all")
+    dirty(module)
+
+
+def nested_inside(module: GitRepo) -> None:
+    module.write(".gitignore", "")
+    module.commit("x")
+    module.git("push", "-q", "origin", "HEAD:refs/heads/other")
+    module.git("fetch", "-q")
+    module.git("init", "-q", "src")
+
+
+@pytest.mark.parametrize(
+    "work",
+    [
+        dirty,
+        untracked,
+        unpushed,
+        unpushed_and_recorded,
+        on_another_branch,
+        stashed,
+        hidden_by_configuration,
+        nested_inside,
+    ],
+    ids=lambda v: v.__name__,
+)
+def test_s9_work_in_a_submodule_is_refused(
+    slot: GitRepo, submodule: GitRepo, git: Git, work: Callable[[GitRepo], None]
+) -> None:
+    assert rescue(git, slot.path, "slot-01", stamp=STAMP) is None, "a clean submodule is no work"
+    work(submodule)
+    with pytest.raises(RescueIncompleteError, match="lib"):
+        rescue(git, slot.path, "slot-01", stamp=STAMP)
+
+
+def test_a_submodule_at_another_pushed_commit_is_kept(
+    repo: GitRepo, slot: GitRepo, submodule: GitRepo, git: Git, tmp_path: Path
+) -> None:
+    submodule.commit("x", {"x": "1\n"})
+    submodule.git("push", "-q", "origin", "HEAD:refs/heads/other")
+    submodule.git("fetch", "-q")
+    done = rescue(git, slot.path, "slot-01", stamp=STAMP)
+    assert done is not None
+    assert repo.git("rev-parse", f"{done.commit}:lib") == submodule.head()
+    other = tmp_path / "other"
+    repo.git("worktree", "add", "-q", "--detach", str(other), slot.head())
+    assert restore(git, done.reference, other).submodules == ("lib",)
+
+
+def test_a_plain_repository_in_an_ignored_folder_is_the_package_managers(slot: GitRepo, git: Git) -> None:
+    slot.commit("ignore", {".gitignore": "node_modules/\nbuild\n"})
+    for place in ("node_modules/x", "build/y", "pkg/node_modules/z"):
+        slot.git("init", "-q", place)
+    slot.write("pkg/code.py", "x\n")
+    done = rescue(git, slot.path, "slot-01", stamp=STAMP)
+    assert done is not None
+    assert slot.git("ls-tree", "-r", "--name-only", done.commit, "--", "pkg") == "pkg/code.py"
+
+
+def test_nothing_to_keep(slot: GitRepo, git: Git) -> None:
+    assert rescue(git, slot.path, "slot-01", stamp=STAMP) is None
+    (slot.path / "src/a.py").touch()
+    (slot.path / "empty/folder").mkdir(parents=True)
+    slot.write("with/.git/x", "").unlink()
+    os.mkfifo(slot.path / "pipe")
+    assert rescue(git, slot.path, "slot-01", stamp=STAMP) is None
+    assert list_rescues(git) == ()
+
+
+def test_ignored_files_are_kept_by_pattern(repo: GitRepo, slot: GitRepo, git: Git, tmp_path: Path) -> None:
+    slot.commit("ignore", {".gitignore": "*.log\n.env\ncache/\nout/\n"})
+    for name in ("a.log", "deep/b.log", ".env", "cache/x/y", "out/keep/z", "out/other"):
+        slot.write(name, f"of {name}\n")
+    assert rescue(git, slot.path, "slot-01", stamp=STAMP) is None
+    patterns = (".env", "cache/", "deep/*.log", "out/keep")
+    done = rescue(git, slot.path, "slot-01", ignored=patterns, stamp=STAMP)
+    assert done is not None
+    assert done.paths == 4
+    other = tmp_path / "other"
+    repo.git("worktree", "add", "-q", "--detach", str(other), slot.head())
+    restore(git, done.reference, other)
+    kept = {name for name in on_disk(other) if name not in on_disk(repo.path)}
+    assert kept == {".gitignore", ".env", "cache/x/y", "deep/b.log", "out/keep/z"}
+    assert repo.git("status", "--porcelain", at=other) == "", "they are ignored there too, not staged"
+
+
+def test_a_repository_under_a_pattern_of_ignored_files_is_refused(slot: GitRepo, git: Git) -> None:
+    slot.commit("ignore", {".gitignore": "cache/\n"})
+    nested = GitRepo(slot.path / "cache/inner")
+    slot.git("init", "-q", "cache/inner")
+    nested.commit("x", {"f": "1\n"})
+    with pytest.raises(RescueIncompleteError):
+        rescue(git, slot.path, "slot-01", ignored=("cache",), stamp=STAMP)
+
+
+def test_sparse_files_that_are_not_there_are_no_deletions(
+    repo: GitRepo, slot: GitRepo, git: Git, tmp_path: Path
+) -> None:
+    slot.git("sparse-checkout", "set", "docs")
+    assert not (slot.path / "src").exists()
+    assert rescue(git, slot.path, "slot-01", stamp=STAMP) is None
+    slot.write("docs/guide.md", "edited\n")
+    slot.write("src/new.py", "outside of the cone\n")
+    slot.git("update-index", "--cacheinfo", "100644", slot.git("rev-parse", "HEAD:README.md"), "src/b.py")
+    slot.git("update-index", "--skip-worktree", "src/b.py")
+    done = rescue(git, slot.path, "slot-01", stamp=STAMP)
+    assert done is not None
+    changed = slot.git("diff", "--name-status", "HEAD", done.commit).splitlines()
+    assert changed == ["M\tdocs/guide.md", "M\tsrc/b.py", "A\tsrc/new.py"]
+    other = tmp_path / "other"
+    repo.git("worktree", "add", "-q", "--detach", str(other), slot.head())
+    restore(git, done.reference, other)
+    status = repo.git("status", "--porcelain", at=other).splitlines()
+    assert status == [" M docs/guide.md", "M  src/b.py", "?? src/new.py"]
+
+
+def test_sparse_index(slot: GitRepo, git: Git) -> None:
+    slot.git("sparse-checkout", "set", "--cone", "--sparse-index", "docs")
+    slot.write("docs/guide.md", "edited\n")
+    done = rescue(git, slot.path, "slot-01", stamp=STAMP)
+    assert done is not None
+    assert slot.git("diff", "--name-only", "HEAD", done.commit) == "docs/guide.md"
+
+
+def test_a_file_that_changes_meanwhile_is_refused(
+    slot: GitRepo, git: Git, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slot.write("src/a.py", "first\n")
+    original = snapshot_module._worktree_tree
+
+    def then_appears(found: object) -> str:
+        tree = original(found)  # type: ignore[arg-type]
+        slot.write("late.txt", "written while the snapshot was made\n")
+        return tree
+
+    monkeypatch.setattr(snapshot_module, "_worktree_tree", then_appears)
+    with pytest.raises(RescueIncompleteError, match=r"late\.txt"):
+        rescue(git, slot.path, "slot-01", stamp=STAMP)
+    assert list_rescues(git) == ()
+
+
+def test_unborn_branch(repo: GitRepo, slot: GitRepo, git: Git, tmp_path: Path) -> None:
+    slot.git("checkout", "-q", "--orphan", "fresh")
+    before = manifest(repo, slot.path)
+    done = rescue(git, slot.path, "slot-01", stamp=STAMP)
+    assert done is not None
+    other = tmp_path / "other"
+    repo.git("worktree", "add", "-q", "--detach", str(other))
+    with pytest.raises(RestoreRefusedError, match="no commit"):
+        restore(git, done.reference, other)
+    repo.git("checkout", "-q", "--orphan", "elsewhere", at=other)
+    repo.git("rm", "-rqf", ".", at=other)
+    restore(git, done.reference, other)
+    assert manifest(repo, other) == before
+
+
+def test_a_main_checkout_and_a_worktree_without_an_identity(repo: GitRepo, git: Git, hermetic: Path) -> None:
+    repo.git("config", "--unset", "user.name")
+    repo.git("config", "--unset", "user.email")
+    repo.git("config", "user.useConfigOnly", "true")
+    (hermetic / "gitconfig").write_text("", encoding="utf-8")
+    repo.write("new", "x\n")
+    assert rescue(git, repo.path, "main", stamp=STAMP) is not None
+
+
+def test_labels_and_stamps(slot: GitRepo, git: Git) -> None:
+    slot.write("new", "x\n")
+    for label in ("../x", "a b", "-x..", ""):
+        with pytest.raises(InvalidReferenceError):
+            rescue(git, slot.path, label, stamp=STAMP)
+    first = rescue(git, slot.path, "slot-01", stamp=STAMP)
+    assert first is not None
+    slot.write("new", "y\n")
+    with pytest.raises(ReferenceMovedError):
+        rescue(git, slot.path, "slot-01", stamp=STAMP)
+    second = rescue(git, slot.path, "slot-01", stamp=STAMP[:-1] + "B")
+    assert second is not None
+    infos = list_rescues(git)
+    assert [(info.label, info.stamp) for info in infos] == [
+        ("slot-01", STAMP),
+        ("slot-01", STAMP[:-1] + "B"),
+    ]
+    assert infos[0].commit == first.commit
+    assert infos[0].subject == "planctl rescue of slot-01: 1 path"
+    assert infos[0].at.endswith("Z")
+
+
+def test_show_says_what_no_diff_shows(slot: GitRepo, git: Git) -> None:
+    slot.write("src/a.py", "staged\n")
+    slot.git("add", "src/a.py")
+    slot.write("evil\x1b[31m", b"a\r\n")
+    slot.git("config", "core.autocrlf", "true")
+    done = rescue(git, slot.path, "slot-01", stamp=STAMP)
+    assert done is not None
+    text = show(git, done.reference)
+    assert "branch: plan/x" in text
+    assert "staged: src/a.py" in text
+    assert "2 files changed" in text
+    assert "\x1b" not in text
+    for other in ("HEAD", "refs/heads/main", "refs/planctl/rescue/none", "--all"):
+        with pytest.raises(UnknownRescueError):
+            show(git, other)
+
+
+def test_restore_refuses_to_overwrite(repo: GitRepo, slot: GitRepo, git: Git, tmp_path: Path) -> None:
+    slot.commit("ignore", {".gitignore": "*.log\nlinked\n"})
+    slot.write("src/a.py", "rescued\n")
+    slot.write("x.log", "rescued\n")
+    slot.write("deep/y", "rescued\n")
+    done = rescue(git, slot.path, "slot-01", ignored=("*.log",), stamp=STAMP)
+    assert done is not None
+
+    def refused(reason: str, **how: bool) -> RestoreRefusedError:
+        before = on_disk(tmp_path / "other"), repo.git("rev-parse", "HEAD", at=tmp_path / "other")
+        with pytest.raises(RestoreRefusedError, match=reason) as caught:
+            restore(git, done.reference, tmp_path / "other", **how)
+        after = on_disk(tmp_path / "other"), repo.git("rev-parse", "HEAD", at=tmp_path / "other")
+        assert after == before
+        return caught.value
+
+    other = GitRepo(tmp_path / "other")
+    repo.git("worktree", "add", "-q", "--detach", str(other.path), "main")
+    assert refused("stands at").base == slot.head()
+    other.write("x.log", "my own\n")
+    assert refused("x.log", detach=True).paths == ("x.log",)
+    repo.git("checkout", "-q", "--detach", "plan/x", at=other.path)
+    assert refused("in the way").paths == ("x.log",), "ignored files are the user's too"
+    (other.path / "x.log").unlink()
+    other.write("src/b.py", "dirty\n")
+    assert refused("uncommitted").paths == ("src/b.py",)
+    other.git("update-index", "--assume-unchanged", "src/b.py")
+    assert refused("uncommitted").paths == ("src/b.py",), "hidden work is work"
+    other.git("update-index", "--no-assume-unchanged", "src/b.py")
+    other.git("checkout", "-q", "src/b.py")
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    other.git("config", "core.excludesFile", str(tmp_path / "excludes"))
+    (tmp_path / "excludes").write_text("deep\n", encoding="utf-8")
+    (other.path / "deep").symlink_to(outside)
+    assert refused("in the way").paths == ("deep",)
+    assert list(outside.iterdir()) == [], "nothing is written through a link"
+    (other.path / "deep").unlink()
+    lock = find(other.path).git_dir / "index.lock"
+    lock.touch()
+    refused("another git process")
+    lock.unlink()
+    restore(git, done.reference, other.path)
+    assert (other.path / "src/a.py").read_text() == "rescued\n"
+
+
+def test_restore_detaches_when_told(repo: GitRepo, slot: GitRepo, git: Git) -> None:
+    slot.commit("more", {"src/a.py": "committed\n"})
+    slot.write("src/a.py", "rescued\n")
+    done = rescue(git, slot.path, "slot-01", stamp=STAMP)
+    assert done is not None
+    main = repo.head()
+    restore(git, done.reference, repo.path, detach=True)
+    assert repo.git("rev-parse", "main") == main
+    assert repo.head() == slot.head()
+    assert repo.git("status", "--porcelain") == " M src/a.py"
+
+
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """A folder that another user can reach, which pytest's own is not."""
+    folder = Path(tempfile.mkdtemp(prefix="planctl-test-"))
+    folder.chmod(0o777)
+    yield folder
+    shutil.rmtree(folder)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.parametrize("hide", ["src/a.py", "src", "new.txt", "newer"])
+def test_what_cannot_be_read_is_refused(repo: GitRepo, open_folder: Path, hide: str) -> None:
+    place = GitRepo.copy_of(repo.path, open_folder / "repo")
+    place.write("src/a.py", "edited, same size or not\n")
+    place.write("new.txt", "x\n")
+    place.write("newer/inner/file", "x\n")
+    (place.path / hide).chmod(0)
+    child = os.fork()
+    if child == 0:
+        os._exit(_refused_as_nobody(open_folder))
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    (place.path / hide).chmod(0o700)
+
+
+def _refused_as_nobody(folder: Path) -> int:
+    """Run in a child: 0 when the rescue is refused, as a user whom file modes bind."""
+    try:
+        if os.getuid() == 0:
+            for path in [folder, *folder.rglob("*")]:
+                os.chown(path, 65534, 65534, follow_symlinks=False)
+            os.setgid(65534)
+            os.setuid(65534)
+        os.environ |= {"HOME": str(folder), "GIT_CONFIG_GLOBAL": os.devnull}
+        os.chdir(folder)
+        git = Git(find(folder / "repo"))
+        git.ensure_desk()
+        rescue(git, folder / "repo", "slot-01", stamp=STAMP)
+    except RescueIncompleteError as error:
+        return (
+            0 if "ermission" in str(error) or "failed" in str(error) or "cannot be read" in str(error) else 3
+        )
+    except BaseException as error:  # noqa: BLE001 - a forked child must not run pytest's own ending
+        print(error)
+        return 2
+    return 1

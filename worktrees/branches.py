@@ -1,0 +1,140 @@
+"""The plan's branch: made by reference transaction, then attached to a slot without a second checkout.
+
+Made after the slot is ready and not by ``worktree add -b``: a provisioning that fails leaves no branch.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING, assert_never
+
+from plans.effects import step
+from worktrees.errors import BranchExistsError, BranchInUseError, ReferenceMovedError, UnknownRevisionError
+from worktrees.git import branch_reference
+from worktrees.metadata_lock import metadata_lock
+from worktrees.references import Create, Update
+from worktrees.slot import head_of, registered, run_in
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from worktrees.git import Git
+    from worktrees.references import References
+    from worktrees.slot import SlotTree
+
+
+class Ownership(StrEnum):
+    """Whose a branch is that is there already, as far as the caller knows from its store."""
+
+    OTHER = "other"
+    """Somebody else's, or not known: refused."""
+    ADOPTED = "adopted"
+    """Somebody else's, and the user said ``--adopt``: the plan starts from it."""
+    OWN = "own"
+    """planctl's, of an earlier attempt of the same plan: ``resume`` goes on from it."""
+
+
+def branch_commit(references: References, branch: str) -> str | None:
+    """The commit of the branch, or None. Raises :class:`InvalidReferenceError`."""
+    return references.read(branch_reference(branch))
+
+
+def start_of(references: References, branch: str, base: str, ownership: Ownership) -> str:
+    """The commit that a slot for the branch is to be checked out at: ``base``, or where the branch stands.
+
+    Raises :class:`BranchExistsError` when it exists and is somebody else's.
+    """
+    commit = branch_commit(references, branch)
+    if commit is None:
+        return base
+    match ownership:
+        case Ownership.OTHER:
+            raise BranchExistsError(branch, commit)
+        case Ownership.ADOPTED | Ownership.OWN:
+            return commit
+        case _:
+            assert_never(ownership)
+
+
+def create_branch(references: References, branch: str, commit: str, ownership: Ownership) -> bool:
+    """Make the branch at ``commit``; True if it was made, False if it stands there already and may be used.
+
+    Raises :class:`BranchExistsError` when it exists and is somebody else's, and
+    :class:`ReferenceMovedError` when it may be used but stands elsewhere than ``commit``.
+    """
+    reference = branch_reference(branch)
+    try:
+        references.transact(
+            [Create(reference, commit)], message=f"planctl: branch {branch}", step="branch.create"
+        )
+    except ReferenceMovedError:
+        found = references.read(reference)
+        if found is None or (ownership is not Ownership.OTHER and found != commit):
+            raise
+        if ownership is Ownership.OTHER:
+            raise BranchExistsError(branch, found) from None
+        return False
+    return True
+
+
+def restart_branch(references: References, branch: str, old: str, new: str) -> None:
+    """For a retry from a new base: move planctl's own branch from ``old``, which the caller has parked.
+
+    Raises :class:`ReferenceMovedError` when it is not at ``old`` any more.
+    """
+    references.transact(
+        [Update(branch_reference(branch), new, old)],
+        message=f"planctl: retry {branch}",
+        step="branch.restart",
+    )
+
+
+def holders(git: Git, branch: str) -> tuple[Path, ...]:
+    """The worktrees that have the branch checked out, or are rebasing or bisecting it; the user's included.
+
+    The same places that git looks at (``die_if_checked_out``); worktrees whose folder is gone do not count.
+    """
+    repository = git.repository
+    places = [(d, w) for d, w in registered(repository.common_dir) if w.exists()]
+    if repository.primary_top is not None:
+        places.insert(0, (repository.common_dir, repository.primary_top))
+    return tuple(worktree for git_dir, worktree in places if _holds(git_dir, branch))
+
+
+def attach(git: Git, references: References, tree: SlotTree, branch: str) -> None:
+    """Put the slot on the branch, which must stand at the slot's commit: no file and no index is touched.
+
+    Raises :class:`BranchInUseError` when another worktree has the branch, :class:`ReferenceMovedError`
+    when it stands elsewhere, and :class:`UnknownRevisionError` when there is no such branch.
+    """
+    reference = branch_reference(branch)
+    with metadata_lock(git.repository) as lock:  # two slots must not take one branch at the same moment
+        for worktree in holders(git, branch):
+            if worktree != tree.path:
+                raise BranchInUseError(branch, worktree)
+        head, commit = head_of(tree.git_dir), references.read(reference)
+        if commit is None:
+            raise UnknownRevisionError(branch)
+        if head == f"ref: {reference}":
+            return
+        if head != commit:
+            raise ReferenceMovedError(f"{reference} is {commit[:12]}, the slot is at {head[:12]}")
+        with step("branch.attach"):
+            run_in(
+                git, tree, "symbolic-ref", "-m", f"planctl: on {branch}", "HEAD", reference, descriptors=lock
+            )  # fmt: skip
+
+
+def _holds(git_dir: Path, branch: str) -> bool:
+    reference = f"refs/heads/{branch}"
+    if head_of(git_dir) == f"ref: {reference}":
+        return True
+    rebased = (git_dir / "rebase-merge" / "head-name", git_dir / "rebase-apply" / "head-name")
+    if any(p.is_file() and _text(p) == reference for p in rebased):
+        return True
+    bisected = git_dir / "BISECT_START"
+    return bisected.is_file() and _text(bisected) == branch
+
+
+def _text(path: Path) -> str:
+    return path.read_bytes().decode("utf-8", "surrogateescape").strip()

@@ -1,0 +1,61 @@
+"""Lock files that git children of planctl left when they were killed, removed only where that is proven.
+
+Killed inside a transaction, git leaves ``main.lock``, ``epoch.lock`` and the like, without a pid, and every
+later landing would fail for ever. Every git child of planctl that writes holds the write lock shared (see
+``git.py``); whoever gets it alone knows that none of them lives. What is removed then:
+
+- any lock under ``refs/planctl/`` and in planctl's own desk: nobody else writes there
+- the target's lock, if its content is the commit that an open intent was about to land
+
+Everything else is somebody else's and is only ever reported.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from plans.effects import step
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+    from worktrees.git import Git
+
+
+def remove_left_locks(git: Git, landing: Mapping[str, str]) -> tuple[str, ...]:
+    """Remove what killed children left and return the names of the lock files.
+
+    ``landing`` maps the full name of a target to the commit that was about to land on it. Nothing is done
+    while a git child of any planctl lives, nor where the system has no inheritable locks (Windows).
+    """
+    removed: list[str] = []
+    with git.exclusive_writes() as alone:
+        if not alone:
+            return ()
+        common = git.repository.common_dir
+        for lock in (*_own(common, git.desk), *_targets(common, landing)):
+            with step("locks.remove"):
+                lock.unlink(missing_ok=True)
+            removed.append(lock.relative_to(common).as_posix())
+    return tuple(sorted(removed))
+
+
+def foreign_locks(git: Git) -> tuple[str, ...]:
+    """Lock files in the common git folder that are not provably planctl's; for a report."""
+    common = git.repository.common_dir
+    own = {*_own(common, git.desk)}
+    found = [*common.glob("*.lock"), *(common / "refs").rglob("*.lock"), *common.glob("worktrees/*/*.lock")]
+    return tuple(sorted(lock.relative_to(common).as_posix() for lock in found if lock not in own))
+
+
+def _own(common: Path, desk: Path) -> Iterator[Path]:
+    yield from (common / "refs" / "planctl").rglob("*.lock")
+    yield from desk.glob("*.lock")
+
+
+def _targets(common: Path, landing: Mapping[str, str]) -> Iterator[Path]:
+    for target, commit in landing.items():
+        lock = common / f"{target}.lock"
+        if lock.is_file() and lock.read_bytes().strip() == commit.encode():
+            yield lock

@@ -1,0 +1,172 @@
+"""The one place where a repository is opened with libgit2: raw objects in and out, references read.
+
+Every thread opens its own libgit2 repository on the common git folder. libgit2 looks again on disk when it
+misses an object and checks the packed references' stamp at each look-up, so what git children and other
+processes write meanwhile is seen; nothing read from a reference is kept here.
+
+libgit2 writes loose objects without fsync; :meth:`ObjectStore.flush` syncs their files and folders, and is
+called wherever a commit, tree or blob is handed out as finished (``core.fsync=committed`` in environment.py
+does it for what git children write).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Final
+
+import pygit2
+from pygit2.enums import ObjectType, RepositoryOpenFlag
+
+from plans.effects import step, sync_folder
+from worktrees.errors import GitFailedError, MissingObjectError, UnsupportedRepositoryError
+from worktrees.git import Git
+from worktrees.settings import Settings
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from worktrees.repository import Repository
+
+# Extensions that change nothing for who reads and writes single objects: git fetches what is missing.
+_HARMLESS: Final = ("partialclone", "relativeworktrees")
+_ID: Final = re.compile(r"[0-9a-f]{40}")
+_extensions: Final = threading.Lock()
+
+
+class ObjectStore:
+    """Raw objects and references of one repository. Safe to share between threads."""
+
+    def __init__(self, repository: Repository) -> None:
+        """Open; raise :class:`UnsupportedRepositoryError` (SHA-256, reftable, unknown extensions)."""
+        self.repository = repository
+        self._git = Git(repository)
+        self.settings = Settings(self._git)
+        self._local = threading.local()
+        _ = self._repo
+
+    @property
+    def _repo(self) -> pygit2.Repository:
+        repo = getattr(self._local, "repo", None)
+        if repo is None:
+            repo = self._local.repo = _open(self.repository)
+        return repo
+
+    # -- reading ------------------------------------------------------------------------------------
+
+    def read(self, object_: str) -> bytes:
+        """Return the content of any object; one that a partial clone lacks is fetched by git.
+
+        Raises :class:`MissingObjectError`, for a text that is no id too.
+        """
+        if not _ID.fullmatch(object_):
+            raise MissingObjectError(object_)
+        try:
+            return self._repo.read(object_)[1]
+        except KeyError:
+            return self._fetched(object_)
+
+    def _fetched(self, object_: str) -> bytes:
+        try:
+            kind = self._git.run("cat-file", "-t", "--end-of-options", object_).text
+            return self._git.run("cat-file", kind, "--end-of-options", object_).output
+        except GitFailedError as error:
+            raise MissingObjectError(object_) from error
+
+    def has(self, object_: str) -> bool:
+        """Whether the object is here, without fetching it."""
+        return object_ in self._repo
+
+    # -- writing ------------------------------------------------------------------------------------
+
+    def write(self, kind: ObjectType, data: bytes, *, durable: bool = True) -> str:
+        """Write one object; return its id.
+
+        It is durable once :meth:`flush` was called by the same thread; ``durable=False``: it need not be.
+        """
+        with step("objects.write"):
+            object_ = str(self._repo.odb.write(kind, data))
+        if durable:
+            self._unsynced.append(object_)
+        return object_
+
+    @property
+    def _unsynced(self) -> list[str]:
+        found: list[str] | None = getattr(self._local, "unsynced", None)
+        if found is None:
+            found = self._local.unsynced = []
+        return found
+
+    def flush(self) -> None:
+        """Have all that this thread wrote survive a power cut: files and their folders synced, all at once.
+
+        Side by side they share the file system's journal commits: half the time of one after the other.
+        """
+        if not self._unsynced:
+            return
+        files = [self.repository.common_dir / "objects" / o[:2] / o[2:] for o in self._unsynced]
+        with ThreadPoolExecutor(min(16, 2 * len(files))) as pool:
+            for _ in pool.map(_sync, {*files, *(file.parent for file in files)}):
+                pass
+        self._unsynced.clear()
+
+    def write_blob(self, content: bytes) -> str:
+        """Write a file's content, durably; return its id."""
+        object_ = self.write(ObjectType.BLOB, content)
+        self.flush()
+        return object_
+
+    # -- references (for references.py) -------------------------------------------------------------
+
+    def reference(self, name: str) -> str | None:
+        """Return what a reference points at in the end, as it is on disk now; None when there is none.
+
+        Raises :class:`GitFailedError` for a reference that cannot be read, such as an empty file.
+        """
+        try:
+            return str(self._repo.lookup_reference(name).resolve().target)
+        except (KeyError, pygit2.InvalidSpecError):
+            return None
+        except pygit2.GitError as error:
+            raise GitFailedError(("reference", name), 128, str(error)) from error
+
+    def references(self, prefix: str) -> dict[str, str]:
+        """Return the references whose names start with ``prefix``, as they are on disk now."""
+        names = [_text(raw) for raw in self._repo.raw_listall_references()]
+        pairs = ((name, self.reference(name)) for name in names if name.startswith(prefix))
+        return {name: object_ for name, object_ in pairs if object_ is not None}
+
+    def now(self) -> tuple[int, int]:
+        """Return (seconds since the epoch, minutes east of UTC), as git would stamp a commit now."""
+        stamp = pygit2.Signature("now", "now")
+        return stamp.time, stamp.offset
+
+
+def _sync(path: Path) -> None:
+    if path.is_dir():
+        sync_folder(path)
+        return
+    with contextlib.suppress(FileNotFoundError):  # it was there already, in a pack
+        descriptor = os.open(path, os.O_RDONLY if os.name != "nt" else os.O_RDWR)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def _text(raw: bytes) -> str:
+    return raw.decode("utf-8", "surrogateescape")
+
+
+def _open(repository: Repository) -> pygit2.Repository:
+    with _extensions:
+        known = set(pygit2.settings.extensions)
+        if not known.issuperset(_HARMLESS):
+            pygit2.settings.set_extensions([*_HARMLESS, *known])
+    try:
+        return pygit2.Repository(str(repository.common_dir), RepositoryOpenFlag.NO_SEARCH)
+    except pygit2.GitError as error:
+        raise UnsupportedRepositoryError(repository.common_dir, str(error)) from error
