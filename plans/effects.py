@@ -11,7 +11,6 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import tempfile
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -54,6 +53,8 @@ def write_atomic(path: Path, content: bytes, *, durable: bool = True) -> None:
     fsync, rename, fsync of the folder. ``durable=False`` leaves out both fsyncs, for what can be made anew.
     Mode bits of a file that is replaced are kept. Raises :class:`OSError`; then nothing has changed.
     """
+    import tempfile  # noqa: PLC0415 - 5 ms that commands which only read do without
+
     handle, name = tempfile.mkstemp(prefix=f".{path.name[:60]}.", suffix=".tmp", dir=path.parent)
     try:
         with os.fdopen(handle, "wb") as temporary:
@@ -79,6 +80,8 @@ def create_atomic(path: Path, content: bytes) -> bool:
     given its name by a hard link, which never replaces; where the file system has none, by an exclusive
     open, which is not whole after a crash in that very moment.
     """
+    import tempfile  # noqa: PLC0415 - as above
+
     with tempfile.TemporaryDirectory(prefix=f".{path.name[:60]}.", suffix=".tmp", dir=path.parent) as folder:
         written = Path(folder) / "new"  # opened plainly, so that it gets the mode that new files get here
         with written.open("xb") as temporary:
