@@ -4,7 +4,8 @@
 2. its metadata folder is moved to ``<state>/trash/<slot>``; from here on git knows no such worktree
 3. both are deleted
 
-Steps 1 and 2 are done under the metadata lock. Killed in between, the next removal of the slot or ``Pool.prune`` goes on.
+Steps 1 and 2 are done under the metadata lock. Killed in between, the next removal of the slot or
+``Pool.prune`` goes on.
 """
 
 from __future__ import annotations
