@@ -44,6 +44,7 @@ EXPECTED = (
     Expected("faster-total", "rejected", "merges, but the check of the merged result is red"),
     Expected("slogan", "conflicted", "declared no files, and edited the line that receipt had edited"),
 )
+PLAN_ID = "%(trailers:key=Plan-Id,valueonly,separator=%x20)"
 ORDER = (("discount", "receipt"), ("cents", "symbols"))
 """Pairs of which the second must have begun from a commit that contains the first one's landing."""
 
@@ -148,14 +149,13 @@ def run(demo: Demo) -> list[str]:
 def look_at_git(demo: Demo, plans: dict[str, Any]) -> list[str]:
     """What git itself says: planctl's word is not taken for it."""
     wrong = []
-    trail = demo.git("log", "--first-parent", "--format=%H %(trailers:key=Plan-Id,valueonly,separator=%x20)", "main")
-    landed = [line.split(" ")[1] for line in reversed(trail.splitlines()) if line.count(" ") and line.split(" ")[1]]
+    landed = demo.git("log", "--first-parent", f"--format={PLAN_ID}", "main").split()
     if sorted(landed) != sorted(e.plan for e in EXPECTED if e.state == "landed"):
         wrong.append(f"on main are {landed}")
     for first, second in ORDER:
-        began = demo.git("merge-base", f"plan/{second}", "main") if second in landed else ""
-        commits = demo.git("log", "--format=%(trailers:key=Plan-Id,valueonly,separator=%x20)", began) if began else ""
-        if first not in commits.split():
+        commit = plans.get(second, {}).get("landed_commit")
+        began = demo.git("log", f"--format={PLAN_ID}", f"{commit}^2").split() if commit else []
+        if first not in began:
             wrong.append(f"{second} did not begin from what {first} landed")
     if demo.git("status", "--porcelain"):
         wrong.append("the checkout of main is not clean")
