@@ -91,7 +91,7 @@ def test_p9_a_nested_repository_is_refused_untouched(
     (tree.path / where / "work.txt").write_text("work")
     if commits:
         repo.git("commit", "-q", "--allow-empty", "-m", "inner", at=tree.path / where)
-    taken = repo.commit("in its place", {where.split("/", maxsplit=1)[0]: "a file now"})
+    taken = repo.commit("in its place", {where.partition("/")[0]: "a file now"})
     for use in (pool.tidy, pool.recycle):
         with pytest.raises(RescueIncompleteError, match="nested"):
             use(tree, taken)
