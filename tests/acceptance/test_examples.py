@@ -24,7 +24,8 @@ posix = pytest.mark.skipif(os.name == "nt", reason="the commands of the example 
 AGENT = """\
 #!{python}
 import json, os, sys
-with open(os.path.join(os.environ["PLANCTL_WORKTREE"], "done-" + os.environ["PLANCTL_PLAN"] + ".json"), "a") as out:
+name = "done-" + os.environ["PLANCTL_PLAN"] + ".json"
+with open(os.path.join(os.environ["PLANCTL_WORKTREE"], name), "a") as out:
     json.dump({{"argv": sys.argv[1:], "stdin": sys.stdin.read(), "cwd": os.getcwd()}}, out)
     out.write("\\n")
 """

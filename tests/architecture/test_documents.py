@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.scheduling.reasons import Code as ReasonCode
+from orchestrator.states import EntryState, SlotState
 from plans.codes import Code
 from plans.header import DEPENDENCY, FILES, PHASE, RUN, YAML_PLAN
 from plans.project_file import SETTINGS
@@ -92,3 +94,27 @@ def slug(heading: str) -> str:
     """The anchor of a heading, as forges make it."""
     kept = re.sub(r"[^\w\- ]", "", heading.lower())
     return kept.replace(" ", "-")
+
+
+def test_every_decision_is_listed_once_and_numbered_once() -> None:
+    files = sorted(path.name for path in (DOCS / "decisions").glob("[0-9]*.md"))
+    listed = LINK.findall((DOCS / "decisions/README.md").read_text(encoding="utf-8"))
+    assert listed == files
+    assert len({name[:4] for name in files}) == len(files), "a number is given twice"
+
+
+def test_every_reason_and_state_is_explained() -> None:
+    """S1.16: each wait and each state has its cause and what to do."""
+    text = (DOCS / "troubleshooting.md").read_text(encoding="utf-8")
+    sources = [path.read_text(encoding="utf-8") for path in (ROOT / "orchestrator").rglob("*.py")]
+    stored = {code for source in sources for code in re.findall(r'"code": "([a-z-]+)"', source)}
+    ours = {
+        "unchanged",
+        "recovered",
+        "dropped",
+        "conflict",
+        "stopped",
+    }  # no refusal: what was done, or a state's own name
+    states = {*SlotState, EntryState.BLOCKED, EntryState.HELD, EntryState.CONFLICTED, EntryState.REJECTED}
+    for word in sorted({*ReasonCode, *states, *(stored - ours)}):
+        assert f"`{word}`" in text, f"{word} is not explained"
