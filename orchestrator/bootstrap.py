@@ -73,6 +73,7 @@ def working(
     opening the store does, UnsupportedRepositoryError, GitTooOldError, and InvalidPlansError for a
     ``planctl.yaml`` that cannot be used.
     """
+    from orchestrator.sessions.cleanup import reap  # noqa: PLC0415 - for those who only read
     from orchestrator.sessions.registry import start_session  # noqa: PLC0415 - for those who only read
     from orchestrator.settings import load_settings, require_usable  # noqa: PLC0415 - as above
     from orchestrator.workbench import Workbench  # noqa: PLC0415 - GitPython and pygit2
@@ -91,6 +92,8 @@ def working(
     open_store(repository).store.close()
     git.ensure_desk()
     stores = thread_store(repository)
+    with contextlib.closing(stores()) as store:  # the leases of the provably dead are free at once
+        reap(store, clock, repository.state_dir / "cleanup.lock")
     with start_session(stores, clock, kind, note=note) as session:
         bench = Workbench(
             repository=repository,

@@ -92,12 +92,22 @@ EXITS: Final[Mapping[type[Exception], Exit]] = {
     own.FileExistsAlreadyError: Exit(
         INVALID, "nothing is ever overwritten: take another id, or edit the file"
     ),
+    own.LaunchFailedError: Exit(FAULT),
+    of_git.IdentityMissingError: Exit(INVALID, "git config user.name and user.email say who you are"),
+    of_git.SigningFailedError: Exit(INVALID, "mend the signing key, or git config commit.gpgSign false"),
+    of_git.BranchInUseError: Exit(INVALID, "switch that worktree to another branch first"),
+    of_git.NoPlanError: Exit(INVALID, "name one with --plan, or go into a plan's worktree"),
+    of_git.RestoreRefusedError: Exit(NO, "take an empty worktree: git worktree add --detach DIR"),
+    of_git.UnknownRescueError: Exit(INVALID, "`planctl rescue list` shows what there is"),
+    of_git.LeftoversRefusedError: Exit(NO, "put the worktree in order, then try again"),
 }
 """Looked up along the error's own classes. What is not in it is a fault: a log, and exit 3."""
 INTERNAL: Final[frozenset[type[Exception]]] = frozenset(
     {
         own.IllegalTransitionError,
         own.StaleRecordError,
+        own.UnknownRecordError,
+        of_git.MissingObjectError,
         of_plans.BadValueError,
         of_plans.PatternSyntaxError,
         of_plans.UndecidedPatternsError,

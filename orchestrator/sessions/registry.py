@@ -150,6 +150,11 @@ class SessionHandle:
         for held in self._heartbeat.kept():
             held.check()
 
+    def require_alive(self) -> None:
+        """Raise the :class:`LeaseLostError` of this session itself; a lost lease is its holder's affair."""
+        if self.loss is not None and "session" in self.loss.name.split()[:2]:
+            raise self.loss
+
     def work_on(self, task: str) -> None:
         """Name the task that the next heartbeat shows others; an empty one for none."""
         self._task = task

@@ -11,6 +11,7 @@ from tests.support.pools import pool_of
 from tests.support.repo import GitRepo
 from worktrees.errors import ProvisioningError, RescueIncompleteError
 from worktrees.pool import Pool, SlotOptions, SlotTree
+from worktrees.slot import run_in
 
 
 def status(repo: GitRepo, tree: SlotTree) -> str:
@@ -235,6 +236,16 @@ def test_s14_a_damaged_slot_is_refused_and_nothing_around_it_is_touched(repo: Gi
     assert (repo.path / "untracked").exists()
     if damage != "link":
         assert (tree.path / "work").read_text() == "work"
+
+
+def test_s14_git_in_a_slot_never_finds_the_checkout_around_it(repo: GitRepo) -> None:
+    pool = Pool(pool_of(repo.path).git, repo.path / "pool")
+    tree = pool.add("slot-01", repo.head())
+    (repo.path / "src" / "a.py").write_text("the user's edit\n")
+    (tree.path / ".git").unlink()
+    run_in(pool.git, tree, "checkout", "-q", "-f", "--detach", repo.head())
+    assert (repo.path / "src" / "a.py").read_text() == "the user's edit\n"
+    assert repo.git("branch", "--show-current") == "main"
 
 
 def test_check_slots_hold_exactly_the_commit(repo: GitRepo, pool: Pool) -> None:
