@@ -124,9 +124,7 @@ def bring_along(
         (("update-index", "-z", "--index-info"), lines),
         (("checkout-index", "-f", "-u", "-z", "--stdin"), write),
     ):
-        git.run(
-            *command, at=top, extra=extra, stdin=_joined(items), writes=True, descriptors=descriptors
-        )
+        git.run(*command, at=top, extra=extra, stdin=_joined(items), writes=True, descriptors=descriptors)
     return tuple(kept)
 
 

@@ -13,6 +13,8 @@ promised: an edit made in the milliseconds between 2 and 5 is kept, but shown ag
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from plans.effects import step
@@ -23,7 +25,6 @@ from worktrees.followlock import FollowLock, Mark, read_mark, take_over
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from worktrees.checkout import Checkout
     from worktrees.git import Git
@@ -131,13 +132,23 @@ def prepare_follow(git: Git, checkout: Checkout, mark: Mark) -> Follow:
     return follow
 
 
-def recover_follows(
-    git: Git, reference: str, has_landed: Callable[[str], bool]
-) -> tuple[tuple[Path, tuple[str, ...]], ...]:
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """A checkout that a dead worker had begun to bring along; ``kept`` are paths left as the user's.
+
+    ``failure`` is git's word where it could not be finished: the checkout stays locked.
+    """
+
+    top: Path
+    kept: tuple[str, ...] = ()
+    failure: str = ""
+
+
+def recover_follows(git: Git, reference: str, has_landed: Callable[[str], bool]) -> tuple[Finished, ...]:
     """Finish or take away what dead workers left in checkouts of ``reference``.
 
-    ``has_landed`` says of a commit whether it is on the target now. Returns the checkouts that were finished,
-    with the paths left as the user's. Those that a living process holds are left alone.
+    ``has_landed`` says of a commit whether it is on the target now. Returns the checkouts that were to be
+    finished. Those that a living process holds are left alone.
     """
     done = []
     for git_dir, top in worktrees_of(git):
@@ -150,7 +161,14 @@ def recover_follows(
         mark = read_mark(git_dir) or mark  # its maker may have finished meanwhile; doing it again is harmless
         follow = Follow(git, top, lock, mark)
         if top.is_dir() and is_attached(git_dir, reference) and has_landed(mark.new):
-            done.append((top, follow.apply()))
+            done.append(_finished(follow))
         else:
             follow.abandon()
     return tuple(done)
+
+
+def _finished(follow: Follow) -> Finished:
+    try:
+        return Finished(follow.top, follow.apply())
+    except (GitFailedError, OSError) as error:
+        return Finished(follow.top, failure=str(error))

@@ -117,7 +117,9 @@ class FollowLock:
 
 def take_over(repository: Repository, git_dir: Path) -> FollowLock | None:
     """The kernel's lock of a checkout, whatever its index looks like; None while another process has it."""
-    folder = repository.state_dir / "follow" / ("primary" if git_dir == repository.common_dir else git_dir.name)
+    folder = (
+        repository.state_dir / "follow" / ("primary" if git_dir == repository.common_dir else git_dir.name)
+    )
     folder.mkdir(parents=True, exist_ok=True)
     held = (folder / "lock").open("ab")
     if os.name != "nt":

@@ -220,8 +220,8 @@ class Objects(ObjectStore):
             if base is None:
                 index = self._repo.merge_commits(ours, theirs)
             else:
-                trees_ = (self._repo[self.tree_of(commit)].id for commit in (base, ours, theirs))
-                index = self._repo.merge_trees(*trees_)
+                was, one, other = (self._repo[self.tree_of(c)].id for c in (base, ours, theirs))
+                index = self._repo.merge_trees(was, one, other)
             if index.conflicts is not None:
                 return None
             with step("objects.second"):

@@ -9,7 +9,7 @@ import pytest
 from tests.support.repo import GitRepo
 from worktrees.checkout import Checkout, How, attach_checkout, checkouts_of, detach_checkout
 from worktrees.errors import CheckoutInTheWayError, CheckoutLockedError
-from worktrees.follow import Follow, recover_follows
+from worktrees.follow import Finished, Follow, recover_follows
 from worktrees.follow import prepare_follow as prepare
 from worktrees.followlock import Mark, read_mark, take_over
 from worktrees.git import Git
@@ -42,7 +42,7 @@ def prepare_follow(git: Git, checkout: Checkout, old: str, new: str) -> Follow:
     return prepare(git, checkout, Mark(MAIN, old, new, "epoch"))
 
 
-def recover(git: Git, repo: GitRepo) -> list[tuple[Path, tuple[str, ...]]]:
+def recover(git: Git, repo: GitRepo) -> list[Finished]:
     contained = repo.git("rev-list", "main").split()
     return list(recover_follows(git, MAIN, lambda commit: commit in contained))
 
@@ -175,7 +175,7 @@ def test_a_crash_half_way_is_finished(landed: tuple[GitRepo, Git, str, str]) -> 
     move(repo, new, old)
     repo.write("src/a.py", "a1 = 1")
     repo.write("new/file.txt", "new\n")
-    assert recover(git, repo) == [(repo.path, ())]
+    assert recover(git, repo) == [Finished(repo.path)]
     assert status(repo) == " M src/b.py"
     assert recover(git, repo) == []
     assert not list((repo.path / ".git").glob("*.lock"))
@@ -228,7 +228,7 @@ def test_a_folder_becomes_a_file_after_a_crash(repo: GitRepo) -> None:
     crash(prepare_follow(git, checkout, old, new))
     move(repo, new, old)
     (repo.path / "docs/guide.md").unlink()  # half done: read-tree, killed, had begun to remove
-    assert recover(git, repo) == [(repo.path, ())]
+    assert recover(git, repo) == [Finished(repo.path)]
     assert status(repo) == ""
     assert (repo.path / "docs").read_text() == "a file now\n"
 
