@@ -78,6 +78,7 @@ EXITS: Final[Mapping[type[Exception], Exit]] = {
     of_git.SlotUnavailableError: Exit(BUSY, "`planctl worktree list` shows who has them"),
     of_git.ProvisioningError: Exit(NO, lambda error: f"the log is {error.log}" if error.log else ""),
     of_git.RescueIncompleteError: Exit(NO, "the worktree was left as it is; move the work out by hand"),
+    of_git.CheckoutLockedError: Exit(BUSY, "let that git command end, then `planctl sync`"),
     of_git.CheckoutInTheWayError: Exit(NO, "commit or move these edits, then `planctl sync`"),
     own.StoreUnusableError: Exit(FAULT, "`planctl doctor` says what can be done"),
     own.BusyError: Exit(BUSY, "`planctl status` shows what is going on"),
@@ -88,6 +89,10 @@ EXITS: Final[Mapping[type[Exception], Exit]] = {
     own.UsageError: Exit(INVALID),
     own.NothingToDoError: Exit(INVALID, "`planctl status` lists what there is"),
     own.InterruptedRunError: Exit(INTERRUPTED, _resume),
+    own.InterruptedQueueError: Exit(INTERRUPTED, "`planctl queue run` goes on; nothing was lost"),
+    own.FencePassedError: Exit(BUSY, "`planctl queue list` shows who lands now"),
+    own.LocksInTheWayError: Exit(BUSY, "`planctl doctor` says whose they are"),
+    own.RevertConflictError: Exit(NO, "revert by hand on a branch, then `planctl queue add BRANCH`"),
     own.PortInUseError: Exit(BUSY, _other_port),
     own.FileExistsAlreadyError: Exit(
         INVALID, "nothing is ever overwritten: take another id, or edit the file"
