@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from typing import TYPE_CHECKING, Final
 
-from orchestrator.errors import NothingToDoError, SlotInUseError
+from orchestrator.errors import NothingToDoError, SlotInUseError, StaleRecordError
 from orchestrator.events import EventName
 from orchestrator.running.supervision import marked_processes
 from orchestrator.services.conductors import living_session
@@ -153,7 +153,9 @@ def in_use(bench: Workbench, slot: Slot, marked: dict[str, tuple[int, ...]]) -> 
         return f"{holder.plan} is {holder.state} in it"
     if holder is not None and holder.state in _IN_QUEUE:
         return f"{holder.plan} is in the merge queue"
-    pids = [pid for name, found in marked.items() if slot.attempt and _is_of(name, slot.attempt) for pid in found]
+    pids = [
+        pid for name, found in marked.items() if slot.attempt and _is_of(name, slot.attempt) for pid in found
+    ]
     if pids:
         return f"processes of it live: {', '.join(map(str, pids))}"
     if holder is None and slot.session != bench.session and living_session(bench.store, slot.session):
@@ -172,7 +174,7 @@ def _clear(bench: Workbench, keeper: SlotKeeper, slot: Slot) -> Cleared:
         raise SlotUnavailableError(f"{tree.path} is locked against removal")
     slot = _claim(bench, slot)
     try:
-        rescued = keeper.save(slot)
+        rescued = keeper.save(slot) if tree is not None and not is_gone(tree) else None
         parked = _park(bench, slot, tree) if tree else ()
         if tree is not None:
             _remove(keeper, tree)
@@ -190,16 +192,19 @@ def _clear(bench: Workbench, keeper: SlotKeeper, slot: Slot) -> Cleared:
 
 def _claim(bench: Workbench, slot: Slot) -> Slot:
     store, now = bench.store, bench.clock.now()
-    with store.transaction():
-        if slot.state is SlotState.FREE:
-            slot = store.move_slot(slot, SlotState.LEASED, session=bench.session, changed_at=now)
-        if slot.state is SlotState.RESCUING:  # of a session that is dead, see in_use
-            slot = store.move_slot(slot, SlotState.BROKEN, changed_at=now)
-        return store.move_slot(slot, SlotState.RESCUING, session=bench.session, changed_at=now)
+    try:
+        with store.transaction():
+            if slot.state is SlotState.FREE:
+                slot = store.move_slot(slot, SlotState.LEASED, session=bench.session, changed_at=now)
+            if slot.state is SlotState.RESCUING:  # of a session that is dead, see in_use
+                slot = store.move_slot(slot, SlotState.BROKEN, changed_at=now)
+            return store.move_slot(slot, SlotState.RESCUING, session=bench.session, changed_at=now)
+    except StaleRecordError as error:
+        raise SlotInUseError(slot.name, "another process has just taken it") from error
 
 
 def _park(bench: Workbench, slot: Slot, tree: SlotTree) -> tuple[str, ...]:
-    """Pin what has neither landed nor been parked: the branch's commits and those that only the slot holds."""
+    """Pin what has neither landed nor been parked: of its branch, and what only the slot holds."""
     held = [c for c in private_commits(tree).values() if bench.objects.has_commit(c)]
     attempt = bench.store.attempt(slot.attempt) if slot.attempt else None
     tip = branch_commit(bench.references, attempt.branch) if attempt else None
@@ -237,5 +242,3 @@ def kept_at(cleared: Cleared) -> str:
     """Where the work of a removed slot is, in words."""
     places = [*([cleared.rescue] if cleared.rescue else []), *cleared.parked]
     return f"its work is kept at {', '.join(places)}" if places else "it held nothing that was not kept"
-
-

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from orchestrator.errors import UsageError
 from orchestrator.services.pointers import slot_at
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
     from orchestrator.workbench import Workbench
     from worktrees.git import Git
+
+_SHORTEST: Final = 6
+"""Characters of a stamp or commit; with fewer, it would be chance which one is meant."""
 
 
 def rescues_of(git: Git, label: str | None) -> tuple[RescueInfo, ...]:
@@ -34,7 +37,11 @@ def require_rescue(git: Git, name: str) -> RescueInfo:
     exact = [r for r in known if short == f"{r.label}/{r.stamp}"] or [r for r in known if short == r.label]
     if exact:
         return exact[-1]
-    begun = [r for r in known if len(short) >= 6 and (r.stamp.startswith(short) or r.commit.startswith(short))]  # noqa: PLR2004 - fewer would be chance
+    begun = [
+        r
+        for r in known
+        if len(short) >= _SHORTEST and (r.stamp.startswith(short) or r.commit.startswith(short))
+    ]
     if len(begun) != 1:
         reason = "several begin like that" if begun else "there is none of that name"
         raise UnknownRescueError(name, reason)

@@ -65,4 +65,5 @@ def _show(output: Output, event: StoredEvent) -> None:
         output.data(event_data(event))
         return
     date = event.ts[:10]
-    output.text(f"{date} ", *(narrate(event) or (f"{event.ts[11:19]} {event.plan or ''} {event.event}",)))
+    name = f"{event.plan} {event.event}" if event.plan else event.event
+    output.text(f"{date} ", *(narrate(event) or (f"{event.ts[11:19]} {name}",)))

@@ -57,7 +57,8 @@ def show(invocation: Invocation, plan: str | None, named: str | None) -> None:
         return
     for line in lines:
         state = f"complete at {line.done.commit[:12]}" if line.done else "open"
-        invocation.output.text(f"{line.plan} {line.phase}: {state}", one_line(f"  {line.title}"))
+        title = f"  {line.title}" if line.title else ""
+        invocation.output.text(f"{line.plan} {line.phase}: {state}", one_line(title))
     if not lines:
         invocation.output.note("no phases")
 

@@ -33,9 +33,7 @@ def show_all(invocation: Invocation, plan: str | None, named: str | None) -> Non
         invocation.output.data({"rescues": rows})
         return
     for rescued in found:
-        invocation.output.text(
-            f"{rescued.at}  {rescued.label}/{rescued.stamp}  ", one_line(rescued.subject)
-        )
+        invocation.output.text(f"{rescued.at}  {rescued.label}/{rescued.stamp}  ", one_line(rescued.subject))
     if not found:
         invocation.output.note("no snapshots")
 
@@ -61,7 +59,10 @@ def show(invocation: Invocation, rescue: str) -> None:
 @command.command("restore")
 @click.argument("rescue", metavar="RESCUE")
 @click.option(
-    "--into", metavar="DIR", type=click.Path(file_okay=False, exists=True), help="The worktree to bring it to."
+    "--into",
+    metavar="DIR",
+    type=click.Path(file_okay=False, exists=True),
+    help="The worktree to bring it to.",
 )
 @click.option("--detach", is_flag=True, help="Check out there the commit that the work stood on, first.")
 @pass_invocation

@@ -10,6 +10,8 @@ from orchestrator.cli.context import Command, Invocation, pass_invocation
 from orchestrator.cli.exits import DONE, NO
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from orchestrator.workbench import Workbench
 
 
@@ -33,7 +35,7 @@ def command(invocation: Invocation, plans: tuple[str, ...], run: str | None) -> 
         return _stop_plans(invocation, bench, ids) if ids else _stop_run(invocation, bench, run)
 
 
-def _stop_plans(invocation: Invocation, bench: Workbench, ids: list[str]) -> int:
+def _stop_plans(invocation: Invocation, bench: Workbench, ids: Sequence[str]) -> int:
     from orchestrator.services.stop import stop_plans  # noqa: PLC0415 - as above
 
     stopped = stop_plans(bench, ids)
