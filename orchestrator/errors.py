@@ -154,3 +154,21 @@ class PortInUseError(PlanctlError):
         self.holder = holder
         self.free = free
         super().__init__(f"port {port} is in use by {holder or 'another process'}")
+
+
+class NotPreparedError(PlanctlError):
+    """A worktree could not be prepared for a plan; what was made for it stays for ``worktree remove``."""
+
+    def __init__(self, plan: str, reason: str) -> None:
+        self.plan = plan
+        self.reason = reason
+        super().__init__(f"no worktree could be prepared for {plan}: {reason}")
+
+
+class SlotInUseError(PlanctlError):
+    """A slot cannot be given up: something is at work in it, or waits there for a person."""
+
+    def __init__(self, slot: str, reason: str) -> None:
+        self.slot = slot
+        self.reason = reason
+        super().__init__(f"{slot} was left as it is: {reason}")

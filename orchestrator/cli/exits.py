@@ -80,6 +80,17 @@ EXITS: Final[Mapping[type[Exception], Exit]] = {
     of_git.RescueIncompleteError: Exit(NO, "the worktree was left as it is; move the work out by hand"),
     of_git.CheckoutLockedError: Exit(BUSY, "let that git command end, then `planctl sync`"),
     of_git.CheckoutInTheWayError: Exit(NO, "commit or move these edits, then `planctl sync`"),
+    of_git.LeftoversRefusedError: Exit(NO, "settle it in the worktree by hand"),
+    of_git.RestoreRefusedError: Exit(NO, "--detach checks out there what it stood on; --into names another"),
+    of_git.UnknownRescueError: Exit(INVALID, "`planctl rescue list` shows what there is"),
+    of_git.BranchInUseError: Exit(NO, "`planctl worktree list` shows who has it"),
+    of_git.NoPlanError: Exit(INVALID, "name one with --plan, or `planctl pointer set PLAN` in its worktree"),
+    of_git.IdentityMissingError: Exit(INVALID, "`git config user.name` and `user.email`"),
+    of_git.SigningFailedError: Exit(INVALID, "mend the signing key, or `git config commit.gpgSign false`"),
+    of_git.MissingObjectError: Exit(FAULT, "`git fsck` looks for damage; a shallow clone lacks history"),
+    own.LaunchFailedError: Exit(NO),
+    own.NotPreparedError: Exit(NO, "`planctl logs PLAN` shows what its set-up said"),
+    own.SlotInUseError: Exit(NO, "`planctl status` shows what is at work"),
     own.StoreUnusableError: Exit(FAULT, "`planctl doctor` says what can be done"),
     own.BusyError: Exit(BUSY, "`planctl status` shows what is going on"),
     own.LeaseLostError: Exit(BUSY, "`planctl status` shows who has it now"),
@@ -97,14 +108,6 @@ EXITS: Final[Mapping[type[Exception], Exit]] = {
     own.FileExistsAlreadyError: Exit(
         INVALID, "nothing is ever overwritten: take another id, or edit the file"
     ),
-    own.LaunchFailedError: Exit(FAULT),
-    of_git.IdentityMissingError: Exit(INVALID, "git config user.name and user.email say who you are"),
-    of_git.SigningFailedError: Exit(INVALID, "mend the signing key, or git config commit.gpgSign false"),
-    of_git.BranchInUseError: Exit(INVALID, "switch that worktree to another branch first"),
-    of_git.NoPlanError: Exit(INVALID, "name one with --plan, or go into a plan's worktree"),
-    of_git.RestoreRefusedError: Exit(NO, "take an empty worktree: git worktree add --detach DIR"),
-    of_git.UnknownRescueError: Exit(INVALID, "`planctl rescue list` shows what there is"),
-    of_git.LeftoversRefusedError: Exit(NO, "put the worktree in order, then try again"),
 }
 """Looked up along the error's own classes. What is not in it is a fault: a log, and exit 3."""
 INTERNAL: Final[frozenset[type[Exception]]] = frozenset(
@@ -112,7 +115,6 @@ INTERNAL: Final[frozenset[type[Exception]]] = frozenset(
         own.IllegalTransitionError,
         own.StaleRecordError,
         own.UnknownRecordError,
-        of_git.MissingObjectError,
         of_plans.BadValueError,
         of_plans.PatternSyntaxError,
         of_plans.UndecidedPatternsError,
