@@ -12,8 +12,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from worktrees.archive import park
-from worktrees.branches import Ownership, attach, branch_commit, create_branch, restart_branch
-from worktrees.errors import BranchExistsError
+from worktrees.branches import (
+    Ownership,
+    attach,
+    branch_commit,
+    create_branch,
+    holders,
+    restart_branch,
+)
+from worktrees.errors import BranchExistsError, BranchInUseError
 
 if TYPE_CHECKING:
     from orchestrator.store.records import Attempt
@@ -47,6 +54,9 @@ def put_on_branch(bench: Workbench, tree: SlotTree, attempt: Attempt, begin: str
     if found is None:
         create_branch(bench.references, attempt.branch, begin, Ownership.OTHER)
     elif found != begin:
+        others = [worktree for worktree in holders(bench.git, attempt.branch) if worktree != tree.path]
+        if others:  # moving it would turn that worktree's files into changes
+            raise BranchInUseError(attempt.branch, others[0])
         park(bench.git, attempt.plan, [found])
         restart_branch(bench.references, attempt.branch, found, begin)
     attach(bench.git, bench.references, tree, attempt.branch)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.events import EventName
 from orchestrator.running.outputs import PlanOutputs, default_root
+from orchestrator.running.places import record_folder
 from orchestrator.running.ports import acquire_ports
 from orchestrator.running.spec import CommandSpec, ParentDeath
 from orchestrator.running.supervision import launch
@@ -76,7 +77,7 @@ def stage_number(attempt: Attempt) -> int:
 
 def record_dir(bench: Workbench, name: str) -> Path:
     """The record folder of one stage."""
-    return bench.repository.state_dir / "records" / name
+    return record_folder(bench.repository.state_dir, name)
 
 
 def command_spec(
