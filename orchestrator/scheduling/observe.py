@@ -44,7 +44,8 @@ class Observer:
         store = self._bench.store
         attempts = store.attempts(run=self._run.id)
         newest = {PlanId(a.plan): a for a in sorted(attempts, key=lambda a: a.number)}
-        entries = {a.entry: e for a in newest.values() if a.entry and (e := store.entry(a.entry))}
+        queued = [a.entry for a in newest.values() if a.entry and a.state is AttemptState.QUEUED]
+        entries = {key: entry for key in queued if (entry := store.entry(key))}
         return View(
             run=self._run.id,
             graph=self._graph,
