@@ -54,11 +54,12 @@ class Foreign:
 class View:
     """One moment of one run.
 
-    ``attempts`` holds the newest attempt of each plan of the run, ``history`` how many counted and lost
-    ones came before; ``landed`` commits of plans (of any run) that are on the target; ``unchanged`` the
-    plans of this run whose very text has landed already. ``phases`` maps completed phases to the pinned
-    commit; of plans of this run only those that their newest attempt has completed. ``standstill`` is why
-    nothing may land at all for now, if so; ``places`` None means a pool without bounds.
+    ``attempts`` holds the newest attempt of each plan of the run, ``entries`` those of queued ones by id,
+    ``counted`` and ``lost`` how many failed and lost attempts there are; ``landed`` commits of plans (of any
+    run) that are on the target; ``unchanged`` the plans of this run whose very text has landed already.
+    ``phases`` maps completed phases to the pinned commit; of plans of this run only those that their newest
+    attempt has completed. ``standstill`` is why nothing may land at all for now, if so; ``places`` None
+    means a pool without bounds.
     """
 
     run: str
