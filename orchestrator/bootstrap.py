@@ -7,7 +7,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from orchestrator.clock import SystemClock
-from orchestrator.store.memory.store import MemoryStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -43,12 +42,16 @@ def open_readonly_store(repository: Repository) -> Store:
     An empty one where there is none. A corrupt store is left where it is:
     :class:`~orchestrator.errors.StoreUnusableError`.
     """
-    path = store_path(repository)
-    if not path.exists():
-        return MemoryStore()
     from orchestrator.store.sqlite.snapshot import open_snapshot  # noqa: PLC0415 - as above
 
-    return open_snapshot(path, SystemClock().boot()) or MemoryStore()
+    return open_snapshot(store_path(repository), SystemClock().boot()) or memory_store()
+
+
+def memory_store() -> Store:
+    """An empty store in memory, shared by all threads that are given it."""
+    from orchestrator.store.memory.store import MemoryStore  # noqa: PLC0415 - as above
+
+    return MemoryStore()
 
 
 def thread_store(repository: Repository) -> Callable[[], Store]:
@@ -70,6 +73,7 @@ def working(
     opening the store does, UnsupportedRepositoryError, GitTooOldError, and InvalidPlansError for a
     ``planctl.yaml`` that cannot be used.
     """
+    from orchestrator.sessions.cleanup import reap  # noqa: PLC0415 - for those who only read
     from orchestrator.sessions.registry import start_session  # noqa: PLC0415 - for those who only read
     from orchestrator.settings import load_settings, require_usable  # noqa: PLC0415 - as above
     from orchestrator.workbench import Workbench  # noqa: PLC0415 - GitPython and pygit2
@@ -88,6 +92,8 @@ def working(
     open_store(repository).store.close()
     git.ensure_desk()
     stores = thread_store(repository)
+    with contextlib.closing(stores()) as store:  # the leases of the provably dead are free at once
+        reap(store, clock, repository.state_dir / "cleanup.lock")
     with start_session(stores, clock, kind, note=note) as session:
         bench = Workbench(
             repository=repository,

@@ -7,9 +7,7 @@ under another boot id belongs to a process that cannot be alive.
 from __future__ import annotations
 
 import contextlib
-import hashlib
-import secrets
-import socket
+import os
 import sys
 import time
 from datetime import UTC, datetime
@@ -74,6 +72,8 @@ def boot_id() -> str:
 @cache
 def host() -> str:
     """This machine's name."""
+    import socket  # noqa: PLC0415 - status starts without it
+
     return socket.gethostname()
 
 
@@ -84,6 +84,8 @@ def machine() -> str:
     A hash of the id that the system keeps of itself (which is not to be shown, machine-id(5)); of the host's
     name where there is none, as in most containers.
     """
+    import hashlib  # noqa: PLC0415 - as above
+
     return hashlib.sha256(f"planctl {_system_id() or host()}".encode()).hexdigest()[:16]
 
 
@@ -107,10 +109,11 @@ def _system_id() -> str:
 
 def new_id() -> str:
     """Draw a ULID: 26 characters, sortable by the millisecond of making, 80 random bits."""
-    number = (time.time_ns() // 1_000_000 << 80) | secrets.randbits(80)
+    number = (time.time_ns() // 1_000_000 << 80) | int.from_bytes(os.urandom(10), "big")
     return "".join(_ALPHABET[(number >> shift) & 31] for shift in range(125, -1, -5))
 
 
 def jitter(seconds: float, share: float) -> float:
     """``seconds`` ± up to ``share`` of it, drawn evenly."""
-    return seconds * (1 + share * (secrets.randbelow(2001) - 1000) / 1000)
+    drawn = int.from_bytes(os.urandom(4), "big") / 0xFFFFFFFF
+    return seconds * (1 + share * (2 * drawn - 1))

@@ -94,6 +94,41 @@ class InterruptedRunError(PlanctlError):
         super().__init__(f"run {run} was interrupted")
 
 
+class InterruptedQueueError(InterruptedRunError):
+    """SIGINT or SIGTERM ended work at the merge queue in order; ``signal`` is its number."""
+
+    def __init__(self, signal: int) -> None:
+        super().__init__(signal, "")
+        self.args = ("work at the merge queue was interrupted",)
+
+
+class FencePassedError(PlanctlError):
+    """Another queue worker has taken over since; whatever this one was about to write was refused."""
+
+    def __init__(self, epoch: str, found: str | None) -> None:
+        self.epoch = epoch
+        self.found = found
+        super().__init__(f"the queue was taken over: the epoch is {(found or 'gone')[:12]}, not {epoch[:12]}")
+
+
+class LocksInTheWayError(PlanctlError):
+    """Lock files of git that are not provably planctl's keep its references from being written."""
+
+    def __init__(self, locks: Sequence[str]) -> None:
+        self.locks = tuple(locks)
+        shown = ", ".join(self.locks)
+        super().__init__(f"lock files are in the way: {shown} (git is at work there, or was killed there)")
+
+
+class RevertConflictError(PlanctlError):
+    """Later work has changed what is to be undone."""
+
+    def __init__(self, plan: str, paths: Sequence[str]) -> None:
+        self.plan = plan
+        self.paths = tuple(paths)
+        super().__init__(f"{plan} cannot be reverted by itself: conflicts in {', '.join(self.paths[:5])}")
+
+
 class LaunchFailedError(PlanctlError):
     """A command could not be started under a supervisor; nothing of it runs."""
 

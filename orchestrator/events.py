@@ -30,6 +30,11 @@ class EventName(StrEnum):
     TARGET_MOVED = "target.moved"
     CHECK_STARTED = "check.started"
     CHECK_FINISHED = "check.finished"
+    CHECK_REUSED = "check.reused"
+    CHECKOUT_LEFT = "checkout.left"
+    QUEUE_TAKEN = "queue.taken"
+    QUEUE_LOST = "queue.lost"
+    LOCKS_REMOVED = "locks.removed"
     STASH_LOST = "stash.lost"
     RESCUED = "worktree.rescued"
 

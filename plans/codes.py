@@ -64,7 +64,10 @@ class Code(StrEnum):
     # The body
     DUPLICATE_PHASE = "duplicate-phase", "a phase is defined twice"
     DUPLICATE_TASK = "duplicate-task", "a task number stands twice in one plan"
-    BODY_NOT_LITERAL = "body-not-literal", "tasks in a YAML plan whose body is not a block after 'body: |'"
+    BODY_NOT_LITERAL = (
+        "body-not-literal",
+        "phases or tasks in a YAML plan outside a block after 'body: |'",
+    )
     BODY_TOO_LONG = "body-too-long", "the body has more than 10,000 phases and checkboxes"
     TASK_WITHOUT_NUMBER = "task-without-number", "checkboxes without a number are not tasks"
     # Several plans

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from plans.assembly import assemble
@@ -75,14 +75,7 @@ def _read_parts(parts: Parts, path: Path, source: bytes, reporter: Reporter) -> 
     values: dict[str, Any] = record.read_keys(table, "", reporter)
     plan_id = values.get("plan") or _id_from_name(path, table, reporter)
     reporter.plan = plan_id
-    body = _body_of(parts, table)
-    if body is None:
-        node = _body_node(table)
-        if isinstance(node, Scalar) and read_body(node.text).tasks:
-            hint = "write 'body: |' and the body below, indented"
-            message = "tasks can be ticked only in a literal block"
-            reporter.at(node, "body", Code.BODY_NOT_LITERAL, message, hint)
-        body = read_body(node.text if isinstance(node, Scalar) else "")
+    body = _body_of(parts, table) or _body_without_places(table, reporter)
     body_text = parts.text[parts.body_at :] if parts.body_at is not None else values.get("body", "")
     values |= {"plan": plan_id, "body": body_text, "digest": _digest(parts.text, body)}
     return assemble(values, body, path, source, reporter)
@@ -119,6 +112,19 @@ def _body_of(parts: Parts, table: Table) -> Body | None:
     block = parts.text[begin:end].split("\n")
     indent = min((len(line) - len(line.lstrip(" ")) for line in block if line.strip()), default=0)
     return read_body(parts.text, begin, end, indent=indent, first_line=node.line + 1)
+
+
+def _body_without_places(table: Table, reporter: Reporter) -> Body:
+    """Of a body that is no literal block only the title: lines of the value are not lines of the file."""
+    node = _body_node(table)
+    if not isinstance(node, Scalar):
+        return read_body("")
+    body = read_body(node.text)
+    if body.tasks or body.phases:
+        hint = "write 'body: |' and the body below, indented"
+        message = "phases and tasks have to stand in a literal block"
+        reporter.at(node, "body", Code.BODY_NOT_LITERAL, message, hint)
+    return replace(read_body(""), title=body.title)
 
 
 def _digest(text: str, body: Body) -> str:

@@ -2,7 +2,8 @@
 
 Every effect on disk, store or references happens inside ``with step("room.effect"):``. In production a
 step costs one comparison. A test sets ``PLANCTL_STEP_TRACE`` to a file that receives each name, or
-``PLANCTL_KILL_AT=NAME:before|after[:N]`` to have the process killed (SIGKILL) at the N-th such moment.
+``PLANCTL_KILL_AT=NAME:before|after[:N]`` to have the process killed (SIGKILL) at the N-th such moment, or
+``PLANCTL_KILL_AT=*:N`` at the N-th moment of all.
 """
 
 from __future__ import annotations
@@ -10,7 +11,6 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import tempfile
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -41,7 +41,8 @@ def _moment(name: str, side: str) -> None:
     if _TRACE:
         with Path(_TRACE).open("a", encoding="utf-8") as trace:
             trace.write(f"{key}:{_seen[key]}\n")
-    if _KILL_AT in (f"{key}:{_seen[key]}", key if _seen[key] == 1 else None):
+    _seen["*"] += 1
+    if _KILL_AT in (f"{key}:{_seen[key]}", f"*:{_seen['*']}", key if _seen[key] == 1 else None):
         os.kill(os.getpid(), signal.SIGKILL if hasattr(signal, "SIGKILL") else signal.SIGTERM)
 
 
@@ -52,6 +53,8 @@ def write_atomic(path: Path, content: bytes, *, durable: bool = True) -> None:
     fsync, rename, fsync of the folder. ``durable=False`` leaves out both fsyncs, for what can be made anew.
     Mode bits of a file that is replaced are kept. Raises :class:`OSError`; then nothing has changed.
     """
+    import tempfile  # noqa: PLC0415 - 5 ms that commands which only read do without
+
     handle, name = tempfile.mkstemp(prefix=f".{path.name[:60]}.", suffix=".tmp", dir=path.parent)
     try:
         with os.fdopen(handle, "wb") as temporary:
@@ -77,6 +80,8 @@ def create_atomic(path: Path, content: bytes) -> bool:
     given its name by a hard link, which never replaces; where the file system has none, by an exclusive
     open, which is not whole after a crash in that very moment.
     """
+    import tempfile  # noqa: PLC0415 - as above
+
     with tempfile.TemporaryDirectory(prefix=f".{path.name[:60]}.", suffix=".tmp", dir=path.parent) as folder:
         written = Path(folder) / "new"  # opened plainly, so that it gets the mode that new files get here
         with written.open("xb") as temporary:

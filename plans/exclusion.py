@@ -21,7 +21,6 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from plans.automaton import UNIVERSE, Automaton, bits_of, chain, hopes
-from plans.patterns import Pattern
 from plans.wildmatch import ANY, SLASH, STAR, Shape, Tail, byte_set, literal_shape, wild_shapes
 
 if TYPE_CHECKING:
@@ -70,21 +69,16 @@ def readable_byte(members: int) -> bytes:
 
 
 @lru_cache(maxsize=1024)
-def automaton_of(patterns: tuple[Pattern, ...]) -> Automaton:
-    """The union of the patterns, their ``!`` aside; owners are their numbers."""
-    return Automaton(_chains(patterns))
+def automaton_of(raws: tuple[bytes, ...]) -> Automaton:
+    """The union of patterns, given by their bytes without ``!``; owners are their numbers."""
+    return Automaton(_chains(raws))
 
 
-@lru_cache(maxsize=256)
-def exclusions(patterns: tuple[Pattern, ...]) -> Automaton:
-    """The union of the patterns and of all that no tree can hold."""
-    return Automaton([*_chains(patterns), *_unfit_chains()])
-
-
-def _chains(patterns: tuple[Pattern, ...]) -> Iterator[Chain]:
-    for owner, pattern in enumerate(patterns):
+def _chains(raws: tuple[bytes, ...]) -> Iterator[Chain]:
+    for owner, raw in enumerate(raws):
         # The text taken literally comes last: what the wildcards take is nicer to read.
-        for shape in dict.fromkeys((*wild_shapes(pattern.raw), literal_shape(pattern.raw))):
+        literal = () if b"*" in raw or b"?" in raw else (literal_shape(raw),)
+        for shape in dict.fromkeys((*wild_shapes(raw), *literal)):
             if (found := chain(owner, shape)) is not None:
                 yield found
 
@@ -102,6 +96,34 @@ def _unfit_chains() -> Iterator[Chain]:
     yield -1, [SLASH, -ANY], False
     yield -1, [-ANY, SLASH], False
     yield -1, [-ANY, SLASH, SLASH, -ANY], False
+
+
+class Exclusions:
+    """The union of patterns and of all that no tree can hold, and where its bytes lead."""
+
+    def __init__(self, raws: tuple[bytes, ...], budget: Budget) -> None:
+        self.automaton = Automaton([*_chains(raws), *_unfit_chains()])
+        self._budget = budget
+        budget.spend(2 * len(self.automaton))
+        self._classes = _partition(self.automaton.masks)
+        self._everything = _absorbing(self.automaton)
+        self._leads: dict[int, list[tuple[int, int]]] = {}
+
+    def leads(self, taken: int) -> list[tuple[int, int]]:
+        """Where the positions ``taken`` lead: disjoint sets of bytes, each with the positions they lead to.
+
+        Bytes after which every path is excluded are left out.
+        """
+        known = self._leads.get(taken)
+        if known is None:
+            self._budget.spend(len(self._classes))
+            merged: dict[int, int] = {}
+            for members in self._classes:
+                after = self.automaton.moved(taken, members)
+                if not after & self._everything:
+                    merged[after] = merged.get(after, 0) | members
+            known = self._leads[taken] = [(members, after) for after, members in merged.items()]
+        return known
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +148,7 @@ class _Visit:
 class Search:
     """One search. ``shared_path`` gives a path of ``a`` and ``b`` that ``excluded`` does not have."""
 
-    def __init__(self, a: Automaton, b: Automaton, excluded: Automaton, budget: Budget) -> None:
+    def __init__(self, a: Automaton, b: Automaton, excluded: Exclusions, budget: Budget) -> None:
         self._a = a
         self._b = b
         self._excluded = excluded
@@ -134,19 +156,16 @@ class Search:
         budget.spend(len(a) * (1 + len(b) // 1000))
         self._hopes = hopes(a, b)
         self._seen: dict[tuple[int, int], list[int]] = {}
-        self._leads: dict[int, list[tuple[int, int]]] = {}
         self._ways: dict[tuple[int, int], list[tuple[int, int]]] = {}
-        self._classes = _partition(excluded.masks)
-        self._everything = _absorbing(excluded)
 
     def shared_path(self) -> bytes | None:
         """The path, or None when there is none. Raises :class:`OutOfBudgetError`."""
         waiting: deque[_Visit] = deque()
         for x in self._a.starts:
             waiting.extend(
-                _Visit(x, y, self._excluded.start, None, b"")
+                _Visit(x, y, self._excluded.automaton.start, None, b"")
                 for y in self._b.starts
-                if self._is_new(x, y, self._excluded.start)
+                if self._is_new(x, y, self._excluded.automaton.start)
             )
         while waiting:
             visit = waiting.popleft()
@@ -156,7 +175,7 @@ class Search:
         return None
 
     def _accepts(self, visit: _Visit) -> bool:
-        if visit.taken & self._excluded.accept:
+        if visit.taken & self._excluded.automaton.accept:
             return False
         ends = self._b.accepts
         return any(x in self._a.accepts for x in _closure(self._a, visit.a)) and any(
@@ -169,7 +188,7 @@ class Search:
                 both = of_a & of_b
                 if not both:
                     continue
-                for members, taken in self._leads_of(visit.taken):
+                for members, taken in self._excluded.leads(visit.taken):
                     if both & members and self._is_new(x, y, taken):
                         yield _Visit(x, y, taken, visit, readable_byte(both & members))
 
@@ -192,19 +211,6 @@ class Search:
             for p in _closure(automaton, place):
                 ways = ((automaton.steps[p], p + 1), (automaton.loops[p], p))
                 known.extend(way for way in ways if way[0])
-        return known
-
-    def _leads_of(self, taken: int) -> list[tuple[int, int]]:
-        """Where the exclusions get to from ``taken``: disjoint sets of bytes, each with what it leads to."""
-        known = self._leads.get(taken)
-        if known is None:
-            self._budget.spend(len(self._classes))
-            merged: dict[int, int] = {}
-            for members in self._classes:
-                after = self._excluded.moved(taken, members)
-                if not after & self._everything:
-                    merged[after] = merged.get(after, 0) | members
-            known = self._leads[taken] = [(members, after) for after, members in merged.items()]
         return known
 
 

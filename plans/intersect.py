@@ -13,9 +13,10 @@ spelling that git refuses; and none with a ``*`` or ``?`` in a name (see ``UNIVE
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import islice
+from itertools import groupby, islice, product
 from typing import TYPE_CHECKING, Final
 
 from plans.automaton import Automaton, bits_of, hopes, meetings
@@ -23,10 +24,10 @@ from plans.errors import UndecidedPatternsError
 from plans.exclusion import (
     LETTERS,
     Budget,
+    Exclusions,
     OutOfBudgetError,
     Search,
     automaton_of,
-    exclusions,
     is_fit,
     readable_byte,
 )
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 
 _GUESSES: Final = 8
 _BUDGET: Final = 150_000
+_TOGETHER: Final = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,7 @@ class _Side:
 
     positive: tuple[Pattern, ...]
     taken_after: tuple[tuple[Pattern, ...], ...]
+    prefixes: tuple[str, ...]
 
 
 def witness(a: PatternSet, b: PatternSet) -> Witness | None:
@@ -69,7 +72,9 @@ def witness(a: PatternSet, b: PatternSet) -> Witness | None:
         if len(met) >= _GUESSES:
             break
     for i, j in met[:_GUESSES]:
-        raw = _written_down(automaton_of((sides[0].positive[i],)), automaton_of((sides[1].positive[j],)))
+        raw = _written_down(
+            automaton_of((sides[0].positive[i].raw,)), automaton_of((sides[1].positive[j].raw,))
+        )
         if raw is not None and (found := _verified(raw, sides, (i, j))) is not None:
             return found
     if not met:
@@ -85,20 +90,41 @@ def _side(given: PatternSet) -> _Side:
     positive: list[Pattern] = []
     taken_after: list[tuple[Pattern, ...]] = []
     later: tuple[Pattern, ...] = ()
+    seen: set[tuple[str, bool]] = set()
     for pattern in reversed(given.patterns):
+        again = (pattern.glob, pattern.negated) in seen
+        seen.add((pattern.glob, pattern.negated))
+        if again or ((pattern.glob, True) in seen and not pattern.negated):
+            continue  # the later one does all that this one does, or takes all of it away
         if pattern.negated:
             later = (pattern, *later)
         else:
             positive.append(pattern)
             taken_after.append(later)
-    return _Side(tuple(reversed(positive)), tuple(reversed(taken_after)))
+    positive.reverse()
+    taken_after.reverse()
+    return _Side(tuple(positive), tuple(taken_after), tuple(one.literal_prefix for one in positive))
 
 
 def _pairs_that_meet(a: _Side, b: _Side) -> Iterator[tuple[int, list[int]]]:
     """The positive patterns of ``a``, each with those of ``b`` that it shares a path with, by number."""
-    of_a, of_b = automaton_of(a.positive), automaton_of(b.positive)
+    some_a, some_b = _agreeing(a.prefixes, b.prefixes), _agreeing(b.prefixes, a.prefixes)
+    of_a = automaton_of(tuple(a.positive[i].raw for i in some_a))
+    of_b = automaton_of(tuple(b.positive[j].raw for j in some_b))
     for place, ends in meetings(of_a, of_b):
-        yield of_a.owners[place], [of_b.owners[end] for end in bits_of(ends)]
+        yield some_a[of_a.owners[place]], [some_b[of_b.owners[end]] for end in bits_of(ends)]
+
+
+def _agreeing(prefixes: tuple[str, ...], others: tuple[str, ...]) -> list[int]:
+    """The numbers of the prefixes that begin with one of the others, or begin one of them."""
+    ordered = sorted(others)
+    result: list[int] = []
+    for number, prefix in enumerate(prefixes):
+        place = bisect_left(ordered, prefix)
+        longer = place < len(ordered) and ordered[place].startswith(prefix)
+        if longer or prefix.startswith(others):
+            result.append(number)
+    return result
 
 
 def _verified(raw: bytes, sides: tuple[_Side, _Side], numbers: tuple[int, int]) -> Witness | None:
@@ -115,24 +141,34 @@ def _verified(raw: bytes, sides: tuple[_Side, _Side], numbers: tuple[int, int]) 
 
 
 def _searched(a: _Side, b: _Side) -> Witness | None:
-    """Search each pattern of ``a`` against each stretch of ``b`` that has the same exclusions after it."""
+    """Search stretch against stretch: patterns of a side that have the same exclusions after them."""
     budget = Budget(_BUDGET)
     partners: dict[int, set[int]] = {}
     for i, ends in _pairs_that_meet(a, b):
         partners.setdefault(i, set()).update(ends)
-    for i, met in sorted(partners.items()):
-        for taken in dict.fromkeys(b.taken_after[j] for j in sorted(met)):
-            numbers = [j for j in sorted(met) if b.taken_after[j] == taken]
-            search = Search(
-                automaton_of((a.positive[i],)),
-                automaton_of(tuple(b.positive[j] for j in numbers)),
-                exclusions((*a.taken_after[i], *taken)),
-                budget,
-            )
-            raw = search.shared_path()
-            if raw is not None:
-                return next(w for j in numbers if (w := _verified(raw, (a, b), (i, j))) is not None)
+    known: dict[tuple[Pattern, ...], Exclusions] = {}
+    for some_a, some_b in _stretches(a, b, partners):
+        taken = (*a.taken_after[some_a[0]], *b.taken_after[some_b[0]])
+        if taken not in known:
+            known[taken] = Exclusions(tuple(pattern.raw for pattern in taken), budget)
+        of_a = automaton_of(tuple(a.positive[i].raw for i in some_a))
+        of_b = automaton_of(tuple(b.positive[j].raw for j in some_b))
+        raw = Search(of_a, of_b, known[taken], budget).shared_path()
+        if raw is not None:
+            verified = (_verified(raw, (a, b), numbers) for numbers in product(some_a, some_b))
+            return next(found for found in verified if found is not None)
     return None
+
+
+def _stretches(a: _Side, b: _Side, partners: dict[int, set[int]]) -> Iterator[tuple[list[int], list[int]]]:
+    """Numbers of patterns of ``a``, a few at a time as memory goes, and of those of ``b`` they meet."""
+    for _, stretch in groupby(sorted(partners), key=lambda i: a.taken_after[i]):
+        left = list(stretch)
+        for start in range(0, len(left), _TOGETHER):
+            some = left[start : start + _TOGETHER]
+            met = sorted(set[int]().union(*(partners[i] for i in some)))
+            for _, others in groupby(met, key=lambda j: b.taken_after[j]):
+                yield some, list(others)
 
 
 def _written_down(a: Automaton, b: Automaton) -> bytes | None:

@@ -66,8 +66,9 @@ class Fault:
 
 
 def cut(text: str, size: int = 80) -> str:
-    """``text`` on one line, without control characters, cut to ``size``."""
-    one_line = " ".join(INVISIBLE.sub("?", text).split())
+    """``text`` on one line, invisible characters as their numbers, cut to ``size``."""
+    words = " ".join(text[: 4 * size].split())
+    one_line = "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in words)
     return one_line if len(one_line) <= size else one_line[: size - 1] + "…"
 
 

@@ -66,7 +66,10 @@ class Pattern:
 
     def matches(self, path: str) -> bool:
         """Whether the text, its ``!`` aside, takes the file ``path`` (relative to the top, with ``/``)."""
-        return _expression((self.raw,)).fullmatch(_encode(path)) is not None
+        raw = self.raw
+        text = _encode(path)
+        prefix = raw[: first_wildcard(raw)].removesuffix(b"/")
+        return text.startswith(prefix) and _expression((raw,)).fullmatch(text) is not None
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import difflib
 from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Final
 
 from plans.codes import Code
@@ -32,6 +34,14 @@ class Surroundings:
     known: frozenset[str]
     settings: ProjectSettings
     existing: tuple[str, ...]
+
+    @cached_property
+    def by_branch(self) -> dict[str, list[str]]:
+        """Ids of the plans of each branch."""
+        found: dict[str, list[str]] = {}
+        for plan in self.plans.values():
+            found.setdefault(plan.branch, []).append(plan.id)
+        return found
 
 
 @dataclass
@@ -190,14 +200,13 @@ def branches(subject: Subject) -> Iterator[Problem]:
     if plan.branch == around.settings.target:
         message = f"the work's branch is the target {plan.branch!r} itself"
         yield subject.problem(Code.BRANCH_IS_TARGET, "branch", message, "choose another, or leave it out")
-    for other in around.plans.values():
-        if other.id == plan.id:
-            continue
-        if other.branch == plan.branch:
-            message = f"the plan {other.id} works on {plan.branch!r} too"
+    for other in around.by_branch[plan.branch]:
+        if other != plan.id:
+            message = f"the plan {other} works on {plan.branch!r} too"
             yield subject.problem(Code.DUPLICATE_BRANCH, "branch", message)
-        elif plan.branch.startswith(other.branch + "/"):
-            message = f"git cannot hold {plan.branch!r} beside {other.branch!r} of the plan {other.id}"
+    for folder in PurePosixPath(plan.branch).parents:
+        for other in around.by_branch.get(str(folder), ()):
+            message = f"git cannot hold {plan.branch!r} beside {str(folder)!r} of the plan {other}"
             yield subject.problem(Code.BRANCH_CLASH, "branch", message)
 
 

@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Final
 
 from plans.kinds import MAX_TEXT
-from plans.nodes import cut
+from plans.nodes import INVISIBLE
 
 if TYPE_CHECKING:
     from plans.ids import PlanId
@@ -90,7 +90,7 @@ plans: [plans]                  # folders of plan files
 
 def new_plan(plan: PlanId, title: str | None) -> bytes:
     """A plan file to fill in: valid, without a command and without declared files."""
-    words = cut(title or "", MAX_TEXT) or plan
+    words = " ".join(INVISIBLE.sub("", title or "").split())[:MAX_TEXT] or plan
     return _NEW.format(plan=plan, title=json.dumps(words, ensure_ascii=False), heading=words).encode()
 
 

@@ -19,13 +19,13 @@ class FileTree:
 
     def matching(self, patterns: PatternSet) -> frozenset[int]:
         """The numbers of the files that the set has: one look at each file under one of its prefixes."""
-        matches = patterns.matcher()
         prefixes = {pattern.literal_prefix for pattern in patterns.patterns if not pattern.negated}
+        ranges = [(start, end) for start, end in self._ranges(prefixes) if start < end]
+        if not ranges:
+            return frozenset()
+        matches = patterns.matcher()
         return frozenset(
-            number
-            for start, end in self._ranges(prefixes)
-            for number in range(start, end)
-            if matches(self.paths[number])
+            number for start, end in ranges for number in range(start, end) if matches(self.paths[number])
         )
 
     def has_folder(self, folder: str) -> bool:

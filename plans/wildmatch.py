@@ -18,6 +18,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from enum import Enum
+from functools import lru_cache
 from typing import Final
 
 ANY: Final = (1 << 256) - 2
@@ -232,14 +233,15 @@ def _component_expression(component: Component) -> bytes:
         if token < 0:
             chunks.append(b"")
         else:
-            chunks[-1] += _set_expression(token)
+            chunks[-1] += _byte_expression(token)
     if len(chunks) == 1:
         return chunks[0]
     middle = b"".join(b"(?>[^/]*?" + chunk + b")" for chunk in chunks[1:-1])
     return chunks[0] + middle + b"[^/]*" + chunks[-1]
 
 
-def _set_expression(members: int) -> bytes:
+@lru_cache(maxsize=1024)
+def _byte_expression(members: int) -> bytes:
     if members == NAME:
         return b"[^/]"
     if members & (members - 1) == 0:

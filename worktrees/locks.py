@@ -41,6 +41,12 @@ def remove_left_locks(git: Git, landing: Mapping[str, str]) -> tuple[str, ...]:
     return tuple(sorted(removed))
 
 
+def own_locks(git: Git) -> tuple[str, ...]:
+    """Lock files that are planctl's; somebody living may hold them."""
+    common = git.repository.common_dir
+    return tuple(sorted(lock.relative_to(common).as_posix() for lock in _own(common, git.desk)))
+
+
 def left_locks(git: Git, landing: Mapping[str, str]) -> tuple[str, ...]:
     """What :func:`remove_left_locks` would remove now; nothing is changed."""
     if not (git.repository.state_dir / "git-write.lock").exists():

@@ -159,7 +159,7 @@ class Pool:
         Returns the names of slots that are no more. What cannot be proved planctl's own stays.
         """
         done = [n for n in sorted(being_made(self.git.repository)) if resume_unmaking(self.git, n)]
-        done += [n for n in detached(self.folder) if self._finish_removal(n)]
+        done += [n for n in detached(self.git.repository, self.folder) if self._finish_removal(n)]
         for tree in self.list():
             if is_gone(tree) and self._is_empty(tree):
                 self._forget(tree)

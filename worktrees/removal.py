@@ -4,7 +4,8 @@
 2. its metadata folder is moved to ``<state>/trash/<slot>``; from here on git knows no such worktree
 3. both are deleted
 
-Steps 1 and 2 are done under the metadata lock. Killed in between, the next removal or ``sweep`` goes on.
+Steps 1 and 2 are done under the metadata lock. Killed in between, the next removal of the slot or
+``Pool.prune`` goes on.
 """
 
 from __future__ import annotations
@@ -57,10 +58,10 @@ def delete_detached(repository: Repository, path: Path) -> None:
         path.parent.rmdir()
 
 
-def detached(folder: Path) -> tuple[str, ...]:
-    """The names of slots in the pool whose removal was begun and not finished."""
-    names = sorted(p.name for p in folder.iterdir()) if folder.is_dir() else []
-    return tuple(n.removeprefix(_PREFIX) for n in names if n.startswith(_PREFIX))
+def detached(repository: Repository, folder: Path) -> tuple[str, ...]:
+    """The names of slots of the pool ``folder`` whose removal was begun and not finished."""
+    renamed = {p.name.removeprefix(_PREFIX) for p in folder.glob(f"{_PREFIX}*")}
+    return tuple(sorted(renamed | {p.name for p in (repository.state_dir / "trash").glob("*")}))
 
 
 def delete_tree(path: Path) -> None:

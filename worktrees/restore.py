@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from plans.effects import step
-from worktrees.errors import RestoreRefusedError
+from worktrees.errors import GitFailedError, RestoreRefusedError
 from worktrees.listing import GITLINK, read_listing
 from worktrees.objects import Objects
 from worktrees.replacement import Replacement, in_the_way, put_files
@@ -115,8 +115,11 @@ def _detach(git: Git, into: Path, snapshot: Snapshot) -> None:
     assert snapshot.notes.base is not None
     # Without --no-overwrite-ignore git writes over ignored files without a word.
     words = ("checkout", "-q", "--no-overwrite-ignore", "--detach", snapshot.notes.base)
-    with step("restore.detach"):
-        git.run(*words, at=into, writes=True)
+    try:
+        with step("restore.detach"):
+            git.run(*words, at=into, writes=True)
+    except GitFailedError as error:
+        raise RestoreRefusedError(into, str(error), base=snapshot.notes.base) from error
 
 
 def _replacement(git: Git, snapshot: Snapshot) -> tuple[Replacement, tuple[str, ...]]:

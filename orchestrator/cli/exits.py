@@ -78,6 +78,7 @@ EXITS: Final[Mapping[type[Exception], Exit]] = {
     of_git.SlotUnavailableError: Exit(BUSY, "`planctl worktree list` shows who has them"),
     of_git.ProvisioningError: Exit(NO, lambda error: f"the log is {error.log}" if error.log else ""),
     of_git.RescueIncompleteError: Exit(NO, "the worktree was left as it is; move the work out by hand"),
+    of_git.CheckoutLockedError: Exit(BUSY, "let that git command end, then `planctl sync`"),
     of_git.CheckoutInTheWayError: Exit(NO, "commit or move these edits, then `planctl sync`"),
     of_git.LeftoversRefusedError: Exit(NO, "settle it in the worktree by hand"),
     of_git.RestoreRefusedError: Exit(NO, "--detach checks out there what it stood on; --into names another"),
@@ -99,6 +100,10 @@ EXITS: Final[Mapping[type[Exception], Exit]] = {
     own.UsageError: Exit(INVALID),
     own.NothingToDoError: Exit(INVALID, "`planctl status` lists what there is"),
     own.InterruptedRunError: Exit(INTERRUPTED, _resume),
+    own.InterruptedQueueError: Exit(INTERRUPTED, "`planctl queue run` goes on; nothing was lost"),
+    own.FencePassedError: Exit(BUSY, "`planctl queue list` shows who lands now"),
+    own.LocksInTheWayError: Exit(BUSY, "`planctl doctor` says whose they are"),
+    own.RevertConflictError: Exit(NO, "revert by hand on a branch, then `planctl queue add BRANCH`"),
     own.PortInUseError: Exit(BUSY, _other_port),
     own.FileExistsAlreadyError: Exit(
         INVALID, "nothing is ever overwritten: take another id, or edit the file"

@@ -1,1 +1,1 @@
-"""Named rights held by a session for a while, each with a fencing token."""
+"""Named rights held for a while: leases, their heartbeat, waiting for them, kernel locks."""

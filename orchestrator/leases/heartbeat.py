@@ -94,7 +94,7 @@ class Heartbeat:
             while not self._clock.wait(self._stopped, jitter(self._pace.every, self._pace.spread)):
                 store = self.round(store)
         except BaseException as error:
-            self._lose_all(f"its heartbeat broke down: {error!r}")
+            self._lose_all(LeaseLostError("the session", f"its heartbeat broke down: {error!r}"))
             raise
         finally:
             if store is not None:
@@ -108,7 +108,8 @@ class Heartbeat:
         except (PlanctlError, OSError) as error:
             self._failures += 1
             if self._failures > self._pace.failures:
-                self._lose_all(f"{self._failures} heartbeats failed, the last one with: {error}")
+                reason = f"{self._failures} heartbeats failed, the last one with: {error}"
+                self._lose_all(LeaseLostError("the session", reason))
             if store is not None:
                 store.close()
             return None
@@ -119,7 +120,7 @@ class Heartbeat:
         expires = self._clock.monotonic() + self._pace.expiry
         loss = self._pulse(store, expires)
         if loss is not None:
-            self._lose_all(loss.reason)
+            self._lose_all(loss)
             return
         for held in self.kept():
             if not held.renew(store, expires):
@@ -132,9 +133,9 @@ class Heartbeat:
         if mine is held and held.loss is not None:
             self._on_loss(held.loss)
 
-    def _lose_all(self, reason: str) -> None:
+    def _lose_all(self, loss: LeaseLostError) -> None:
         self._stopped.set()
-        self._on_loss(LeaseLostError("session", reason))
+        self._on_loss(loss)
         for held in self.kept():
-            held.lose(reason)
+            held.lose(loss.reason)
             self._drop(held)

@@ -1,8 +1,9 @@
 """A lease is taken, checked and given back.
 
 Promised: of the sessions that ask the same store for one name, one at most is granted it at a time; each
-grant has a token greater than all before it; a holder that dies loses it when its time is over, at the
-latest (``EXPIRY`` seconds), and at once with the next boot. Only monotonic time of one boot counts: the wall clock may jump as it likes.
+grant has a token greater than all before it; a holder that dies loses it when its time is over (``EXPIRY``
+seconds) or at once when its death is proven or the machine boots anew. Only monotonic time of one boot
+counts: the wall clock may jump as it likes.
 
 Not promised: that a holder notices in time that its lease has passed to another. A process can be stopped
 between any two instructions. :meth:`HeldLease.check` fails once the holder's own clock says that the lease
@@ -17,7 +18,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Self
 
 from orchestrator.errors import BusyError, LeaseLostError
 from orchestrator.leases.backoff import Backoff
@@ -96,16 +97,29 @@ def holder_of(store: Store, name: str) -> str:
 class HeldLease:
     """A grant in the hands of its holder, kept alive by a heartbeat. May be used from any thread.
 
+    As a context manager it is given back at the end.
+
     ``lost`` is set once, when the grant is known to be gone; ``loss`` then says why.
     """
 
-    def __init__(self, grant: Lease, clock: Clock) -> None:
+    def __init__(self, grant: Lease, clock: Clock, give_back: Callable[[HeldLease], bool]) -> None:
         self.name = grant.name
         self.token = grant.token
         self.lost = threading.Event()
         self.loss: LeaseLostError | None = None
         self._grant = grant
         self._clock = clock
+        self._give_back = give_back
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.release()
+
+    def release(self) -> bool:
+        """Give the lease back; False when it was no longer ours."""
+        return self._give_back(self)
 
     @property
     def grant(self) -> Lease:

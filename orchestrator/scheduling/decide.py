@@ -2,8 +2,9 @@
 
 The order in which plans are looked at is that of the graph (dependencies first, then priority, then the
 longer remaining path, then id), so that among plans that exclude each other the same one always wins.
-Each start is entered into the view before the next plan is looked at; two plans that exclude each other
-never start in the same round.
+Each start and each new attempt is entered into the view before the next plan is looked at: two plans that
+exclude each other never start in the same round, and nobody is passed over, or let go ahead, because of an
+attempt that is about to be made again.
 """
 
 from __future__ import annotations
@@ -86,12 +87,22 @@ def decide(view: View) -> tuple[Decision, ...]:
         if decision is None:
             continue
         decisions.append(decision)
-        if isinstance(decision, Start):
-            started = replace(view.attempts[plan], state=_A.PREPARING)
-            view = replace(view, attempts={**view.attempts, plan: started})
+        view = _with(view, decision)
     if any(not isinstance(d, Wait) for d in decisions) or _can_move(view):
         return tuple(decisions)
     return _when_nothing_moves(decisions)
+
+
+def _with(view: View, decision: Decision) -> View:
+    """The view in which the plans that come after this one are looked at."""
+    match decision:
+        case Start(plan):
+            state = _A.PREPARING
+        case Again(plan):
+            state = _A.PENDING
+        case _:
+            return view
+    return replace(view, attempts={**view.attempts, plan: replace(view.attempts[plan], state=state)})
 
 
 def _decide_one(view: View, plan: PlanId) -> Decision | None:

@@ -93,8 +93,13 @@ class Conductor:
         worker = threading.Thread(target=self._land, name="queue") if self._options.land else None
         if worker:
             worker.start()
+
+        def look(view: View) -> None:
+            self._session.require_alive()
+            each_round(view)
+
         try:
-            self._loop.go(each_round)
+            self._loop.go(look)
         except BaseException:
             self.signals.stop.set()
             raise

@@ -48,8 +48,8 @@ def is_alive(pid: int, started: float, boot: str, host: str, *, this_boot: str |
         found = _linux_start(pid)
     else:
         found = _start_by_psutil(pid)
-    if found is None:
-        return _exists(pid)
+    if found is None or started <= 0:
+        return _exists(pid)  # one of the two moments is not known
     return abs(found - started) < _TOLERANCE
 
 

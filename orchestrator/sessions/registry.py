@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from orchestrator.clock import Clock
     from orchestrator.leases.backoff import Backoff, Retry
     from orchestrator.store.protocol import Store
+    from orchestrator.store.records import Lease
 
 
 def start_session(
@@ -73,6 +74,8 @@ class SessionHandle:
         self._pace = pace
         self._task: str | None = None
         self._ended = False
+        self._lock = threading.Lock()
+        self._names: set[str] = set()
         self._heartbeat = Heartbeat(store_factory, clock, pace, pulse=self._pulse, on_loss=self._on_loss)
         self._heartbeat.start()
 
@@ -85,12 +88,8 @@ class SessionHandle:
         self.end()
 
     def hold(self, name: str, purpose: str = "") -> HeldLease:
-        """Take the lease ``name`` now; :class:`BusyError` with its holder when another session has it."""
-        with contextlib.closing(self._store_factory()) as store:
-            grant = try_acquire(store, self._clock, self._wanted(name, purpose))
-            if grant is None:
-                raise BusyError(name, holder_of(store, name))
-        return self._kept(HeldLease(grant, self._clock))
+        """Take the lease ``name`` now; :class:`BusyError` with its holder when it is held."""
+        return self._take(name, lambda store: self._now_or_busy(store, self._wanted(name, purpose)))
 
     def wait_for(
         self,
@@ -102,16 +101,47 @@ class SessionHandle:
         show: Callable[[Retry], None] = lambda _: None,
     ) -> HeldLease:
         """Take the lease ``name``, waiting as :func:`orchestrator.leases.lease.acquire` does."""
-        with contextlib.closing(self._store_factory()) as store:
-            wanted = self._wanted(name, purpose)
-            grant = acquire(store, self._clock, wanted, backoff=backoff, cancelled=cancelled, show=show)
-        return self._kept(HeldLease(grant, self._clock))
+        wanted = self._wanted(name, purpose)
+        return self._take(
+            name,
+            lambda store: acquire(
+                store, self._clock, wanted, backoff=backoff, cancelled=cancelled, show=show
+            ),
+        )
+
+    def _take(self, name: str, taken: Callable[[Store], Lease]) -> HeldLease:
+        """Take ``name`` once in this process: the store would grant it to the same session again."""
+        with self._lock:
+            if name in self._names:
+                raise BusyError(name, f"this session ({self.id})")
+            self._names.add(name)
+        try:
+            with contextlib.closing(self._store_factory()) as store:
+                held = HeldLease(taken(store), self._clock, self.release)
+        except BaseException:
+            self._forget(name)
+            raise
+        self._heartbeat.keep(held)
+        return held
+
+    def _now_or_busy(self, store: Store, wanted: Wanted) -> Lease:
+        grant = try_acquire(store, self._clock, wanted)
+        if grant is None:
+            raise BusyError(wanted.name, holder_of(store, wanted.name))
+        return grant
 
     def release(self, held: HeldLease) -> bool:
         """Give ``held`` back; False when it was no longer ours."""
         self._heartbeat.forget(held)
-        with contextlib.closing(self._store_factory()) as store:
-            return store.release(held.grant)
+        try:
+            with contextlib.closing(self._store_factory()) as store:
+                return store.release(held.grant)
+        finally:
+            self._forget(held.name)
+
+    def _forget(self, name: str) -> None:
+        with self._lock:
+            self._names.discard(name)
 
     def check(self) -> None:
         """Raise the first :class:`LeaseLostError` of this session or of a lease that it holds."""
@@ -119,6 +149,11 @@ class SessionHandle:
             raise self.loss
         for held in self._heartbeat.kept():
             held.check()
+
+    def require_alive(self) -> None:
+        """Raise the :class:`LeaseLostError` of this session itself; a lost lease is its holder's affair."""
+        if self.loss is not None and "session" in self.loss.name.split()[:2]:
+            raise self.loss
 
     def work_on(self, task: str) -> None:
         """Name the task that the next heartbeat shows others; an empty one for none."""
@@ -139,10 +174,6 @@ class SessionHandle:
     def _wanted(self, name: str, purpose: str) -> Wanted:
         return Wanted(name, self.id, purpose, self._pace.expiry)
 
-    def _kept(self, held: HeldLease) -> HeldLease:
-        self._heartbeat.keep(held)
-        return held
-
     def _pulse(self, store: Store, expires: float) -> LeaseLostError | None:
         at = self._clock.now()
         if store.beat(self.id, expires=expires, at=at, task=self._task):
@@ -150,7 +181,7 @@ class SessionHandle:
         session = store.session(self.id)
         if session is None or session.state is SessionState.ENDED:
             return LeaseLostError(f"session {self.id}", "it was ended by another process")
-        # Found stale after a pause, and nobody has ended us: back to life. The leases are looked at one by one.
+        # Found stale after a pause, and nobody has ended us: back to life. Each lease is looked at by itself.
         store.move_session(session, SessionState.ACTIVE, expires=expires, heartbeat_at=at)
         return None
 

@@ -154,6 +154,9 @@ ADVERSARIAL: list[Pair] = [
     (["*", *(f"!*{c}*" for c in "abcdefghijklmnopqrstuvwxyz0123456789")], ["[a-z0-9]*"]),
     ([f"**/*{n}*a*x" for n in range(1000)], [f"**/*{n}*b*y" for n in range(1000)]),
     ([f"**/*{n}*a*x" for n in range(1000)], [f"**/*{n}*b*x" for n in range(1000)]),
+    (["a*", "!a*"] * 500, ["a*b", "!a*b"] * 500),
+    (["a*", "!a?*"] * 500, ["a*b", "!a*?b"] * 500),
+    ([f"{n}*" for n in range(500)] + [f"!{n}*" for n in range(500)], ["*"] * 500 + ["!*0"] * 500),
     (["x/a*" * 250 + str(n) for n in range(30)], ["**/*a" * 200 + str(n) for n in range(30, 60)]),
 ]
 
@@ -161,9 +164,12 @@ ADVERSARIAL: list[Pair] = [
 @pytest.mark.parametrize("number", range(len(ADVERSARIAL)))
 def test_adversarial_sets_end_within_a_second(number: int) -> None:
     a, b = (PatternSet.parse(texts) for texts in ADVERSARIAL[number])
-    started = time.perf_counter()
-    found = witness(a, b)
-    assert time.perf_counter() - started < 1.0
+    started = time.process_time()
+    try:
+        found = witness(a, b)
+    except UndecidedPatternsError:
+        found = None
+    assert time.process_time() - started < 1.0
     if found is not None:
         assert a.matches(found.path)
         assert b.matches(found.path)
@@ -186,10 +192,10 @@ def test_what_cannot_be_decided_in_time_is_said_and_not_guessed() -> None:
     assert easy is not None
     assert len(easy.path) == 8
     for seed in range(2):
-        started = time.perf_counter()
+        started = time.process_time()
         with pytest.raises(UndecidedPatternsError):
             ask(formula(60, 256, seed), ["**"])
-        assert time.perf_counter() - started < 1.0
+        assert time.process_time() - started < 1.0
 
 
 def test_a_pair_of_fifty_patterns_takes_milliseconds() -> None:
@@ -204,9 +210,9 @@ def test_a_pair_of_fifty_patterns_takes_milliseconds() -> None:
     times = []
     for _ in range(21):
         pair = PatternSet.parse(some("a")), PatternSet.parse(some("b"))
-        started = time.perf_counter()
+        started = time.process_time()
         witness(*pair)
-        times.append(time.perf_counter() - started)
+        times.append(time.process_time() - started)
     assert sorted(times)[10] < 0.02  # the target is 5 ms on a machine of its own; the benchmark holds that
 
 

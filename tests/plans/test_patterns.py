@@ -277,6 +277,6 @@ def test_brackets_that_name_an_existing_path_are_found() -> None:
     ],
 )
 def test_adversarial_patterns_are_matched_fast(glob: str, path: str) -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     assert not Pattern.parse(glob).matches(path)
-    assert time.perf_counter() - started < 1.0
+    assert time.process_time() - started < 1.0

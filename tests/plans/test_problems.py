@@ -170,6 +170,11 @@ def test_a_file_with_very_many_problems_shows_the_first_hundred() -> None:
     assert read.plan is None
 
 
+def test_what_is_invisible_is_shown_in_messages() -> None:
+    read = read_plan(Path("some.md"), header("res\ufeffources: {db: 1}"))
+    assert [p.message for p in read.problems] == ["the key 'res\\ufeffources' is not known here"]
+
+
 def test_a_name_that_is_no_id_is_told_how_to_name_one() -> None:
     read = read_plan(Path("My Plan.md"), header("title: x"))
     assert [(p.code, p.hint) for p in read.problems] == [(Code.BAD_ID, "add 'plan: my-plan' to the header")]
@@ -180,6 +185,19 @@ def test_tasks_in_yaml_need_a_literal_block() -> None:
     read = read_plan(Path("a.yaml"), b'body: "- [ ] 1.1 a\\n"\n')
     assert codes(read.problems) == [Code.BODY_NOT_LITERAL]
     assert read_plan(Path("a.yaml"), b"body: no tasks here\n").plan
+    phases = b'body: "## Phase 1: a\\n\\n\\n## Phase 1: b"\n'
+    assert [(p.code, p.line) for p in read_plan(Path("a.yaml"), phases).problems] == [
+        (Code.BODY_NOT_LITERAL, 1)
+    ]
+
+
+def test_the_digest_of_a_body_in_quotes_is_of_every_byte() -> None:
+    digests = set()
+    for letter in b"abcdefgh":
+        made = read_plan(Path("a.yaml"), b"run: abc" + bytes([letter]) + b'efg\nbody: "     - [ ] x"\n').plan
+        assert made
+        digests.add(made.digest)
+    assert len(digests) == 8
 
 
 def test_hints_do_not_stop_a_plan() -> None:

@@ -21,6 +21,14 @@ pool = pool_of(Path(sys.argv[1]))
 for name in sys.argv[3:]:
     pool.add(name, sys.argv[2])
 """
+_REMOVE = """
+import sys
+from pathlib import Path
+from tests.support.pools import pool_of
+pool = pool_of(Path(sys.argv[1]))
+for name in sys.argv[2:]:
+    pool.remove(pool.find(name))
+"""
 
 
 def pool_of(path: Path) -> Pool:
@@ -30,10 +38,18 @@ def pool_of(path: Path) -> Pool:
 
 def start_add(repo: GitRepo, commit: str, *names: str, kill_at: str = "") -> subprocess.Popen[bytes]:
     """Add slots in a process of its own, killed at the step named (see plans.effects)."""
-    environment = {**os.environ, **({"PLANCTL_KILL_AT": kill_at} if kill_at else {})}
+    return _start([_ADD, str(repo.path), commit, *names], kill_at)
+
+
+def start_remove(repo: GitRepo, *names: str, kill_at: str = "") -> subprocess.Popen[bytes]:
+    """Remove slots in a process of its own, killed at the step named."""
+    return _start([_REMOVE, str(repo.path), *names], kill_at)
+
+
+def _start(argv: list[str], kill_at: str) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
-        [sys.executable, "-c", _ADD, str(repo.path), commit, *names],
-        env=environment,
+        [sys.executable, "-c", *argv],
+        env={**os.environ, **({"PLANCTL_KILL_AT": kill_at} if kill_at else {})},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     )

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.pools import pool_of, slots_left, start_add
+from tests.support.pools import pool_of, slots_left, start_add, start_remove
 from tests.support.repo import GitRepo
 from worktrees import provision
 from worktrees.errors import (
@@ -148,14 +148,14 @@ def test_git_that_outlived_its_planctl_is_not_disturbed(repo: GitRepo, tmp_path:
     os.mkfifo(seen)
     repo.commit("filter", {".gitattributes": "*.bin filter=slow\n", "x.bin": "x"})
     repo.git("config", "filter.slow.smudge", f"echo begun > '{seen}'; cat '{fifo}' > /dev/null; cat")
-    process = start_add(repo, repo.head(), "slot-01")
-    assert seen.read_text() == "begun\n"  # the checkout is in the filter
-    process.kill()
-    process.communicate(timeout=60)
-    pool = pool_of(repo.path)
-    with pytest.raises(SlotUnavailableError, match="still at work"):
-        pool.add("slot-01", repo.head())
-    fifo.write_text("go on\n")
+    with os.fdopen(os.open(fifo, os.O_RDWR), "wb", buffering=0):  # the filter waits until this is closed
+        process = start_add(repo, repo.head(), "slot-01")
+        assert seen.read_text() == "begun\n"  # the checkout is in the filter
+        process.kill()
+        process.communicate(timeout=60)
+        pool = pool_of(repo.path)
+        with pytest.raises(SlotUnavailableError, match="still at work"):
+            pool.add("slot-01", repo.head())
     repo.git("config", "filter.slow.smudge", "cat")
     wait_for_git(pool)
     pool.add("slot-01", repo.head())
@@ -288,3 +288,24 @@ def test_prune_forgets_only_deleted_slots_without_work(repo: GitRepo) -> None:
     assert [t.name for t in pool.list()] == ["slot-02"]
     with pytest.raises(SlotUnavailableError, match="staged"):
         pool.add("slot-02", repo.head())
+
+
+@pytest.mark.parametrize("side", ["before", "after"])
+@pytest.mark.parametrize(
+    "step", ["removal.folder", "removal.metadata", "removal.delete:1", "removal.delete:2"]
+)
+def test_p27_a_removal_that_was_killed_is_finished(repo: GitRepo, step: str, side: str) -> None:
+    pool = pool_of(repo.path)
+    pool.add("slot-01", repo.head())
+    name, _, count = step.partition(":")
+    killed = start_remove(repo, "slot-01", kill_at=f"{name}:{side}:{count or 1}")
+    killed.communicate(timeout=60)
+    assert killed.returncode == -9
+    pool.prune()
+    if (step, side) == ("removal.folder", "before"):  # nothing had happened yet
+        assert repo.git("status", "--porcelain", at=pool.folder / "slot-01") == ""
+        pool.remove(pool.list()[0])
+    assert slots_left(repo) == []
+    assert list((repo.path / ".git" / "planctl" / "trash").iterdir()) == []
+    pool.add("slot-01", repo.head())
+    assert_ready(repo, pool, 1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import tempfile
@@ -309,6 +310,27 @@ def test_a_file_that_changes_meanwhile_is_refused(
     assert list_rescues(git) == ()
 
 
+def test_an_edit_in_the_tick_of_the_index_is_seen(slot: GitRepo, git: Git) -> None:
+    """The entry's times and size are those of the edited file, its object that of the file before.
+
+    That is what an edit leaves within one tick of the index being written. Git tells it by the index being
+    no newer than the file, so a copy of the index that looks newer would lose the edit.
+    """
+    before = slot.git("rev-parse", ":docs/guide.md")
+    long_ago = 1_700_000_000_000_000_000  # git's tick may be a whole second, which a copy made now is past
+    os.utime(slot.write("docs/guide.md", "# Guide\n\nEdit!\n"), ns=(long_ago, long_ago))
+    slot.git("add", "docs/guide.md")
+    index = find(slot.path).git_dir / "index"
+    content = index.read_bytes()[:-20]
+    after = slot.git("rev-parse", ":docs/guide.md")
+    content = content.replace(bytes.fromhex(after), bytes.fromhex(before))
+    index.write_bytes(content + hashlib.sha1(content).digest())
+    os.utime(index, ns=(long_ago, long_ago))
+    done = rescue(git, slot.path, "slot-01", stamp=STAMP)
+    assert done is not None
+    assert slot.git("diff", "--name-only", "HEAD", done.commit) == "docs/guide.md"
+
+
 def test_unborn_branch(repo: GitRepo, slot: GitRepo, git: Git, tmp_path: Path) -> None:
     slot.git("checkout", "-q", "--orphan", "fresh")
     before = manifest(repo, slot.path)
@@ -418,6 +440,23 @@ def test_restore_refuses_to_overwrite(repo: GitRepo, slot: GitRepo, git: Git, tm
     assert (other.path / "src/a.py").read_text() == "rescued\n"
 
 
+def test_detaching_overwrites_no_ignored_file(repo: GitRepo, slot: GitRepo, git: Git, tmp_path: Path) -> None:
+    slot.commit("tracked here", {"settings.local": "of the plan\n"})
+    slot.write("src/a.py", "rescued\n")
+    done = rescue(git, slot.path, "slot-01", stamp=STAMP)
+    assert done is not None
+    other = GitRepo(tmp_path / "other")
+    repo.git("worktree", "add", "-q", "--detach", str(other.path), "main")
+    (tmp_path / "excludes").write_text("*.local\n", encoding="utf-8")
+    other.git("config", "core.excludesFile", str(tmp_path / "excludes"))
+    other.write("settings.local", "my own\n")
+    head = other.head()
+    with pytest.raises(RestoreRefusedError):
+        restore(git, done.reference, other.path, detach=True)
+    assert (other.path / "settings.local").read_text() == "my own\n"
+    assert other.head() == head
+
+
 def test_restore_detaches_when_told(repo: GitRepo, slot: GitRepo, git: Git) -> None:
     slot.commit("more", {"src/a.py": "committed\n"})
     slot.write("src/a.py", "rescued\n")
@@ -440,13 +479,18 @@ def open_folder() -> Iterator[Path]:
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
-@pytest.mark.parametrize("hide", ["src/a.py", "src", "new.txt", "newer"])
-def test_what_cannot_be_read_is_refused(repo: GitRepo, open_folder: Path, hide: str) -> None:
+@pytest.mark.parametrize(
+    ("hide", "mode"),
+    [("src/a.py", 0), ("src", 0), ("new.txt", 0), ("newer", 0), ("docs", 0o300), ("newer", 0o300)],
+)
+def test_what_cannot_be_read_is_refused(repo: GitRepo, open_folder: Path, hide: str, mode: int) -> None:
+    """A folder that may be entered but not listed (0o300) is one that git passes over with a warning."""
     place = GitRepo.copy_of(repo.path, open_folder / "repo")
     place.write("src/a.py", "edited, same size or not\n")
     place.write("new.txt", "x\n")
     place.write("newer/inner/file", "x\n")
-    (place.path / hide).chmod(0)
+    place.write("docs/unlisted", "x\n")
+    (place.path / hide).chmod(mode)
     child = os.fork()
     if child == 0:
         os._exit(_refused_as_nobody(open_folder))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -38,6 +39,30 @@ def git(repo: GitRepo) -> Git:
     return git
 
 
+def in_progress(git_dir: Path) -> dict[str, bytes]:
+    """Files that say what is in progress: everything that a worktree's git folder does not always have."""
+    always = {
+        "HEAD",
+        "ORIG_HEAD",
+        "AUTO_MERGE",
+        "FETCH_HEAD",
+        "COMMIT_EDITMSG",
+        "commondir",
+        "gitdir",
+        "index",
+    }
+    files = [path for path in git_dir.rglob("*") if path.is_file() and path.name not in always]
+    names = {path.relative_to(git_dir).as_posix(): path for path in files}
+    return {n: p.read_bytes() for n, p in names.items() if not n.startswith(("logs/", "sharedindex."))}
+
+
+def existing(repo: GitRepo, progress: dict[str, bytes]) -> set[str]:
+    """The commits that those files name in full."""
+    ids = {m.decode() for text in progress.values() for m in re.findall(rb"\b[0-9a-f]{40}\b", text)}
+    answers = repo.git("cat-file", "--batch-check", stdin="".join(f"{oid}\n" for oid in sorted(ids)))
+    return {line.split(" ")[0] for line in answers.splitlines() if line.split(" ")[1] == "commit"}
+
+
 @pytest.mark.parametrize(("work", "operation"), CASES, ids=lambda v: getattr(v, "__name__", ""))
 def test_p9_rescue_and_restore_bring_back_everything(
     repo: GitRepo, slot: GitRepo, git: Git, tmp_path: Path, work: Callable[[GitRepo], None], operation: str
@@ -47,6 +72,8 @@ def test_p9_rescue_and_restore_bring_back_everything(
     own = find(slot.path).git_dir
     index_bytes = (own / "index").read_bytes()
     before = manifest(repo, slot.path)
+    progress = in_progress(own)
+    needed = existing(repo, progress)
     done = rescue(git, slot.path, "slot-01", stamp=STAMP)
     assert isinstance(done, Rescued)
     assert done.operation == operation
@@ -62,6 +89,8 @@ def test_p9_rescue_and_restore_bring_back_everything(
     report = restore(git, done.reference, other.path)
     assert manifest(repo, other.path) == before
     assert report.operation == operation
+    assert in_progress(find(other.path).git_dir) == progress
+    assert existing(repo, progress) == needed, "an autostash and the like are kept from gc"
     assert operation_in(find(other.path).git_dir) == operation
     assert repo.git("fsck", "--no-dangling", "--no-progress") == ""
     assert [info.reference for info in list_rescues(git)] == [done.reference]

@@ -11,6 +11,7 @@ from tests.support.pools import pool_of
 from tests.support.repo import GitRepo
 from worktrees.errors import ProvisioningError, RescueIncompleteError
 from worktrees.pool import Pool, SlotOptions, SlotTree
+from worktrees.slot import run_in
 
 
 def status(repo: GitRepo, tree: SlotTree) -> str:
@@ -91,7 +92,7 @@ def test_p9_a_nested_repository_is_refused_untouched(
     (tree.path / where / "work.txt").write_text("work")
     if commits:
         repo.git("commit", "-q", "--allow-empty", "-m", "inner", at=tree.path / where)
-    taken = repo.commit("in its place", {where.split("/", maxsplit=1)[0]: "a file now"})
+    taken = repo.commit("in its place", {where.partition("/")[0]: "a file now"})
     for use in (pool.tidy, pool.recycle):
         with pytest.raises(RescueIncompleteError, match="nested"):
             use(tree, taken)
@@ -235,6 +236,16 @@ def test_s14_a_damaged_slot_is_refused_and_nothing_around_it_is_touched(repo: Gi
     assert (repo.path / "untracked").exists()
     if damage != "link":
         assert (tree.path / "work").read_text() == "work"
+
+
+def test_s14_git_in_a_slot_never_finds_the_checkout_around_it(repo: GitRepo) -> None:
+    pool = Pool(pool_of(repo.path).git, repo.path / "pool")
+    tree = pool.add("slot-01", repo.head())
+    (repo.path / "src" / "a.py").write_text("the user's edit\n")
+    (tree.path / ".git").unlink()
+    run_in(pool.git, tree, "checkout", "-q", "-f", "--detach", repo.head())
+    assert (repo.path / "src" / "a.py").read_text() == "the user's edit\n"
+    assert repo.git("branch", "--show-current") == "main"
 
 
 def test_check_slots_hold_exactly_the_commit(repo: GitRepo, pool: Pool) -> None:

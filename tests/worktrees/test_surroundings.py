@@ -99,7 +99,8 @@ def test_a_pointer_is_not_written_through_a_link(repo: GitRepo, tmp_path: Path) 
 
 
 def test_reading_the_pointer_imports_no_git() -> None:
-    code = "import sys, worktrees.pointer; print([m for m in ('git', 'pygit2', 'subprocess') if m in sys.modules])"
+    heavy = "git", "pygit2", "subprocess"
+    code = f"import sys, worktrees.pointer; print([m for m in {heavy} if m in sys.modules])"
     assert subprocess.check_output([sys.executable, "-c", code], cwd=ROOT, text=True).strip() == "[]"
 
 

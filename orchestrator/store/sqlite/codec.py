@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field, fields
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 if TYPE_CHECKING:
@@ -68,18 +69,28 @@ class Codec(Generic[_Record]):
 
     def load(self, row: sqlite3.Row | Mapping[str, Any]) -> _Record:
         """The record of ``row``; columns that are no field of it are passed over."""
-        names = fields(self.record)  # type: ignore[arg-type]
-        return self.record(**{f.name: self._in(f.name, row[f.name]) for f in names})
+        loaded = {}
+        for name, read in self._readers:
+            value = row[name]
+            loaded[name] = None if value is None else read(value)
+        return self.record(**loaded)
 
-    def _in(self, name: str, value: Any) -> Any:
-        if value is None:
-            return None
+    @cached_property
+    def _readers(self) -> tuple[tuple[str, Callable[[Any], Any]], ...]:
+        """Each field with what reads its column; found once: a run reads its attempts every round."""
+        return tuple((f.name, self._reader(f.name)) for f in fields(self.record))  # type: ignore[arg-type]
+
+    def _reader(self, name: str) -> Callable[[Any], Any]:
         if name in self.mappings:
-            return json.loads(value)
+            return json.loads
         if name in self.tuples:
-            return tuple(json.loads(value))
+            return _tuple
         if name in self.flags:
-            return bool(value)
+            return bool
         if name == "state" and self.state is not None:
-            return self.state(value)
-        return decoded(value)
+            return self.state
+        return decoded
+
+
+def _tuple(value: str) -> tuple[Any, ...]:
+    return tuple(json.loads(value))

@@ -15,9 +15,7 @@ The copy cannot be written to. It costs about 2 ms per MB, a look through it inc
 from __future__ import annotations
 
 import contextlib
-import shutil
 import sqlite3
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -91,6 +89,9 @@ def _source(path: Path) -> Iterator[sqlite3.Connection]:
         with _connected(path, "mode=ro&readonly_shm=1") as source:
             yield source
     else:
+        import shutil  # noqa: PLC0415 - rarely needed, and status must start fast
+        import tempfile  # noqa: PLC0415 - as above
+
         with tempfile.TemporaryDirectory(prefix="planctl-store-") as folder, step("store.snapshot"):
             copy = Path(folder) / path.name
             shutil.copyfile(path, copy)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 import sqlite3
 import subprocess
@@ -11,6 +12,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import aiosql
 import pytest
 
 from orchestrator import clock as clock_module
@@ -20,6 +22,7 @@ from orchestrator.store.protocol import SET_ASIDE, Store
 from orchestrator.store.sqlite import database as database_module
 from orchestrator.store.sqlite import migrations, opening
 from orchestrator.store.sqlite.database import Database, StoreCorruptError
+from orchestrator.store.sqlite.named import QUERIES, Kind, family
 from orchestrator.store.sqlite.opening import open_sqlite, take_over
 from orchestrator.store.sqlite.snapshot import open_snapshot
 from tests.support.clock import FakeClock
@@ -417,22 +420,38 @@ def test_a_full_disk_undoes_the_transaction_and_says_so(opened: Callable[[], Sto
     assert store.events_after(0) == []
 
 
-def test_every_named_query_is_there_for_a_reason() -> None:
-    """Each query of the .sql files is used, and each one used exists."""
-    import re
+FAMILIES = [p.stem for p in QUERIES.glob("*.sql")]
 
-    from orchestrator.store.sqlite.named import QUERIES, family
 
+def test_every_named_query_is_used_and_every_one_used_is_there() -> None:
     sources = "".join(p.read_text() for p in QUERIES.parent.joinpath("sqlite").glob("*.py"))
-    used = set(re.findall(r'"((?:\w+)\.(?:\w+))"', sources))
-    there = {
-        f"{file.stem}.{name}"
-        for file in QUERIES.glob("*.sql")
-        for name in family(file.stem).available_queries
-        if not name.endswith("_cursor")
+    used = {name for name in re.findall(r'"(\w+\.\w+)"', sources) if name.split(".")[0] in FAMILIES}
+    assert used == {f"{name}.{query}" for name in FAMILIES for query in family(name)}
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_aiosql_reads_the_same_out_of_our_query_files(name: str) -> None:
+    theirs = aiosql.from_path(QUERIES / f"{name}.sql", "sqlite3", encoding="utf-8")
+    kinds = {
+        Kind.ROWS: "SELECT",
+        Kind.ROW: "SELECT_ONE",
+        Kind.TOUCHED: "INSERT_UPDATE_DELETE",
+        Kind.KEY: "INSERT_RETURNING",
     }
-    families = {name.split(".")[0] for name in there}
-    assert there == {name for name in used if name.split(".")[0] in families}
+    ours = family(name)
+    assert set(ours) == {n for n in theirs.available_queries if not n.endswith("_cursor")}
+    for key, query in ours.items():
+        their = getattr(theirs, key)
+        assert (their.operation.name, their.sql) == (kinds[query.kind], query.sql)
+        assert set(their.__signature__.parameters) - {"self"} == set(query.parameters)
+
+
+def test_a_query_is_run_as_what_it_is(opened: Callable[[], Store]) -> None:
+    named = opened()._db.query  # type: ignore[attr-defined]
+    with pytest.raises(TypeError, match="is a query of kind"):
+        named.rows("sessions.get", id="s1")
+    with pytest.raises(KeyError):
+        named.row("sessions.get")
 
 
 def test_the_old_store_is_not_touched_when_the_new_one_cannot_be_made(path: Path, tmp_path: Path) -> None:
