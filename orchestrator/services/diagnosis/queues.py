@@ -5,9 +5,10 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from orchestrator.merging.epoch import take_epoch
-from orchestrator.merging.recovery import recover, remove_locks
+from orchestrator.merging.recovery import recover
+from orchestrator.merging.takeover import take_over
 from orchestrator.services.diagnosis.ward import Examined, Gravity, Issue
+from orchestrator.slots.keeper import SlotKeeper
 from orchestrator.states import EntryState, IntentState
 from orchestrator.submitting.key import CANDIDATES
 from worktrees.archive import is_parked_or_landed, park
@@ -59,8 +60,7 @@ def _recover(bench: Workbench, session: SessionHandle) -> None:
     """The first steps of a queue worker; raises BusyError when one has begun meanwhile."""
     lease = session.hold(f"queue:{bench.target}", "doctor")
     try:
-        remove_locks(bench)
-        recover(bench, bench.target, take_epoch(bench, lease.token))
+        recover(take_over(bench, lease), SlotKeeper(bench))
     finally:
         session.release(lease)
 
