@@ -199,7 +199,7 @@ def test_an_attempt_without_supervisor_is_ended_rescued_and_runs_again(killed: G
     assert "rescue-waiting one" in said.stdout
 
 
-def test_processes_of_a_command_that_has_ended_are_ended_and_no_others(repo: GitRepo, tmp_path: Path) -> None:
+def test_processes_of_a_command_that_has_ended_are_ended_and_no_others(repo: GitRepo) -> None:
     """The supervisor was killed; the attempt was noted as failed since."""
     with store_of(repo) as store:
         store.add_run(a_run(state=RunState.FINISHED))

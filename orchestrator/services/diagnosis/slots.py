@@ -64,7 +64,7 @@ def _is_held(ward: Ward, row: Slot) -> bool:
 
 
 def _folder_issues(ward: Ward, names: set[str]) -> Iterator[Issue]:
-    """Folders without a row, as after the loss of a store. Not cured while unknown commands may be in them."""
+    """Folders without a row, as after the loss of a store; left alone while unknown commands live."""
     unknown = any(_is_unknown(ward, command) for command in ward.marked)
     for name in sorted(names):
         detail = "the store does not know this folder of the pool"
@@ -86,7 +86,7 @@ def _half_way(ward: Ward) -> Iterator[Issue]:
         return
     for name in sorted(being_made(ward.repository)):
         yield Issue("slot-half-made", Gravity.ERROR, name, "its making was cut short", _prune)
-    for name in detached(ward.pool.folder):
+    for name in detached(ward.repository, ward.pool.folder):
         yield Issue("slot-half-removed", Gravity.ERROR, name, "its removal was cut short", _prune)
 
 
