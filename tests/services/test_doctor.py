@@ -471,20 +471,21 @@ def test_a_worktree_by_hand_whose_making_was_killed_is_lost_and_its_slot_free(re
 def test_a_cure_that_fails_is_named_and_the_others_are_tried(
     repo: GitRepo, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    a_worktree(repo)
     with store_of(repo) as store:
-        add_dead_session(store)
-        store.add_run(a_run(session="dead"))
+        store.add_slot(a_slot("slot-02", state=SlotState.FREE))
 
     def fail(*_: object) -> None:
         raise OSError("no space left")
 
-    monkeypatch.setattr("orchestrator.services.diagnosis.sessions.reap", fail)
+    monkeypatch.setattr("orchestrator.services.diagnosis.slots.adopt_folder", fail)
     said = doctor(repo, "--fix")
     assert said.code == 1
     found = issues(said)
-    assert (found["session-dead dead"]["fixed"], found["run-abandoned r1"]["fixed"]) == (False, True)
+    key = "folder-without-row slot-01"
+    assert (found[key]["fixed"], found["slot-without-folder slot-02"]["fixed"]) == (False, True)
     shown = planctl("doctor", "--fix", repo=repo.path)
-    assert "not mended: session-dead dead: no space left" in shown.stderr
+    assert f"not mended: {key}: no space left" in shown.stderr
 
 
 def test_p9_a_folder_is_not_touched_while_an_unknown_command_of_this_repository_lives(repo: GitRepo) -> None:
