@@ -5,9 +5,10 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from orchestrator.merging.epoch import take_epoch
-from orchestrator.merging.recovery import recover, remove_locks
+from orchestrator.merging.recovery import recover
+from orchestrator.merging.tenure import Tenure, remove_locks, take_epoch
 from orchestrator.services.diagnosis.ward import Examined, Gravity, Issue
+from orchestrator.slots.keeper import SlotKeeper
 from orchestrator.states import EntryState, IntentState
 from orchestrator.submitting.key import CANDIDATES
 from worktrees.archive import is_parked_or_landed, park
@@ -60,7 +61,7 @@ def _recover(bench: Workbench, session: SessionHandle) -> None:
     lease = session.hold(f"queue:{bench.target}", "doctor")
     try:
         remove_locks(bench)
-        recover(bench, bench.target, take_epoch(bench, lease.token))
+        recover(Tenure(bench, lease, take_epoch(bench, lease.token)), SlotKeeper(bench))
     finally:
         session.release(lease)
 

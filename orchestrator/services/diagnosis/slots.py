@@ -77,7 +77,7 @@ def _half_way(ward: Ward) -> Iterator[Issue]:
         return
     for name in sorted(being_made(ward.repository)):
         yield Issue("slot-half-made", Gravity.ERROR, name, "its making was cut short", _prune)
-    for name in detached(ward.pool.folder):
+    for name in detached(ward.repository, ward.pool.folder):
         yield Issue("slot-half-removed", Gravity.ERROR, name, "its removal was cut short", _prune)
 
 
