@@ -202,9 +202,10 @@ def test_two_ci_jobs_at_once_land_everything_once(remote: GitRepo, tmp_path: Pat
     slow = tmp_path / "slow"
     remote.git("clone", "-q", str(remote.path), str(slow))
     hook = slow / ".git/hooks/pre-push"
-    fast = f"git clone -q {remote.path} {tmp_path / 'fast'} && cd {tmp_path / 'fast'} && sh {EXAMPLES / 'ci/land.sh'}"
+    script = EXAMPLES / "ci/land.sh"
+    fast = f"git clone -q {remote.path} {tmp_path / 'fast'} && cd {tmp_path / 'fast'} && sh {script}"
     executable(hook, f"#!/bin/sh\nunset GIT_DIR\n{fast} >/dev/null\n")
-    argv = ["sh", str(EXAMPLES / "ci/land.sh")]
+    argv = ["sh", str(script)]
     late = subprocess.run(argv, cwd=slow, capture_output=True, text=True, encoding="utf-8", check=False)
     assert late.returncode != 0, "its push came too late"
     assert "rejected" in late.stderr
