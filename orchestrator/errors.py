@@ -94,6 +94,14 @@ class InterruptedRunError(PlanctlError):
         super().__init__(f"run {run} was interrupted")
 
 
+class SignalledError(PlanctlError):
+    """SIGINT or SIGTERM came before anything was started; ``signal`` is its number."""
+
+    def __init__(self, signal: int) -> None:
+        self.signal = signal
+        super().__init__("interrupted before anything was started")
+
+
 class LaunchFailedError(PlanctlError):
     """A command could not be started under a supervisor; nothing of it runs."""
 

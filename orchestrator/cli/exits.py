@@ -88,6 +88,7 @@ EXITS: Final[Mapping[type[Exception], Exit]] = {
     own.UsageError: Exit(INVALID),
     own.NothingToDoError: Exit(INVALID, "`planctl status` lists what there is"),
     own.InterruptedRunError: Exit(INTERRUPTED, _resume),
+    own.SignalledError: Exit(INTERRUPTED),
     own.PortInUseError: Exit(BUSY, _other_port),
     own.FileExistsAlreadyError: Exit(
         INVALID, "nothing is ever overwritten: take another id, or edit the file"
@@ -129,7 +130,9 @@ def report(error: BaseException, invocation: Invocation) -> int:
     found = next((EXITS[kind] for kind in type(error).__mro__ if kind in EXITS), None)
     if found is None or found.code == FAULT:
         return _fault(error, found, invocation)
-    code = SIGNALLED + error.signal if isinstance(error, own.InterruptedRunError) else found.code
+    code = found.code
+    if isinstance(error, own.InterruptedRunError | own.SignalledError):
+        code = SIGNALLED + error.signal
     _say(error, str(error), found.advise(error), invocation)
     _as_data(error, str(error), found.advise(error), code, invocation)
     return code

@@ -42,12 +42,13 @@ _SLOTS: Final = "slots"
 class Signals:
     """How the threads of a run call each other.
 
-    ``wake`` makes the loop look, ``queue_wake`` the queue worker; ``stop`` ends both in order.
+    ``wake`` makes the loop look, ``queue_wake`` the queue worker; ``stop`` ends both in order. ``wake`` and
+    ``stop`` are set by a signal handler, in which a plain Event can wait for ever for its own lock.
     """
 
     wake: threading.Event = field(default_factory=make_wake)
     queue_wake: threading.Event = field(default_factory=threading.Event)
-    stop: threading.Event = field(default_factory=threading.Event)
+    stop: threading.Event = field(default_factory=make_wake)
 
 
 class RunLoop:
@@ -89,6 +90,7 @@ class RunLoop:
                 if all(isinstance(decision, Wait | End) for decision in decisions):
                     self._crew.wait(self._wake, POLL)
                 self._wake.clear()
+        self._collect()  # the pool is at rest; what failed in it while the run was being stopped
 
     def _collect(self) -> None:
         for attempt, future in list(self._busy.items()):
