@@ -11,7 +11,7 @@ from typing import Any
 from orchestrator.scheduling.decide import Again, End, Enqueue, ReportLanded, Skip, Start, Wait, decide
 from orchestrator.scheduling.view import Options, View
 from orchestrator.states import ACTIVE_ATTEMPTS, WORKING_ATTEMPTS, AttemptState, EntryState
-from orchestrator.store.records import Attempt, Entry
+from orchestrator.store.records import Entry
 from plans.graph import PlanGraph, build_graph
 from plans.ids import PhaseId, PlanId
 from plans.model import Dependency, Manifest, Plan, Until
@@ -102,7 +102,6 @@ class World:
     rng: random.Random
     started: list[str] = field(default_factory=list)
     reasons: dict[str, dict[str, Any]] = field(default_factory=dict)
-    everything: list[Attempt] = field(default_factory=list)
 
     def play(self, most: int = 4000) -> None:
         """Until the run ends; fails when it never does."""

@@ -6,7 +6,17 @@ from typing import Any
 
 import pytest
 
-from orchestrator.scheduling.decide import MOST_LOST, Again, End, Enqueue, ReportLanded, Skip, Start, Wait, decide
+from orchestrator.scheduling.decide import (
+    MOST_LOST,
+    Again,
+    End,
+    Enqueue,
+    ReportLanded,
+    Skip,
+    Start,
+    Wait,
+    decide,
+)
 from orchestrator.scheduling.reasons import Code, reason, sentence
 from orchestrator.scheduling.view import Foreign
 from orchestrator.slots.places import Places
@@ -86,13 +96,19 @@ def test_s2_5_a_dependency_on_a_plan_of_the_run(need: str, state: A, starts: boo
 
 
 def test_s2_9_a_phase_that_the_running_attempt_has_completed_lets_the_next_plan_start() -> None:
-    view = a_view(a_plan("a"), a_plan("b", "a:phase-1"), states={"a": A.RUNNING}, phases={("a", "1"): "c" * 40})
+    view = a_view(
+        a_plan("a"), a_plan("b", "a:phase-1"), states={"a": A.RUNNING}, phases={("a", "1"): "c" * 40}
+    )
     assert decided(view)["b"] == Start(ID("b"))
 
 
 def test_nobody_is_stacked_on_a_phase_of_a_plan_that_has_failed_since() -> None:
     view = a_view(
-        a_plan("a"), a_plan("b", "a:phase-1"), states={"a": A.FAILED}, keep_going=True, phases={("a", "1"): "c"}
+        a_plan("a"),
+        a_plan("b", "a:phase-1"),
+        states={"a": A.FAILED},
+        keep_going=True,
+        phases={("a", "1"): "c"},
     )
     assert why(view, "b")["code"] == Code.DEPENDENCY_FAILED
 
@@ -157,7 +173,9 @@ def test_retries_are_counted_and_drift_is_not_retried() -> None:
 
 def test_a_lost_plan_runs_again_uncounted_until_something_must_be_killing_it() -> None:
     lost = {"states": {"a": A.LOST}, "attempt": {"a": {"reason": {"code": "lost"}}}}
-    assert decided(a_view(a_plan("a"), **lost, lost={ID("a"): MOST_LOST}))["a"] == Again(ID("a"), counted=False)
+    assert decided(a_view(a_plan("a"), **lost, lost={ID("a"): MOST_LOST}))["a"] == Again(
+        ID("a"), counted=False
+    )
     over = a_view(a_plan("a"), a_plan("b", "a"), **lost, lost={ID("a"): MOST_LOST + 1})
     found = decided(over)
     assert "a" not in found
@@ -312,8 +330,9 @@ def test_plans_of_other_runs_that_a_person_must_help_are_not_waited_for() -> Non
 
 
 def test_two_runs_never_wait_for_each_others_finished_work() -> None:
-    older, younger = foreign("x", A.FINISHED, "r0", meets={ID("a"): "f"}), foreign(
-        "x", A.FINISHED, "r2", meets={ID("a"): "f"}
+    older, younger = (
+        foreign("x", A.FINISHED, "r0", meets={ID("a"): "f"}),
+        foreign("x", A.FINISHED, "r2", meets={ID("a"): "f"}),
     )
     assert why(a_view(a_plan("a"), foreign=(older,)), "a")["code"] == "overlap"
     assert decided(a_view(a_plan("a"), foreign=(younger,)))["a"] == Start(ID("a"))
@@ -326,7 +345,12 @@ def test_isolate_does_not_wait_for_overlaps_of_other_runs() -> None:
 
 def test_what_waits_for_a_plan_that_is_given_up_goes_on_without_it() -> None:
     """z needs a rejected plan, y overlaps with z, x needs y: only z is hopeless."""
-    plans = [a_plan("r"), a_plan("z", "r", write=["f"], priority=90), a_plan("y", write=["f"]), a_plan("x", "y")]
+    plans = [
+        a_plan("r"),
+        a_plan("z", "r", write=["f"], priority=90),
+        a_plan("y", write=["f"]),
+        a_plan("x", "y"),
+    ]
     states = {"r": A.REJECTED}
     found = decided(a_view(*plans, states=states))
     assert {p for p, d in found.items() if isinstance(d, Skip)} == {"z"}

@@ -33,7 +33,9 @@ def some_plans(rng: random.Random) -> list[Plan]:
                 priority=rng.choice((25, 50, 50, 90)),
                 retries=rng.choice((0, 0, 1)),
                 resources={"db": rng.choice((1, 2))} if rng.random() < 0.3 else {},
-                conflicts_with=tuple(PlanId(n) for n in rng.sample(names, 1) if n != name and rng.random() < 0.3),
+                conflicts_with=tuple(
+                    PlanId(n) for n in rng.sample(names, 1) if n != name and rng.random() < 0.3
+                ),
             )
         )
     return plans
