@@ -77,6 +77,14 @@ class ForbiddenOverlapError(PlanctlError):
         super().__init__(f"{a} and {b} overlap on {witness}{more}")
 
 
+class TargetMissingError(PlanctlError):
+    """The branch that work is to land on does not exist, or has no commit yet."""
+
+    def __init__(self, branch: str) -> None:
+        self.branch = branch
+        super().__init__(f"the target branch {branch} does not exist")
+
+
 class UsageError(PlanctlError):
     """What was asked for cannot be done as it was asked; nothing was started."""
 

@@ -97,6 +97,9 @@ EXITS: Final[Mapping[type[Exception], Exit]] = {
     own.ForbiddenOverlapError: Exit(
         INVALID, "`planctl overlap` shows all; --overlap serialize runs them in turn"
     ),
+    own.TargetMissingError: Exit(
+        INVALID, "make its first commit, or name another branch with `target:` in planctl.yaml"
+    ),
     own.UsageError: Exit(INVALID),
     own.NothingToDoError: Exit(INVALID, "`planctl status` lists what there is"),
     own.InterruptedRunError: Exit(INTERRUPTED, _resume),

@@ -24,6 +24,7 @@ from worktrees.pool import CHECK as CHECK_PREFIX
 from worktrees.pool import PLAN as SLOT_PREFIX
 from worktrees.pool import Pool, SlotOptions, SlotTree, pool_folder, slot_path
 from worktrees.rescue import rescue
+from worktrees.slot import is_gone
 
 if TYPE_CHECKING:
     from orchestrator.store.records import Attempt
@@ -82,16 +83,32 @@ class SlotKeeper:
         return slot
 
     def make_ready(self, slot: Slot, commit: str) -> SlotTree:
-        """Bring the slot's folder to ``commit``, detached and clean; raises ProvisioningError."""
+        """Bring the slot's folder to ``commit``, detached and clean.
+
+        Raises ProvisioningError, and RescueIncompleteError for a slot that holds work which cannot be saved.
+        """
         found = self._pool.find(slot.name)
         options = self._options()
         if found is None:
             tree = self._pool.add(slot.name, commit, options)
         else:
+            self._save_late_work(slot, found, commit)
             tree = self._pool.recycle(found, commit, options)
         if slot.plan:
             link_plan(self.folder, PlanId(slot.plan), tree.path)
         return tree
+
+    def _save_late_work(self, slot: Slot, tree: SlotTree, commit: str) -> None:
+        """Rescue what came into a slot after it was freed: a person may have worked in the folder.
+
+        A slot that is still as it was left costs one ``git status``; the checkout that follows would discard
+        edits, and leave untracked files to be committed as the next plan's.
+        """
+        if is_gone(tree) or not self._pool.changes(tree):
+            return
+        self.save(slot, slot.name)
+        self._pool.quiesce(tree)
+        self._pool.tidy(tree, commit, self._options())
 
     def make_ready_for_check(self, slot: Slot, commit: str) -> SlotTree:
         """Bring a check slot to exactly ``commit``: nothing in it but what ``check_keep`` names."""
@@ -161,12 +178,15 @@ class SlotKeeper:
         holders = [(slot, store.attempt(slot.attempt)) for slot in leased if slot.attempt]
         return [s for s, a in holders if a and a.run == run and a.state is AttemptState.LANDED]
 
-    def save(self, slot: Slot) -> str | None:
-        """Capture uncommitted work of a slot without touching it; returns the rescue reference, if any."""
+    def save(self, slot: Slot, label: str = "") -> str | None:
+        """Capture uncommitted work of a slot without touching it; returns the rescue reference, if any.
+
+        It is filed under ``label``, else under the slot's plan, else under the slot's name.
+        """
         tree = self._pool.find(slot.name)
         if tree is None or not tree.path.exists():
             return None
-        label = slot.plan or slot.name
+        label = label or slot.plan or slot.name
         ignored = self._bench.settings.project.rescue_ignored
         rescued = rescue(self._bench.git, tree.path, label, ignored=ignored, stamp=self._bench.stamp())
         if rescued is None:
