@@ -74,7 +74,7 @@ def sentence(stored: Mapping[str, Any]) -> str:  # noqa: C901 - one line for eac
         case Code.CAPACITY:
             return "waits for a free place (--jobs)"
         case Code.PLAN_ACTIVE:
-            return f"the same plan is at work in run {stored.get('run', '')}"
+            return f"waits: the same plan is at work in run {stored.get('run', '')}"
         case Code.STOPPED if plan:  # without: stopped by a person, told by ``detail``
             return f"not started: {plan} failed (--keep-going starts the rest all the same)"
         case Code.NO_LAND:

@@ -21,12 +21,15 @@ from orchestrator.scheduling.launching import StageLauncher
 from orchestrator.scheduling.loop import RunLoop, Signals
 from orchestrator.scheduling.observe import Observer
 from orchestrator.scheduling.starting import Starter
+from orchestrator.scheduling.stashes import StashWatch
 from orchestrator.services.begin import Outlook, Request, look_out, store_run
 from orchestrator.services.reading import read_catalog
 from orchestrator.services.summary import Summary, summarize
 from orchestrator.slots.keeper import SlotKeeper
 from orchestrator.states import AttemptState, RunState
+from worktrees.errors import PoolFolderError
 from worktrees.identity import check_identity, trial_signature
+from worktrees.pool import pool_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -41,8 +44,8 @@ if TYPE_CHECKING:
 def begin_run(bench: Workbench, request: Request, here: Path) -> tuple[RunRecord, Outlook]:
     """Steps 1 to 3. Whatever is wrong with what was asked is raised before anything is written."""
     outlook = read_outlook(bench, request, here)
-    if request.land:
-        bench.target_tip()
+    bench.target_tip()
+    require_pool(bench)
     check_identity(bench.git)
     trial_signature(bench.git)
     for plan in outlook.plans:
@@ -54,6 +57,14 @@ def read_outlook(bench: Workbench, request: Request, here: Path) -> Outlook:
     """Step 1: what would be run and in which order."""
     catalog, names = read_catalog(bench, request.names, here, request.revision)
     return look_out(bench, catalog, request, names)
+
+
+def require_pool(bench: Workbench) -> None:
+    """Raise PoolFolderError for a configured folder that cannot hold worktrees."""
+    project, top = bench.settings.project, bench.repository.primary_top
+    folder = pool_folder(bench.repository, project.worktrees)
+    if top and any(folder.is_relative_to(top / plans) for plans in project.plans):
+        raise PoolFolderError(f"{folder} cannot hold worktrees: plans are read from there")
 
 
 class Conductor:
@@ -90,12 +101,14 @@ class Conductor:
 
         Raises what the loop or the worker raised; commands are stopped first.
         """
+        stashes = StashWatch(self._bench, self._run.id)
         worker = threading.Thread(target=self._land, name="queue") if self._options.land else None
         if worker:
             worker.start()
 
         def look(view: View) -> None:
             self._session.require_alive()
+            stashes.look()
             each_round(view)
 
         try:
@@ -110,6 +123,7 @@ class Conductor:
             self.signals.queue_wake.set()
             if worker:
                 worker.join()
+        stashes.look()
         if self._worker_error is not None:
             raise self._worker_error
         return self._close()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.services.overlaps import report_data
-from orchestrator.services.run import read_outlook
+from orchestrator.services.run import read_outlook, require_pool
 from plans.drawing.data import graph_data
 from worktrees.links import FOLDER
 from worktrees.pool import pool_folder
@@ -20,9 +20,13 @@ if TYPE_CHECKING:
 def forecast(bench: Workbench, request: Request, here: Path) -> dict[str, Any]:
     """The graph, the overlaps and the schedule under the names of the contract; nothing is changed.
 
+    Raises what would refuse the run before it starts.
+
     ``worktree`` is the readable link under which the plan's slot would be found.
     """
     outlook = read_outlook(bench, request, here)
+    bench.target_tip()
+    require_pool(bench)
     graph = outlook.graph
     folder = pool_folder(bench.repository, bench.settings.project.worktrees) / FOLDER
     wave_of = {plan: number for number, wave in enumerate(graph.waves(), 1) for plan in wave}
