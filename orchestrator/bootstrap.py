@@ -43,8 +43,11 @@ def open_readonly_store(repository: Repository) -> Store:
     An empty one where there is none. A corrupt store is left where it is:
     :class:`~orchestrator.errors.StoreUnusableError`.
     """
+    from orchestrator.errors import StoreUnusableError  # noqa: PLC0415 - as above
     from orchestrator.store.sqlite.snapshot import open_snapshot  # noqa: PLC0415 - as above
 
+    if not repository.state_dir.is_dir() and os.path.lexists(repository.state_dir):
+        raise StoreUnusableError(store_path(repository), f"{repository.state_dir} is not a folder")
     return open_snapshot(store_path(repository), SystemClock().boot()) or memory_store()
 
 

@@ -12,6 +12,7 @@ Taking one is a guarded write in the store; making it ready happens outside, in 
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from orchestrator.events import EventName
@@ -51,12 +52,15 @@ class SlotKeeper:
     def take(self, purpose: str, *, attempt: str | None = None, plan: str | None = None) -> Slot:
         """Lease a free slot, or add one; raises SlotUnavailableError when the pool is full.
 
-        The slot that last held the same plan is preferred, for its warm caches.
+        The slot that last held the same plan is preferred, for its warm caches. Slots of a folder that the
+        pool has left (another ``worktrees:``, a repository that was moved or copied) are never taken: what
+        is recorded of them is not where this pool works.
         """
         store = self._bench.store
         holder: dict[str, Any] = {"attempt": attempt, "plan": plan, "session": self._bench.session}
         with store.transaction():
-            slots = store.slots(purpose=purpose)
+            known = store.slots(purpose=purpose)
+            slots = [s for s in known if Path(s.path) == slot_path(self.folder, s.name)]
             free = [s for s in slots if s.state is SlotState.FREE]
             free.sort(key=lambda s: (s.plan != plan, s.name))
             if free:
@@ -65,11 +69,15 @@ class SlotKeeper:
             if gone:
                 free_again = store.move_slot(gone[0], SlotState.FREE)
                 return store.move_slot(free_again, SlotState.LEASED, **holder, changed_at=self._now())
-            return self._new_slot(purpose, [s.name for s in slots], holder)
+            if len(slots) >= self._bench.settings.project.pool_max:
+                raise SlotUnavailableError(f"all {len(slots)} slots of the pool are taken (pool: max)")
+            return self._new_slot(purpose, [s.name for s in known], holder)
+
+    def _tree_of(self, slot: Slot) -> SlotTree | None:
+        """The slot's worktree where its record says that it was made, or None."""
+        return Pool(self._bench.git, Path(slot.path).parent).find(slot.name)
 
     def _new_slot(self, purpose: str, taken: list[str], holder: dict[str, Any]) -> Slot:
-        if len(taken) >= self._bench.settings.project.pool_max:
-            raise SlotUnavailableError(f"all {len(taken)} slots of the pool are taken (pool: max)")
         name = self._pool.free_name(_PREFIX[purpose], taken)
         slot = Slot(
             name=name,
@@ -87,7 +95,7 @@ class SlotKeeper:
 
         Raises ProvisioningError, and RescueIncompleteError for a slot that holds work which cannot be saved.
         """
-        found = self._pool.find(slot.name)
+        found = self._tree_of(slot)
         options = self._options()
         if found is None:
             tree = self._pool.add(slot.name, commit, options)
@@ -112,7 +120,7 @@ class SlotKeeper:
 
     def make_ready_for_check(self, slot: Slot, commit: str) -> SlotTree:
         """Bring a check slot to exactly ``commit``: nothing in it but what ``check_keep`` names."""
-        found = self._pool.find(slot.name)
+        found = self._tree_of(slot)
         options = replace(self._options(), sparse=())
         tree = self._pool.add(slot.name, commit, options) if found is None else found
         keep = self._bench.settings.project.check_keep
@@ -141,7 +149,7 @@ class SlotKeeper:
         slot = store.move_slot(slot, SlotState.RESCUING, changed_at=self._now())
         try:
             self.save(slot)
-            tree = self._pool.find(slot.name)
+            tree = self._tree_of(slot)
             if tree is not None:
                 self._pool.quiesce(tree)
                 self._pool.tidy(tree, self._bench.target_tip(), self._options())
@@ -183,7 +191,7 @@ class SlotKeeper:
 
         It is filed under ``label``, else under the slot's plan, else under the slot's name.
         """
-        tree = self._pool.find(slot.name)
+        tree = self._tree_of(slot)
         if tree is None or not tree.path.exists():
             return None
         label = label or slot.plan or slot.name
