@@ -96,7 +96,8 @@ def _checkouts_ready(
 ) -> Iterator[tuple[Follow, ...]]:
     """Step 2: every checkout of the target is ready to follow, or nothing is held."""
     bench, target = tenure.bench, landing.entry.target
-    policy, follows = bench.settings.project.checkout, list[Follow]()
+    policy = bench.settings.project.checkout
+    follows: list[Follow] = []
     mark = Mark(target, landing.old, landing.commit, tenure.epoch)
     try:
         for checkout in checkouts_of(bench.git, target) if landing.commit != landing.old else ():

@@ -9,10 +9,10 @@ from orchestrator.errors import BusyError, NothingToDoError
 from orchestrator.events import EventName
 from orchestrator.scheduling.adopt import adopt_attempts
 from orchestrator.scheduling.freeze import thaw
+from orchestrator.services.enqueue import resubmit
 from orchestrator.services.begin import Outlook, first_attempt, options_of
 from orchestrator.sessions.identity import is_alive
 from orchestrator.states import AttemptState, RunState, SessionState
-from orchestrator.submitting.submit import requeue
 from plans.ids import PlanId
 from plans.project import OverlapMode
 
@@ -92,7 +92,7 @@ def retry_plans(
     with bench.store.transaction():
         for attempt in attempts:
             if attempt.state in _WITH_HEAD:
-                requeue(bench.store, bench.clock, attempt)
+                resubmit(bench, attempt)
             else:
                 _renew(bench, attempt, plans, continue_=continue_)
             again.append(attempt.plan)
