@@ -6,6 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from orchestrator.scheduling.freeze import thaw
+from orchestrator.scheduling.reasons import Code
 from orchestrator.scheduling.view import Foreign, Options, View
 from orchestrator.states import ACTIVE_ATTEMPTS, WORKING_ATTEMPTS, AttemptState, SessionState
 from orchestrator.submitting.landed import landed_plans
@@ -35,6 +36,7 @@ class Observer:
         self._thawed: dict[str, Mapping[PlanId, Plan]] = {}
         self._witnesses: dict[tuple[PlanId, str], str | None] = {}
         self._landed: tuple[str, dict[str, str]] = ("", {})
+        self._not_landed: set[PlanId] = set()
         self._again = bool(run.options.get("again"))
 
     def view(self) -> View:
@@ -42,7 +44,8 @@ class Observer:
         store = self._bench.store
         attempts = store.attempts(run=self._run.id)
         newest = {PlanId(a.plan): a for a in sorted(attempts, key=lambda a: a.number)}
-        entries = {a.entry: e for a in newest.values() if a.entry and (e := store.entry(a.entry))}
+        queued = [a.entry for a in newest.values() if a.entry and a.state is AttemptState.QUEUED]
+        entries = {key: entry for key in queued if (entry := store.entry(key))}
         return View(
             run=self._run.id,
             graph=self._graph,
@@ -84,15 +87,28 @@ class Observer:
         return {PlanId(plan): commit for plan, commit in self._landed[1].items()}
 
     def _unchanged(self, store: Store, newest: Mapping[PlanId, Attempt]) -> dict[PlanId, str]:
-        """Plans that have not begun here and whose very text is on the target already."""
-        fresh = [p for p, a in newest.items() if a.state in (AttemptState.PENDING, AttemptState.WAITING)]
+        """Plans that have not begun here and whose very text is on the target already.
+
+        Only a run that had the same plan at work when we last looked can have landed it since.
+        """
         found: dict[PlanId, str] = {}
-        for plan in fresh:
-            digest = self._graph.plans[plan].digest
-            for old in store.attempts(plan=plan, states={AttemptState.LANDED}):
-                if old.digest == digest and old.landed_commit and self._is_on_target(old.landed_commit):
-                    found[plan] = old.landed_commit
+        for plan, attempt in newest.items():
+            if attempt.state not in (AttemptState.PENDING, AttemptState.WAITING):
+                continue
+            if plan in self._not_landed and attempt.reason.get("code") != Code.PLAN_ACTIVE:
+                continue
+            commit = self._landing_of(store, plan)
+            if commit is None:
+                self._not_landed.add(plan)
+            else:
+                found[plan] = commit
         return found
+
+    def _landing_of(self, store: Store, plan: PlanId) -> str | None:
+        digest = self._graph.plans[plan].digest
+        landed = store.attempts(plan=plan, states={AttemptState.LANDED})
+        commits = [a.landed_commit for a in landed if a.digest == digest and a.landed_commit]
+        return next((commit for commit in commits if self._is_on_target(commit)), None)
 
     def _is_on_target(self, commit: str) -> bool:
         return self._bench.objects.is_ancestor(commit, self._bench.target_tip())

@@ -47,8 +47,8 @@ class Foreign:
 class View:
     """One moment of one run.
 
-    ``attempts`` holds the newest attempt of each plan of the run, ``history`` how many counted and lost
-    ones came before; ``landed`` commits of plans (of any run) that are on the target; ``unchanged`` the
+    ``attempts`` holds the newest attempt of each plan of the run, ``entries`` those of queued ones by id,
+    ``counted`` and ``lost`` how many failed and lost attempts there are; ``landed`` commits of plans (of any run) that are on the target; ``unchanged`` the
     plans of this run whose very text has landed already; ``phases`` the completed ones.
     """
 
