@@ -54,7 +54,9 @@ def submit(store: Store, clock: Clock, work: Work, attempt: Attempt | None = Non
             _follow(store, attempt, entry, work.head)
         if is_new:
             name = entry_event(entry.state)
-            store.emit(name, at=clock.now(), run=entry.run, plan=entry.plan, entry=entry.id)
+            store.emit(
+                name, at=clock.now(), run=entry.run, plan=entry.plan, entry=entry.id, branch=entry.branch
+            )
     return entry
 
 
@@ -77,7 +79,12 @@ def requeue(store: Store, clock: Clock, attempt: Attempt) -> Entry:
             entry = store.move_entry(entry, EntryState.QUEUED, reason={}, finished_at=None)
         store.move_attempt(attempt, AttemptState.QUEUED, reason={})
         store.emit(
-            entry_event(EntryState.QUEUED), at=clock.now(), run=entry.run, plan=entry.plan, entry=entry.id
+            entry_event(EntryState.QUEUED),
+            at=clock.now(),
+            run=entry.run,
+            plan=entry.plan,
+            entry=entry.id,
+            branch=entry.branch,
         )
     return entry
 
