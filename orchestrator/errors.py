@@ -94,6 +94,41 @@ class InterruptedRunError(PlanctlError):
         super().__init__(f"run {run} was interrupted")
 
 
+class InterruptedQueueError(InterruptedRunError):
+    """SIGINT or SIGTERM ended work at the merge queue in order; ``signal`` is its number."""
+
+    def __init__(self, signal: int) -> None:
+        super().__init__(signal, "")
+        self.args = ("work at the merge queue was interrupted",)
+
+
+class FencePassedError(PlanctlError):
+    """Another queue worker has taken over since; whatever this one was about to write was refused."""
+
+    def __init__(self, epoch: str, found: str | None) -> None:
+        self.epoch = epoch
+        self.found = found
+        super().__init__(f"the queue was taken over: the epoch is {(found or 'gone')[:12]}, not {epoch[:12]}")
+
+
+class LocksInTheWayError(PlanctlError):
+    """Lock files of git that are not provably planctl's keep its references from being written."""
+
+    def __init__(self, locks: Sequence[str]) -> None:
+        self.locks = tuple(locks)
+        shown = ", ".join(self.locks)
+        super().__init__(f"lock files are in the way: {shown} (git is at work there, or was killed there)")
+
+
+class RevertConflictError(PlanctlError):
+    """Later work has changed what is to be undone."""
+
+    def __init__(self, plan: str, paths: Sequence[str]) -> None:
+        self.plan = plan
+        self.paths = tuple(paths)
+        super().__init__(f"{plan} cannot be reverted by itself: conflicts in {', '.join(self.paths[:5])}")
+
+
 class SignalledError(PlanctlError):
     """SIGINT or SIGTERM came before anything was started; ``signal`` is its number."""
 
@@ -127,3 +162,21 @@ class PortInUseError(PlanctlError):
         self.holder = holder
         self.free = free
         super().__init__(f"port {port} is in use by {holder or 'another process'}")
+
+
+class NotPreparedError(PlanctlError):
+    """A worktree could not be prepared for a plan; what was made for it stays for ``worktree remove``."""
+
+    def __init__(self, plan: str, reason: str) -> None:
+        self.plan = plan
+        self.reason = reason
+        super().__init__(f"no worktree could be prepared for {plan}: {reason}")
+
+
+class SlotInUseError(PlanctlError):
+    """A slot cannot be given up: something is at work in it, or waits there for a person."""
+
+    def __init__(self, slot: str, reason: str) -> None:
+        self.slot = slot
+        self.reason = reason
+        super().__init__(f"{slot} was left as it is: {reason}")

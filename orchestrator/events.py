@@ -30,8 +30,16 @@ class EventName(StrEnum):
     TARGET_MOVED = "target.moved"
     CHECK_STARTED = "check.started"
     CHECK_FINISHED = "check.finished"
+    CHECK_REUSED = "check.reused"
+    CHECKOUT_LEFT = "checkout.left"
+    QUEUE_TAKEN = "queue.taken"
+    QUEUE_LOST = "queue.lost"
+    LOCKS_REMOVED = "locks.removed"
     STASH_LOST = "stash.lost"
     RESCUED = "worktree.rescued"
+    SLOT_PASSED = "worktree.passed"
+    """Another process was giving the slot back already."""
+    OUTPUTS_FAILED = "outputs.failed"
 
 
 def entry_event(state: str) -> str:

@@ -115,7 +115,9 @@ ATTEMPT: Final[Mapping[A, frozenset[A]]] = {
 }
 ENTRY: Final[Mapping[E, frozenset[E]]] = {
     E.QUEUED: frozenset({E.MERGING, E.LANDED, E.BLOCKED, E.HELD, E.CONFLICTED, E.REJECTED, E.DROPPED}),
-    E.MERGING: frozenset({E.CHECKING, E.LANDING, E.LANDED, E.CONFLICTED, E.HELD, E.REJECTED, E.QUEUED}),
+    E.MERGING: frozenset(
+        {E.CHECKING, E.LANDING, E.LANDED, E.BLOCKED, E.CONFLICTED, E.HELD, E.REJECTED, E.QUEUED}
+    ),
     E.CHECKING: frozenset({E.LANDING, E.REJECTED, E.QUEUED, E.HELD}),
     E.LANDING: frozenset({E.LANDED, E.QUEUED, E.BLOCKED, E.HELD}),
     E.BLOCKED: frozenset({E.QUEUED, E.LANDED, E.DROPPED}),
@@ -123,7 +125,7 @@ ENTRY: Final[Mapping[E, frozenset[E]]] = {
     E.CONFLICTED: frozenset({E.QUEUED, E.LANDED, E.DROPPED}),
     E.REJECTED: frozenset({E.QUEUED, E.LANDED, E.DROPPED}),
     E.DROPPED: frozenset({E.QUEUED, E.LANDED}),
-    E.LANDED: frozenset(),
+    E.LANDED: frozenset({E.QUEUED}),  # only when somebody has taken it off the target again, by a reset
 }
 INTENT: Final[Mapping[I, frozenset[I]]] = {
     I.OPEN: frozenset({I.DONE, I.SUPERSEDED}),

@@ -65,6 +65,12 @@ def bring(git: Git, tree: SlotTree, *, copy: Sequence[str], link: Sequence[str])
     return Brought(tuple(brought), tuple(skipped))
 
 
+def sources_of(git: Git, patterns: Sequence[str]) -> list[str]:
+    """The ignored files and folders of the main checkout that the patterns name now, from its top, sorted."""
+    top = git.repository.primary_top
+    return sorted(_sources(git, top, patterns)[0]) if top is not None and patterns else []
+
+
 def _sources(git: Git, top: Path, patterns: Sequence[str]) -> tuple[list[str], list[tuple[str, str]]]:
     literal = {p.strip("/") for p in patterns if not _GLOB.search(p) and os.path.lexists(top / p.strip("/"))}
     ignored = _ignored(git, top, sorted(literal))

@@ -28,22 +28,47 @@ def landing_scope(objects: Objects, old: str, new: str, work: Work) -> ScopeRepo
     """Compare the landing ``old`` → ``new`` of the target with what the work changed.
 
     Allowed are the work's paths P and R(P): where the target renamed a file or folder since the work's
-    base, the work's paths under their new names. By tree ids; renames are looked for only when needed.
+    base, the work's paths under their new names; and the other way round, where the work renamed a folder,
+    what others put there meanwhile, moved along and otherwise as it was. By tree ids; renames are looked for
+    only when needed.
     """
     own = set(own_changes(objects, work))
     outside = {change.path for change in objects.changes(old, new)} - own
     if outside:
         outside -= _renamed(objects, own, work.base, old)
+    if outside:
+        outside -= _moved_along(objects, outside, (old, new), work)
     return ScopeReport(tuple(sorted(outside)))
 
 
-def _renamed(objects: Objects, own: set[str], base: str, old: str) -> set[str]:
+def _moved_along(objects: Objects, outside: set[str], landing: tuple[str, str], work: Work) -> set[str]:
+    """Pairs of ``outside``: gone here, and there with the very same content, by a folder rename of the work."""
+    old, new = landing
+    _, folders = _renames(objects, work.base, work.head)
+    found: set[str] = set()
+    for before, after in folders:
+        for path in (p for p in outside if p.startswith(before)):
+            there = after + path[len(before) :]
+            was = objects.entry(old, path)
+            gone = objects.entry(new, path) is None and objects.entry(old, there) is None
+            if there in outside and was is not None and gone and objects.entry(new, there) == was:
+                found |= {path, there}
+    return found
+
+
+def _renames(objects: Objects, old: str, new: str) -> tuple[dict[str, str], set[tuple[str, str]]]:
+    """Return the files that were renamed, old name to new, and the folder renames that explain them."""
     files: dict[str, str] = {}
     folders: set[tuple[str, str]] = set()
-    for change in objects.changes(base, old, renames=True):
+    for change in objects.changes(old, new, renames=True):
         if change.status is Status.RENAMED and change.old_path is not None:
             files[change.old_path] = change.path
             folders |= _folder_renames(change.old_path, change.path)
+    return files, folders
+
+
+def _renamed(objects: Objects, own: set[str], base: str, old: str) -> set[str]:
+    files, folders = _renames(objects, base, old)
     found = {files[path] for path in own if path in files}
     for before, after in folders:
         found |= {after + path[len(before) :] for path in own if path.startswith(before)}

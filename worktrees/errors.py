@@ -118,6 +118,13 @@ class CheckoutInTheWayError(PlanctlError):
         super().__init__(f"{checkout}: {reason}")
 
 
+class CheckoutLockedError(CheckoutInTheWayError):
+    """The index of a checkout of the target is locked: git is at work there, or was killed there."""
+
+    def __init__(self, checkout: Path, reason: str) -> None:
+        super().__init__(checkout, (), reason)
+
+
 class RestoreRefusedError(PlanctlError):
     """A rescue was not brought back because that would overwrite something; nothing has changed.
 

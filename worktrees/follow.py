@@ -1,161 +1,174 @@
-"""Path by path: what of the user's is in a landing's way, and how files come along after a crash.
+"""Bring the user's checkout of the target along when a landing moves it (``checkout: follow``).
 
-A file may be replaced without losing anything when it holds the old content, the new content, a beginning
-of the new one (a write of ours that a crash cut short), or nothing at all.
+Around the reference transaction (numbers as in ``docs/queue.md``):
+
+1. the checkout is locked (``followlock.py``), with a mark that says for which landing
+2. the update is tried on a copy of the index; the user's work in the way raises CheckoutInTheWayError
+5. after the transaction the copy is updated for real, files too, and renamed into place
+
+Promise: files that the landing changes and the user did not are updated, nothing else is. Whoever finds a
+mark whose maker is gone finishes the update if the landing was made, and else takes the mark away. Not
+promised: an edit made in the milliseconds between 2 and 5 is kept, but shown against the new content.
 """
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
-from worktrees.errors import GitFailedError
+from plans.effects import step
+from worktrees.bypath import bring_along, in_the_way
+from worktrees.checkout import is_attached, require_quiet, worktrees_of
+from worktrees.errors import CheckoutInTheWayError, CheckoutLockedError, GitFailedError
+from worktrees.followlock import FollowLock, Mark, read_mark, take_over
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Callable
 
+    from worktrees.checkout import Checkout
     from worktrees.git import Git
 
-_NOTHING = "0" * 40
-_GITLINK = "160000"
-_SYMLINK = "120000"
+_SHOWN: Final = 5
+
+
+class Follow:
+    """A checkout that is locked by us, ready to be brought from the old commit of the target to the new."""
+
+    def __init__(self, git: Git, top: Path, lock: FollowLock, mark: Mark) -> None:
+        self._git = git
+        self._lock = lock
+        self._mark = mark
+        self.top = top
+
+    @property
+    def git_dir(self) -> Path:
+        """The checkout's git folder, as intents store it."""
+        return self._lock.git_dir
+
+    def apply(self) -> tuple[str, ...]:
+        """Step 5: update files and index, and unlock. Returns paths that the user changed meanwhile.
+
+        Idempotent, from whatever point a dead worker left it at. An error leaves the checkout locked: its
+        index does not fit its branch, and a commit made there would undo the landing. ``planctl sync``, or
+        the next worker, tries again.
+        """
+        git, lock, old, new = self._git, self._lock, self._mark.old, self._mark.new
+        try:
+            copy = self._refreshed_copy()
+            kept: tuple[str, ...] = ()
+            try:
+                with step("checkout.update"):
+                    self._run(copy, "read-tree", "-m", "-u", old, new)
+            except GitFailedError:  # a crash half-way, or an edit since step 2: path by path
+                copy = lock.copy_of_index()
+                with step("checkout.bypath"):
+                    kept = bring_along(git, self.top, copy, (old, new), lock.descriptors)
+            with step("checkout.index"):
+                copy.replace(lock.git_dir / "index")
+            lock.unmark()
+            return kept
+        finally:
+            lock.release()
+
+    def try_out(self) -> None:
+        """Step 2: raise CheckoutInTheWayError with the paths when the user's work is in the way."""
+        copy, old, new = self._refreshed_copy(), self._mark.old, self._mark.new
+        blocked = in_the_way(self._git, self.top, copy, old, new)
+        if blocked:
+            raise CheckoutInTheWayError(self.top, blocked, f"your changes are in the way: {_listed(blocked)}")
+        try:
+            self._run(copy, "read-tree", "-n", "-m", "-u", old, new)
+        except GitFailedError as error:
+            raise CheckoutInTheWayError(self.top, (), str(error)) from error
+        finally:
+            copy.unlink(missing_ok=True)
+
+    def abandon(self) -> None:
+        """Unlock without a change; harmless after :meth:`apply`."""
+        if self._lock.is_held:
+            self._lock.unmark()
+            self._lock.release()
+
+    def _refreshed_copy(self) -> Path:
+        copy = self._lock.copy_of_index()
+        self._run(copy, "update-index", "-q", "--refresh", ok=())
+        return copy
+
+    def _run(self, index: Path, *arguments: str, ok: tuple[int, ...] = (0,)) -> None:
+        extra = {"GIT_INDEX_FILE": str(index)}
+        self._git.run(
+            *arguments, at=self.top, extra=extra, ok=ok, writes=True, descriptors=self._lock.descriptors
+        )
+
+
+def _listed(paths: tuple[str, ...]) -> str:
+    more = len(paths) - _SHOWN
+    return ", ".join(paths[:_SHOWN]) + (f" and {more} more" if more > 0 else "")
+
+
+def prepare_follow(git: Git, checkout: Checkout, mark: Mark) -> Follow:
+    """Steps 1 and 2. Raises CheckoutInTheWayError with the paths; then nothing is locked.
+
+    A :class:`CheckoutLockedError` among them: git is at work there this very moment.
+    """
+    require_quiet(checkout)
+    lock = take_over(git.repository, checkout.git_dir)
+    if lock is None:
+        raise CheckoutLockedError(checkout.top, "another planctl is bringing it along")
+    try:
+        lock.mark(mark)
+    except BaseException:
+        lock.release()
+        raise
+    follow = Follow(git, checkout.top, lock, mark)
+    try:
+        if not is_attached(checkout.git_dir, mark.reference):
+            raise CheckoutLockedError(checkout.top, "it was switched to another branch this moment")
+        follow.try_out()
+    except BaseException:
+        follow.abandon()
+        raise
+    return follow
 
 
 @dataclass(frozen=True, slots=True)
-class Changed:
-    """A path that differs between two commits; a mode of ``000000`` says that it is not there."""
+class Finished:
+    """A checkout that a dead worker had begun to bring along; ``kept`` are paths left as the user's.
 
-    path: str
-    old_mode: str
-    new_mode: str
-    old: str
-    new: str
-
-    @property
-    def is_added(self) -> bool:
-        """Whether the path is new."""
-        return self.old == _NOTHING
-
-    @property
-    def is_deleted(self) -> bool:
-        """Whether the path goes away."""
-        return self.new == _NOTHING
-
-
-def changed_between(git: Git, old: str, new: str) -> tuple[Changed, ...]:
-    """The paths that differ between the trees of two commits, without renames."""
-    fields = git.run("diff-tree", "-r", "-z", "--no-renames", "--raw", old, new).records
-    found = []
-    for info, path in zip(fields[::2], fields[1::2], strict=True):
-        old_mode, new_mode, old_id, new_id, _ = info.removeprefix(":").split()
-        found.append(Changed(path, old_mode, new_mode, old_id, new_id))
-    return tuple(found)
-
-
-def in_the_way(git: Git, top: Path, index: Path, old: str, new: str) -> tuple[str, ...]:
-    """Paths that the landing changes and where the user has work: staged, unstaged, or untracked.
-
-    ``index`` is a refreshed copy of the checkout's index.
+    ``failure`` is git's word where it could not be finished: the checkout stays locked.
     """
-    extra = {"GIT_INDEX_FILE": str(index)}
-    changed = changed_between(git, old, new)
-    staged = {
-        *git.run(
-            "diff-index", "--cached", "--name-only", "-z", "--no-renames", old, at=top, extra=extra
-        ).records
-    }
-    edited = {*git.run("diff-files", "--name-only", "-z", at=top, extra=extra).records}
-    tracked_now = {c.path for c in changed if not c.is_added}
-    blocked = {c.path for c in changed if c.path in staged or c.path in edited}
-    blocked |= {c.path for c in changed if c.is_added and _occupied(top, c.path, tracked_now)}
-    return tuple(sorted(blocked))
+
+    top: Path
+    kept: tuple[str, ...] = ()
+    failure: str = ""
 
 
-def _occupied(top: Path, path: str, tracked: set[str]) -> bool:
-    """Whether something untracked stands where a new file is to come, or where one of its folders is."""
-    if os.path.lexists(top / path):
-        return not (top / path).is_dir() or _holds_files(top / path, path, tracked)
-    parent = os.path.dirname(path)  # noqa: PTH120 - a path of git's, with slashes
-    while parent:
-        full = top / parent
-        if os.path.lexists(full) and (full.is_symlink() or not full.is_dir()):
-            return parent not in tracked
-        parent = os.path.dirname(parent)  # noqa: PTH120 - as above
-    return False
+def recover_follows(git: Git, reference: str, has_landed: Callable[[str], bool]) -> tuple[Finished, ...]:
+    """Finish or take away what dead workers left in checkouts of ``reference``.
 
-
-def _holds_files(folder: Path, path: str, tracked: set[str]) -> bool:
-    """A folder in the way of a file holds nothing of the user's if all its files go with the landing."""
-    if folder.is_symlink():
-        return True
-    for root, _, names in os.walk(folder):
-        below = os.path.relpath(root, folder)
-        for name in names:
-            inside = name if below == "." else f"{below}/{name}"
-            if f"{path}/{inside}" not in tracked:
-                return True
-    return False
-
-
-def bring_along(git: Git, top: Path, index: Path, old: str, new: str) -> tuple[str, ...]:
-    """Bring every changed path that is not the user's to ``new``, in the files and in ``index``.
-
-    Returns the paths that are the user's: left as they are, with the index at ``new``.
+    ``has_landed`` says of a commit whether it is on the target now. Returns the checkouts that were to be
+    finished. Those that a living process holds are left alone.
     """
-    extra = {"GIT_INDEX_FILE": str(index)}
-    kept: list[str] = []
-    lines: list[str] = []
-    write: list[str] = []
-    for change in changed_between(git, old, new):
-        lines.append(f"{change.new_mode if not change.is_deleted else '0'} {change.new}\t{change.path}")
-        if not _is_replaceable(git, top, change):
-            kept.append(change.path)
-        elif change.is_deleted:
-            _remove(top, change.path)
-        elif change.new_mode != _GITLINK:
-            write.append(change.path)
-    git.run("update-index", "-z", "--index-info", at=top, extra=extra, stdin=_joined(lines), writes=True)
-    git.run(
-        "checkout-index", "-f", "-u", "-z", "--stdin", at=top, extra=extra, stdin=_joined(write), writes=True
-    )
-    return tuple(kept)
+    done = []
+    for git_dir, top in worktrees_of(git):
+        mark = read_mark(git_dir)
+        if mark is None or mark.reference != reference:
+            continue
+        lock = take_over(git.repository, git_dir)
+        if lock is None:
+            continue
+        mark = read_mark(git_dir) or mark  # its maker may have finished meanwhile; doing it again is harmless
+        follow = Follow(git, top, lock, mark)
+        if top.is_dir() and is_attached(git_dir, reference) and has_landed(mark.new):
+            done.append(_finished(follow))
+        else:
+            follow.abandon()
+    return tuple(done)
 
 
-def _joined(items: list[str]) -> bytes:
-    return b"".join(item.encode("utf-8", "surrogateescape") + b"\0" for item in items)
-
-
-def _is_replaceable(git: Git, top: Path, change: Changed) -> bool:
-    path = top / change.path
-    if not os.path.lexists(path) or _GITLINK in (change.old_mode, change.new_mode):
-        return True
-    if path.is_symlink():
-        return _link_id(git, os.fsencode(path.readlink())) in (change.old, change.new)
-    if path.is_dir():
-        return False
-    found = git.run("hash-object", f"--path={change.path}", "--", str(path), at=top).text
-    if found in (change.old, change.new):
-        return True
-    return not change.is_deleted and _is_beginning(git, top, path, change)
-
-
-def _link_id(git: Git, target: bytes) -> str:
-    return git.run("hash-object", "--stdin", stdin=target).text
-
-
-def _is_beginning(git: Git, top: Path, path: Path, change: Changed) -> bool:
+def _finished(follow: Follow) -> Finished:
     try:
-        new = git.run("cat-file", "--filters", f"--path={change.path}", change.new, at=top).output
-    except GitFailedError:
-        return False
-    return new.startswith(path.read_bytes())
-
-
-def _remove(top: Path, name: str) -> None:
-    path = top / name
-    path.unlink(missing_ok=True)
-    for folder in path.parents:
-        if folder == top or not folder.is_dir() or any(folder.iterdir()):
-            return
-        folder.rmdir()
+        return Finished(follow.top, follow.apply())
+    except (GitFailedError, OSError) as error:
+        return Finished(follow.top, failure=str(error))

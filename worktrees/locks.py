@@ -41,6 +41,22 @@ def remove_left_locks(git: Git, landing: Mapping[str, str]) -> tuple[str, ...]:
     return tuple(sorted(removed))
 
 
+def own_locks(git: Git) -> tuple[str, ...]:
+    """Lock files that are planctl's; somebody living may hold them."""
+    common = git.repository.common_dir
+    return tuple(sorted(lock.relative_to(common).as_posix() for lock in _own(common, git.desk)))
+
+
+def left_locks(git: Git, landing: Mapping[str, str]) -> tuple[str, ...]:
+    """What :func:`remove_left_locks` would remove now; nothing is changed."""
+    if not (git.repository.state_dir / "git-write.lock").exists():
+        return ()  # no git child of planctl has ever written here
+    common = git.repository.common_dir
+    with git.exclusive_writes() as alone:
+        found = (*_own(common, git.desk), *_targets(common, landing)) if alone else ()
+    return tuple(sorted(lock.relative_to(common).as_posix() for lock in found))
+
+
 def foreign_locks(git: Git) -> tuple[str, ...]:
     """Lock files in the common git folder that are not provably planctl's; for a report."""
     common = git.repository.common_dir

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 import pygit2
 from pygit2.enums import DiffFind, ObjectType, SortMode
 
+from plans.effects import step
 from worktrees import trees
 from worktrees.commit import Author, CommitText
 from worktrees.errors import MissingObjectError
@@ -206,6 +207,27 @@ class Objects(ObjectStore):
             elif not (change.status is Status.DELETED and change.path in moved.values()):
                 result.append(change)
         return tuple(result)
+
+    # -- a second opinion -----------------------------------------------------------------------------
+
+    def merged_by_libgit2(self, base: str | None, ours: str, theirs: str) -> str | None:
+        """Return the tree that libgit2's own merge of two commits gives; None where it sees a conflict.
+
+        It shares no code with git's merge. ``base`` is the commit used as the common ancestor; None: libgit2
+        finds it, and makes a virtual one of several. Folder renames are not known to it.
+        """
+        try:
+            if base is None:
+                index = self._repo.merge_commits(ours, theirs)
+            else:
+                was, one, other = (self._repo[self.tree_of(c)].id for c in (base, ours, theirs))
+                index = self._repo.merge_trees(was, one, other)
+            if index.conflicts is not None:
+                return None
+            with step("objects.second"):
+                return str(index.write_tree(self._repo))
+        except (pygit2.GitError, KeyError):  # blobs that a partial clone lacks: then there is no opinion
+            return None
 
     # -- writing ------------------------------------------------------------------------------------
 

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from worktrees.git import Git
 
 __all__ = ["ZERO", "Change", "Create", "Delete", "References", "Update", "Verify"]
+# git's own patience with a reference that somebody else is just moving is a tenth of a second.
+_PATIENT: Final = ("-c", "core.filesRefLockTimeout=1000")
 _OBJECT: Final = re.compile(r"[0-9a-f]{40}")
 
 
@@ -106,7 +108,7 @@ class References:
         line = " ".join(message.split()) or "planctl"
         try:
             with effects_step(step):
-                self._git.run("update-ref", "-m", line, "-z", "--stdin", stdin=stdin, writes=True)
+                self._git.run(*_PATIENT, "update-ref", "-m", line, "-z", "--stdin", stdin=stdin, writes=True)
         except GitFailedError as error:
             # Messages are not parsed: what git refused is what is not as it was expected to be.
             moved = [text for change in changes if (text := self._moved(change))]

@@ -36,6 +36,15 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "run": ("run", "Run one plan and land its work."),
     "resume": ("resume", "Go on with a run that was interrupted."),
     "retry": ("retry", "Do again what failed."),
+    "status": ("status", "Show what is going on, and why it waits."),
+    "logs": ("logs", "Show the output of a plan."),
+    "events": ("events", "Show what happened."),
+    "stop": ("stop", "Stop plans, or a whole run."),
+    "phase": ("phase", "Complete or list phases of plans."),
+    "pointer": ("pointer", "The plan of the worktree you stand in."),
+    "worktree": ("worktree", "List, add and remove worktrees of the pool."),
+    "rescue": ("rescue", "Snapshots of uncommitted work."),
+    "doctor": ("doctor", "Look for what is broken or left over, and mend it."),
 }
 """Name of the command -> (module under ``orchestrator.cli.commands``, short help), in the order of help."""
 

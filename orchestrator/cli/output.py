@@ -15,7 +15,7 @@ from enum import IntEnum, StrEnum
 from typing import TYPE_CHECKING, Final, TextIO
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 
 class Verbosity(IntEnum):
@@ -76,6 +76,24 @@ class Output:
 
         self._write(json.dumps(value, ensure_ascii=True, indent=indent) + "\n", "stdout")
 
+    def raw(self, data: bytes) -> None:
+        """Put bytes on stdout as they are; the caller has made them harmless if a person looks on."""
+        file: TextIO | None = sys.stdout
+        if file is None:
+            return
+        binary = getattr(file, "buffer", None)
+        if binary is None:  # a stream of text alone, as in a test
+            self._write(data.decode("utf-8", "replace"), "stdout")
+            return
+        with self._lock, self._guarded(file, "stdout"):
+            file.flush()
+            binary.write(data)
+            binary.flush()
+
+    def is_terminal(self) -> bool:
+        """Whether a person's terminal shows what goes to stdout, however plain it is."""
+        return sys.stdout is not None and sys.stdout.isatty()
+
     def note(self, *parts: Part) -> None:
         """Say something on stderr, unless ``-q``."""
         if self.verbosity >= Verbosity.NORMAL:
@@ -114,15 +132,19 @@ class Output:
         file: TextIO | None = getattr(sys, stream)
         if file is None:  # started with a closed descriptor
             return
-        with self._lock:
-            try:
-                file.write(text)
-                file.flush()
-            except OSError as error:
-                self.is_cut = self.is_cut or stream == "stdout"
-                _send_to_nowhere(file)
-                if stream == "stdout" and not isinstance(error, BrokenPipeError):
-                    raise  # a full disk: a result was lost; of stderr nobody could be told
+        with self._lock, self._guarded(file, stream):
+            file.write(text)
+            file.flush()
+
+    @contextlib.contextmanager
+    def _guarded(self, file: TextIO, stream: str) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            self.is_cut = self.is_cut or stream == "stdout"
+            _send_to_nowhere(file)
+            if stream == "stdout" and not isinstance(error, BrokenPipeError):
+                raise  # a full disk: a result was lost; of stderr nobody could be told
 
 
 def _shown(part: Part, *, colour: bool) -> str:

@@ -9,37 +9,37 @@ import hashlib
 import json
 import os
 import platform
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
-from orchestrator.clock import host
+from orchestrator.clock import machine
 from orchestrator.running.spec import shell_argv
+from worktrees.bring import sources_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from orchestrator.merging.checks import Check
     from plans.project import ProjectSettings
+    from worktrees.git import Git
 
-_SCHEMA = 1
+_SCHEMA: Final = 1
 
 
 def environment_digest(
-    project: ProjectSettings, check: Check, root: Path | None, outputs: Mapping[str, str]
+    project: ProjectSettings, check: Check, brought: Sequence[Sequence[Any]], outputs: Mapping[str, str]
 ) -> str:
     """Return the sha256 (hex) of the canonical JSON of the environment.
 
-    ``root`` is the checkout that ``copy`` and ``link`` bring files from; ``outputs`` what each command of
-    ``environment:`` printed.
+    ``brought`` is what :func:`listing` says; ``outputs`` what each command of ``environment:`` printed.
     """
     facts: dict[str, Any] = {
         "schema": _SCHEMA,
         "os": platform.system(),
         "arch": platform.machine(),
-        "machine": project.environment_id or machine_id(),
+        "machine": project.environment_id or machine(),
         "check": list(check.argv),
         "setup": list(shell_argv(project.setup)) if project.setup else [],
-        "brought": _listing(root, (*project.copy, *project.link)),
+        "brought": [list(row) for row in brought],
         "check_keep": list(project.check_keep),
         "check_env": {name: os.environ.get(name) for name in project.check_env},
         "environment": dict(outputs),
@@ -47,20 +47,14 @@ def environment_digest(
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
 
-def machine_id() -> str:
-    """systemd's machine id where there is one, else the host's name."""
-    path = Path("/etc/machine-id")
-    return path.read_text(encoding="ascii").strip() if path.is_file() else host()
+def listing(git: Git, project: ProjectSettings) -> list[list[Any]]:
+    """Name, size and time of change of what ``copy`` and ``link`` bring into a slot.
 
-
-def _listing(root: Path | None, names: tuple[str, ...]) -> list[list[Any]]:
-    """Name, size and time of change of what is brought along: cheap, and enough to notice an update."""
-    if root is None:
-        return []
-    found: list[list[Any]] = []
-    for name in sorted(names):
-        path = root / name
-        if path.exists():
-            stat = path.stat()
-            found.append([name, stat.st_size, stat.st_mtime_ns])
+    Of a folder that is brought whole only its own: cheap, and enough to notice an installation.
+    """
+    top, found = git.repository.primary_top, []
+    for path in sources_of(git, (*project.copy, *project.link)):
+        assert top is not None, "nothing is brought where there is no main checkout"
+        stat = (top / path).lstat()
+        found.append([path, stat.st_size, stat.st_mtime_ns])
     return found

@@ -7,13 +7,15 @@ nobody either.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from orchestrator.merging.checks import checks_of
+from orchestrator.merging.checks import TARGET, checks_of
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from orchestrator.merging.checking import Checker
     from orchestrator.merging.checks import Check
     from orchestrator.store.records import Entry, Verdict
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class Outcome(StrEnum):
-    """What the checks come to."""
+    """What the checks come to; ``unchecked``: the target has no check, and the plan's own, if any, passed."""
 
     PASSED = "passed"
     UNCHECKED = "unchecked"
@@ -33,37 +35,40 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """``verdict`` is the one that decided; None when nothing had to be checked."""
+    """``verdict`` is the one that decided (of the last check, when all passed).
+
+    ``trees`` maps each commit that would come onto the target to the tree that its verdicts speak of.
+    """
 
     outcome: Outcome
     check: Check | None = None
     verdict: Verdict | None = None
+    trees: Mapping[str, str] = field(default_factory=dict)
 
 
 def judge(
     checker: Checker, project: ProjectSettings, entry: Entry, candidate: Candidate, old: str
 ) -> Judgement:
     """Check every commit that would come onto the target's first-parent history, oldest first."""
-    checks = checks_of(project, entry)
-    for commit in _commits(candidate):
-        for check in checks:
-            verdict = checker.verdict(check, commit, run=entry.run)
+    trees: dict[str, str] = {}
+    check = verdict = None
+    for commit in candidate.steps:
+        for check in checks_of(project, entry, last=commit == candidate.commit):
+            verdict = checker.verdict(check, commit, entry)
             if verdict.passed is None:
                 return Judgement(Outcome.NO_VERDICT, check, verdict)
             if not verdict.passed:
                 return _blame(checker, check, verdict, old, entry)
-    return Judgement(Outcome.PASSED if checks else Outcome.UNCHECKED)
-
-
-def _commits(candidate: Candidate) -> tuple[str, ...]:
-    return candidate.steps
+            trees[commit] = verdict.tree
+    outcome = Outcome.PASSED if project.check else Outcome.UNCHECKED
+    return Judgement(outcome, check, verdict, trees)
 
 
 def _blame(checker: Checker, check: Check, red: Verdict, old: str, entry: Entry) -> Judgement:
     """A plan's own check need not pass before the plan; the target's must."""
-    if check.name != "target":
+    if check.name != TARGET:
         return Judgement(Outcome.RED, check, red)
-    base = checker.verdict(check, old, run=entry.run)
+    base = checker.verdict(check, old, entry)
     if base.passed is None:
         return Judgement(Outcome.NO_VERDICT, check, base)
     return Judgement(Outcome.RED if base.passed else Outcome.TARGET_RED, check, red if base.passed else base)

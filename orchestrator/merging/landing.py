@@ -5,140 +5,196 @@
 3. the intent is stored durably
 4. one reference transaction: verify epoch, create landed reference, update the target (last)
 5. checkouts follow
-6. the intent is done, the entry landed, the candidate's own reference removed
+6. the intent is done, the entry landed, the candidate's own reference removed; the proof
 
-A crash between any two leaves what ``recovery`` tells apart and finishes.
+A crash between any two leaves what ``recovery`` tells apart and finishes. An unknown outcome of 4 is
+resolved by looking.
 """
 
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+import threading
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Final
 
-from orchestrator.merging.epoch import EPOCH
-from orchestrator.merging.settle import settle
+from orchestrator.events import EventName
+from orchestrator.merging.pausing import TIP, note, pause
+from orchestrator.merging.postcheck import flaw
+from orchestrator.merging.resolving import forget_candidate, has_landed, undo
 from orchestrator.states import EntryState, IntentState
 from orchestrator.store.records import Entry, Intent
-from orchestrator.submitting.key import candidate_reference, landed_reference
+from orchestrator.submitting.checkouts import note_detached
+from orchestrator.submitting.key import landed_reference
 from plans.project import CheckoutPolicy
-from worktrees.checkout import Follow, checkouts_of, detach_checkout, prepare_follow
-from worktrees.errors import CheckoutInTheWayError, ReferenceMovedError
-from worktrees.references import Create, Delete, Update, Verify
+from worktrees.checkout import checkouts_of, detach_checkout
+from worktrees.errors import CheckoutInTheWayError, CheckoutLockedError, GitFailedError, ReferenceMovedError
+from worktrees.follow import prepare_follow
+from worktrees.followlock import Mark
+from worktrees.locks import foreign_locks
+from worktrees.references import Create, Update, Verify
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
-    from orchestrator.workbench import Workbench
+    from orchestrator.merging.tenure import Tenure
+    from worktrees.follow import Follow
     from worktrees.references import Change
+
+PATIENCE: Final = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6)
+"""Seconds between tries at an index that git has locked, as every ``git status`` of an editor does."""
 
 
 @dataclass(frozen=True, slots=True)
 class Landing:
-    """What is about to land: ``commit`` on ``old``. ``commit == old`` lands work that is there already."""
+    """What is about to land: ``commit`` on ``old``. ``commit == old`` lands work that is there already.
+
+    ``proof`` is shown with the landing: what it rests on.
+    """
 
     entry: Entry
     old: str
     commit: str
-    epoch: str
     unchecked: bool
+    proof: Mapping[str, Any] = field(default_factory=dict)
 
 
-def land(bench: Workbench, landing: Landing) -> Entry:
+def land(tenure: Tenure, landing: Landing) -> Entry:
     """Carry out steps 2 to 6 and return the entry as it is then: landed, blocked, or queued again.
 
-    Queued again means that the target moved meanwhile. Raises ReferenceMovedError when the fence was
-    passed by another worker: then this one must stop.
+    Queued again means that the target moved meanwhile. Raises FencePassedError or LeaseLostError when
+    another worker has taken over: then this one must stop.
     """
-    entry = settle(
-        bench,
-        landing.entry,
-        EntryState.LANDING,
-        candidate=landing.commit,
-        unchecked=landing.unchecked,
+    entry = tenure.settle(
+        landing.entry, EntryState.LANDING, candidate=landing.commit, unchecked=landing.unchecked
     )
-    landing = Landing(entry, landing.old, landing.commit, landing.epoch, landing.unchecked)
-    try:
-        with _followed(bench, landing) as follows:
-            return _transact(bench, landing, follows)
-    except CheckoutInTheWayError as error:
-        why = {"code": "checkout", "detail": str(error), "paths": list(error.paths)}
-        return settle(bench, entry, EntryState.BLOCKED, reason=why)
+    landing = replace(landing, entry=entry)
+    for seconds in (*PATIENCE, None):
+        try:
+            with _checkouts_ready(tenure, landing) as follows:
+                return _transact(tenure, landing, follows)
+        except CheckoutInTheWayError as error:
+            if not isinstance(error, CheckoutLockedError) or seconds is None:
+                why = {"code": "checkout", "detail": str(error), "paths": list(error.paths)}
+                return tenure.settle(entry, EntryState.BLOCKED, reason=why)
+            tenure.bench.clock.wait(threading.Event(), seconds)
+    raise AssertionError("the last try returns")
+
+
+def look_ahead(tenure: Tenure, landing: Landing) -> None:
+    """Raise CheckoutInTheWayError when ``landing`` could not be made now for the user's work; change nothing.
+
+    That git is at work there this moment does not count.
+    """
+    with contextlib.suppress(CheckoutLockedError), _checkouts_ready(tenure, landing, only_look=True):
+        pass
 
 
 @contextlib.contextmanager
-def _followed(bench: Workbench, landing: Landing) -> Iterator[tuple[Follow, ...]]:
+def _checkouts_ready(
+    tenure: Tenure, landing: Landing, *, only_look: bool = False
+) -> Iterator[tuple[Follow, ...]]:
     """Step 2: every checkout of the target is ready to follow, or nothing is held."""
+    bench, target = tenure.bench, landing.entry.target
+    policy = bench.settings.project.checkout
     follows: list[Follow] = []
+    mark = Mark(target, landing.old, landing.commit, tenure.epoch)
     try:
-        if landing.commit != landing.old:
-            for checkout in checkouts_of(bench.git, landing.entry.target):
-                policy = bench.settings.project.checkout
-                if policy is CheckoutPolicy.WAIT:
-                    raise CheckoutInTheWayError(
-                        checkout.top, (), "the target is checked out (checkout: wait)"
-                    )
-                if policy is CheckoutPolicy.DETACH:
-                    detach_checkout(bench.git, checkout, landing.old)
-                    continue
-                follows.append(prepare_follow(bench.git, checkout, landing.old, landing.commit))
+        for checkout in checkouts_of(bench.git, target) if landing.commit != landing.old else ():
+            if policy is CheckoutPolicy.WAIT:
+                raise CheckoutInTheWayError(checkout.top, (), "the target is checked out (checkout: wait)")
+            if policy is CheckoutPolicy.FOLLOW:
+                follows.append(prepare_follow(bench.git, checkout, mark))
+            elif not only_look:
+                note_detached(bench.store, checkout.git_dir, target, landing.old)
+                detach_checkout(bench.git, checkout, landing.old)
         yield tuple(follows)
     finally:
         for follow in follows:
             follow.abandon()
 
 
-def _transact(bench: Workbench, landing: Landing, follows: tuple[Follow, ...]) -> Entry:
-    store, entry = bench.store, landing.entry
+def _transact(tenure: Tenure, landing: Landing, follows: tuple[Follow, ...]) -> Entry:
+    """Steps 3 to 6."""
+    intent = _intend(tenure, landing, follows)
+    entry, subject = landing.entry, landing.entry.plan or landing.entry.branch
+    try:
+        tenure.transact(_changes(landing), message=f"planctl: land {subject}", step="landing.refs")
+    except (ReferenceMovedError, GitFailedError) as error:
+        if not has_landed(tenure.bench, entry, intent):
+            return _not_landed(tenure, entry, intent, error)
+    for follow in follows:
+        _bring_along(tenure, follow)
+    return finish(tenure, entry, intent, unchecked=landing.unchecked, proof=landing.proof)
+
+
+def _intend(tenure: Tenure, landing: Landing, follows: tuple[Follow, ...]) -> Intent:
     intent = Intent(
-        id=bench.stamp(),
-        entry=entry.id,
-        target=entry.target,
+        id=tenure.bench.stamp(),
+        entry=landing.entry.id,
+        target=landing.entry.target,
         old=landing.old,
         new=landing.commit,
-        epoch=landing.epoch,
-        created_at=bench.clock.now(),
+        epoch=tenure.epoch,
+        created_at=tenure.bench.clock.now(),
         checkouts=tuple(str(follow.git_dir) for follow in follows),
     )
-    store.add_intent(intent)
-    try:
-        bench.references.transact(
-            _changes(landing), message=f"planctl: land {entry.plan or entry.branch}", step="landing.refs"
-        )
-    except ReferenceMovedError:
-        store.move_intent(intent, IntentState.SUPERSEDED)
-        if bench.references.read(EPOCH) != landing.epoch:
-            raise
-        return settle(bench, entry, EntryState.QUEUED, reason={"code": "target-moved"})
-    for follow in follows:
-        follow.apply()
-    return finish(bench, entry, intent, unchecked=landing.unchecked)
+    with tenure.writing():
+        tenure.bench.store.add_intent(intent)
+    return intent
 
 
 def _changes(landing: Landing) -> list[Change]:
     entry = landing.entry
     created = Create(landed_reference(entry.plan or entry.branch, entry.id), landing.commit)
-    fence = Verify(EPOCH, landing.epoch)
     if landing.commit == landing.old:
-        return [fence, Verify(entry.target, landing.old), created]
-    return [fence, created, Update(entry.target, landing.commit, landing.old)]
+        return [created, Verify(entry.target, landing.old)]
+    return [created, Update(entry.target, landing.commit, landing.old)]
 
 
-def finish(bench: Workbench, entry: Entry, intent: Intent, *, unchecked: bool) -> Entry:
-    """Step 6, also for a landing that recovery found made."""
-    with bench.store.transaction():
-        bench.store.move_intent(intent, IntentState.DONE)
-        bench.store.set_value(f"queue.{entry.target}.tip", intent.new)
-        landed = settle(
-            bench, entry, EntryState.LANDED, landed_commit=intent.new, unchecked=unchecked, reason={}
+def _not_landed(tenure: Tenure, entry: Entry, intent: Intent, error: Exception) -> Entry:
+    """The target moved meanwhile: again. Git failed although nothing moved: blocked, with what it says."""
+    undo(tenure, entry, intent)
+    if isinstance(error, ReferenceMovedError):
+        return tenure.settle(entry, EntryState.QUEUED, reason={"code": "target-moved", "detail": str(error)})
+    locks = foreign_locks(tenure.bench.git)
+    why = f"{error}; lock files in the way: {', '.join(locks)}" if locks else str(error)
+    reason = {"code": "locked" if locks else "git-failed", "detail": why, "paths": list(locks)}
+    return tenure.settle(entry, EntryState.BLOCKED, reason=reason)
+
+
+def _bring_along(tenure: Tenure, follow: Follow) -> None:
+    """Step 5. What goes wrong here undoes no landing: it is told, and the next worker or sync goes on."""
+    try:
+        kept, failure = follow.apply(), ""
+    except (GitFailedError, OSError) as error:
+        kept, failure = (), str(error)
+    if kept or failure:
+        tell_left(tenure, str(follow.top), kept, failure)
+
+
+def tell_left(tenure: Tenure, checkout: str, kept: tuple[str, ...], failure: str) -> None:
+    """Tell of paths of a checkout that were left as the user's, or of a checkout that stays locked."""
+    now = tenure.bench.clock.now()
+    tenure.bench.store.emit(
+        EventName.CHECKOUT_LEFT, at=now, checkout=checkout, paths=list(kept), failure=failure
+    )
+
+
+def finish(
+    tenure: Tenure, entry: Entry, intent: Intent, *, unchecked: bool, proof: Mapping[str, Any]
+) -> Entry:
+    """Step 6, also for a landing that recovery found made. A flaw in the proof pauses the queue."""
+    store = tenure.bench.store
+    with tenure.writing():
+        store.move_intent(intent, IntentState.DONE)
+        note(store, entry.target, TIP, intent.new)
+        shown = {"proof": {**proof, "follows": intent.old}}
+        landed = tenure.settle(
+            entry, EntryState.LANDED, landed_commit=intent.new, unchecked=unchecked, reason={}, shown=shown
         )
-    forget_candidate(bench, entry)
+    forget_candidate(tenure, entry)
+    wrong = flaw(tenure.bench, entry, intent.old, intent.new)
+    if wrong:
+        pause(store, tenure.bench.clock, entry.target, f"the proof of a landing failed: {wrong}")
     return landed
-
-
-def forget_candidate(bench: Workbench, entry: Entry) -> None:
-    """Remove the candidate's own reference, if it is there."""
-    name = candidate_reference(entry.id)
-    kept = bench.references.read(name)
-    if kept:
-        bench.references.transact([Delete(name, kept)], message="planctl: landed", step="candidate.forget")

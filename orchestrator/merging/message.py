@@ -11,15 +11,15 @@ if TYPE_CHECKING:
     from orchestrator.workbench import Workbench
 
 
-def landing_message(bench: Workbench, entry: Entry, method: Method) -> str:
-    """The message without trailers: a squash of one commit keeps its message, of several lists them."""
-    subject = f"Merge plan '{entry.plan}'" if entry.plan else f"Merge branch '{entry.branch}'"
+def landing_message(bench: Workbench, entry: Entry, method: Method, old: str) -> str:
+    """The message without trailers: a squash of one commit keeps its message, of several lists them.
+
+    ``old`` is the target's commit that it lands on.
+    """
     if method is not Method.SQUASH:
-        return subject
-    listed = bench.git.run(
-        "rev-list", "--reverse", "--no-merges", "--end-of-options", entry.head, f"^{entry.base}"
-    ).text.split()
-    messages = [bench.objects.message(commit) for commit in listed]
+        return f"Merge plan '{entry.plan}'" if entry.plan else f"Merge branch '{entry.branch}'"
+    commits = bench.objects.commits(entry.head, entry.base, old)
+    messages = [bench.objects.message(c) for c in commits if len(bench.objects.parents(c)) <= 1]
     if len(messages) == 1:
         return messages[0]
     subjects = "\n".join(f"* {m.strip().splitlines()[0]}" for m in messages if m.strip())

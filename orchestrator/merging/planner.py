@@ -5,13 +5,15 @@ Policy changes what runs, never whether something lands: landing re-checks every
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from orchestrator.merging.order import in_order
 from orchestrator.states import OPEN_ENTRIES, EntryState
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from orchestrator.store.records import Entry
 
 
@@ -19,14 +21,18 @@ if TYPE_CHECKING:
 class QueueView:
     """One read of the queue of one target.
 
-    ``entries`` are those not ended; ``landed`` the plans on the target; ``paused`` why the queue stands
-    still, if it does; ``tried`` entries that this drain has looked at in vain since the target last moved.
+    ``entries`` are those not ended; ``landed`` the plans on the target, ``failed`` what became of plans that
+    others land after and that did not land; ``paused`` why the queue stands still, if it does; ``tried``
+    blocked entries that were tried in vain since the target last moved; ``later`` entries that gave no
+    verdict just now, and let others pass.
     """
 
     entries: tuple[Entry, ...]
     landed: frozenset[str] = frozenset()
+    failed: Mapping[str, str] = field(default_factory=dict)
     paused: str | None = None
     tried: frozenset[str] = frozenset()
+    later: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,28 +56,30 @@ Step = Process | Stay
 
 def plan_serial(view: QueueView) -> tuple[Step, ...]:
     """Return at most one :class:`Process`, first, and why every other entry stays."""
-    chosen: Entry | None = None
-    stays: list[Stay] = []
-    for entry in in_order(e for e in view.entries if e.state in OPEN_ENTRIES):
-        why = _hindrance(view, entry)
-        if why is None and chosen is None:
-            chosen = entry
-        elif why is None and chosen is not None:
-            stays.append(Stay(entry, "behind", f"{chosen.plan or chosen.branch} is before it"))
-        elif why is not None:
+    ordered = in_order(e for e in view.entries if e.state in OPEN_ENTRIES)
+    hindered = [(entry, _hindrance(view, entry)) for entry in ordered]
+    free = [entry for entry, why in hindered if why is None]
+    free.sort(key=lambda entry: entry.id in view.later)
+    stays: list[Step] = []
+    for entry, why in hindered:
+        if why is not None:
             stays.append(Stay(entry, *why))
-    return (Process(chosen), *stays) if chosen else tuple(stays)
+        elif entry is not free[0]:
+            stays.append(Stay(entry, "behind", f"{free[0].plan or free[0].branch} is before it"))
+    return (Process(free[0]), *stays) if free else tuple(stays)
 
 
 def _hindrance(view: QueueView, entry: Entry) -> tuple[str, str] | None:
-    if view.paused:
-        return "paused", view.paused
     if entry.state is EntryState.HELD:
         return "held", str(entry.reason.get("detail", "waits for a person"))
-    if entry.id in view.tried:
+    if view.paused:
+        return "paused", view.paused
+    if entry.state is EntryState.BLOCKED and entry.id in view.tried:
         code = str(entry.reason.get("code", "blocked"))
         return code, str(entry.reason.get("detail", "tried, and the target has not moved since"))
     for plan in entry.after:
+        if plan in view.failed:
+            return "dependency-rejected", f"lands after {plan}, which was {view.failed[plan]}"
         if plan not in view.landed:
             return "order", f"lands after {plan}"
     return None

@@ -1,9 +1,14 @@
-"""The independent check before a reference moves: by tree ids through libgit2, not through what merged.
+"""The independent check before a reference moves, and the proof after it has.
 
-It refuses, before anything has moved, a candidate that
+Before: by tree ids through libgit2, not through what merged. Refused is a candidate that
+
 - is not a descendant of the target with exactly the parents that were meant (S2, S6),
 - has another tree than the one the verdict speaks of (S2),
-- changes a path that neither its members changed nor a rename on the target explains (S3).
+- changes a path that neither its members changed nor a rename explains, unless a second merge by another
+  engine gives the very same tree (S3).
+
+After: what the references say now. A proof that fails stops the queue, since then something is wrong that
+no rule of planctl knows.
 """
 
 from __future__ import annotations
@@ -11,9 +16,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from orchestrator.submitting.key import landed_reference
 from worktrees.changes import landing_scope
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from orchestrator.store.records import Entry
     from orchestrator.workbench import Workbench
     from worktrees.candidate import Candidate, Work
 
@@ -28,25 +37,64 @@ class Refusal:
 
 
 def refusal(
-    bench: Workbench, old: str, candidate: Candidate, work: Work, checked_tree: str | None
+    bench: Workbench, old: str, candidate: Candidate, work: Work, trees: Mapping[str, str]
 ) -> Refusal | None:
     """Return why ``candidate`` must not follow ``old`` on the target, or None.
 
-    ``checked_tree`` is the tree that the passing verdict speaks of, None for an unchecked landing.
+    ``trees`` maps commits to the trees that their passing verdicts speak of; none for an unchecked landing.
     """
-    objects = bench.objects
-    expected = old
+    refused = _other_parents(bench, old, candidate, work) or _other_tree(bench, candidate, trees)
+    if refused:
+        return refused
+    outside = landing_scope(bench.objects, old, candidate.commit, work).outside
+    if not outside or _second_opinion(bench, old, work) == candidate.tree:
+        return None
+    return Refusal("undoes-others", f"would change what the work did not: {_some(outside)}", outside)
+
+
+def _other_parents(bench: Workbench, old: str, candidate: Candidate, work: Work) -> Refusal | None:
+    objects, expected = bench.objects, old
     for commit in candidate.steps:
         parents = objects.parents(commit)
         if not parents or parents[0] != expected:
             return Refusal("wrong-parent", f"{commit[:12]} does not follow {expected[:12]}")
+        if parents[1:] not in ((), (work.head,)):
+            return Refusal("wrong-parent", f"{commit[:12]} does not merge {work.head[:12]}")
         expected = commit
-    if len(objects.parents(candidate.commit)) > 1 and objects.parents(candidate.commit)[1:] != (work.head,):
-        return Refusal("wrong-parent", f"{candidate.commit[:12]} does not merge {work.head[:12]}")
-    tree = objects.tree_of(candidate.commit)
-    if tree != candidate.tree or (checked_tree is not None and tree != checked_tree):
-        return Refusal("other-tree", f"the check spoke of tree {checked_tree}, the candidate has {tree}")
-    outside = landing_scope(objects, old, candidate.commit, work).outside
-    if outside:
-        return Refusal("undoes-others", "paths that no member changed would change", outside)
+    if expected != candidate.commit:
+        return Refusal("wrong-parent", f"{candidate.commit[:12]} is not the last of its own steps")
+    return None
+
+
+def _other_tree(bench: Workbench, candidate: Candidate, trees: Mapping[str, str]) -> Refusal | None:
+    if bench.objects.tree_of(candidate.commit) != candidate.tree:
+        return Refusal("other-tree", f"{candidate.commit[:12]} does not have tree {candidate.tree[:12]}")
+    for commit, tree in trees.items():
+        if bench.objects.tree_of(commit) != tree:
+            return Refusal("other-tree", f"the check spoke of tree {tree[:12]}, {commit[:12]} has another")
+    return None
+
+
+def _second_opinion(bench: Workbench, old: str, work: Work) -> str | None:
+    return bench.objects.merged_by_libgit2(work.base if work.explicit_base else None, old, work.head)
+
+
+def _some(paths: tuple[str, ...]) -> str:
+    return ", ".join(paths[:5]) + (f" and {len(paths) - 5} more" if len(paths) > 5 else "")  # noqa: PLR2004 - a line
+
+
+def flaw(bench: Workbench, entry: Entry, old: str, commit: str) -> str | None:
+    """Return what is wrong with a landing that was just made, None when the references prove it.
+
+    The landed reference names the commit (S4), the target contains it (S8), and it contains the old target
+    (S6).
+    """
+    name = landed_reference(entry.plan or entry.branch, entry.id)
+    found, tip = bench.references.read(name), bench.target_tip()
+    if found != commit:
+        return f"{name} is at {found}, not at {commit}"
+    if not bench.objects.is_ancestor(commit, tip):
+        return f"{entry.target} is at {tip}, which does not contain {commit}"
+    if not bench.objects.is_ancestor(old, commit):
+        return f"{commit} does not contain {old}, where {entry.target} was before"
     return None

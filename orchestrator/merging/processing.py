@@ -5,6 +5,7 @@
 | the work is on the target already | landed |
 | it does not merge | conflicted, with all paths, stages and git's messages |
 | it would change what guards the target, or the post-check refuses it | held, for a person |
+| git fails on it (an assertion in its merge, a signature, a missing object) | held, with git's words |
 | a check is red and the target's own is green | rejected, with the log |
 | no verdict could be had | queued again; held after the third time |
 | the target itself is red | queued; the queue pauses |
@@ -14,170 +15,190 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, assert_never
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, assert_never
 
+from orchestrator.errors import StaleRecordError
+from orchestrator.merging.checking import CancelledCheckError
+from orchestrator.merging.evidence import conflict, no_verdict, proof, red, target_red
 from orchestrator.merging.judge import Judgement, Outcome, judge
-from orchestrator.merging.landing import Landing, forget_candidate, land
+from orchestrator.merging.landing import Landing, land, look_ahead
 from orchestrator.merging.message import landing_message, landing_trailers
-from orchestrator.merging.policy import changed_policy
+from orchestrator.merging.pausing import turn_red
+from orchestrator.merging.policy import changed_policy, is_policy_change_allowed
 from orchestrator.merging.postcheck import refusal
-from orchestrator.merging.settle import settle
-from orchestrator.running.log import last_lines
+from orchestrator.merging.resolving import forget_candidate, remove_unreachable
 from orchestrator.states import EntryState
 from orchestrator.submitting.key import candidate_reference
 from orchestrator.submitting.landed import landed_commits
 from plans.project import Method
 from worktrees.candidate import AlreadyThere, Candidate, Unsuitable, Work, make_candidate
 from worktrees.candidate import Method as GitMethod
+from worktrees.candidate import Outcome as Made
+from worktrees.errors import CheckoutInTheWayError, GitFailedError, MissingObjectError, SigningFailedError
 from worktrees.merge import Conflicted
 from worktrees.references import Create, Update
 
 if TYPE_CHECKING:
     from orchestrator.merging.checking import Checker
+    from orchestrator.merging.tenure import Tenure
     from orchestrator.store.records import Entry
-    from orchestrator.workbench import Workbench
 
-MOST_NO_VERDICTS: Final = 3
-TAIL_LINES: Final = 20
-SHOWN_PATHS: Final = 5
+_GITS_FAULT = (GitFailedError, MissingObjectError, SigningFailedError)
+
+
+@dataclass(frozen=True, slots=True)
+class _Case:
+    """An entry being processed onto ``old``, and whether it was blocked before."""
+
+    entry: Entry
+    work: Work
+    old: str
+    was_blocked: bool
 
 
 class Processor:
-    """Processes entries under one epoch, for the worker that holds the queue's lease."""
+    """Processes entries within one tenure."""
 
-    def __init__(self, bench: Workbench, checker: Checker, epoch: str, *, allow_policy_change: bool) -> None:
-        self._bench = bench
+    def __init__(self, tenure: Tenure, checker: Checker, *, allow_policy_change: bool) -> None:
+        self._tenure = tenure
+        self._bench = tenure.bench
         self._checker = checker
-        self._epoch = epoch
         self._allow_policy_change = allow_policy_change
 
-    def process(self, entry: Entry) -> Entry:
-        """Bring ``entry`` as far as it goes now, and return it as it is then."""
+    def process(self, entry: Entry, old: str) -> Entry:
+        """Bring ``entry`` as far as it goes onto ``old``, where the target was looked at and found well.
+
+        Returns it as it is then. Raises StaleRecordError when a person dropped it meanwhile, and what
+        :func:`land` raises.
+        """
+        was_blocked = entry.state is EntryState.BLOCKED
         if entry.state is not EntryState.QUEUED:
-            entry = settle(self._bench, entry, EntryState.QUEUED)
-        entry = settle(self._bench, entry, EntryState.MERGING, attempts=entry.attempts + 1)
-        old = self._bench.target_tip()
-        known = self._known_landing(entry, old)
-        if known:
-            return settle(self._bench, entry, EntryState.LANDED, landed_commit=known, reason={})
+            entry = self._tenure.settle(entry, EntryState.QUEUED)
+        entry = self._tenure.settle(entry, EntryState.MERGING, attempts=entry.attempts + 1)
         work = Work(entry.head, entry.base, entry.explicit_base)
-        made = self._make(entry, work, old)
+        try:
+            found = self._prepared(_Case(entry, work, old, was_blocked))
+        except _GITS_FAULT as error:
+            return self._stuck(entry, error)
+        except CancelledCheckError:
+            return self._interrupted(entry)
+        return land(self._tenure, found) if isinstance(found, Landing) else found
+
+    def _prepared(self, case: _Case) -> Landing | Entry:
+        """Everything up to the landing itself: what may go wrong here has moved nothing."""
+        entry, old = case.entry, case.old
+        known = landed_commits(self._bench, entry.plan or entry.branch, old, key=entry.id)
+        if known:
+            return self._end(entry, EntryState.LANDED, {}, landed_commit=known[0])
+        remove_unreachable(self._tenure, entry)
+        made = self._make(entry, case.work, old)
         match made:
             case Conflicted():
-                return self._end(entry, EntryState.CONFLICTED, _conflict(made))
+                return self._end(entry, EntryState.CONFLICTED, conflict(made))
             case Unsuitable():
-                return self._end(entry, EntryState.HELD, {"code": "method", "detail": made.reason})
+                return self._end(entry, EntryState.HELD, {"code": "method", "detail": str(made.reason)})
             case AlreadyThere():
-                return land(self._bench, Landing(entry, old, old, self._epoch, unchecked=False))
+                return Landing(entry, old, old, unchecked=False, proof={"already": True})
             case Candidate():
-                return self._check_and_land(entry, work, made, old)
+                return self._checked(case, made)
             case _ as never:
                 assert_never(never)
 
-    def _known_landing(self, entry: Entry, tip: str) -> str | None:
-        """Exactly once: a landing of this very key that is on the target already."""
-        name = candidate_reference(entry.id)
-        commits = landed_commits(self._bench, entry.plan or entry.branch, tip, key=entry.id)
-        if commits and self._bench.references.read(name):
-            forget_candidate(self._bench, entry)
-        return commits[0] if commits else None
-
-    def _make(self, entry: Entry, work: Work, old: str) -> Candidate | Conflicted | AlreadyThere | Unsuitable:
+    def _make(self, entry: Entry, work: Work, old: str) -> Made:
         method = Method(entry.method) if entry.method else self._bench.settings.project.method
-        message = landing_message(self._bench, entry, method)
+        message = landing_message(self._bench, entry, method, old)
+        trailers = landing_trailers(entry)
         return make_candidate(
-            self._bench.git,
-            self._bench.objects,
-            GitMethod(method),
-            old,
-            work,
-            message,
-            trailers=landing_trailers(entry),
+            self._bench.git, self._bench.objects, GitMethod(method), old, work, message, trailers=trailers
         )
 
-    def _check_and_land(self, entry: Entry, work: Work, candidate: Candidate, old: str) -> Entry:
+    def _checked(self, case: _Case, candidate: Candidate) -> Landing | Entry:
+        entry, project = case.entry, self._bench.settings.project
         self._keep(entry, candidate)
-        refused = self._refusal(entry, work, candidate, old, None)
+        refused = self._refused(case, candidate, Judgement(Outcome.UNCHECKED))
         if refused:
             return refused
-        entry = settle(
-            self._bench, entry, EntryState.CHECKING, candidate=candidate.commit, tree=candidate.tree
-        )
-        judgement = judge(self._checker, self._bench.settings.project, entry, candidate, old)
-        if judgement.outcome not in (Outcome.PASSED, Outcome.UNCHECKED):
-            return self._not_passed(entry, judgement, old)
-        if judgement.outcome is Outcome.UNCHECKED and self._bench.settings.project.require_check:
+        if project.require_check and not project.check:
             detail = "no check is configured, and require_check is set"
             return self._end(entry, EntryState.HELD, {"code": "no-check", "detail": detail})
-        refused = self._refusal(entry, work, candidate, old, candidate.tree)
+        landing = Landing(entry, case.old, candidate.commit, unchecked=not project.check)
+        if case.was_blocked and (blocked := self._still_blocked(landing)):
+            return blocked
+        entry = self._tenure.settle(
+            entry, EntryState.CHECKING, candidate=candidate.commit, tree=candidate.tree
+        )
+        judgement = judge(self._checker, project, entry, candidate, case.old)
+        if judgement.outcome not in (Outcome.PASSED, Outcome.UNCHECKED):
+            return self._not_passed(entry, judgement, case.old)
+        case = _Case(entry, case.work, case.old, case.was_blocked)
+        refused = self._refused(case, candidate, judgement)
         if refused:
             return refused
-        if self._bench.target_tip() != old:
-            return settle(self._bench, entry, EntryState.QUEUED, reason={"code": "target-moved"})
         unchecked = judgement.outcome is Outcome.UNCHECKED
-        return land(self._bench, Landing(entry, old, candidate.commit, self._epoch, unchecked))
+        return Landing(entry, case.old, candidate.commit, unchecked, proof(candidate, judgement))
 
     def _keep(self, entry: Entry, candidate: Candidate) -> None:
         """Refer to the candidate before anything relies on it (S15)."""
         name = candidate_reference(entry.id)
         old = self._bench.references.read(name)
         change = Update(name, candidate.commit, old) if old else Create(name, candidate.commit)
-        self._bench.references.transact([change], message="planctl: candidate", step="candidate.keep")
+        self._tenure.transact([change], message="planctl: candidate", step="candidate.keep")
 
-    def _refusal(
-        self, entry: Entry, work: Work, candidate: Candidate, old: str, tree: str | None
-    ) -> Entry | None:
-        changed = changed_policy(self._bench, old, candidate.commit)
-        if changed and not self._allow_policy_change:
+    def _refused(self, case: _Case, candidate: Candidate, judgement: Judgement) -> Entry | None:
+        """Hold what a person has to look at; asked before the checks, and with their verdicts again."""
+        entry, changed = case.entry, changed_policy(self._bench, case.old, candidate.commit)
+        if changed and not self._may_change_policy(entry):
             detail = f"changes what guards the target: {', '.join(changed)}"
             return self._end(entry, EntryState.HELD, {"code": "policy-change", "detail": detail})
-        refused = refusal(self._bench, old, candidate, work, tree)
-        if refused is None:
+        found = refusal(self._bench, case.old, candidate, case.work, judgement.trees)
+        if found is None:
             return None
-        why = {"code": refused.code, "detail": refused.detail, "paths": list(refused.paths)}
+        why = {"code": found.code, "detail": found.detail, "paths": list(found.paths)}
         return self._end(entry, EntryState.HELD, why)
 
+    def _may_change_policy(self, entry: Entry) -> bool:
+        return self._allow_policy_change or is_policy_change_allowed(self._bench.store, entry.id)
+
+    def _still_blocked(self, landing: Landing) -> Entry | None:
+        """Checks take long: what was blocked is not checked anew while the same thing is in its way."""
+        try:
+            look_ahead(self._tenure, landing)
+        except CheckoutInTheWayError as error:
+            why = {"code": "checkout", "detail": str(error), "paths": list(error.paths)}
+            return self._tenure.settle(landing.entry, EntryState.BLOCKED, reason=why)
+        return None
+
     def _not_passed(self, entry: Entry, judgement: Judgement, old: str) -> Entry:
-        verdict = judgement.verdict
-        assert verdict is not None
-        why: dict[str, Any] = {
-            "code": str(judgement.outcome),
-            "check": judgement.check.text if judgement.check else "",
-            "exit_code": verdict.exit_code,
-            "log": verdict.log,
-            "tail": last_lines(Path(verdict.log), TAIL_LINES),
-        }
-        if judgement.outcome is Outcome.RED:
-            detail = f"check failed with exit {verdict.exit_code}; the target's own check is green"
-            return self._end(entry, EntryState.REJECTED, {**why, "detail": detail})
-        if judgement.outcome is Outcome.TARGET_RED:
-            self._bench.store.set_value(f"queue.{entry.target}.red", old)
-            detail = f"the target itself fails its check at {old[:12]}"
-            return settle(self._bench, entry, EntryState.QUEUED, reason={**why, "detail": detail})
-        return self._no_verdict(entry, {**why, "detail": verdict.detail})
+        match judgement.outcome:
+            case Outcome.RED:
+                return self._end(entry, EntryState.REJECTED, red(judgement))
+            case Outcome.TARGET_RED:
+                assert judgement.verdict is not None
+                with self._tenure.writing():
+                    turn_red(self._bench.store, self._bench.clock, entry.target, old, judgement.verdict.log)
+                    return self._end(entry, EntryState.QUEUED, target_red(judgement, old))
+            case _:
+                why, held = no_verdict(judgement, entry)
+                return self._end(entry, EntryState.HELD if held else EntryState.QUEUED, why)
 
-    def _no_verdict(self, entry: Entry, why: dict[str, Any]) -> Entry:
-        times = int(entry.reason.get("times", 0)) + 1
-        to = EntryState.HELD if times >= MOST_NO_VERDICTS else EntryState.QUEUED
-        return self._end(entry, to, {**why, "times": times})
-
-    def _end(self, entry: Entry, to: EntryState, why: dict[str, Any]) -> Entry:
-        ended = settle(self._bench, entry, to, reason=why)
+    def _end(self, entry: Entry, to: EntryState, why: dict[str, Any], **changes: Any) -> Entry:
+        ended = self._tenure.settle(entry, to, reason=why, **changes)
         if to not in (EntryState.QUEUED, EntryState.HELD):
-            forget_candidate(self._bench, ended)
+            forget_candidate(self._tenure, ended)
         return ended
 
+    def _stuck(self, entry: Entry, error: Exception) -> Entry:
+        why = {"code": "git-failed", "detail": str(error), "messages": str(getattr(error, "stderr", ""))}
+        return self._end(self._newest(entry), EntryState.HELD, why)
 
-def _conflict(found: Conflicted) -> dict[str, Any]:
-    stages = [[s.path, s.mode, s.object, s.stage] for s in found.stages]
-    paths = list(found.paths)
-    more = len(paths) - SHOWN_PATHS
-    detail = f"conflicts in {', '.join(paths[:SHOWN_PATHS])}" + (f" and {more} more" if more > 0 else "")
-    return {
-        "code": "conflict",
-        "detail": detail,
-        "paths": paths,
-        "stages": stages,
-        "messages": found.messages,
-    }
+    def _interrupted(self, entry: Entry) -> Entry:
+        newest = self._newest(entry)
+        return self._tenure.settle(newest, EntryState.QUEUED, reason={**newest.reason, "code": "interrupted"})
+
+    def _newest(self, entry: Entry) -> Entry:
+        """The record of an entry that this tenure itself has moved on; a person's move is a stale record."""
+        newest = self._bench.store.entry(entry.id)
+        if newest is None or newest.state not in (EntryState.MERGING, EntryState.CHECKING):
+            raise StaleRecordError("entry", entry.id)
+        return newest

@@ -1,75 +1,92 @@
 """What a worker does first, under its new epoch: finish or undo what a dead one left.
 
-For each open intent, by looking at the references alone:
+1. checkouts that were being brought along: finished where the landing was made, else unlocked
+2. each open intent: landed → its entry is landed; else what there is of it is taken back, its entry queued
+3. entries left half-way go back to the queue
+4. candidates of entries that have ended are let go
+5. check slots of dead sessions: what still runs there is ended, and the slot is free
 
-- the target is or contains the new commit: it landed; checkouts are brought along, the entry is landed
-- otherwise it did not: a landed reference that was created without the target moving (git's files backend
-  renames one after the other) is removed by compare-and-swap, and the entry is queued again
-
-Then entries that a dead worker left half-way go back to the queue. Idempotent: a second run changes nothing.
+Everything is told from what is there now. Idempotent: a second run changes nothing.
 """
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from orchestrator.merging.epoch import EPOCH
-from orchestrator.merging.landing import finish
-from orchestrator.merging.settle import settle
-from orchestrator.states import EntryState, IntentState
-from orchestrator.submitting.key import landed_reference
-from worktrees.checkout import abandon_follow, finish_follow
-from worktrees.locks import remove_left_locks
-from worktrees.references import Delete, Verify
+from orchestrator.merging.landing import finish, tell_left
+from orchestrator.merging.resolving import forget_candidate, has_landed, undo
+from orchestrator.running.supervision import find
+from orchestrator.running.waiting import end
+from orchestrator.sessions.identity import is_alive
+from orchestrator.slots.keeper import CHECK
+from orchestrator.states import OPEN_ENTRIES, EntryState, IntentState, SessionState, SlotState
+from orchestrator.submitting.key import CANDIDATES
+from worktrees.follow import recover_follows
 
 if TYPE_CHECKING:
-    from orchestrator.store.records import Entry, Intent
-    from orchestrator.workbench import Workbench
+    from orchestrator.merging.tenure import Tenure
+    from orchestrator.slots.keeper import SlotKeeper
+    from orchestrator.store.protocol import Store
+    from orchestrator.store.records import Intent, Slot
 
-_HALF_WAY = frozenset({EntryState.MERGING, EntryState.CHECKING, EntryState.LANDING})
-
-
-def remove_locks(bench: Workbench) -> tuple[str, ...]:
-    """Remove lock files that killed git children of planctl left, where that is proven; returns them.
-
-    Before the epoch is taken, since it may be the epoch's own lock that is in the way.
-    """
-    news = {intent.target: intent.new for intent in bench.store.intents({IntentState.OPEN})}
-    return remove_left_locks(bench.git, news)
+_HALF_WAY: Final = frozenset({EntryState.MERGING, EntryState.CHECKING, EntryState.LANDING})
 
 
-def recover(bench: Workbench, target: str, epoch: str) -> None:
-    """Bring store and references of one target back in line; see the module's text."""
+def recover(tenure: Tenure, keeper: SlotKeeper) -> None:
+    """Bring references, checkouts, store and check slots of one target back in line; see the module's text."""
+    bench = tenure.bench
+    recover_checkouts(tenure)
     for intent in bench.store.intents({IntentState.OPEN}):
-        if intent.target == target:
-            _resolve(bench, intent, epoch)
-    for entry in bench.store.entries(target=target, states=_HALF_WAY):
-        settle(bench, entry, EntryState.QUEUED, reason={"code": "recovered"})
+        if intent.target == bench.target:
+            _resolve(tenure, intent)
+    for entry in bench.store.entries(target=bench.target, states=_HALF_WAY):
+        tenure.settle(entry, EntryState.QUEUED, reason={**entry.reason, "code": "recovered"})
+    for name in bench.references.list(f"{CANDIDATES}/"):
+        ended = bench.store.entry(name.rpartition("/")[2])
+        if ended is not None and ended.state not in OPEN_ENTRIES:
+            forget_candidate(tenure, ended)
+    for slot in bench.store.slots(purpose=CHECK, states={SlotState.LEASED, SlotState.RESCUING}):
+        if not _is_in_use(bench.store, slot):
+            _free(tenure, keeper, slot)
 
 
-def _resolve(bench: Workbench, intent: Intent, epoch: str) -> None:
-    entry = bench.store.entry(intent.entry)
-    assert entry is not None, "an intent is stored only for an entry that exists"
+def recover_checkouts(tenure: Tenure) -> None:
+    """Finish what was begun in the user's checkouts, as far as nobody living is at it."""
+    bench = tenure.bench
     tip = bench.target_tip()
-    landed = bench.references.read(landed_reference(entry.plan or entry.branch, entry.id)) == intent.new
-    if landed and bench.objects.is_ancestor(intent.new, tip):
-        for git_dir in intent.checkouts:
-            finish_follow(bench.git, Path(git_dir), intent.old, intent.new)
-        finish(bench, entry, intent, unchecked=entry.unchecked)
-        return
-    for git_dir in intent.checkouts:
-        abandon_follow(Path(git_dir))
-    _undo(bench, entry, intent, epoch)
+
+    def is_on_target(commit: str) -> bool:
+        return bench.objects.has_commit(commit) and bench.objects.is_ancestor(commit, tip)
+
+    for found in recover_follows(bench.git, bench.target, is_on_target):
+        if found.kept or found.failure:
+            tell_left(tenure, str(found.top), found.kept, found.failure)
 
 
-def _undo(bench: Workbench, entry: Entry, intent: Intent, epoch: str) -> None:
-    name = landed_reference(entry.plan or entry.branch, entry.id)
-    left = bench.references.read(name)
-    if left is not None:
-        bench.references.transact(
-            [Verify(EPOCH, epoch), Delete(name, left)], message="planctl: undo", step="recovery.undo"
-        )
-    bench.store.move_intent(intent, IntentState.SUPERSEDED)
-    if entry.state in _HALF_WAY:
-        settle(bench, entry, EntryState.QUEUED, reason={"code": "recovered"})
+def _resolve(tenure: Tenure, intent: Intent) -> None:
+    entry = tenure.bench.store.entry(intent.entry)
+    assert entry is not None, "an intent is stored only for an entry that exists"
+    if has_landed(tenure.bench, entry, intent):
+        finish(tenure, entry, intent, unchecked=entry.unchecked, proof={"recovered": True})
+    else:
+        undo(tenure, entry, intent)
+
+
+def _is_in_use(store: Store, slot: Slot) -> bool:
+    session = store.session(slot.session) if slot.session else None
+    if session is None or session.state is SessionState.ENDED:
+        return False
+    return is_alive(session.pid, session.process_started, session.boot, session.host)
+
+
+def _free(tenure: Tenure, keeper: SlotKeeper, slot: Slot) -> None:
+    """End what is left of the dead session's check before anybody else gets its slot."""
+    for name in (slot.attempt, f"{slot.attempt}-setup") if slot.attempt else ():
+        handle = find(tenure.bench.folder("records") / name)
+        if handle is not None:
+            end(handle)
+    with tenure.writing():
+        if slot.state is SlotState.LEASED:
+            keeper.free_check_slot(slot)
+        else:
+            tenure.bench.store.move_slot(slot, SlotState.FREE, changed_at=tenure.bench.clock.now())

@@ -6,8 +6,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from orchestrator.events import EventName, entry_event
 from orchestrator.states import ATTEMPT, AttemptState, EntryState
+from orchestrator.submitting.published import publish
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from orchestrator.store.records import Entry
     from orchestrator.workbench import Workbench
 
@@ -20,11 +23,15 @@ _FOLLOWS: Final = {
 _ENDED: Final = frozenset({*_FOLLOWS, EntryState.HELD})
 
 
-def settle(bench: Workbench, entry: Entry, to: EntryState, **changes: Any) -> Entry:
-    """Move ``entry`` to ``to``; its attempt follows. Raises StaleRecordError when another was faster."""
+def settle(
+    bench: Workbench, entry: Entry, to: EntryState, *, shown: Mapping[str, Any] | None = None, **changes: Any
+) -> Entry:
+    """Move ``entry`` to ``to``; its attempt follows. Raises StaleRecordError when another was faster.
+
+    ``shown`` goes into the event and nowhere else.
+    """
     store, now = bench.store, bench.clock.now()
-    if to in _ENDED:
-        changes.setdefault("finished_at", now)
+    changes.setdefault("finished_at", now if to in _ENDED else None)
     with store.transaction():
         moved = store.move_entry(entry, to, **changes)
         _move_attempt(bench, moved)
@@ -39,7 +46,10 @@ def settle(bench: Workbench, entry: Entry, to: EntryState, **changes: Any) -> En
             landed_commit=moved.landed_commit,
             unchecked=moved.unchecked,
             **detail,
+            **(shown or {}),
         )
+    if moved.attempt and (attempt := store.attempt(moved.attempt)):
+        publish(bench, attempt)
     return moved
 
 

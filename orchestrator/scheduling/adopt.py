@@ -15,8 +15,9 @@ from orchestrator.events import EventName
 from orchestrator.running import waiting
 from orchestrator.running.supervision import find
 from orchestrator.scheduling.commands import stages
-from orchestrator.scheduling.launching import outputs_of, record_dir, stage_number
+from orchestrator.scheduling.launching import record_dir, stage_number
 from orchestrator.states import AttemptState
+from orchestrator.submitting.published import outputs_of
 from plans.ids import PlanId
 
 if TYPE_CHECKING:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from orchestrator.errors import NothingToDoError, UsageError
@@ -12,10 +13,13 @@ from plans.ids import PhaseId, PlanId
 from worktrees.leftovers import HeadMoved
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
+    from orchestrator.store.protocol import Store
     from orchestrator.store.records import Attempt, PhaseDone
     from orchestrator.workbench import Workbench
+    from plans.model import Phase
+    from worktrees.repository import Repository
 
 
 def complete(bench: Workbench, plan: PlanId, phase: PhaseId) -> str:
@@ -43,6 +47,35 @@ def _at_work(bench: Workbench, plan: str) -> Attempt:
     return found[-1]
 
 
-def completed(bench: Workbench, plan: PlanId | None) -> Sequence[PhaseDone]:
-    """The completed phases of one plan, or of all."""
-    return bench.store.phases_done(plan)
+@dataclass(frozen=True, slots=True)
+class PhaseLine:
+    """One phase of a plan; ``done`` is None while it is open."""
+
+    plan: str
+    phase: str
+    title: str
+    done: PhaseDone | None
+
+
+def phase_lines(store: Store, declared: Mapping[str, Sequence[Phase]], plan: str | None) -> list[PhaseLine]:
+    """The phases of one plan, or of all: those that plan files declare, and completed ones beyond these."""
+    done = {(d.plan, d.phase): d for d in store.phases_done(plan)}
+    lines = [
+        PhaseLine(name, phase.id, phase.title, done.pop((name, phase.id), None))
+        for name, phases in declared.items()
+        for phase in phases
+        if plan in (None, name)
+    ]
+    lines += [PhaseLine(d.plan, d.phase, "", d) for d in done.values()]
+    return sorted(lines, key=lambda line: line.plan)
+
+
+def declared_phases(repository: Repository) -> dict[str, Sequence[Phase]]:
+    """The phases of the plan files of the worktree, as far as these can be read."""
+    from orchestrator.services.plans import load_plans  # noqa: PLC0415 - YAML, for this alone
+    from orchestrator.settings import working_settings  # noqa: PLC0415 - as above
+
+    if repository.top is None:
+        return {}
+    catalog = load_plans(repository, working_settings(repository), ())
+    return {plan.id: plan.phases for plan in catalog.plans.values()}

@@ -1,19 +1,25 @@
-"""What is going on, and why it waits: one read of the store, in the shapes of the command line's contract."""
+"""What is going on, and why it waits: one read of the store, in the shapes of the command line's contract.
+
+Loaded by ``planctl status``, which must start fast: no git here but through ``truth``, which asks it last.
+"""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.merging.order import in_order
+from orchestrator.services.conductors import conductor_of
+from orchestrator.services.truth import Landings
 from orchestrator.states import OPEN_ENTRIES, AttemptState, EntryState, RunState, SessionState
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from orchestrator.clock import Clock
     from orchestrator.store.protocol import Store
     from orchestrator.store.records import Attempt, Entry, Lease, RunRecord, Session
+    from worktrees.repository import Repository
 
 _NEEDS_A_PERSON = frozenset({EntryState.CONFLICTED, EntryState.REJECTED, EntryState.HELD, EntryState.BLOCKED})
 
@@ -32,16 +38,31 @@ class Status:
     leases: list[dict[str, Any]]
 
 
-def status_of(store: Store, clock: Clock) -> Status:
-    """Read the store once."""
+def status_of(store: Store, clock: Clock, repository: Repository) -> Status:
+    """Read the store once. ``landed`` is said only of what is on the target now; nothing is written."""
     with_entries = {e.id: e for e in store.entries()}
+    targets = {run.id: run.target for run in store.runs()}
+    landings = Landings(repository, store)
+
+    def is_there(attempt: Attempt) -> bool:
+        return landings.is_on(targets[attempt.run], attempt.landed_commit or "")
+
     return Status(
-        runs=[_run(run) for run in store.runs({RunState.ACTIVE, RunState.INTERRUPTED})],
-        plans=[_plan(attempt, with_entries) for attempt in store.latest_attempts()],
+        runs=[_run(store, run) for run in store.runs({RunState.ACTIVE, RunState.INTERRUPTED})],
+        plans=[_plan(_checked(a, is_there), with_entries) for a in store.latest_attempts()],
         queue=queue_entries(tuple(with_entries.values())),
         sessions=[_session(s, clock) for s in store.sessions({SessionState.ACTIVE, SessionState.STALE})],
         leases=[_lease(lease, clock) for lease in store.leases()],
     )
+
+
+def _checked(attempt: Attempt, is_there: Callable[[Attempt], bool]) -> Attempt:
+    """The attempt as it is in truth: a landing that somebody took off the target again is none."""
+    if attempt.state is not AttemptState.LANDED or is_there(attempt):
+        return attempt
+    was = str(attempt.landed_commit)[:12]
+    why = {"code": "landing-undone", "detail": f"landed as {was}, which is not on the target any more"}
+    return replace(attempt, state=AttemptState.FINISHED, landed_commit=None, reason=why)
 
 
 def queue_entries(entries: Sequence[Entry], *, every: bool = False) -> list[dict[str, Any]]:
@@ -72,8 +93,16 @@ def entry_json(entry: Entry, position: int | None) -> dict[str, Any]:
     }
 
 
-def _run(run: RunRecord) -> dict[str, Any]:
-    return {"id": run.id, "state": str(run.state), "session": run.session, "started_at": run.started_at}
+def _run(store: Store, run: RunRecord) -> dict[str, Any]:
+    """``conducted``: whether a process is at it; a run that is active without one was killed."""
+    return {
+        "id": run.id,
+        "state": str(run.state),
+        "session": run.session,
+        "started_at": run.started_at,
+        "conducted": conductor_of(store, run) is not None,
+        "plans": list(run.plans),
+    }
 
 
 def _plan(attempt: Attempt, entries: dict[str, Entry]) -> dict[str, Any]:

@@ -1,77 +1,142 @@
-"""Stop plans or a whole run, from any process."""
+"""Stop plans or a whole run, from any process.
+
+A command at work is asked to end through its supervisor, whole tree, and the run that conducts it notes the
+attempt as cancelled. What has not begun is cancelled here. Work that was begun stays in its worktree.
+"""
 
 from __future__ import annotations
 
-import os
 import signal
-from typing import TYPE_CHECKING
+import threading
+from typing import TYPE_CHECKING, Final
 
-from orchestrator.errors import NothingToDoError, StaleRecordError
+from orchestrator.errors import BusyError, NothingToDoError, StaleRecordError
 from orchestrator.events import EventName
-from orchestrator.running.supervision import find, stop
+from orchestrator.running.spec import Running
+from orchestrator.running.supervision import find, poll, stop, stop_tree
 from orchestrator.scheduling.launching import record_dir
-from orchestrator.sessions.identity import is_alive
+from orchestrator.services.conductors import conductor_of
+from orchestrator.sessions.identity import signal_process
 from orchestrator.states import AttemptState, RunState
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from orchestrator.running.spec import Supervised
     from orchestrator.store.records import Attempt, RunRecord
     from orchestrator.workbench import Workbench
 
-_NOT_BEGUN = frozenset({AttemptState.PENDING, AttemptState.WAITING})
+_NOT_BEGUN: Final = frozenset({AttemptState.PENDING, AttemptState.WAITING})
+_AT_WORK: Final = _NOT_BEGUN | {AttemptState.PREPARING, AttemptState.RUNNING}
+_LOOK: Final = 0.1
+_PATIENCE: Final = 60.0
+"""Seconds until a plan that is just being prepared, or whose command is just changing, must have moved on."""
 
 
 def stop_plans(bench: Workbench, plans: Sequence[str]) -> tuple[str, ...]:
     """Stop the named plans; return those that there was something to stop of.
 
-    A command at work is asked to end, tree and all, and its run notes the attempt as cancelled; a plan that
-    has not begun is cancelled here.
+    Raises BusyError when a plan is being prepared for longer than a minute.
     """
     stopped = []
-    for plan in plans:
-        attempts = bench.store.attempts(plan=plan, states=_NOT_BEGUN | {AttemptState.RUNNING})
+    for plan in dict.fromkeys(plans):
+        attempts = bench.store.attempts(plan=plan, states=_AT_WORK)
         if [a for a in attempts if _stop_attempt(bench, a)]:
             stopped.append(plan)
-    if not stopped:
-        raise NothingToDoError(f"nothing of {', '.join(plans)} is at work or waiting")
     return tuple(stopped)
 
 
 def _stop_attempt(bench: Workbench, attempt: Attempt) -> bool:
-    if attempt.state is AttemptState.RUNNING:
-        handle = find(record_dir(bench, attempt.supervisor or ""))
-        return handle is not None and stop(handle)
-    why, now = {"code": "stopped", "detail": "by a person"}, bench.clock.now()
-    try:
-        bench.store.move_attempt(attempt, AttemptState.CANCELLED, reason=why, finished_at=now)
-    except StaleRecordError:  # it began this very moment; ask again
-        again = bench.store.attempt(attempt.id)
-        return again is not None and again.state is AttemptState.RUNNING and _stop_attempt(bench, again)
-    bench.store.emit(EventName.PLAN_CANCELLED, at=now, run=attempt.run, plan=attempt.plan, reason=why)
-    return True
-
-
-def stop_run(bench: Workbench, run: RunRecord) -> bool:
-    """Ask the process that conducts ``run`` to end it in order; without one, stop its commands here.
-
-    Returns whether there was a process to ask.
-    """
-    session = bench.store.session(run.session)
-    if session and is_alive(session.pid, session.process_started, session.boot, session.host):
-        os.kill(session.pid, signal.SIGTERM)
-        return True
-    for attempt in bench.store.attempts(run=run.id, states={AttemptState.RUNNING}):
-        _stop_attempt(bench, attempt)
-    if run.state is RunState.ACTIVE:
-        bench.store.move_run(run, RunState.INTERRUPTED, finished_at=bench.clock.now())
+    """Whether there was something to stop; asks again for as long as the attempt is changing."""
+    deadline = bench.clock.monotonic() + _PATIENCE
+    current: Attempt | None = attempt
+    while current is not None and current.state in _AT_WORK:
+        done = _cancel(bench, current) if current.state in _NOT_BEGUN else _stop_command(bench, current)
+        if done:
+            return True
+        if current.state is AttemptState.RUNNING and not _is_conducted(bench, current):
+            return False  # it ended by itself, and nobody has noted that yet
+        if bench.clock.monotonic() > deadline:
+            raise BusyError(current.plan, f"its run {current.run}, which is {current.state} it")
+        bench.clock.wait(threading.Event(), _LOOK)
+        current = bench.store.attempt(attempt.id)
     return False
 
 
+def _cancel(bench: Workbench, attempt: Attempt) -> bool:
+    why, now = {"code": "stopped", "detail": "by a person"}, bench.clock.now()
+    try:
+        with bench.store.transaction():
+            bench.store.move_attempt(attempt, AttemptState.CANCELLED, reason=why, finished_at=now)
+            bench.store.emit(EventName.PLAN_CANCELLED, at=now, run=attempt.run, plan=attempt.plan, reason=why)
+    except StaleRecordError:  # it began this very moment
+        return False
+    return True
+
+
+def _stop_command(bench: Workbench, attempt: Attempt) -> bool:
+    """Ask the supervisor of the stage at work, or of the set-up; end a tree that has none any more."""
+    name = attempt.supervisor or f"{attempt.id}-setup"
+    handle = find(record_dir(bench, name))
+    if handle is None:
+        return False
+    return stop(handle) or _end_orphans(handle)
+
+
+def _end_orphans(handle: Supervised) -> bool:
+    state = poll(handle)
+    if isinstance(state, Running) or not state.command_alive:
+        return False
+    stop_tree(handle)
+    return True
+
+
+def _is_conducted(bench: Workbench, attempt: Attempt) -> bool:
+    run = bench.store.run(attempt.run)
+    return run is not None and conductor_of(bench.store, run) is not None
+
+
+def stop_run(bench: Workbench, run: RunRecord) -> tuple[bool, tuple[str, ...]]:
+    """End ``run``; return whether its process was asked to, and the plans whose commands were stopped here.
+
+    The process that conducts it is sent SIGTERM once its identity is proven, and ends it in order. Without
+    one, the commands are stopped here, and the run is ``interrupted``: ``resume`` goes on. Raises BusyError
+    when the process cannot be seen from here.
+    """
+    session = conductor_of(bench.store, run)
+    if session is not None:
+        identity = (session.pid, session.process_started, session.boot, session.host)
+        try:
+            if signal_process(*identity, signal.SIGTERM):
+                return True, ()
+        except PermissionError as error:
+            raise BusyError(f"run {run.id}", f"session {session.id}: {error}") from error
+    return False, _stop_unconducted(bench, run)
+
+
+def _stop_unconducted(bench: Workbench, run: RunRecord) -> tuple[str, ...]:
+    running = bench.store.attempts(run=run.id, states={AttemptState.RUNNING})
+    stopped = tuple(a.plan for a in running if _stop_command(bench, a))
+    now = bench.clock.now()
+    if run.state is RunState.ACTIVE:
+        with bench.store.transaction():
+            bench.store.move_run(run, RunState.INTERRUPTED, finished_at=now)
+            bench.store.emit(EventName.RUN_INTERRUPTED, at=now, run=run.id)
+    return stopped
+
+
 def require_run(bench: Workbench, name: str | None) -> RunRecord:
-    """The run of that id (or its beginning), without a name the newest; raises NothingToDoError."""
-    runs = bench.store.runs()
-    found = [r for r in runs if name is None or r.id == name or r.id.startswith(name)]
+    """The run of that id (or its beginning), without a name the only one that is active.
+
+    Raises NothingToDoError when there is none, BusyError when several are active and none is named.
+    """
+    if name is None:
+        active = bench.store.runs({RunState.ACTIVE})
+        if len(active) > 1:
+            raise BusyError("the repository", f"the runs {', '.join(run.id for run in active)}")
+        found = list(active)
+    else:
+        found = [run for run in bench.store.runs() if run.id.startswith(name)]
     if not found:
-        raise NothingToDoError(f"there is no run {name!r}" if name else "there is no run")
+        raise NothingToDoError(f"there is no run {name!r}" if name else "no run is active")
     return found[-1]

@@ -7,6 +7,7 @@ A pid alone is given again to others. The start time is counted from the boot wh
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from functools import cache
 from typing import TYPE_CHECKING, Final
@@ -50,6 +51,35 @@ def is_alive(pid: int, started: float, boot: str, host: str, *, this_boot: str |
     if found is None or started <= 0:
         return _exists(pid)  # one of the two moments is not known
     return abs(found - started) < _TOLERANCE
+
+
+def signal_process(pid: int, started_at: float, boot: str, host: str, number: int) -> bool:
+    """Send signal ``number`` to exactly that process of planctl's; False when it is proven gone.
+
+    Unlike :func:`is_alive`, what cannot be seen from here is never touched: PermissionError. Where the kernel
+    has process descriptors, the proof has no gap: the descriptor is opened before identity is read.
+    """
+    if not is_alive(pid, started_at, boot, host):
+        return False
+    if _namespace(host) != _namespace(here()) or started(pid) is None:
+        raise PermissionError(f"process {pid} on {host} cannot be seen from here")
+    try:
+        descriptor = os.pidfd_open(pid) if hasattr(os, "pidfd_open") else -1
+    except OSError:  # gone meanwhile, or no such call in this kernel or sandbox
+        descriptor = -1
+    try:
+        if not is_alive(pid, started_at, boot, host):
+            return False
+        if descriptor >= 0:
+            signal.pidfd_send_signal(descriptor, number)
+        else:
+            os.kill(pid, number)
+    except ProcessLookupError:
+        return False
+    finally:
+        if descriptor >= 0:
+            os.close(descriptor)
+    return True
 
 
 def started(pid: int) -> float | None:

@@ -417,6 +417,42 @@ def test_s3_work_follows_files_and_folders_that_the_target_renamed(topic: Bench)
     assert scope(topic, made, "adds") == ()
 
 
+def test_s3_what_others_put_into_a_folder_that_the_work_renamed_may_move_along(topic: Bench) -> None:
+    topic.repo.git("checkout", "-q", "-b", "renames", "main~1")
+    topic.repo.git("mv", "src", "lib")
+    topic.repo.commit("rename src")
+    topic.repo.git("checkout", "-q", "main")
+    topic.repo.commit("others", {"src/others.py": "theirs = 1\n"})
+    topic.repo.git("config", "merge.directoryRenames", "true")
+    made = topic.made("merge", "renames")
+    assert topic.repo.show(made.commit, "lib/others.py") == "theirs = 1\n"
+    assert scope(topic, made, "renames") == ()
+
+
+def test_s3_what_moved_along_must_be_as_it_was(topic: Bench) -> None:
+    topic.repo.git("checkout", "-q", "-b", "renames", "main~1")
+    topic.repo.git("mv", "src", "lib")
+    topic.repo.commit("rename src")
+    topic.repo.git("checkout", "-q", "main")
+    topic.repo.commit("others", {"src/others.py": "theirs = 1\n"})
+    topic.repo.git("checkout", "-q", "-b", "wrong", "renames")
+    topic.repo.git("merge", "-q", "-s", "ours", "main")
+    commit = topic.repo.commit("wrong", {"lib/others.py": "theirs = 2\n"})
+    topic.repo.git("checkout", "-q", "main")
+    wrong = Candidate(commit, topic.repo.head(f"{commit}^{{tree}}"), (commit,))
+    assert {"lib/others.py", "src/others.py"} <= {*scope(topic, wrong, "renames")}
+
+
+def test_s3_the_second_engine_gives_the_same_tree_or_none(topic: Bench) -> None:
+    old, head = topic.repo.head("main"), topic.repo.head("topic")
+    base = topic.repo.git("merge-base", old, head)
+    tree = topic.made("merge", "topic").tree
+    assert topic.objects.merged_by_libgit2(base, old, head) == tree
+    assert topic.objects.merged_by_libgit2(None, old, head) == tree
+    topic.repo.commit("clash", {"new": "not theirs\n"})
+    assert topic.objects.merged_by_libgit2(None, topic.repo.head("main"), head) is None
+
+
 @pytest.mark.parametrize("method", Method)
 def test_s14_making_a_candidate_touches_no_reference(topic: Bench, method: str) -> None:
     before = topic.repo.git("for-each-ref"), topic.repo.git("status", "--porcelain=v2")

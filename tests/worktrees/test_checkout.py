@@ -7,10 +7,15 @@ from pathlib import Path
 import pytest
 
 from tests.support.repo import GitRepo
-from worktrees.checkout import How, checkouts_of, detach_checkout, finish_follow, prepare_follow
-from worktrees.errors import CheckoutInTheWayError
+from worktrees.checkout import Checkout, How, attach_checkout, checkouts_of, detach_checkout
+from worktrees.errors import CheckoutInTheWayError, CheckoutLockedError
+from worktrees.follow import Finished, Follow, recover_follows
+from worktrees.follow import prepare_follow as prepare
+from worktrees.followlock import Mark, read_mark, take_over
 from worktrees.git import Git
 from worktrees.repository import find
+
+MAIN = "refs/heads/main"
 
 
 @pytest.fixture
@@ -32,8 +37,17 @@ def status(repo: GitRepo) -> str:
     return repo.git("status", "--porcelain")
 
 
+def prepare_follow(git: Git, checkout: Checkout, old: str, new: str) -> Follow:
+    return prepare(git, checkout, Mark(MAIN, old, new, "epoch"))
+
+
+def recover(git: Git, repo: GitRepo) -> list[Finished]:
+    contained = repo.git("rev-list", "main").split()
+    return list(recover_follows(git, MAIN, lambda commit: commit in contained))
+
+
 def follow(git: Git, repo: GitRepo, old: str, new: str) -> tuple[str, ...]:
-    (checkout,) = checkouts_of(git, "refs/heads/main")
+    (checkout,) = checkouts_of(git, MAIN)
     prepared = prepare_follow(git, checkout, old, new)
     move(repo, new, old)
     return prepared.apply()
@@ -73,7 +87,7 @@ def test_p25_an_edit_of_a_landed_file_blocks(landed: tuple[GitRepo, Git, str, st
     if staged:
         repo.git("add", "src/a.py")
     before = status(repo)
-    (checkout,) = checkouts_of(git, "refs/heads/main")
+    (checkout,) = checkouts_of(git, MAIN)
     with pytest.raises(CheckoutInTheWayError) as caught:
         prepare_follow(git, checkout, old, new)
     assert caught.value.paths == ("src/a.py",)
@@ -90,7 +104,7 @@ def test_p25_an_untracked_file_in_the_way_blocks(
     repo.write("new/file.txt", "mine, untracked\n")
     if ignored:
         repo.write(".git/info/exclude", "new/\n")
-    (checkout,) = checkouts_of(git, "refs/heads/main")
+    (checkout,) = checkouts_of(git, MAIN)
     with pytest.raises(CheckoutInTheWayError) as caught:
         prepare_follow(git, checkout, old, new)
     assert caught.value.paths == ("new/file.txt",)
@@ -100,7 +114,7 @@ def test_p25_an_untracked_file_in_the_way_blocks(
 def test_an_untracked_file_where_a_folder_must_come_blocks(landed: tuple[GitRepo, Git, str, str]) -> None:
     repo, git, old, new = landed
     repo.write("new", "mine\n")
-    (checkout,) = checkouts_of(git, "refs/heads/main")
+    (checkout,) = checkouts_of(git, MAIN)
     with pytest.raises(CheckoutInTheWayError):
         prepare_follow(git, checkout, old, new)
     assert (repo.path / "new").read_text() == "mine\n"
@@ -109,7 +123,7 @@ def test_an_untracked_file_where_a_folder_must_come_blocks(landed: tuple[GitRepo
 def test_git_at_work_there_blocks(landed: tuple[GitRepo, Git, str, str]) -> None:
     repo, git, old, new = landed
     (repo.path / ".git/index.lock").write_text("")
-    (checkout,) = checkouts_of(git, "refs/heads/main")
+    (checkout,) = checkouts_of(git, MAIN)
     with pytest.raises(CheckoutInTheWayError):
         prepare_follow(git, checkout, old, new)
     assert (repo.path / ".git/index.lock").exists(), "a lock that is not ours stays"
@@ -124,7 +138,7 @@ def test_a_rebase_of_the_target_counts_as_a_checkout_and_blocks(
     repo.git("checkout", "-q", "main")
     repo.commit("mine", {"src/b.py": "mine\n"})
     repo.git("rebase", "other", ok=False)
-    (checkout,) = checkouts_of(git, "refs/heads/main")
+    (checkout,) = checkouts_of(git, MAIN)
     assert checkout.how is How.REBASING
     with pytest.raises(CheckoutInTheWayError):
         prepare_follow(git, checkout, old, new)
@@ -146,23 +160,98 @@ def test_a_bare_repository_has_no_checkout(repo: GitRepo, tmp_path: Path) -> Non
     assert checkouts_of(Git(find(tmp_path / "bare.git")), "refs/heads/main") == ()
 
 
+def crash(follow: Follow) -> None:
+    """What the kernel does when a process dies: its lock is let go, the mark stays."""
+    follow._lock.release()
+
+
 def test_a_crash_half_way_is_finished(landed: tuple[GitRepo, Git, str, str]) -> None:
     """Killed after some files were written, one of them cut short, before the index was renamed."""
     repo, git, old, new = landed
     repo.write("src/b.py", "mine\n")
-    (checkout,) = checkouts_of(git, "refs/heads/main")
-    prepare_follow(git, checkout, old, new)
+    (checkout,) = checkouts_of(git, MAIN)
+    crash(prepare_follow(git, checkout, old, new))
     move(repo, new, old)
     repo.write("src/a.py", "a1 = 1")
     repo.write("new/file.txt", "new\n")
-    assert finish_follow(git, checkout.git_dir, old, new) == ()
+    assert recover(git, repo) == [Finished(repo.path)]
     assert status(repo) == " M src/b.py"
-    assert finish_follow(git, checkout.git_dir, old, new) == ()
+    assert recover(git, repo) == []
+    assert not list((repo.path / ".git").glob("*.lock"))
+
+
+def test_a_mark_whose_landing_was_never_made_is_taken_away(landed: tuple[GitRepo, Git, str, str]) -> None:
+    repo, git, old, new = landed
+    (checkout,) = checkouts_of(git, MAIN)
+    crash(prepare_follow(git, checkout, old, new))
+    assert read_mark(checkout.git_dir) == Mark(MAIN, old, new, "epoch")
+    assert recover(git, repo) == []
+    assert read_mark(checkout.git_dir) is None
+    assert status(repo) == ""
+    assert (repo.path / "src/a.py").read_text().startswith("a1 = 1\n")
+
+
+def test_a_mark_of_a_living_process_is_left_alone(landed: tuple[GitRepo, Git, str, str]) -> None:
+    repo, git, old, new = landed
+    (checkout,) = checkouts_of(git, MAIN)
+    follow = prepare_follow(git, checkout, old, new)
+    move(repo, new, old)
+    assert recover(git, repo) == []
+    with pytest.raises(CheckoutLockedError):
+        prepare_follow(git, checkout, old, new)
+    follow.apply()
+    assert status(repo) == ""
+
+
+def test_what_a_killed_child_left_beside_the_copy_is_no_hindrance(
+    landed: tuple[GitRepo, Git, str, str],
+) -> None:
+    repo, git, old, new = landed
+    (checkout,) = checkouts_of(git, MAIN)
+    lock = take_over(git.repository, checkout.git_dir)
+    assert lock is not None
+    (lock.folder / "index.lock").write_bytes(b"half")
+    lock.release()
+    assert follow(git, repo, old, new) == ()
+    assert status(repo) == ""
+
+
+def test_a_folder_becomes_a_file_after_a_crash(repo: GitRepo) -> None:
+    git, old = Git(find(repo.path)), repo.head()
+    repo.git("checkout", "-q", "-b", "work")
+    repo.git("rm", "-rq", "docs")
+    repo.write("docs", "a file now\n")
+    new = repo.commit("swap")
+    repo.git("checkout", "-q", "main")
+    (checkout,) = checkouts_of(git, MAIN)
+    crash(prepare_follow(git, checkout, old, new))
+    move(repo, new, old)
+    (repo.path / "docs/guide.md").unlink()  # half done: read-tree, killed, had begun to remove
+    assert recover(git, repo) == [Finished(repo.path)]
+    assert status(repo) == ""
+    assert (repo.path / "docs").read_text() == "a file now\n"
+
+
+def test_a_link_where_a_folder_was_is_never_followed(
+    landed: tuple[GitRepo, Git, str, str], tmp_path: Path
+) -> None:
+    """Typed in between: docs is a link to a folder of the user's with a file of the very same content."""
+    repo, git, old, new = landed
+    (checkout,) = checkouts_of(git, MAIN)
+    prepared = prepare_follow(git, checkout, old, new)
+    move(repo, new, old)
+    elsewhere = tmp_path / "elsewhere"
+    (repo.path / "docs").rename(elsewhere)
+    (repo.path / "docs").symlink_to(elsewhere)
+    repo.write("src/a.py", "typed in between\n")
+    assert prepared.apply() == ("docs/guide.md", "src/a.py")
+    assert (elsewhere / "guide.md").exists()
+    assert (repo.path / "docs").is_symlink()
 
 
 def test_an_edit_during_the_landing_is_kept_and_named(landed: tuple[GitRepo, Git, str, str]) -> None:
     repo, git, old, new = landed
-    (checkout,) = checkouts_of(git, "refs/heads/main")
+    (checkout,) = checkouts_of(git, MAIN)
     prepared = prepare_follow(git, checkout, old, new)
     move(repo, new, old)
     repo.write("src/a.py", "typed in between\n")
@@ -174,8 +263,46 @@ def test_an_edit_during_the_landing_is_kept_and_named(landed: tuple[GitRepo, Git
 def test_detach_leaves_files_and_index_where_they_stand(landed: tuple[GitRepo, Git, str, str]) -> None:
     repo, git, old, new = landed
     repo.write("src/a.py", "mine\n")
-    (checkout,) = checkouts_of(git, "refs/heads/main")
+    (checkout,) = checkouts_of(git, MAIN)
     detach_checkout(git, checkout, old)
     move(repo, new, old)
     assert repo.head() == old
     assert status(repo) == " M src/a.py"
+
+
+def test_a_checkout_that_was_detached_goes_back_with_its_edits(landed: tuple[GitRepo, Git, str, str]) -> None:
+    repo, git, old, new = landed
+    repo.write("src/b.py", "mine\n")
+    (checkout,) = checkouts_of(git, MAIN)
+    detach_checkout(git, checkout, old)
+    move(repo, new, old)
+    attach_checkout(git, repo.path, "main")
+    assert repo.git("symbolic-ref", "HEAD") == MAIN
+    assert status(repo) == " M src/b.py"
+
+
+@pytest.mark.parametrize("ignored", [False, True])
+def test_a_checkout_with_something_in_the_way_stays_detached(
+    landed: tuple[GitRepo, Git, str, str], ignored: bool
+) -> None:
+    repo, git, old, new = landed
+    (checkout,) = checkouts_of(git, MAIN)
+    detach_checkout(git, checkout, old)
+    move(repo, new, old)
+    repo.write("new/file.txt", "mine\n")
+    if ignored:
+        repo.write(".git/info/exclude", "new/\n")
+    with pytest.raises(CheckoutInTheWayError):
+        attach_checkout(git, repo.path, "main")
+    assert (repo.path / "new/file.txt").read_text() == "mine\n"
+    assert repo.head() == old
+
+
+def test_a_commit_of_the_users_is_not_lost_by_detaching(landed: tuple[GitRepo, Git, str, str]) -> None:
+    """The user commits between our look at the target and the detaching: nothing is detached."""
+    repo, git, old, _ = landed
+    (checkout,) = checkouts_of(git, MAIN)
+    repo.commit("mine", {"src/b.py": "mine\n"})
+    with pytest.raises(CheckoutInTheWayError):
+        detach_checkout(git, checkout, old)
+    assert repo.git("symbolic-ref", "HEAD") == MAIN

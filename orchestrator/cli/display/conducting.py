@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 from orchestrator.cli.display.feed import Feed
 from orchestrator.cli.exits import DONE, NO
 from orchestrator.cli.output import Colour
-from orchestrator.scheduling.launching import outputs_of
 from orchestrator.scheduling.reasons import sentence
 from orchestrator.services.resuming import take_over, with_options
 from orchestrator.services.run import Conductor
+from orchestrator.submitting.published import outputs_of
 from plans.errors import PlanctlError
 from plans.ids import PlanId
 

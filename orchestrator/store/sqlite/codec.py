@@ -77,7 +77,7 @@ class Codec(Generic[_Record]):
 
     @cached_property
     def _readers(self) -> tuple[tuple[str, Callable[[Any], Any]], ...]:
-        """Each field with what reads its column; found once, since a run reads its attempts in every round."""
+        """Each field with what reads its column; found once: a run reads its attempts every round."""
         return tuple((f.name, self._reader(f.name)) for f in fields(self.record))  # type: ignore[arg-type]
 
     def _reader(self, name: str) -> Callable[[Any], Any]:

@@ -104,7 +104,7 @@ def test_a_move_outside_the_table_is_refused_before_anything_is_written(store: S
     entry = store.add_entry(an_entry())
     landed = store.move_entry(entry, EntryState.LANDED)
     with pytest.raises(IllegalTransitionError):
-        store.move_entry(landed, EntryState.QUEUED)
+        store.move_entry(landed, EntryState.DROPPED)
     assert store.entry("e1") == landed
 
 

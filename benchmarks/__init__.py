@@ -1,0 +1,1 @@
+"""Measured beside a plain way of doing the same; see __main__."""

@@ -1,0 +1,51 @@
+"""How long it takes until planctl has said something."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from benchmarks.measure import Result, Side, compare, planctl, python, run
+from benchmarks.repositories import git
+
+PLANS = 100
+ROUNDS = 11
+
+
+def results(scratch: Path) -> Iterator[Result]:
+    yield compare(
+        Side("planctl --version", planctl("--version")),
+        Side("import click", python("import click")),
+        ROUNDS,
+    )
+    path = repository_with_plans(scratch / "hundred")
+    shown = plans_in_status(path)
+    if shown != PLANS:
+        raise RuntimeError(f"status shows {shown} plans")
+    yield compare(
+        Side(f"planctl status, {PLANS} plans", planctl("status", cwd=path)),
+        Side("import click, sqlite3", python("import click, sqlite3")),
+        ROUNDS,
+    )
+
+
+def plans_in_status(path: Path) -> int:
+    said = run([sys.executable, "-m", "orchestrator.cli", "--json", "status"], path)
+    return len(json.loads(said)["plans"])
+
+
+def repository_with_plans(path: Path) -> Path:
+    """A repository in which a hundred plans have really been run; they have landed."""
+    (path / "plans").mkdir(parents=True)
+    git(path, "init", "-q", "-b", "main")
+    git(path, "config", "user.name", "Bench")
+    git(path, "config", "user.email", "bench@example.invalid")
+    for number in range(PLANS):
+        text = f"---\nplan: p{number:03}\nrun: echo {number} > f{number}\n---\n"
+        (path / f"plans/p{number:03}.md").write_text(text, encoding="utf-8")
+    git(path, "add", "-A")
+    git(path, "commit", "-q", "-m", "start")
+    planctl("run-multi", "--all", "-j", "8", cwd=path)()
+    return path

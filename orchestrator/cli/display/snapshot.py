@@ -1,0 +1,101 @@
+"""One moment of a repository as lines for people: runs, plans by state with the reason, queue, sessions."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from orchestrator.cli.output import Colour
+from orchestrator.scheduling.reasons import sentence
+from orchestrator.states import AttemptState
+from plans.drawing.escape import one_line
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from orchestrator.cli.output import Part
+    from orchestrator.services.status import Status
+
+Line = tuple["Part", ...]
+_A = AttemptState
+_ORDER: Final = (
+    _A.RUNNING, _A.PREPARING, _A.WAITING, _A.PENDING, _A.PREPARED, _A.FINISHED, _A.QUEUED, _A.CONFLICTED,
+    _A.REJECTED, _A.FAILED, _A.TIMED_OUT, _A.LOST, _A.CANCELLED, _A.LANDED,
+)  # fmt: skip
+_COLOURS: Final = {
+    _A.LANDED: Colour.GREEN,
+    _A.RUNNING: Colour.BLUE,
+    _A.WAITING: Colour.YELLOW,
+    _A.CANCELLED: Colour.YELLOW,
+    _A.FAILED: Colour.RED,
+    _A.TIMED_OUT: Colour.RED,
+    _A.CONFLICTED: Colour.RED,
+    _A.REJECTED: Colour.RED,
+    _A.LOST: Colour.RED,
+}
+
+
+def lines(status: Status) -> Iterator[Line]:
+    """What there is to say of ``status``, one tuple of parts for each line."""
+    if not status.plans and not status.runs and not status.queue:
+        yield ("nothing has run here; `planctl run-multi PLAN…` begins",)
+    yield from map(_run, status.runs)
+    width = max((len(plan["id"]) for plan in status.plans), default=0)
+    for state in _ORDER:
+        for plan in status.plans:
+            if plan["state"] == state:
+                yield _plan(plan, state, width)
+    if status.queue:
+        yield ("",)
+        yield (("queue", Colour.BOLD),)
+        yield from map(_entry, status.queue)
+    if status.sessions:
+        yield ("",)
+        yield (("sessions", Colour.BOLD),)
+        yield from map(_session, status.sessions)
+
+
+def _run(run: Mapping[str, Any]) -> Line:
+    head: Line = ((f"run {run['id']}", Colour.BOLD), f" since {_moment(run['started_at'])}")
+    if run["conducted"]:
+        return head
+    how_on = f", and nothing conducts it: `planctl resume {run['id']}` goes on"
+    return (*head, (f" {run['state']}{how_on}", Colour.YELLOW))
+
+
+def _plan(plan: Mapping[str, Any], state: AttemptState, width: int) -> Line:
+    colour = _COLOURS.get(state)
+    shown: Part = (f"{state:<10}", colour) if colour else f"{state:<10}"
+    said = one_line(_said(plan, state))
+    return (shown, f" {plan['id']:<{width}}", f"  {said}" if said else "")
+
+
+def _said(plan: Mapping[str, Any], state: AttemptState) -> str:
+    why = sentence(plan["reason"])
+    match state:
+        case _A.LANDED:
+            unchanged = ", unchanged" if plan["reason"].get("code") == "unchanged" else ""
+            return f"as {str(plan['landed_commit'])[:12]}{unchanged}"
+        case _A.RUNNING | _A.PREPARING:
+            return f"since {_moment(plan['started_at'])} in {plan['worktree']}"
+        case _A.PREPARED:
+            return f"in {plan['worktree']}; `planctl queue add {plan['id']}` when it is done"
+        case _:
+            return why
+
+
+def _entry(entry: Mapping[str, Any]) -> Line:
+    place = str(entry["position"] or "-").rjust(3)
+    what = entry["plan"] or entry["branch"]
+    why = sentence(entry["reason"])
+    return (f"{place} ", f"{entry['state']:<10} ", one_line(what), one_line(f"  {why}") if why else "")
+
+
+def _session(session: Mapping[str, Any]) -> Line:
+    silent = "" if session["alive"] else ", its heartbeat is overdue"
+    task = f", {session['task']}" if session["task"] else ""
+    said = f"{session['kind']} {session['id']} (pid {session['pid']} on {session['host']}){task}{silent}"
+    return ("    ", one_line(said))
+
+
+def _moment(text: str | None) -> str:
+    return f"{text[:10]} {text[11:19]}" if text else "?"

@@ -1,0 +1,87 @@
+"""What is stored with an entry's end, for people and programs: why, and where to look."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from orchestrator.running.log import last_lines
+
+if TYPE_CHECKING:
+    from orchestrator.merging.judge import Judgement
+    from orchestrator.store.records import Entry
+    from worktrees.candidate import Candidate
+    from worktrees.merge import Conflicted
+
+MOST_NO_VERDICTS: Final = 3
+TAIL_LINES: Final = 20
+SHOWN_PATHS: Final = 5
+
+
+def conflict(found: Conflicted) -> dict[str, Any]:
+    """All paths and stages of a conflict, with git's messages."""
+    paths = list(found.paths)
+    more = len(paths) - SHOWN_PATHS
+    detail = f"conflicts in {', '.join(paths[:SHOWN_PATHS])}" + (f" and {more} more" if more > 0 else "")
+    return {
+        "code": "conflict",
+        "detail": detail,
+        "paths": paths,
+        "stages": [[s.path, s.mode, s.object, s.stage] for s in found.stages],
+        "messages": found.messages,
+        "commit": found.commit,
+    }
+
+
+def red(judgement: Judgement) -> dict[str, Any]:
+    """A check that failed on the work, where the target without it passes (S12)."""
+    verdict, check = judgement.verdict, judgement.check
+    assert verdict is not None
+    assert check is not None
+    whose = "the target's check" if check.name == "target" else "the plan's own check"
+    green = "; without the work it passes" if check.name == "target" else ""
+    detail = f"{whose} failed with exit {verdict.exit_code}{green}"
+    return {"code": "red", "detail": detail, **_log(judgement)}
+
+
+def target_red(judgement: Judgement, old: str) -> dict[str, Any]:
+    """The target itself is red: nobody is blamed."""
+    detail = f"the target itself fails its check at {old[:12]}"
+    return {"code": "target-red", "detail": detail, **_log(judgement)}
+
+
+def no_verdict(judgement: Judgement, entry: Entry) -> tuple[dict[str, Any], bool]:
+    """Nothing could be said of the tree; the second value: so often now that a person must look."""
+    assert judgement.verdict is not None
+    times = int(entry.reason.get("times", 0)) + 1
+    why = {
+        "code": "no-verdict",
+        "detail": judgement.verdict.detail,
+        "times": times,
+        **_log(judgement),
+    }
+    return why, times >= MOST_NO_VERDICTS
+
+
+def _log(judgement: Judgement) -> dict[str, Any]:
+    verdict = judgement.verdict
+    assert verdict is not None
+    return {
+        "check": judgement.check.text if judgement.check else "",
+        "exit_code": verdict.exit_code,
+        "commit": verdict.commit,
+        "log": verdict.log,
+        "tail": last_lines(Path(verdict.log), TAIL_LINES),
+    }
+
+
+def proof(candidate: Candidate, judgement: Judgement) -> dict[str, Any]:
+    """What a landing rests on (P7): the commits that come onto the target, each with the tree checked."""
+    verdict = judgement.verdict
+    return {
+        "tree": candidate.tree,
+        "steps": list(candidate.steps),
+        "checked_trees": dict(judgement.trees),
+        "verdict": verdict.id if verdict else None,
+        "log": verdict.log if verdict else None,
+    }

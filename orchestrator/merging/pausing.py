@@ -1,0 +1,68 @@
+"""Why a queue stands still, in the store so that every process sees it: named values of one target.
+
+- ``paused``: a person said so, or the proof after a landing failed. Ends with ``queue resume``.
+- ``red``: the commit at which the target itself fails its check. Ends when the target moves, or with resume.
+- ``unverified``: the commit that somebody else brought the target to; it is checked before anything lands.
+- ``tip``: the commit that the queue last knew the target at.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from orchestrator.events import EventName
+
+if TYPE_CHECKING:
+    from orchestrator.clock import Clock
+    from orchestrator.store.protocol import Store
+
+PAUSED: Final = "paused"
+RED: Final = "red"
+UNVERIFIED: Final = "unverified"
+TIP: Final = "tip"
+
+
+def noted(store: Store, target: str, name: str) -> str | None:
+    """One of the named values."""
+    return store.value(_key(target, name))
+
+
+def note(store: Store, target: str, name: str, value: str | None) -> None:
+    """Set or remove one of the named values."""
+    store.set_value(_key(target, name), value)
+
+
+def standstill(store: Store, target: str, tip: str) -> str | None:
+    """Why nothing may land while the target is at ``tip``, or None."""
+    paused = noted(store, target, PAUSED)
+    if paused:
+        return paused
+    red = noted(store, target, RED)
+    return f"target-red: {tip[:12]} fails its own check" if red == tip else None
+
+
+def pause(store: Store, clock: Clock, target: str, why: str) -> None:
+    """Let nothing land until :func:`resume`."""
+    with store.transaction():
+        note(store, target, PAUSED, why)
+        store.emit(EventName.QUEUE_PAUSED, at=clock.now(), target=target, why=why)
+
+
+def turn_red(store: Store, clock: Clock, target: str, tip: str, log: str) -> None:
+    """The target fails its own check at ``tip``: nothing lands, and nobody is blamed."""
+    with store.transaction():
+        note(store, target, RED, tip)
+        why = f"target-red: {tip[:12]} fails its own check"
+        store.emit(EventName.QUEUE_PAUSED, at=clock.now(), target=target, why=why, commit=tip, log=log)
+
+
+def resume(store: Store, clock: Clock, target: str) -> None:
+    """Let the queue go on, whatever it stood still for; an outside tip counts as looked at by a person."""
+    with store.transaction():
+        for name in (PAUSED, RED, UNVERIFIED):
+            note(store, target, name, None)
+        store.emit(EventName.QUEUE_RESUMED, at=clock.now(), target=target)
+
+
+def _key(target: str, name: str) -> str:
+    return f"queue.{target}.{name}"

@@ -1,0 +1,61 @@
+"""An outcome that is not known is resolved by looking at the references, and nothing else.
+
+Git's files backend renames one reference after the other, the target last: a landing was made if its landed
+reference names the commit *and* the target contains it. A landed reference that the target does not contain
+is an unfinished landing, or one that somebody has reset away; it is removed by compare-and-swap.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from orchestrator.states import IntentState
+from orchestrator.submitting.key import candidate_reference, landed_reference
+from worktrees.errors import GitFailedError
+from worktrees.references import Delete
+
+if TYPE_CHECKING:
+    from orchestrator.merging.tenure import Tenure
+    from orchestrator.store.records import Entry, Intent
+    from orchestrator.workbench import Workbench
+
+
+def has_landed(bench: Workbench, entry: Entry, intent: Intent) -> bool:
+    """Whether the landing that ``intent`` names was made."""
+    if bench.references.read(_name(entry)) != intent.new:
+        return False
+    return bench.objects.is_ancestor(intent.new, bench.target_tip())
+
+
+def undo(tenure: Tenure, entry: Entry, intent: Intent) -> None:
+    """Take back what there is of a landing that was not made."""
+    remove_unreachable(tenure, entry)
+    with tenure.writing():
+        tenure.bench.store.move_intent(intent, IntentState.SUPERSEDED)
+
+
+def remove_unreachable(tenure: Tenure, entry: Entry) -> None:
+    """Remove the entry's landed reference if the target does not contain what it names."""
+    name = _name(entry)
+    left = tenure.bench.references.read(name)
+    if left is not None and not tenure.bench.objects.is_ancestor(left, tenure.bench.target_tip()):
+        tenure.transact([Delete(name, left)], message="planctl: undo", step="landing.undo")
+
+
+def forget_candidate(tenure: Tenure, entry: Entry) -> None:
+    """Remove the candidate's own reference, if it is there.
+
+    That it cannot be removed now (somebody is packing references) harms nothing: the next worker does it.
+    """
+    name = candidate_reference(entry.id)
+    kept = tenure.bench.references.read(name)
+    if kept is None:
+        return
+    try:
+        tenure.transact([Delete(name, kept)], message="planctl: ended", step="candidate.forget")
+    except GitFailedError:
+        return
+
+
+def _name(entry: Entry) -> str:
+    return landed_reference(entry.plan or entry.branch, entry.id)

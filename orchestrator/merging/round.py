@@ -1,0 +1,125 @@
+"""One round of the worker: look at the target, the settings and the queue; decide; process one entry."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from orchestrator.errors import StaleRecordError
+from orchestrator.merging.outside import hindrance_of_tip, notice_move
+from orchestrator.merging.pausing import UNVERIFIED, noted, standstill
+from orchestrator.merging.planner import Process, QueueView, Stay, plan_serial
+from orchestrator.merging.processing import Processor
+from orchestrator.states import OPEN_ENTRIES, EntryState
+from orchestrator.submitting.landed import landed_plans
+from plans.errors import InvalidPlansError
+
+if TYPE_CHECKING:
+    from orchestrator.merging.checking import Checker
+    from orchestrator.merging.tenure import Tenure
+    from orchestrator.store.records import Entry
+
+_ENDED_BADLY = frozenset({EntryState.REJECTED, EntryState.CONFLICTED, EntryState.DROPPED})
+_OVERWRITTEN = frozenset(
+    {None, "behind", "paused", "order", "dependency-rejected", "recovered", "interrupted"}
+)
+"""Reasons that say no more than where the entry stands; one that says more (a conflict, a log) stays."""
+
+
+class Round:
+    """What one tenure remembers from round to round: where the target is, and what was tried there."""
+
+    def __init__(self, tenure: Tenure, checker: Checker, *, allow_policy_change: bool) -> None:
+        self._tenure = tenure
+        self._checker = checker
+        self._allow_policy_change = allow_policy_change
+        self._tip = ""
+        self._unusable: str | None = None
+        self._outside: str | None = None
+        self._tried: set[str] = set()
+        self._later: set[str] = set()
+
+    def choose(self) -> Entry | None:
+        """The entry to process now, if there is one; every other gets the reason why it stays."""
+        bench = self._tenure.bench
+        tip = bench.target_tip()
+        if tip != self._tip:
+            self._moved_to(tip)
+        entries = tuple(bench.store.entries(target=bench.target, states=OPEN_ENTRIES))
+        chosen = self._decide(entries)
+        if chosen is not None and self._tip_hinders():
+            chosen = self._decide(entries)
+        return chosen
+
+    def process(self, entry: Entry) -> None:
+        """Bring ``entry`` as far as it goes; a person may drop it at any moment, then there is no more to do."""
+        self._checker.use(self._tenure.bench)
+        processor = Processor(self._tenure, self._checker, allow_policy_change=self._allow_policy_change)
+        try:
+            ended = processor.process(entry, self._tip)
+        except StaleRecordError:
+            return
+        if ended.state is EntryState.BLOCKED:
+            self._tried.add(ended.id)
+        if ended.reason.get("code") == "no-verdict":
+            self._later.add(ended.id)
+
+    def _moved_to(self, tip: str) -> None:
+        """What was tried in vain may go now; the settings that guard the target are those of its new tip."""
+        self._tip = tip
+        self._tried.clear()
+        self._outside = self._unusable = None
+        notice_move(self._tenure, tip)
+        try:
+            self._tenure = replace(self._tenure, bench=self._tenure.bench.refreshed())
+        except InvalidPlansError as error:
+            self._unusable = f"the settings at {tip[:12]} cannot be used: {error}"
+
+    def _tip_hinders(self) -> bool:
+        """Only now that something wants to land, a tip that came from outside is checked."""
+        self._checker.use(self._tenure.bench)
+        self._outside = hindrance_of_tip(self._tenure, self._checker, self._tip)
+        return self._outside is not None
+
+    def _paused(self) -> str | None:
+        bench = self._tenure.bench
+        if noted(bench.store, bench.target, UNVERIFIED) != self._tip:
+            self._outside = None  # a person said to go on
+        return self._unusable or standstill(bench.store, bench.target, self._tip) or self._outside
+
+    def _decide(self, entries: tuple[Entry, ...]) -> Entry | None:
+        bench = self._tenure.bench
+        awaited = sorted({plan for entry in entries for plan in entry.after})
+        view = QueueView(
+            entries,
+            landed=frozenset(landed_plans(bench, awaited, self._tip)),
+            failed=self._failed(awaited),
+            paused=self._paused(),
+            tried=frozenset(self._tried),
+            later=frozenset(self._later),
+        )
+        steps = plan_serial(view)
+        for step in steps:
+            if isinstance(step, Stay):
+                self._store_reason(step)
+        return next((step.entry for step in steps if isinstance(step, Process)), None)
+
+    def _failed(self, plans: list[str]) -> dict[str, str]:
+        """Of ``plans``, those whose newest work was refused, with what it was."""
+        if not plans:
+            return {}
+        store, target = self._tenure.bench.store, self._tenure.bench.target
+        newest = {e.plan: e for e in store.entries(target=target) if e.plan in plans}
+        return {plan: str(e.state) for plan, e in newest.items() if plan and e.state in _ENDED_BADLY}
+
+    def _store_reason(self, step: Stay) -> None:
+        """Every wait has a stored reason; the same one again is not written."""
+        entry, code = step.entry, step.entry.reason.get("code")
+        why = {**entry.reason, "code": step.code, "detail": step.detail}
+        if code not in _OVERWRITTEN or entry.state is not EntryState.QUEUED or dict(entry.reason) == why:
+            return
+        try:
+            with self._tenure.writing():
+                self._tenure.bench.store.update_entry(entry, reason=why)
+        except StaleRecordError:
+            return  # it moves: the next round sees why

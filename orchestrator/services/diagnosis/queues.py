@@ -1,0 +1,74 @@
+"""The merge queue: landings cut short, entries that a dead worker left half way, candidates of nobody."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+from orchestrator.merging.recovery import recover
+from orchestrator.merging.takeover import take_over
+from orchestrator.services.diagnosis.ward import Examined, Gravity, Issue
+from orchestrator.slots.keeper import SlotKeeper
+from orchestrator.states import EntryState, IntentState
+from orchestrator.submitting.key import CANDIDATES
+from worktrees.archive import is_parked_or_landed, park
+from worktrees.references import Delete
+
+if TYPE_CHECKING:
+    from orchestrator.services.diagnosis.ward import Ward
+    from orchestrator.sessions.registry import SessionHandle
+    from orchestrator.workbench import Workbench
+
+_HALF_WAY: Final = frozenset({EntryState.MERGING, EntryState.CHECKING, EntryState.LANDING})
+_LABEL: Final = "candidates"
+"""The plan name under which commits of candidates without an entry are parked."""
+
+
+def examine_queue(ward: Ward) -> Examined:
+    """Finished or undone under a new epoch, as the next worker would do first."""
+    entries = ward.store.entries(target=ward.target)
+    lease = ward.store.lease(f"queue:{ward.target}")
+    worker = ward.living(lease.session) if lease else None
+    issues: list[Issue] = []
+    if worker is None or worker.id == ward.own:
+        open_ = [i for i in ward.store.intents({IntentState.OPEN}) if i.target == ward.target]
+        issues += [
+            Issue("intent-open", Gravity.ERROR, i.id, f"a landing of {i.entry} was cut short", _recover)
+            for i in open_
+        ]
+        issues += [
+            Issue("entry-half-way", Gravity.ERROR, e.id, f"{e.branch} was left {e.state}", _recover)
+            for e in entries
+            if e.state in _HALF_WAY
+        ]
+    issues += _lonely_candidates(ward)
+    waiting = sum(e.state not in (EntryState.LANDED, EntryState.DROPPED) for e in entries)
+    return Examined("queue", f"{waiting} entries have not landed", tuple(issues))
+
+
+def _lonely_candidates(ward: Ward) -> list[Issue]:
+    found = ward.references.list(f"{CANDIDATES}/")
+    lonely = {n: c for n, c in found.items() if ward.store.entry(n.removeprefix(f"{CANDIDATES}/")) is None}
+    detail = "no entry of the queue has this candidate"
+    return [
+        Issue("candidate-without-entry", Gravity.ERROR, n, detail, partial(_forget, name=n, commit=c))
+        for n, c in lonely.items()
+    ]
+
+
+def _recover(bench: Workbench, session: SessionHandle) -> None:
+    """The first steps of a queue worker; raises BusyError when one has begun meanwhile."""
+    lease = session.hold(f"queue:{bench.target}", "doctor")
+    try:
+        recover(take_over(bench, lease), SlotKeeper(bench))
+    finally:
+        session.release(lease)
+
+
+def _forget(bench: Workbench, _session: SessionHandle, name: str, commit: str) -> None:
+    """Remove the reference; a commit that has not landed is parked first."""
+    if bench.references.read(name) != commit or bench.store.entry(name.removeprefix(f"{CANDIDATES}/")):
+        return
+    if not is_parked_or_landed(bench.git, commit, [bench.target]):
+        park(bench.git, _LABEL, [commit])
+    bench.references.transact([Delete(name, commit)], message="planctl: doctor", step="doctor.candidate")

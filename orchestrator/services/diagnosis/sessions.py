@@ -1,0 +1,52 @@
+"""Sessions whose process is gone, and the leases that they held."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from orchestrator.services.diagnosis.ward import Examined, Gravity, Issue
+from orchestrator.sessions.cleanup import reap
+from orchestrator.sessions.staleness import is_late, orphaned
+from orchestrator.states import SessionState
+
+if TYPE_CHECKING:
+    from orchestrator.services.diagnosis.ward import Ward
+    from orchestrator.sessions.registry import SessionHandle
+    from orchestrator.store.records import Lease, Session
+    from orchestrator.workbench import Workbench
+
+
+def examine_sessions(ward: Ward) -> Examined:
+    """Sessions that are not ended: proven dead is an error, late is a warning (it may be paused)."""
+    open_ = ward.store.sessions({SessionState.ACTIVE, SessionState.STALE})
+    issues = [issue for session in open_ if (issue := _issue(ward, session))]
+    return Examined("sessions", f"{len(open_)} sessions", tuple(issues))
+
+
+def _issue(ward: Ward, session: Session) -> Issue | None:
+    who = f"{session.kind}, pid {session.pid} on {session.host}"
+    if ward.living(session.id) is None:
+        return Issue("session-dead", Gravity.ERROR, session.id, f"{who}: its process is gone", _reap)
+    if is_late(session, now=ward.clock.monotonic(), boot=ward.clock.boot()):
+        return Issue("session-late", Gravity.WARNING, session.id, f"{who}: its heartbeat is overdue")
+    return None
+
+
+def examine_leases(ward: Ward) -> Examined:
+    """Leases that nobody can give back: of dead sessions, or run out and of none."""
+    leases = ward.store.leases()
+    sessions = {session.id: session for session in ward.store.sessions()}
+    now, boot = ward.clock.monotonic(), ward.clock.boot()
+    unheld = {lease.name for lease in orphaned(leases, sessions, now=now, boot=boot)}
+    dead = {s.id for s in sessions.values() if s.state is not SessionState.ENDED and not ward.living(s.id)}
+    stale = [lease for lease in leases if lease.name in unheld or lease.session in dead]
+    return Examined("leases", f"{len(leases)} leases", tuple(map(_stale, stale)))
+
+
+def _stale(lease: Lease) -> Issue:
+    detail = f"held since {lease.acquired_at} by session {lease.session}, whose process is gone"
+    return Issue("lease-stale", Gravity.ERROR, lease.name, detail, _reap)
+
+
+def _reap(bench: Workbench, _session: SessionHandle) -> None:
+    reap(bench.store, bench.clock, bench.repository.state_dir / "cleanup.lock")

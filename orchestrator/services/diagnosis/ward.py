@@ -1,0 +1,115 @@
+"""What an examination is given, and what it finds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from orchestrator.running.supervision import marked_processes
+from orchestrator.services.conductors import conductor_of, living_session
+from worktrees.objects import Objects
+from worktrees.pool import Pool, pool_folder
+from worktrees.references import References
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from orchestrator.clock import Clock
+    from orchestrator.sessions.registry import SessionHandle
+    from orchestrator.store.protocol import Store
+    from orchestrator.store.records import RunRecord, Session
+    from orchestrator.workbench import Workbench
+    from plans.project import ProjectSettings
+    from worktrees.git import Git
+    from worktrees.repository import Repository
+
+
+class Gravity(StrEnum):
+    """How much an issue matters: only errors make a repository unhealthy; hints wait for a quiet hour."""
+
+    ERROR = "error"
+    WARNING = "warning"
+    HINT = "hint"
+
+
+@dataclass(frozen=True, slots=True)
+class Issue:
+    """One thing that was found. ``code`` is stable; ``cure`` is None where only a person can do something.
+
+    A cure is harmless when the issue is gone by then, and never destroys work.
+    """
+
+    code: str
+    gravity: Gravity
+    subject: str
+    detail: str
+    cure: Callable[[Workbench, SessionHandle], Any] | None = None
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """What makes it the same issue in another examination."""
+        return self.code, self.subject
+
+
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """One check: its name, a line of fact, and what is wrong."""
+
+    name: str
+    detail: str
+    issues: tuple[Issue, ...] = ()
+
+    @property
+    def status(self) -> str:
+        """``ok``, ``warn`` or ``fail``."""
+        gravities = {issue.gravity for issue in self.issues}
+        if Gravity.ERROR in gravities:
+            return "fail"
+        return "warn" if Gravity.WARNING in gravities else "ok"
+
+
+@dataclass(frozen=True)
+class Ward:
+    """One moment of a repository. ``store`` may be a copy; ``own`` is the session of this very doctor."""
+
+    repository: Repository
+    git: Git
+    store: Store
+    clock: Clock
+    project: ProjectSettings
+    own: str | None = None
+
+    @property
+    def target(self) -> str:
+        """The full name of the reference that work lands on."""
+        return f"refs/heads/{self.project.target}"
+
+    @cached_property
+    def pool(self) -> Pool:
+        """The folders of the pool."""
+        return Pool(self.git, pool_folder(self.repository, self.project.worktrees))
+
+    @cached_property
+    def references(self) -> References:
+        """Reads references."""
+        return References(self.git, self.objects)
+
+    @cached_property
+    def objects(self) -> Objects:
+        """Reads history."""
+        return Objects(self.repository)
+
+    @cached_property
+    def marked(self) -> dict[str, tuple[int, ...]]:
+        """Living processes that carry the mark of a command, by the command's name; of the whole host."""
+        return marked_processes()
+
+    def living(self, key: str | None) -> Session | None:
+        """The session of that id unless it has ended or its process is proven dead."""
+        return living_session(self.store, key)
+
+    def is_conducted(self, run: RunRecord | None) -> bool:
+        """Whether a process conducts the run."""
+        return run is not None and conductor_of(self.store, run) is not None

@@ -1,0 +1,188 @@
+"""``status``: the truth, the reasons, fast, and without changing a byte."""
+
+from __future__ import annotations
+
+import os
+import pty
+import select
+import signal
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from orchestrator.scheduling.reasons import Code, reason
+from orchestrator.states import AttemptState, EntryState, RunState
+from tests.support.cli import planctl
+from tests.support.faces import LIMIT, add_dead_session, cli, contents, store_of, write_plan
+from tests.support.records import AT, a_run, an_attempt, an_entry
+from tests.support.repo import GitRepo
+
+HEAVY = {"git", "pygit2", "networkx", "yaml", "rich", "psutil", "aiosql_parse"}
+
+
+@pytest.fixture
+def landed(repo: GitRepo) -> GitRepo:
+    """Two plans have landed."""
+    for name in ("one", "two"):
+        write_plan(repo, name, f"echo {name} > {name}.txt")
+    repo.commit("plans")
+    run = cli(repo, "run-multi", "one", "two", "-j", "1")
+    assert run.communicate(timeout=LIMIT)[1] is not None
+    assert run.returncode == 0
+    return repo
+
+
+def states(repo: GitRepo) -> dict[str, str]:
+    return {p["id"]: p["state"] for p in planctl("status", "--json", repo=repo.path).data["plans"]}
+
+
+def test_status_loads_no_git_no_graph_no_yaml_no_rich(landed: GitRepo) -> None:
+    code = (
+        "import sys\nfrom orchestrator.cli.main import main\n"
+        "try: main()\nfinally: print(*sys.modules, file=sys.stderr)\n"
+    )
+    for arguments in (["status"], ["status", "--json"]):
+        done = subprocess.run(
+            [sys.executable, "-c", code, *arguments],
+            cwd=landed.path,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert "landed" in done.stdout
+        loaded = set(done.stderr.split())
+        assert "orchestrator.services.status" in loaded
+        assert not loaded & HEAVY
+
+
+def test_s8_landed_is_said_only_of_what_is_on_the_target_now(landed: GitRepo) -> None:
+    assert states(landed) == {"one": "landed", "two": "landed"}
+    landed.commit("by hand, from outside", {"mine.txt": "x\n"})
+    assert states(landed) == {"one": "landed", "two": "landed"}, "history is asked when the chain breaks"
+    newest = max(planctl("status", "--json", repo=landed.path).data["plans"], key=lambda p: p["finished_at"])
+    landed.git("reset", "-q", "--hard", f"{newest['landed_commit']}^1")
+    other = "one" if newest["id"] == "two" else "two"
+    assert states(landed) == {newest["id"]: "finished", other: "landed"}
+    undone = next(p for p in planctl("status", "--json", repo=landed.path).data["plans"] if p["id"] != other)
+    assert undone["reason"]["code"] == "landing-undone"
+    assert undone["landed_commit"] is None
+    assert "not on the target any more" in planctl("status", repo=landed.path).stdout
+
+
+def test_s8_a_packed_target_is_read_too(landed: GitRepo) -> None:
+    landed.git("pack-refs", "--all")
+    assert states(landed) == {"one": "landed", "two": "landed"}
+    landed.git("reset", "-q", "--hard", "main~2")
+    assert set(states(landed).values()) == {"finished"}
+
+
+def test_every_wait_is_one_sentence_and_the_keys_are_those_of_the_contract(repo: GitRepo) -> None:
+    with store_of(repo) as store:
+        add_dead_session(store)
+        store.add_run(a_run(session="dead", target="refs/heads/main", plans=("api", "web", "db")))
+        overlap = reason(Code.OVERLAP, "api", "src/\x1b[2Ja.py")
+        store.add_attempt(
+            an_attempt("a1", state=AttemptState.RUNNING, started_at=AT, worktree="/pool/slot-01")
+        )
+        store.add_attempt(an_attempt("a2", plan="web", state=AttemptState.WAITING, reason=overlap))
+        store.add_attempt(an_attempt("a3", plan="db", state=AttemptState.QUEUED, entry="e1"))
+        why = {"code": "behind", "detail": "lands behind web"}
+        store.add_entry(an_entry(plan="db", target="refs/heads/main", state=EntryState.QUEUED, reason=why))
+    said = planctl("status", repo=repo.path)
+    assert said.code == 0
+    lines = said.stdout.splitlines()
+    assert "`planctl resume r1` goes on" in lines[0], "nothing conducts it, whatever the store says"
+    assert [line.split()[:2] for line in lines[1:4]] == [
+        ["running", "api"], ["waiting", "web"], ["queued", "db"],
+    ]  # fmt: skip
+    assert "overlaps with api on src/\\x1b[2Ja.py" in lines[2]
+    assert lines[3].endswith("lands behind web")
+    assert "\x1b" not in said.stdout
+    data = planctl("status", "--json", repo=repo.path).data
+    assert set(data) == {"runs", "plans", "queue", "sessions", "leases"}
+    assert {"id", "state", "session", "started_at"} <= set(data["runs"][0])
+    assert data["runs"][0]["conducted"] is False
+    plan = {"id", "run", "attempt", "state", "reason", "branch", "worktree", "started_at", "finished_at"}
+    assert all(plan | {"landed_commit"} <= set(p) for p in data["plans"])
+    entry = {"id", "plan", "branch", "state", "position", "priority", "head", "base", "candidate", "tree"}
+    assert entry | {"landed_commit", "reason", "attempts"} <= set(data["queue"][0])
+    assert data["queue"][0]["position"] == 1
+
+
+def test_a_plan_stopped_by_a_person_is_not_said_to_have_waited_for_another(repo: GitRepo) -> None:
+    with store_of(repo) as store:
+        store.add_run(a_run(state=RunState.FINISHED))
+        why = {"code": "stopped", "detail": "its command was stopped"}
+        store.add_attempt(an_attempt(state=AttemptState.CANCELLED, reason=why))
+    assert "api  its command was stopped" in planctl("status", repo=repo.path).stdout
+
+
+def test_an_empty_repository_says_how_to_begin(repo: GitRepo) -> None:
+    assert "planctl run-multi" in planctl("status", repo=repo.path).stdout
+    assert not (repo.path / ".git" / "planctl").exists()
+
+
+READERS = (
+    "status",
+    "status --json",
+    "events",
+    "worktree list",
+    "rescue list",
+    "phase list",
+    "logs one",
+    "doctor",
+)
+
+
+@pytest.mark.parametrize("line", READERS)
+def test_commands_that_only_read_change_nothing_byte_for_byte(landed: GitRepo, line: str) -> None:
+    before = contents(landed.path.parent)
+    said = planctl(*line.split(), repo=landed.path)
+    assert said.code == 0, said
+    after = contents(landed.path.parent)
+    assert sorted(name for name in before.keys() | after.keys() if before.get(name) != after.get(name)) == []
+
+
+def test_s1_9_watch_draws_anew_until_an_interrupt(repo: GitRepo) -> None:
+    with store_of(repo) as store:
+        store.add_run(a_run(state=RunState.FINISHED))
+        store.add_attempt(an_attempt(state=AttemptState.WAITING))
+        ours, theirs = pty.openpty()
+        environ = {**os.environ, "TERM": "xterm", "CI": "", "COLUMNS": "100", "LINES": "40"}
+        root = Path(__file__).resolve().parents[2]
+        watching = subprocess.Popen(
+            [sys.executable, "-m", "orchestrator.cli", "status", "--watch"],
+            cwd=repo.path,
+            env={**environ, "PYTHONPATH": str(root)},
+            stdout=theirs,
+            stderr=subprocess.PIPE,
+        )
+        os.close(theirs)
+        try:
+            seen = until(ours, b"waiting", b"")
+            store.move_attempt(replace(an_attempt(), state=AttemptState.WAITING), AttemptState.CANCELLED)
+            until(ours, b"cancelled", seen)
+            watching.send_signal(signal.SIGINT)
+            _, errors = watching.communicate(timeout=LIMIT)
+        finally:
+            watching.kill()
+            os.close(ours)
+    assert watching.returncode == 130
+    assert errors.decode().strip() == "planctl: interrupted"
+
+
+def until(terminal: int, word: bytes, seen: bytes) -> bytes:
+    while word not in seen:
+        assert select.select([terminal], (), (), LIMIT)[0], seen
+        seen += os.read(terminal, 65536)
+    return seen
+
+
+def test_watch_without_a_terminal_is_one_snapshot(landed: GitRepo) -> None:
+    watching = cli(landed, "status", "--watch")
+    out, _ = watching.communicate(timeout=LIMIT)
+    assert watching.returncode == 0
+    assert out.count(b"landed") == 2

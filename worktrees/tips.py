@@ -1,0 +1,36 @@
+"""The value of one reference, read from git's files alone: for commands that must start fast.
+
+As gitrepository-layout(5) describes them: a loose file, else a line of ``packed-refs``.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_OBJECT: Final = re.compile(rb"[0-9a-f]{40}")
+
+
+def read_tip(common_dir: Path, reference: str) -> str | None:
+    """The object that ``reference`` names; None when it is absent, symbolic, or kept in another way."""
+    try:
+        loose = (common_dir / reference).read_bytes().strip()
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+        return _packed(common_dir, reference)
+    return loose.decode("ascii") if _OBJECT.fullmatch(loose) else None
+
+
+def _packed(common_dir: Path, reference: str) -> str | None:
+    try:
+        lines = (common_dir / "packed-refs").read_bytes().splitlines()
+    except FileNotFoundError:
+        return None
+    wanted = reference.encode("utf-8", "surrogateescape")
+    for line in lines:
+        found, _, name = line.partition(b" ")
+        if name == wanted and _OBJECT.fullmatch(found):
+            return found.decode("ascii")
+    return None
