@@ -44,15 +44,17 @@ def start(
     env: dict[str, str] | None = None,
     group: bool = False,
     ignored: tuple[signal.Signals, ...] = (),
+    module: str = "orchestrator.cli",
 ) -> subprocess.Popen[str]:
     """Start planctl; stdin is empty, stdout and stderr are pipes.
 
     ``group`` makes it a process group of its own, ``ignored`` are signals that it is to find ignored.
+    ``module`` is another program.
     """
 
     wrapper = (sys.executable, "-c", _IGNORE, ",".join(str(int(n)) for n in ignored)) if ignored else ()
     process = subprocess.Popen(
-        [*wrapper, *COMMAND, *arguments],
+        [*wrapper, sys.executable, "-m", module, *arguments],
         cwd=cwd,
         env={**os.environ, **(env or {})},
         stdin=subprocess.DEVNULL,
