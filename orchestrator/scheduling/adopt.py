@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.events import EventName
 from orchestrator.running.supervision import find
+from orchestrator.running.waiting import end
 from orchestrator.scheduling.commands import stages
 from orchestrator.scheduling.launching import record_dir, stage_number
 from orchestrator.states import AttemptState
@@ -51,6 +52,9 @@ def _adopt_preparing(bench: Workbench, attempt: Attempt, launched: str | None) -
     if launched is not None:
         store.move_attempt(attempt, AttemptState.RUNNING, supervisor=launched)
         return
+    set_up = find(record_dir(bench, f"{attempt.id}-setup"))
+    if set_up is not None:  # it would write into a worktree that is about to be cleaned
+        end(set_up)
     why = {"code": "interrupted", "detail": "planctl ended while it was being prepared"}
     store.move_attempt(attempt, AttemptState.LOST, reason=why, finished_at=now, counted=False)
     store.emit(EventName.PLAN_LOST, at=now, run=attempt.run, plan=attempt.plan, reason=why)

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Final
 from orchestrator.running.waiting import make_wake
 from orchestrator.scheduling.apply import apply
 from orchestrator.scheduling.decide import End, Enqueue, Wait, decide
+from orchestrator.scheduling.publishing import Publisher
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -73,6 +74,7 @@ class RunLoop:
         self._jobs = jobs
         self._busy: dict[str, Future[None]] = {}
         self._run = observer.run
+        self._publisher = Publisher(bench)
 
     def go(self, each_round: Callable[[View], None]) -> None:
         """Work until the run has ended or ``stop`` is set; ``each_round`` may raise to end it."""
@@ -83,12 +85,14 @@ class RunLoop:
                 self._hand_over_ended(pool)
                 self._hand_over_landed(pool)
                 view, decisions = self._round(pool)
+                self._publisher.look(view)
                 each_round(view)
                 if any(isinstance(decision, End) for decision in decisions) and not self._busy:
                     return
                 if all(isinstance(decision, Wait | End) for decision in decisions):
-                    self._crew.wait(self._wake, POLL)
+                    self._crew.wait(self._wake, POLL, without=self._busy.keys())
                 self._wake.clear()
+        self._collect()  # stopped: what went wrong meanwhile comes up all the same
 
     def _collect(self) -> None:
         for attempt, future in list(self._busy.items()):

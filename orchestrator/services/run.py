@@ -41,19 +41,21 @@ if TYPE_CHECKING:
 def begin_run(bench: Workbench, request: Request, here: Path) -> tuple[RunRecord, Outlook]:
     """Steps 1 to 3. Whatever is wrong with what was asked is raised before anything is written."""
     outlook = read_outlook(bench, request, here)
-    if request.land:
-        bench.target_tip()
     check_identity(bench.git)
     trial_signature(bench.git)
-    for plan in outlook.plans:
-        require_usable(bench, plan.id, plan.branch, adopt=request.adopt)
     return store_run(bench, outlook, request, bench.stamp()), outlook
 
 
 def read_outlook(bench: Workbench, request: Request, here: Path) -> Outlook:
-    """Step 1: what would be run and in which order."""
+    """Step 1, and of step 2 what writes nothing: what would be run and in which order."""
     catalog, names = read_catalog(bench, request.names, here, request.revision)
-    return look_out(bench, catalog, request, names)
+    outlook = look_out(bench, catalog, request, names)
+    bench.target_tip()
+    for plan in outlook.plans:
+        if plan.base:
+            bench.references.resolve(plan.base)
+        require_usable(bench, plan.id, plan.branch, adopt=request.adopt)
+    return outlook
 
 
 class Conductor:

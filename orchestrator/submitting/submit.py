@@ -42,9 +42,8 @@ def submit(store: Store, clock: Clock, work: Work, attempt: Attempt | None = Non
     with store.transaction():
         entry = store.add_entry(_entry(work, clock.now(), attempt))
         if entry.state in _AGAIN:
-            entry = store.move_entry(
-                entry, EntryState.QUEUED, reason={}, run=attempt.run if attempt else entry.run
-            )
+            owner = {"run": attempt.run, "attempt": attempt.id} if attempt else {}
+            entry = store.move_entry(entry, EntryState.QUEUED, reason={}, **owner)
         if attempt is not None:
             attempt = store.move_attempt(attempt, AttemptState.QUEUED, entry=entry.id, reason={})
             if entry.state is EntryState.LANDED:

@@ -10,10 +10,10 @@ from orchestrator.cli.display.feed import Feed
 from orchestrator.cli.exits import DONE, NO
 from orchestrator.cli.output import Colour
 from orchestrator.errors import InterruptedRunError
-from orchestrator.scheduling.launching import outputs_of
 from orchestrator.scheduling.reasons import sentence
 from orchestrator.services.resuming import take_over
 from orchestrator.services.run import Conductor
+from orchestrator.submitting.published import outputs_of
 from plans.ids import PlanId
 
 if TYPE_CHECKING:

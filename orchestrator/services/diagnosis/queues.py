@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from orchestrator.merging.recovery import recover
-from orchestrator.merging.tenure import Tenure, remove_locks, take_epoch
+from orchestrator.merging.takeover import take_over
 from orchestrator.services.diagnosis.ward import Examined, Gravity, Issue
 from orchestrator.slots.keeper import SlotKeeper
 from orchestrator.states import EntryState, IntentState
@@ -60,8 +60,7 @@ def _recover(bench: Workbench, session: SessionHandle) -> None:
     """The first steps of a queue worker; raises BusyError when one has begun meanwhile."""
     lease = session.hold(f"queue:{bench.target}", "doctor")
     try:
-        remove_locks(bench)
-        recover(Tenure(bench, lease, take_epoch(bench, lease.token)), SlotKeeper(bench))
+        recover(take_over(bench, lease), SlotKeeper(bench))
     finally:
         session.release(lease)
 
