@@ -14,32 +14,10 @@ TABLE = (ROOT / "docs/requirements.md").read_text(encoding="utf-8")
 ROW = re.compile(r"^\| ([SP]\d+(?:\.\d+)?) \| (.+) \| (done|partly|later) \| (.*) \|$", re.MULTILINE)
 TEST = re.compile(r"`(tests/[^`]+\.py)::(test_[a-z0-9_]+)`")
 ROWS = ROW.findall(TABLE)
-NEEDED = [
-    "S0.1",
-    "S0.2",
-    "S0.3",
-    "S0.4",
-    "S0.5",
-    "S1.9",
-    "S1.10",
-    "S1.12",
-    "S2.1",
-    "S2.2",
-    "S2.3",
-    "S2.4",
-    "S2.5",
-    "S2.6",
-    "S2.7",
-    "S2.9",
-    "S2.12",
-    "P4",
-    "P5",
-    "P11",
-    "P23",
-    "P24",
-    "P25",
-    "P26",
-]
+NEEDED = (
+    *("S0.1", "S0.2", "S0.3", "S0.4", "S0.5", "S1.9", "S1.10", "S1.12", "S2.1", "S2.2", "S2.3", "S2.4"),
+    *("S2.5", "S2.6", "S2.7", "S2.9", "S2.12", "P4", "P5", "P11", "P23", "P24", "P25", "P26"),
+)
 """The rows that the first version has to prove."""
 
 
