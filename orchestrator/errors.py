@@ -129,6 +129,14 @@ class RevertConflictError(PlanctlError):
         super().__init__(f"{plan} cannot be reverted by itself: conflicts in {', '.join(self.paths[:5])}")
 
 
+class SignalledError(PlanctlError):
+    """SIGINT or SIGTERM came before anything was started; ``signal`` is its number."""
+
+    def __init__(self, signal: int) -> None:
+        self.signal = signal
+        super().__init__("interrupted before anything was started")
+
+
 class LaunchFailedError(PlanctlError):
     """A command could not be started under a supervisor; nothing of it runs."""
 

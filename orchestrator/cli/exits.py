@@ -104,6 +104,7 @@ EXITS: Final[Mapping[type[Exception], Exit]] = {
     own.FencePassedError: Exit(BUSY, "`planctl queue list` shows who lands now"),
     own.LocksInTheWayError: Exit(BUSY, "`planctl doctor` says whose they are"),
     own.RevertConflictError: Exit(NO, "revert by hand on a branch, then `planctl queue add BRANCH`"),
+    own.SignalledError: Exit(INTERRUPTED),
     own.PortInUseError: Exit(BUSY, _other_port),
     own.FileExistsAlreadyError: Exit(
         INVALID, "nothing is ever overwritten: take another id, or edit the file"
@@ -136,7 +137,9 @@ def report(error: BaseException, invocation: Invocation) -> int:
     found = next((EXITS[kind] for kind in type(error).__mro__ if kind in EXITS), None)
     if found is None or found.code == FAULT:
         return _fault(error, found, invocation)
-    code = SIGNALLED + error.signal if isinstance(error, own.InterruptedRunError) else found.code
+    code = found.code
+    if isinstance(error, own.InterruptedRunError | own.SignalledError):
+        code = SIGNALLED + error.signal
     _say(error, str(error), found.advise(error), invocation)
     _as_data(error, str(error), found.advise(error), code, invocation)
     return code

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.events import EventName
 from orchestrator.running.records import Outcome
-from orchestrator.running.supervision import stop_tree
+from orchestrator.running.supervision import stop_tree, stop_wish
 from orchestrator.scheduling.basing import FINISHED, PHASES
 from orchestrator.scheduling.commands import stages
 from orchestrator.scheduling.drift import Drift, find_drift
@@ -140,7 +140,7 @@ class Finisher:
     def _ended_badly(self, attempt: Attempt, handle: Supervised | None, ended: Ended) -> None:
         if ended.outcome is Outcome.LOST and handle is not None:
             stop_tree(handle)
-        state, why = _ending(ended)
+        state, why = _ending(ended, stop_wish(handle) if handle else None)
         why |= self._save(attempt)
         if state is AttemptState.LOST:
             self._lost(attempt, why)
@@ -179,17 +179,13 @@ class Finisher:
             store.emit(name, at=now, run=attempt.run, plan=attempt.plan, reason=why, state=str(state))
 
 
-def _ending(ended: Ended) -> tuple[AttemptState, dict[str, Any]]:
+def _ending(ended: Ended, wish: bool | None) -> tuple[AttemptState, dict[str, Any]]:  # noqa: FBT001 - a value
+    """What an end that was no success makes of the attempt, and why; ``wish`` as ``stop_wish`` says."""
     match ended.outcome:
         case Outcome.TIMED_OUT:
             return AttemptState.TIMED_OUT, {"code": "timeout", "detail": f"ended after {ended.seconds:.0f} s"}
-        case Outcome.PARENT_DIED:
-            return AttemptState.LOST, {
-                "code": "interrupted",
-                "detail": "planctl died, and its command with it",
-            }
-        case Outcome.STOPPED:
-            return AttemptState.CANCELLED, {"code": "stopped", "detail": "its command was stopped"}
+        case Outcome.STOPPED | Outcome.PARENT_DIED:
+            return _stopped(ended.outcome, wish)
         case Outcome.LOST:
             return AttemptState.LOST, {
                 "code": "lost",
@@ -199,6 +195,19 @@ def _ending(ended: Ended) -> tuple[AttemptState, dict[str, Any]]:
             return AttemptState.FAILED, {"code": "signal", "detail": f"ended by signal {ended.signal}"}
         case _:
             return AttemptState.FAILED, {"code": "exit-code", "detail": f"exit {ended.exit_code}"}
+
+
+def _stopped(outcome: Outcome, wish: bool | None) -> tuple[AttemptState, dict[str, Any]]:  # noqa: FBT001 - as above
+    """Only a command that was stopped for good is cancelled; see :func:`_ending`.
+
+    One that planctl stopped because it ended itself runs again, and so does one whose supervisor was ended
+    from outside (the machine is shut down), though not for ever: something may be ending it each time.
+    """
+    if outcome is Outcome.STOPPED and wish:
+        return AttemptState.CANCELLED, {"code": "stopped", "detail": "its command was stopped"}
+    if outcome is Outcome.STOPPED and wish is None:
+        return AttemptState.LOST, {"code": "lost", "detail": "its supervisor was ended from outside"}
+    return AttemptState.LOST, {"code": "interrupted", "detail": "its command was interrupted"}
 
 
 def commit_work(bench: Workbench, attempt: Attempt, message: str) -> CommitResult:
