@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from orchestrator.events import entry_event
+from orchestrator.events import EventName, entry_event
 from orchestrator.states import AttemptState, EntryState
 from orchestrator.store.records import Attempt, Entry
 from orchestrator.submitting.key import landing_key
@@ -48,10 +48,23 @@ def submit(store: Store, clock: Clock, work: Work, attempt: Attempt | None = Non
             attempt = store.move_attempt(attempt, AttemptState.QUEUED, entry=entry.id, reason={})
             if entry.state is EntryState.LANDED:
                 store.move_attempt(attempt, AttemptState.LANDED, landed_commit=entry.landed_commit)
+                _report_landed(store, clock.now(), attempt, entry)
         if entry.state is EntryState.QUEUED:
             name = entry_event(entry.state)
             store.emit(name, at=clock.now(), run=entry.run, plan=entry.plan, entry=entry.id)
     return entry
+
+
+def _report_landed(store: Store, now: str, attempt: Attempt, entry: Entry) -> None:
+    """Nothing will happen to an entry that has landed, so who watches the run hears it from here."""
+    store.emit(
+        EventName.PLAN_LANDED,
+        at=now,
+        run=attempt.run,
+        plan=attempt.plan,
+        commit=entry.landed_commit,
+        unchanged=True,
+    )
 
 
 def requeue(store: Store, clock: Clock, attempt: Attempt) -> Entry:
