@@ -45,6 +45,7 @@ def repository_with_plans(path: Path) -> Path:
     for number in range(PLANS):
         text = f"---\nplan: p{number:03}\nrun: echo {number} > f{number}\n---\n"
         (path / f"plans/p{number:03}.md").write_text(text, encoding="utf-8")
+    (path / "planctl.yaml").write_text(f"pool: {{max: {PLANS}}}\n", encoding="utf-8")
     git(path, "add", "-A")
     git(path, "commit", "-q", "-m", "start")
     planctl("run-multi", "--all", "-j", "8", cwd=path)()

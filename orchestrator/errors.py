@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from plans.errors import PlanctlError
+from worktrees.errors import UnknownRevisionError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -75,6 +76,15 @@ class ForbiddenOverlapError(PlanctlError):
         a, b, witness = self.pairs[0]
         more = f" (and {len(self.pairs) - 1} more pairs)" if len(self.pairs) > 1 else ""
         super().__init__(f"{a} and {b} overlap on {witness}{more}")
+
+
+class TargetMissingError(UnknownRevisionError):
+    """The branch that work is to land on does not exist, or has no commit yet."""
+
+    def __init__(self, branch: str) -> None:
+        super().__init__(f"refs/heads/{branch}")
+        self.branch = branch
+        self.args = (f"the target branch {branch} does not exist",)
 
 
 class UsageError(PlanctlError):

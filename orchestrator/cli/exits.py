@@ -75,6 +75,7 @@ EXITS: Final[Mapping[type[Exception], Exit]] = {
     of_git.InvalidReferenceError: Exit(INVALID, "`git help check-ref-format` says what a name may hold"),
     of_git.ReferenceMovedError: Exit(NO, "someone else was faster; nothing has changed, try again"),
     of_git.BranchExistsError: Exit(INVALID, "go on with its work with --adopt, or give the plan a `branch:`"),
+    of_git.PoolFolderError: Exit(INVALID, "name another folder with `worktrees:` in planctl.yaml"),
     of_git.SlotUnavailableError: Exit(BUSY, "`planctl worktree list` shows who has them"),
     of_git.ProvisioningError: Exit(NO, lambda error: f"the log is {error.log}" if error.log else ""),
     of_git.RescueIncompleteError: Exit(NO, "the worktree was left as it is; move the work out by hand"),
@@ -96,6 +97,9 @@ EXITS: Final[Mapping[type[Exception], Exit]] = {
     own.LeaseLostError: Exit(BUSY, "`planctl status` shows who has it now"),
     own.ForbiddenOverlapError: Exit(
         INVALID, "`planctl overlap` shows all; --overlap serialize runs them in turn"
+    ),
+    own.TargetMissingError: Exit(
+        INVALID, "make its first commit, or name another branch with `target:` in planctl.yaml"
     ),
     own.UsageError: Exit(INVALID),
     own.NothingToDoError: Exit(INVALID, "`planctl status` lists what there is"),

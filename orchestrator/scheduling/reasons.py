@@ -64,7 +64,7 @@ _SENTENCES: Final[Mapping[str, str]] = {
     Code.OVER_CAPACITY: "asks for more than there is: {detail}",
     Code.CAPACITY: "waits for a free place (--jobs)",
     Code.POOL: "waits for a free worktree (pool: max)",
-    Code.PLAN_ACTIVE: "the same plan is at work{where}",
+    Code.PLAN_ACTIVE: "is at work{where} already",
     Code.STOPPED: "not started: {plan} failed (--keep-going starts the rest all the same)",
     Code.NO_LAND: "needs {plan} landed, and this run lands nothing",
 }

@@ -21,6 +21,7 @@ from orchestrator.scheduling.launching import StageLauncher
 from orchestrator.scheduling.loop import RunLoop
 from orchestrator.scheduling.observe import Observer
 from orchestrator.scheduling.starting import Starter
+from orchestrator.scheduling.stashes import StashWatch
 from orchestrator.services.begin import Outlook, Request, look_out, store_run
 from orchestrator.services.ending import end_commands
 from orchestrator.services.reading import read_catalog
@@ -28,7 +29,9 @@ from orchestrator.services.summary import Summary, summarize
 from orchestrator.sessions.cleanup import reap
 from orchestrator.slots.keeper import SlotKeeper
 from orchestrator.states import RunState
+from worktrees.errors import PoolFolderError
 from worktrees.identity import check_identity, trial_signature
+from worktrees.pool import pool_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -64,11 +67,20 @@ def read_outlook(bench: Workbench, request: Request, here: Path) -> Outlook:
     catalog, names = read_catalog(bench, request.names, here, request.revision)
     outlook = look_out(bench, catalog, request, names)
     bench.target_tip()
+    require_pool(bench)
     for plan in outlook.plans:
         if plan.base:
             bench.references.resolve(plan.base)
         require_usable(bench, plan.id, plan.branch, adopt=request.adopt)
     return outlook
+
+
+def require_pool(bench: Workbench) -> None:
+    """Raise PoolFolderError for a configured folder that cannot hold worktrees."""
+    project, top = bench.settings.project, bench.repository.primary_top
+    folder = pool_folder(bench.repository, project.worktrees)
+    if top and any(folder.is_relative_to(top / plans) for plans in project.plans):
+        raise PoolFolderError(f"{folder} cannot hold worktrees: plans are read from there")
 
 
 class Conductor:
@@ -103,27 +115,30 @@ class Conductor:
         Raises the first failure of the loop or of the worker, once nothing of the run is at work any more;
         further ones are noted on it.
         """
+        stashes = StashWatch(self._bench, self._run.id)
         worker = threading.Thread(target=self._land, name="queue") if self._options.land else None
         if worker:
             worker.start()
-        self._guarded(lambda: self._loop.go(self._look(each_round)))
+        self._guarded(lambda: self._loop.go(self._look(each_round, stashes)))
         self._guarded(self._end_commands)
         self._ended.set()
         self._signals.queue_wake.set()
         if worker:
             worker.join()
         summaries: list[Summary] = []
+        self._guarded(stashes.look)
         self._guarded(lambda: summaries.append(self._close()))
         self._raise_first()
         return summaries[0]
 
-    def _look(self, each_round: Callable[[View], None]) -> Callable[[View], None]:
+    def _look(self, each_round: Callable[[View], None], stashes: StashWatch) -> Callable[[View], None]:
         """What each round begins with: our session lives, those of the dead are ended, the run is shown."""
         seen = self._bench.clock.monotonic()
 
         def look(view: View) -> None:
             nonlocal seen
             self._session.require_alive()
+            stashes.look()
             now = self._bench.clock.monotonic()
             if now - seen >= REAP_EVERY:
                 reap(self._bench.store, self._bench.clock, self._bench.folder() / "cleanup.lock")

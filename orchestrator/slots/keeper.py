@@ -12,6 +12,7 @@ Taking one is a guarded write in the store; making it ready happens outside, in 
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from orchestrator.errors import StaleRecordError
@@ -64,6 +65,8 @@ class SlotKeeper:
 
         The slot that last held the same plan is preferred, for its warm caches. In a full pool the slot of an
         attempt that has ended is taken back, its work rescued: of one that landed first, else the oldest.
+        Slots of a folder that the pool has left (another ``worktrees:``, a repository that was moved or
+        copied) are never taken: what is recorded of them is not where this pool works.
         """
         holder: dict[str, Any] = {"attempt": attempt, "plan": plan, "session": self._bench.session}
         while (slot := self._take_now(purpose, plan, holder)) is None:
@@ -89,7 +92,8 @@ class SlotKeeper:
         """A slot that needs no work to be had, or None."""
         store = self._bench.store
         with store.transaction():
-            slots = store.slots(purpose=purpose)
+            known = store.slots(purpose=purpose)
+            slots = [s for s in known if Path(s.path) == slot_path(self.folder, s.name)]
             free = [s for s in slots if s.state is SlotState.FREE]
             free.sort(key=lambda s: (s.plan != plan, s.name))
             if free:
@@ -98,11 +102,15 @@ class SlotKeeper:
             if gone:
                 free_again = store.move_slot(gone[0], SlotState.FREE)
                 return store.move_slot(free_again, SlotState.LEASED, **holder, changed_at=self._now())
-            return self._new_slot(purpose, [s.name for s in slots], holder)
+            if len(slots) >= self._bench.settings.project.pool_max:
+                return None
+            return self._new_slot(purpose, [s.name for s in known], holder)
 
-    def _new_slot(self, purpose: str, taken: list[str], holder: dict[str, Any]) -> Slot | None:
-        if len(taken) >= self._bench.settings.project.pool_max:
-            return None
+    def _tree_of(self, slot: Slot) -> SlotTree | None:
+        """The slot's worktree where its record says that it was made, or None."""
+        return Pool(self._bench.git, Path(slot.path).parent).find(slot.name)
+
+    def _new_slot(self, purpose: str, taken: list[str], holder: dict[str, Any]) -> Slot:
         name = self._pool.free_name(_PREFIX[purpose], taken)
         slot = Slot(
             name=name,
@@ -116,20 +124,36 @@ class SlotKeeper:
         return slot
 
     def make_ready(self, slot: Slot, commit: str) -> SlotTree:
-        """Bring the slot's folder to ``commit``, detached and clean; raises ProvisioningError."""
-        found = self._pool.find(slot.name)
+        """Bring the slot's folder to ``commit``, detached and clean.
+
+        Raises ProvisioningError, and RescueIncompleteError for a slot that holds work which cannot be saved.
+        """
+        found = self._tree_of(slot)
         options = self._options()
         if found is None:
             tree = self._pool.add(slot.name, commit, options)
         else:
+            self._save_late_work(slot, found, commit)
             tree = self._pool.recycle(found, commit, options)
         if slot.plan:
             link_plan(self.folder, PlanId(slot.plan), tree.path)
         return tree
 
+    def _save_late_work(self, slot: Slot, tree: SlotTree, commit: str) -> None:
+        """Rescue what came into a slot after it was freed: a person may have worked in the folder.
+
+        A slot that is still as it was left costs one ``git status``; the checkout that follows would discard
+        edits, and leave untracked files to be committed as the next plan's.
+        """
+        if is_gone(tree) or not self._pool.changes(tree):
+            return
+        self.save(slot, slot.name)
+        self._pool.quiesce(tree)
+        self._pool.tidy(tree, commit, self._options())
+
     def make_ready_for_check(self, slot: Slot, commit: str) -> SlotTree:
         """Bring a check slot to exactly ``commit``: nothing in it but what ``check_keep`` names."""
-        found = self._pool.find(slot.name)
+        found = self._tree_of(slot)
         options = replace(self._options(), sparse=())
         tree = self._pool.add(slot.name, commit, options) if found is None else found
         keep = self._bench.settings.project.check_keep
@@ -190,7 +214,7 @@ class SlotKeeper:
 
     def _clean(self, slot: Slot) -> None:
         """Leave the rescued slot tidy at the target's tip; one without a folder is made anew when taken."""
-        tree = self._pool.find(slot.name)
+        tree = self._tree_of(slot)
         if tree is None:
             return
         if is_gone(tree):
@@ -215,7 +239,7 @@ class SlotKeeper:
             elif not is_over(holder):
                 continue
             kept = self.try_give_back(slot) if slot.state is SlotState.LEASED else slot
-            tree = self._pool.find(slot.name)
+            tree = self._tree_of(slot)
             if tree is not None and kept is not None and kept.state is SlotState.QUARANTINED:
                 detach_in_place(self._bench.git, tree)
 
@@ -242,12 +266,15 @@ class SlotKeeper:
         holders = [(slot, store.attempt(slot.attempt)) for slot in leased if slot.attempt]
         return [s for s, a in holders if a and a.run == run and a.state is AttemptState.LANDED]
 
-    def save(self, slot: Slot) -> str | None:
-        """Capture uncommitted work of a slot without touching it; returns the rescue reference, if any."""
-        tree = self._pool.find(slot.name)
+    def save(self, slot: Slot, label: str = "") -> str | None:
+        """Capture uncommitted work of a slot without touching it; returns the rescue reference, if any.
+
+        It is filed under ``label``, else under the slot's plan, else under the slot's name.
+        """
+        tree = self._tree_of(slot)
         if tree is None or is_gone(tree):
             return None
-        label = slot.plan or slot.name
+        label = label or slot.plan or slot.name
         ignored = self._bench.settings.project.rescue_ignored
         rescued = rescue(self._bench.git, tree.path, label, ignored=ignored, stamp=self._bench.stamp())
         if rescued is None:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 Data = Mapping[str, Any]
 _SHORT: Final = 12
 _PATHS: Final = 3
+_SECONDS: Final = 19  # of a moment as it is written, without what is smaller
 
 
 def narrate(event: StoredEvent) -> tuple[Part, ...] | None:
@@ -69,6 +70,14 @@ def _interrupted(_event: StoredEvent, _data: Data) -> str:
     return "the run was interrupted; its commands are ended, its state is kept"
 
 
+def _left(_event: StoredEvent, data: Data) -> str:
+    where = data.get("checkout")
+    if data.get("failure"):
+        return f"{where} could not be brought along: {data['failure']}; `planctl sync` tries again"
+    paths = ", ".join(data.get("paths", ())[:_PATHS])
+    return f"{where}: edited during the landing, and left as it is: {paths}"
+
+
 def _short(commit: object) -> str:
     return str(commit)[:_SHORT]
 
@@ -93,6 +102,17 @@ _SAYINGS: Final[Mapping[str, Callable[[StoredEvent, Data], str | None]]] = {
     ),
     EventName.PLAN_LANDED: _plan_landed,
     EventName.CHECK_FINISHED: _checked,
+    EventName.CHECK_REUSED: lambda _, d: (
+        f"check is green: the same tree passed it at {str(d.get('said_at'))[:_SECONDS]}"
+    ),
+    EventName.QUEUE_PAUSED: lambda _, d: f"the queue stands still: {d.get('why')}",
+    EventName.QUEUE_RESUMED: lambda _e, _d: "the queue goes on",
+    EventName.CHECKOUT_LEFT: _left,
+    EventName.STASH_LOST: lambda _, d: (
+        f"the stash entry {d.get('subject')!r} left the list while plans ran; it is kept: "
+        f"`git stash store {d.get('commit')}` puts it back"
+    ),
+    "entry.dropped": lambda _, d: f"dropped: {d.get('detail')}",
     EventName.TARGET_MOVED: lambda _, d: f"the target was moved by somebody else to {_short(d.get('new'))}",
     EventName.PHASE_COMPLETE: lambda _, d: f"phase {d.get('phase')} is complete at {_short(d.get('commit'))}",
     "entry.queued": lambda _e, _d: "is in the queue",
@@ -111,7 +131,9 @@ def _colour(event: StoredEvent) -> Colour | None:
             return Colour.GREEN
         case EventName.PLAN_FAILED | EventName.PLAN_LOST | "entry.conflicted" | "entry.rejected":
             return Colour.RED
-        case EventName.PLAN_SKIPPED | "entry.blocked" | "entry.held" | EventName.PLAN_DRIFT:
+        case EventName.PLAN_SKIPPED | EventName.PLAN_DRIFT | EventName.STASH_LOST:
+            return Colour.YELLOW
+        case "entry.blocked" | "entry.held":
             return Colour.YELLOW
         case _:
             return None
