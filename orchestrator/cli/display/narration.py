@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Final
 
 from orchestrator.cli.output import Colour
 from orchestrator.events import EventName
 from orchestrator.scheduling.reasons import sentence
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from orchestrator.cli.output import Part
     from orchestrator.store.records import StoredEvent
 
-_SHORT = 12
+Data = Mapping[str, Any]
+_SHORT: Final = 12
+_PATHS: Final = 3
+_SECONDS: Final = 19  # of a moment as it is written, without what is smaller
 
 
 def narrate(event: StoredEvent) -> tuple[Part, ...] | None:
@@ -31,78 +33,96 @@ def narrate(event: StoredEvent) -> tuple[Part, ...] | None:
 
 
 def _said(event: StoredEvent) -> str | None:
-    data = event.data
+    how = _SAYINGS.get(event.event)
+    return how(event, event.data) if how else None
+
+
+def _started(_event: StoredEvent, data: Data) -> str:
+    phase = f" phase {data['phase']}" if data.get("phase") else ""
+    return f"started{phase} in {data.get('worktree')}"
+
+
+def _ended_badly(event: StoredEvent, data: Data) -> str:
     reason = data.get("reason") or {}
-    match event.event:
-        case EventName.RUN_STARTED:
-            return f"run {event.run} of {len(data.get('plans', ()))} plans"
-        case EventName.RUN_RESUMED:
-            return f"run {event.run} goes on"
-        case EventName.PLAN_WAITING | EventName.PLAN_SKIPPED:
-            passed = "passed over: " if event.event == EventName.PLAN_SKIPPED else ""
-            return passed + sentence(reason)
-        case EventName.PLAN_STARTED:
-            phase = f" phase {data['phase']}" if data.get("phase") else ""
-            return f"started{phase} in {data.get('worktree')}"
-        case EventName.PLAN_PREPARED:
-            return f"is prepared in {data.get('worktree')}; `planctl queue add {event.plan}` when it is done"
-        case EventName.PLAN_FINISHED:
-            return f"finished at {str(data.get('head'))[:_SHORT]}"
-        case EventName.PLAN_FAILED | EventName.PLAN_LOST | EventName.PLAN_CANCELLED:
-            word = event.event.removeprefix("plan.")
-            return f"{word}: {reason.get('detail') or reason.get('code')}"
-        case EventName.PLAN_RETRY:
-            return f"is tried again ({data.get('why')}), attempt {data.get('number')}"
-        case EventName.PLAN_DRIFT:
-            return f"changed what its manifest does not name: {', '.join(data.get('paths', ())[:3])}"
-        case EventName.PLAN_LANDED if data.get("unchanged"):
-            return f"has landed before, unchanged, as {str(data.get('commit'))[:_SHORT]}"
-        case _:
-            return _said_of_queue(event)
+    return f"{event.event.removeprefix('plan.')}: {reason.get('detail') or reason.get('code')}"
 
 
-def _said_of_queue(event: StoredEvent) -> str | None:
-    data = event.data
-    match event.event:
-        case EventName.CHECK_FINISHED:
-            verdict = {True: "green", False: "red", None: "without a verdict"}[data.get("passed")]
-            return f"check is {verdict} after {data.get('seconds')} s"
-        case EventName.CHECK_REUSED:
-            return f"check is green: the same tree passed it at {str(data.get('said_at'))[:19]}"
-        case EventName.QUEUE_PAUSED:
-            return f"the queue stands still: {data.get('why')}"
-        case EventName.QUEUE_RESUMED:
-            return "the queue goes on"
-        case EventName.CHECKOUT_LEFT:
-            return _left(data)
-        case EventName.TARGET_MOVED:
-            return f"the target was moved by somebody else to {str(data.get('new'))[:_SHORT]}"
-        case EventName.STASH_LOST:
-            return (
-                f"the stash entry {data.get('subject')!r} left the list while plans ran; it is kept: "
-                f"`git stash store {data.get('commit')}` puts it back"
-            )
-        case EventName.PHASE_COMPLETE:
-            return f"phase {data.get('phase')} is complete at {str(data.get('commit'))[:_SHORT]}"
-        case "entry.landed":
-            unchecked = " (unchecked)" if data.get("unchecked") else ""
-            return f"landed as {str(data.get('landed_commit'))[:_SHORT]}{unchecked}"
-        case "entry.conflicted" | "entry.rejected" | "entry.blocked" | "entry.held":
-            log = f"; log: {data['log']}" if data.get("log") else ""
-            return f"{event.event.removeprefix('entry.')}: {data.get('detail')}{log}"
-        case "entry.queued":
-            return "is in the queue"
-        case "entry.dropped":
-            return f"dropped: {data.get('detail')}"
-        case _:
-            return None
+def _plan_landed(_event: StoredEvent, data: Data) -> str | None:
+    """A landing is told of by its entry; this one is of work that has landed before."""
+    return f"has landed before, unchanged, as {_short(data.get('commit'))}" if data.get("unchanged") else None
 
 
-def _left(data: Mapping[str, Any]) -> str:
-    paths = ", ".join(data.get("paths", ())[:3])
+def _checked(_event: StoredEvent, data: Data) -> str:
+    verdict = {True: "green", False: "red", None: "without a verdict"}[data.get("passed")]
+    return f"check is {verdict} after {data.get('seconds')} s"
+
+
+def _entry_landed(_event: StoredEvent, data: Data) -> str:
+    return f"landed as {_short(data.get('landed_commit'))}{' (unchecked)' if data.get('unchecked') else ''}"
+
+
+def _entry_refused(event: StoredEvent, data: Data) -> str:
+    log = f"; log: {data['log']}" if data.get("log") else ""
+    return f"{event.event.removeprefix('entry.')}: {data.get('detail')}{log}"
+
+
+def _interrupted(_event: StoredEvent, _data: Data) -> str:
+    return "the run was interrupted; its commands are ended, its state is kept"
+
+
+def _left(_event: StoredEvent, data: Data) -> str:
+    where = data.get("checkout")
     if data.get("failure"):
-        return f"{data.get('checkout')} could not be brought along: {data['failure']}; `planctl sync` tries again"
-    return f"{data.get('checkout')}: edited during the landing, and left as it is: {paths}"
+        return f"{where} could not be brought along: {data['failure']}; `planctl sync` tries again"
+    paths = ", ".join(data.get("paths", ())[:_PATHS])
+    return f"{where}: edited during the landing, and left as it is: {paths}"
+
+
+def _short(commit: object) -> str:
+    return str(commit)[:_SHORT]
+
+
+_SAYINGS: Final[Mapping[str, Callable[[StoredEvent, Data], str | None]]] = {
+    EventName.RUN_STARTED: lambda e, d: f"run {e.run} of {len(d.get('plans', ()))} plans",
+    EventName.RUN_RESUMED: lambda e, _: f"run {e.run} goes on",
+    EventName.RUN_INTERRUPTED: _interrupted,
+    EventName.PLAN_WAITING: lambda _, d: sentence(d.get("reason") or {}),
+    EventName.PLAN_SKIPPED: lambda _, d: f"passed over: {sentence(d.get('reason') or {})}",
+    EventName.PLAN_STARTED: _started,
+    EventName.PLAN_PREPARED: lambda e, d: (
+        f"is prepared in {d.get('worktree')}; `planctl queue add {e.plan}` when it is done"
+    ),
+    EventName.PLAN_FINISHED: lambda _, d: f"finished at {_short(d.get('head'))}",
+    EventName.PLAN_FAILED: _ended_badly,
+    EventName.PLAN_LOST: _ended_badly,
+    EventName.PLAN_CANCELLED: _ended_badly,
+    EventName.PLAN_RETRY: lambda _, d: f"is tried again ({d.get('why')}), attempt {d.get('number')}",
+    EventName.PLAN_DRIFT: lambda _, d: (
+        f"changed what its manifest does not name: {', '.join(d.get('paths', ())[:_PATHS])}"
+    ),
+    EventName.PLAN_LANDED: _plan_landed,
+    EventName.CHECK_FINISHED: _checked,
+    EventName.CHECK_REUSED: lambda _, d: (
+        f"check is green: the same tree passed it at {str(d.get('said_at'))[:_SECONDS]}"
+    ),
+    EventName.QUEUE_PAUSED: lambda _, d: f"the queue stands still: {d.get('why')}",
+    EventName.QUEUE_RESUMED: lambda _e, _d: "the queue goes on",
+    EventName.CHECKOUT_LEFT: _left,
+    EventName.STASH_LOST: lambda _, d: (
+        f"the stash entry {d.get('subject')!r} left the list while plans ran; it is kept: "
+        f"`git stash store {d.get('commit')}` puts it back"
+    ),
+    "entry.dropped": lambda _, d: f"dropped: {d.get('detail')}",
+    EventName.TARGET_MOVED: lambda _, d: f"the target was moved by somebody else to {_short(d.get('new'))}",
+    EventName.PHASE_COMPLETE: lambda _, d: f"phase {d.get('phase')} is complete at {_short(d.get('commit'))}",
+    "entry.queued": lambda _e, _d: "is in the queue",
+    "entry.landed": _entry_landed,
+    "entry.conflicted": _entry_refused,
+    "entry.rejected": _entry_refused,
+    "entry.blocked": _entry_refused,
+    "entry.held": _entry_refused,
+}
+"""What is said of an event; of the others people need not hear."""
 
 
 def _colour(event: StoredEvent) -> Colour | None:
@@ -111,13 +131,9 @@ def _colour(event: StoredEvent) -> Colour | None:
             return Colour.GREEN
         case EventName.PLAN_FAILED | EventName.PLAN_LOST | "entry.conflicted" | "entry.rejected":
             return Colour.RED
-        case (
-            EventName.STASH_LOST
-            | EventName.PLAN_SKIPPED
-            | "entry.blocked"
-            | "entry.held"
-            | EventName.PLAN_DRIFT
-        ):
+        case EventName.PLAN_SKIPPED | EventName.PLAN_DRIFT | EventName.STASH_LOST:
+            return Colour.YELLOW
+        case "entry.blocked" | "entry.held":
             return Colour.YELLOW
         case _:
             return None
