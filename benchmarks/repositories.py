@@ -6,13 +6,13 @@ from pathlib import Path
 
 from benchmarks.measure import run
 
-FOLDERS = 40
-FILES = 50
+FOLDERS = 25
+FILES = 40
 LINES = 40
 
 
 def make_repository(path: Path) -> Path:
-    """2,000 files in 40 folders, one commit on ``main``, which is checked out."""
+    """1,000 files in 25 folders, one commit on ``main``, which is checked out."""
     path.mkdir(parents=True)
     for folder in range(FOLDERS):
         place = path / f"src/part{folder:02}"

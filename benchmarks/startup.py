@@ -9,11 +9,6 @@ from pathlib import Path
 
 from benchmarks.measure import Result, Side, compare, planctl, python, run
 from benchmarks.repositories import git
-from orchestrator.bootstrap import open_store
-from orchestrator.clock import SystemClock, new_id
-from orchestrator.states import AttemptState
-from orchestrator.store.records import Attempt, RunRecord
-from worktrees.repository import find
 
 PLANS = 100
 ROUNDS = 11
@@ -42,37 +37,16 @@ def plans_in_status(path: Path) -> int:
 
 
 def repository_with_plans(path: Path) -> Path:
-    """A repository whose store holds one run of a hundred plans, three quarters of them landed."""
-    path.mkdir(parents=True)
+    """A repository in which a hundred plans have really been run; they have landed."""
+    (path / "plans").mkdir(parents=True)
     git(path, "init", "-q", "-b", "main")
     git(path, "config", "user.name", "Bench")
     git(path, "config", "user.email", "bench@example.invalid")
-    git(path, "commit", "-q", "--allow-empty", "-m", "start")
-    head = git(path, "rev-parse", "HEAD")
-    now = SystemClock().now()
-    store = open_store(find(path)).store
-    plans = tuple(f"plan-{number:03}" for number in range(PLANS))
-    record = RunRecord(new_id(), "nobody", now, head, "refs/heads/main", plans, {})
-    with store.transaction():
-        store.add_run(record)
-        for number, plan in enumerate(plans):
-            store.add_attempt(attempt(record, plan, head, landed=number % 4 != 0))
-    store.close()
+    for number in range(PLANS):
+        text = f"---\nplan: p{number:03}\nrun: echo {number} > f{number}\n---\n"
+        (path / f"plans/p{number:03}.md").write_text(text, encoding="utf-8")
+    (path / "planctl.yaml").write_text(f"pool: {{max: {PLANS}}}\n", encoding="utf-8")
+    git(path, "add", "-A")
+    git(path, "commit", "-q", "-m", "start")
+    planctl("run-multi", "--all", "-j", "8", cwd=path)()
     return path
-
-
-def attempt(run_: RunRecord, plan: str, head: str, *, landed: bool) -> Attempt:
-    moved = (
-        {"state": AttemptState.LANDED, "landed_commit": head} if landed else {"reason": {"code": "capacity"}}
-    )
-    return Attempt(
-        id=new_id(),
-        run=run_.id,
-        plan=plan,
-        number=1,
-        digest="0" * 64,
-        priority=50,
-        branch=f"plan/{plan}",
-        created_at=run_.started_at,
-        **moved,  # type: ignore[arg-type]
-    )

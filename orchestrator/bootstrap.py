@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -42,8 +43,11 @@ def open_readonly_store(repository: Repository) -> Store:
     An empty one where there is none. A corrupt store is left where it is:
     :class:`~orchestrator.errors.StoreUnusableError`.
     """
+    from orchestrator.errors import StoreUnusableError  # noqa: PLC0415 - as above
     from orchestrator.store.sqlite.snapshot import open_snapshot  # noqa: PLC0415 - as above
 
+    if not repository.state_dir.is_dir() and os.path.lexists(repository.state_dir):
+        raise StoreUnusableError(store_path(repository), f"{repository.state_dir} is not a folder")
     return open_snapshot(store_path(repository), SystemClock().boot()) or memory_store()
 
 
@@ -89,6 +93,7 @@ def working(
         return replace(settings, project=override(settings.project))
 
     settings = reload()
+    _require_writable(repository)
     open_store(repository).store.close()
     git.ensure_desk()
     stores = thread_store(repository)
@@ -105,6 +110,17 @@ def working(
             reload=reload,
         )
         yield bench, session
+
+
+def _require_writable(repository: Repository) -> None:
+    """Raise UnsupportedRepositoryError where planctl's folder cannot be made or written to."""
+    from worktrees.errors import UnsupportedRepositoryError  # noqa: PLC0415 - as above
+
+    folder = repository.state_dir if os.path.lexists(repository.state_dir) else repository.common_dir
+    if not folder.is_dir():
+        raise UnsupportedRepositoryError(repository.common_dir, f"{folder.name} in it is not a folder")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise UnsupportedRepositoryError(repository.common_dir, "it cannot be written to")
 
 
 def looking(repository: Repository) -> Workbench:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from plans.errors import PlanctlError
+from worktrees.errors import UnknownRevisionError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -77,6 +78,15 @@ class ForbiddenOverlapError(PlanctlError):
         super().__init__(f"{a} and {b} overlap on {witness}{more}")
 
 
+class TargetMissingError(UnknownRevisionError):
+    """The branch that work is to land on does not exist, or has no commit yet."""
+
+    def __init__(self, branch: str) -> None:
+        super().__init__(f"refs/heads/{branch}")
+        self.branch = branch
+        self.args = (f"the target branch {branch} does not exist",)
+
+
 class UsageError(PlanctlError):
     """What was asked for cannot be done as it was asked; nothing was started."""
 
@@ -127,6 +137,14 @@ class RevertConflictError(PlanctlError):
         self.plan = plan
         self.paths = tuple(paths)
         super().__init__(f"{plan} cannot be reverted by itself: conflicts in {', '.join(self.paths[:5])}")
+
+
+class SignalledError(PlanctlError):
+    """SIGINT or SIGTERM came before anything was started; ``signal`` is its number."""
+
+    def __init__(self, signal: int) -> None:
+        self.signal = signal
+        super().__init__("interrupted before anything was started")
 
 
 class LaunchFailedError(PlanctlError):

@@ -37,6 +37,9 @@ class EventName(StrEnum):
     LOCKS_REMOVED = "locks.removed"
     STASH_LOST = "stash.lost"
     RESCUED = "worktree.rescued"
+    SLOT_PASSED = "worktree.passed"
+    """Another process was giving the slot back already."""
+    OUTPUTS_FAILED = "outputs.failed"
 
 
 def entry_event(state: str) -> str:

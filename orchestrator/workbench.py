@@ -7,6 +7,8 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from orchestrator.clock import Clock, new_id
+from orchestrator.errors import TargetMissingError
+from worktrees.errors import UnknownRevisionError
 from worktrees.git import Git
 from worktrees.objects import Objects
 from worktrees.references import References
@@ -68,8 +70,11 @@ class Workbench:
         return replace(self, settings=self.reload())
 
     def target_tip(self) -> str:
-        """The target's commit now; raises UnknownRevisionError when the branch has none."""
-        return self.references.resolve(self.target)
+        """The target's commit now; raises TargetMissingError when there is no such branch."""
+        try:
+            return self.references.resolve(self.target)
+        except UnknownRevisionError as error:
+            raise TargetMissingError(self.settings.project.target) from error
 
     def stamp(self) -> str:
         """A new ULID, for references and records."""

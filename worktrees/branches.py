@@ -125,6 +125,18 @@ def attach(git: Git, references: References, tree: SlotTree, branch: str) -> Non
             )  # fmt: skip
 
 
+def detach_in_place(git: Git, tree: SlotTree) -> None:
+    """Take the slot off its branch, at the commit where it stands: no file and no index is touched.
+
+    For a slot that has to be kept as it is while its branch is needed elsewhere.
+    """
+    if not head_of(tree.git_dir).startswith("ref: "):
+        return
+    with metadata_lock(git.repository) as lock, step("branch.detach"):
+        commit = run_in(git, tree, "rev-parse", "--verify", "HEAD^{commit}", descriptors=lock).text
+        run_in(git, tree, "update-ref", "--no-deref", "HEAD", commit, descriptors=lock)
+
+
 def _holds(git_dir: Path, branch: str) -> bool:
     reference = f"refs/heads/{branch}"
     if head_of(git_dir) == f"ref: {reference}":

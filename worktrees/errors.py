@@ -18,8 +18,29 @@ class GitFailedError(PlanctlError):
         self.arguments = tuple(arguments)
         self.status = status
         self.stderr = stderr
-        last = stderr.strip().splitlines()[-1] if stderr.strip() else "no message"
-        super().__init__(f"git {' '.join(arguments[:2])} failed with status {status}: {last}")
+        super().__init__(f"git {_command(arguments)} failed with status {status}: {said(stderr)}")
+
+
+def said(stderr: str) -> str:
+    """One line of what git said: its first fault and the line before it, which names the cause of a filter's.
+
+    What follows a fault is advice ("remove the file manually to continue."), or what a colon announces.
+    """
+    lines = [line.strip() for line in stderr.splitlines() if line.strip() and not line.startswith("hint:")]
+    faults = [n for n, line in enumerate(lines) if line.startswith(("fatal:", "error:"))]
+    if not faults:
+        return lines[-1] if lines else "no message"
+    first = faults[0]
+    end = first + 2 if lines[first].endswith(":") else first + 1
+    return "; ".join((*lines[max(first - 1, 0) : first], " ".join(lines[first:end])))
+
+
+def _command(arguments: Sequence[str]) -> str:
+    """The subcommand and its first argument, without the ``-c name=value`` before it."""
+    rest = list(arguments)
+    while rest[:1] == ["-c"]:
+        del rest[:2]
+    return " ".join(rest[:2])
 
 
 class GitTooOldError(PlanctlError):
@@ -87,6 +108,10 @@ class SlotUnavailableError(PlanctlError):
     def __init__(self, reason: str) -> None:
         self.reason = reason
         super().__init__(f"no worktree can be had: {reason}")
+
+
+class PoolFolderError(SlotUnavailableError):
+    """The folder that was configured for worktrees cannot hold them."""
 
 
 class ProvisioningError(PlanctlError):

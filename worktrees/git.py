@@ -28,7 +28,13 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Final, cast
 
 from plans.effects import step
 from worktrees import environment
-from worktrees.errors import GitFailedError, GitTooOldError, InvalidReferenceError
+from worktrees.errors import (
+    GitFailedError,
+    GitTooOldError,
+    InvalidReferenceError,
+    UnsupportedRepositoryError,
+    said,
+)
 
 os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
 environment.scrub(os.environ)
@@ -45,6 +51,12 @@ _REFERENCE: Final = re.compile(
     r"(?!.*(?:\.\.|//|@\{|/\.|\.lock(?:/|$)))(?![-./])[^\x00-\x20\x7f~^:?*\[\\]+(?<![./])"
 )
 MAX_REFERENCE: Final = 512
+_DIED: Final = 128
+# What git says of a repository that it refuses as a whole; only the type of the error depends on it.
+_REFUSED: Final = re.compile(
+    r"^fatal: (?:detected dubious ownership|unknown repository extension|bad config line|Expected git repo)",
+    re.MULTILINE,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +90,7 @@ class Git:
         """The program's version; raises :class:`GitTooOldError` when git is missing or too old."""
         try:
             text = self.run("--version").text
-        except (gitpython.GitCommandNotFound, GitFailedError) as error:
+        except GitFailedError as error:
             raise GitTooOldError(None, _dotted(MINIMUM)) from error
         found = re.search(r"\d+(?:\.\d+)+", text)
         version = tuple(int(n) for n in found.group().split(".")) if found else ()
@@ -117,22 +129,18 @@ class Git:
 
         ``ok`` are the exit statuses that are answers (an empty collection: every status). ``extra`` are
         environment variables for this call, ``descriptors`` locks that must live as long as the child.
-        Raises :class:`GitFailedError` for any other status. The caller puts ``--end-of-options`` or
-        ``--`` before whatever came from outside.
+        Raises :class:`GitFailedError` for any other status, :class:`UnsupportedRepositoryError` where git
+        does not work on this repository at all, :class:`GitTooOldError` where there is no git. The caller
+        puts ``--end-of-options`` or ``--`` before whatever came from outside.
         """
         argv = [*self._prefix(at, work_tree), *(() if hooks else environment.NO_HOOKS), *arguments]
         with _input(stdin) as given, self._write_lock(shared=True, wanted=writes) as held:
-            status, output, messages = self._git.execute(
-                argv,
-                istream=given,
-                with_extended_output=True,
-                with_exceptions=False,
-                stdout_as_string=False,
-                strip_newline_in_stdout=False,
-                env={**environment.ADDED, **(extra or {})},
-                **_process((*held, *descriptors)),
+            status, output, messages = _execute(
+                self._git, argv, given, {**environment.ADDED, **(extra or {})}, (*held, *descriptors)
             )
         result = GitResult(status, output, _text(messages))
+        if status == _DIED and _REFUSED.search(result.messages):
+            raise UnsupportedRepositoryError(self.repository.common_dir, said(result.messages))
         if ok and status not in ok:
             raise GitFailedError(arguments, status, result.messages)
         return result
@@ -181,6 +189,25 @@ class Git:
                 yield ()
                 return
             yield (lock.fileno(),)
+
+
+def _execute(
+    git: gitpython.Git, argv: list[str], given: BinaryIO, env: Mapping[str, str], held: tuple[int, ...]
+) -> tuple[int, bytes, str | bytes]:
+    try:
+        answer: tuple[int, bytes, str | bytes] = git.execute(
+            argv,
+            istream=given,
+            with_extended_output=True,
+            with_exceptions=False,
+            stdout_as_string=False,
+            strip_newline_in_stdout=False,
+            env=env,
+            **_process(held),
+        )
+    except gitpython.GitCommandNotFound as error:
+        raise GitTooOldError(None, _dotted(MINIMUM)) from error
+    return answer
 
 
 @contextlib.contextmanager

@@ -78,20 +78,29 @@ def commit_leftovers(
     must not be committed: unmerged paths, conflict markers in files, a merge or the like in progress,
     repositories inside the worktree, and when git (a hook, a filter, the signature) refuses.
     """
+    found = find_head(git, worktree, expected_branch, trailers[PLAN_TRAILER])
+    if isinstance(found, HeadMoved):
+        return found
+    tip = found.commit
+    state = worktree_state(git, worktree)
+    _require_sound(git, worktree, state)
+    if not state.changes:
+        return found
+    _commit(git, worktree, with_trailers(message, trailers), run_hooks=run_hooks)
+    commit = git.run("rev-parse", "--verify", "HEAD", at=worktree).text
+    return Committed(commit, state.paths) if commit != tip else found
+
+
+def find_head(git: Git, worktree: Path, expected_branch: str, plan: str) -> NothingLeft | HeadMoved:
+    """The tip of the branch; or, if HEAD has left it, both HEAD and tip, pinned for ``plan``."""
     reference = branch_reference(expected_branch)
     head = git.run("rev-parse", "-q", "--verify", "HEAD^{commit}", at=worktree, ok=(0, 1)).text or None
     tip = References(git).read(reference)
     on = git.run("symbolic-ref", "-q", "HEAD", at=worktree, ok=(0, 1)).text
     if on != reference or tip is None:
         pins = [commit for commit in (head, tip) if commit is not None]
-        return HeadMoved(head, tip, park(git, trailers[PLAN_TRAILER], pins))
-    state = worktree_state(git, worktree)
-    _require_sound(git, worktree, state)
-    if not state.changes:
-        return NothingLeft(tip)
-    _commit(git, worktree, with_trailers(message, trailers), run_hooks=run_hooks)
-    commit = git.run("rev-parse", "--verify", "HEAD", at=worktree).text
-    return Committed(commit, state.paths) if commit != tip else NothingLeft(tip)
+        return HeadMoved(head, tip, park(git, plan, pins))
+    return NothingLeft(tip)
 
 
 def _require_sound(git: Git, worktree: Path, state: WorktreeState) -> None:

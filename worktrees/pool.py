@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from worktrees import reuse
-from worktrees.errors import RescueIncompleteError, SlotUnavailableError
+from worktrees.errors import PoolFolderError, RescueIncompleteError, SlotUnavailableError
 from worktrees.exclude import exclude, literal_pattern
 from worktrees.journal import being_made, journal_of
 from worktrees.metadata_lock import metadata_lock
@@ -49,7 +49,7 @@ def pool_folder(repository: Repository, configured: str | None) -> Path:
 
     A relative path counts from the main checkout's top. Inside the common git folder
     (``planctl/worktrees``) where the default cannot be written, and for a bare repository: its neighbours
-    are often served as repositories themselves. Nothing is made here. Raises :class:`SlotUnavailableError`
+    are often served as repositories themselves. Nothing is made here. Raises :class:`PoolFolderError`
     for a configured folder that holds the checkout or git's own files.
     """
     top = repository.primary_top
@@ -60,7 +60,7 @@ def pool_folder(repository: Repository, configured: str | None) -> Path:
         common = repository.common_dir
         in_git = folder.is_relative_to(common) and not folder.is_relative_to(repository.state_dir)
         if folder in forbidden or in_git or folder in common.parents:
-            raise SlotUnavailableError(f"{folder} cannot hold worktrees: the repository itself is there")
+            raise PoolFolderError(f"{folder} cannot hold worktrees: the repository itself is there")
         return folder
     if top is None:
         return inside

@@ -75,6 +75,7 @@ EXITS: Final[Mapping[type[Exception], Exit]] = {
     of_git.InvalidReferenceError: Exit(INVALID, "`git help check-ref-format` says what a name may hold"),
     of_git.ReferenceMovedError: Exit(NO, "someone else was faster; nothing has changed, try again"),
     of_git.BranchExistsError: Exit(INVALID, "go on with its work with --adopt, or give the plan a `branch:`"),
+    of_git.PoolFolderError: Exit(INVALID, "name another folder with `worktrees:` in planctl.yaml"),
     of_git.SlotUnavailableError: Exit(BUSY, "`planctl worktree list` shows who has them"),
     of_git.ProvisioningError: Exit(NO, lambda error: f"the log is {error.log}" if error.log else ""),
     of_git.RescueIncompleteError: Exit(NO, "the worktree was left as it is; move the work out by hand"),
@@ -97,6 +98,9 @@ EXITS: Final[Mapping[type[Exception], Exit]] = {
     own.ForbiddenOverlapError: Exit(
         INVALID, "`planctl overlap` shows all; --overlap serialize runs them in turn"
     ),
+    own.TargetMissingError: Exit(
+        INVALID, "make its first commit, or name another branch with `target:` in planctl.yaml"
+    ),
     own.UsageError: Exit(INVALID),
     own.NothingToDoError: Exit(INVALID, "`planctl status` lists what there is"),
     own.InterruptedRunError: Exit(INTERRUPTED, _resume),
@@ -104,6 +108,7 @@ EXITS: Final[Mapping[type[Exception], Exit]] = {
     own.FencePassedError: Exit(BUSY, "`planctl queue list` shows who lands now"),
     own.LocksInTheWayError: Exit(BUSY, "`planctl doctor` says whose they are"),
     own.RevertConflictError: Exit(NO, "revert by hand on a branch, then `planctl queue add BRANCH`"),
+    own.SignalledError: Exit(INTERRUPTED),
     own.PortInUseError: Exit(BUSY, _other_port),
     own.FileExistsAlreadyError: Exit(
         INVALID, "nothing is ever overwritten: take another id, or edit the file"
@@ -136,7 +141,9 @@ def report(error: BaseException, invocation: Invocation) -> int:
     found = next((EXITS[kind] for kind in type(error).__mro__ if kind in EXITS), None)
     if found is None or found.code == FAULT:
         return _fault(error, found, invocation)
-    code = SIGNALLED + error.signal if isinstance(error, own.InterruptedRunError) else found.code
+    code = found.code
+    if isinstance(error, own.InterruptedRunError | own.SignalledError):
+        code = SIGNALLED + error.signal
     _say(error, str(error), found.advise(error), invocation)
     _as_data(error, str(error), found.advise(error), code, invocation)
     return code

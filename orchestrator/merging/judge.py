@@ -53,7 +53,7 @@ def judge(
     trees: dict[str, str] = {}
     check = verdict = None
     for commit in candidate.steps:
-        for check in checks_of(project, entry, last=commit == candidate.commit):  # noqa: B007 - the last counts
+        for check in checks_of(project, entry, last=commit == candidate.commit):
             verdict = checker.verdict(check, commit, entry)
             if verdict.passed is None:
                 return Judgement(Outcome.NO_VERDICT, check, verdict)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from orchestrator.events import EventName, entry_event
 from orchestrator.states import ATTEMPT, AttemptState, EntryState
+from orchestrator.submitting.published import publish
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -47,6 +48,8 @@ def settle(
             **detail,
             **(shown or {}),
         )
+    if moved.attempt and (attempt := store.attempt(moved.attempt)):
+        publish(bench, attempt)
     return moved
 
 

@@ -206,17 +206,25 @@ def _orphans(handle: Supervised) -> list[platforms.Process]:
     return trees.orphans(handle.attempt, platforms.Process(handle.pid, 0, 0, handle.started))
 
 
-def stop(handle: Supervised, grace: float | None = None) -> bool:
+def stop(handle: Supervised, grace: float | None = None, *, for_good: bool = True) -> bool:
     """Ask the supervisor to end its tree, without waiting; return whether there is one to ask.
 
-    ``grace`` in seconds between TERM and KILL; None for the one the command was launched with.
+    ``grace`` in seconds between TERM and KILL; None for the one the command was launched with. ``for_good``
+    is False when the command is stopped only because its planctl ends, and is to run again: the wish is on
+    disk before anything is stopped, so a planctl that dies in between changes nothing (:func:`stop_wish`).
     """
     if not _supervisor_alive(handle):
         return False
-    wish = {"grace": handle.grace if grace is None else grace}
+    wish = {"grace": handle.grace if grace is None else grace, "for_good": for_good}
     write_record(str(handle.record_dir), STOP, wish, durable=False)
     supervisor = platforms.Process(handle.supervisor, 0, 0, handle.supervisor_started)
     return platforms.send(supervisor, signal.SIGTERM)
+
+
+def stop_wish(handle: Supervised) -> bool | None:
+    """How the end of this command was asked for: True for good, False to run again, None not by planctl."""
+    wish = read_record(str(handle.record_dir), STOP)
+    return None if wish is None else wish.get("for_good") is not False
 
 
 def kill_supervisor(handle: Supervised) -> None:

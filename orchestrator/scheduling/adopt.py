@@ -1,7 +1,8 @@
 """What a resumed run does first with what a dead planctl left half-way.
 
 - ``preparing``, and its command was launched before the store knew: adopt it, it is at work
-- ``preparing`` otherwise: lost, uncounted; nothing of it has run
+- ``preparing`` otherwise: its set-up is ended if that is still at work, since nobody waits for it any more;
+  then lost, uncounted: no command of the plan has run
 - ``running``: if a further stage was launched before the store knew, that one is at work now. Whether its
   supervisor lives, has ended or is gone is seen by the loop, as for any other
 """
@@ -11,10 +12,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from orchestrator.events import EventName
+from orchestrator.running import waiting
 from orchestrator.running.supervision import find
 from orchestrator.scheduling.commands import stages
 from orchestrator.scheduling.launching import record_dir, stage_number
 from orchestrator.states import AttemptState
+from orchestrator.submitting.published import outputs_of
 from plans.ids import PlanId
 
 if TYPE_CHECKING:
@@ -28,11 +31,12 @@ if TYPE_CHECKING:
 def adopt_attempts(bench: Workbench, run: str, plans: Mapping[PlanId, Plan]) -> None:
     """Bring the stored attempts of ``run`` in line with the commands that were launched for them."""
     for attempt in bench.store.attempts(run=run, states={AttemptState.PREPARING, AttemptState.RUNNING}):
-        latest = _latest_stage(bench, attempt, plans[PlanId(attempt.plan)])
-        if attempt.state is AttemptState.PREPARING:
-            _adopt_preparing(bench, attempt, latest)
-        elif latest is not None and latest != attempt.supervisor:
-            bench.store.update_attempt(attempt, supervisor=latest)
+        plan = plans[PlanId(attempt.plan)]
+        latest = _latest_stage(bench, attempt, plan)
+        if latest is None:
+            _lose_preparing(bench, attempt)
+        elif latest != attempt.supervisor:
+            _note_launched(bench, attempt, plan, latest)
 
 
 def _latest_stage(bench: Workbench, attempt: Attempt, plan: Plan) -> str | None:
@@ -46,11 +50,32 @@ def _latest_stage(bench: Workbench, attempt: Attempt, plan: Plan) -> str | None:
     return found
 
 
-def _adopt_preparing(bench: Workbench, attempt: Attempt, launched: str | None) -> None:
+def _note_launched(bench: Workbench, attempt: Attempt, plan: Plan, launched: str) -> None:
+    """Store what the launcher would have stored, had it lived."""
+    store = bench.store
+    with store.transaction():
+        if attempt.state is AttemptState.PREPARING:
+            attempt = store.move_attempt(attempt, AttemptState.RUNNING, supervisor=launched)
+        else:
+            attempt = store.update_attempt(attempt, supervisor=launched)
+        store.emit(
+            EventName.PLAN_STARTED,
+            at=bench.clock.now(),
+            run=attempt.run,
+            plan=attempt.plan,
+            attempt=attempt.id,
+            worktree=attempt.worktree,
+            log=str(outputs_of(bench, plan.id).log),
+            phase=stages(plan)[stage_number(attempt)].phase,
+        )
+
+
+def _lose_preparing(bench: Workbench, attempt: Attempt) -> None:
+    setup = find(record_dir(bench, f"{attempt.id}-setup"))
+    if setup is not None:
+        waiting.end(setup)
     store, now = bench.store, bench.clock.now()
-    if launched is not None:
-        store.move_attempt(attempt, AttemptState.RUNNING, supervisor=launched)
-        return
     why = {"code": "interrupted", "detail": "planctl ended while it was being prepared"}
-    store.move_attempt(attempt, AttemptState.LOST, reason=why, finished_at=now, counted=False)
-    store.emit(EventName.PLAN_LOST, at=now, run=attempt.run, plan=attempt.plan, reason=why)
+    with store.transaction():
+        store.move_attempt(attempt, AttemptState.LOST, reason=why, finished_at=now, counted=False)
+        store.emit(EventName.PLAN_LOST, at=now, run=attempt.run, plan=attempt.plan, reason=why)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from orchestrator.submitting.landed import landed_commits
+from plans.effects import step
 from plans.errors import PlanctlError
 from plans.model import Until
 from worktrees.merge import Conflicted, merge_trees
@@ -90,11 +91,12 @@ def _pin(bench: Workbench, view: View, dependency: Dependency, base: str) -> tup
     """The pinned commit of a stacked dependency, unless that work is part of the base already."""
     if not dependency.is_stacked:
         return None
-    name = dependency.phase if dependency.until is Until.PHASE else FINISHED
-    pinned = bench.references.read(f"{PHASES}/{dependency.plan}/{name}")
     attempt = view.attempts.get(dependency.plan)
+    pinned = view.phases.get((dependency.plan, dependency.phase or ""))
     if pinned is None and attempt is not None:
-        pinned = attempt.head
+        pinned = attempt.head  # all of it is done, and so is the phase
+    elif pinned is None:
+        pinned = bench.references.read(f"{PHASES}/{dependency.plan}/{dependency.phase or FINISHED}")
     landed = dependency.plan in view.landed or (attempt is not None and attempt.landed_commit is not None)
     if pinned is None or landed or bench.objects.is_ancestor(pinned, base):
         return None
@@ -107,4 +109,5 @@ def _stack(bench: Workbench, ours: str, plan: str, pinned: str) -> str:
         raise StackConflictError(plan, merged.paths)
     parents = ("-p", ours, "-p", pinned)
     message = f"Base: the target with the work of {plan}"
-    return bench.git.run("commit-tree", merged.tree, *parents, "-m", message, writes=True).text
+    with step("basing.stack"):
+        return bench.git.run("commit-tree", merged.tree, *parents, "-m", message, writes=True).text

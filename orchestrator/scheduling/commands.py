@@ -43,7 +43,8 @@ def argv_of(
     """The argv of a stage: the plan's own command line for the shell, or its agent's template.
 
     A template of ``agents:`` is split into words first, and only then are ``{prompt}``, ``{plan}``,
-    ``{plan_file}`` and ``{worktree}`` filled in, so that no text of a plan is ever read by a shell.
+    ``{plan_file}`` and ``{worktree}`` filled in, so that no text of a plan is ever read by a shell. A
+    template without ``{prompt}`` gets the prompt as its last word.
     Raises UsageError for an agent that ``planctl.yaml`` does not know.
     """
     run = stage.run
@@ -53,7 +54,10 @@ def argv_of(
     if template is None:
         raise UsageError(f"{plan.id}: there is no agent {run.agent!r} in planctl.yaml")
     values = {**places, "plan": plan.id, "prompt": run.prompt or _default_prompt(stage, places)}
-    return tuple(_fill(word, values) for word in shlex.split(template))
+    words = shlex.split(template)
+    if not any("{prompt}" in word for word in words):
+        words.append("{prompt}")
+    return tuple(_fill(word, values) for word in words)
 
 
 def _default_prompt(stage: Stage, places: Mapping[str, str]) -> str:

@@ -14,6 +14,8 @@ from orchestrator.states import AttemptState
 from plans.ids import PlanId
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from orchestrator.running.spec import Supervised
     from orchestrator.scheduling.finishing import Finisher
     from orchestrator.scheduling.starting import Starter
@@ -53,9 +55,12 @@ class Crew:
         plan = self._graph.plans[PlanId(attempt.plan)]
         self._finisher.finish(attempt, plan, self._handle(attempt), ended)
 
-    def wait(self, wake: threading.Event, seconds: float) -> None:
-        """Wait until a command has ended, ``wake`` is set, or the time is over."""
-        handles = [h for a in self._running() if (h := self._handle(a))]
+    def wait(self, wake: threading.Event, seconds: float, *, without: Collection[str] = ()) -> None:
+        """Wait until a command has ended, ``wake`` is set, or the time is over.
+
+        Attempts in ``without`` are in somebody's hands already: their commands are not waited for.
+        """
+        handles = [h for a in self._running() if a.id not in without and (h := self._handle(a))]
         wait(handles, wake, seconds)
 
     def stop_all(self) -> None:

@@ -13,10 +13,12 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from orchestrator.scheduling import needs
-from orchestrator.scheduling.reasons import TERMINAL_WAITS, Code, Reason, reason
-from orchestrator.states import MOVING_ENTRIES, AttemptState
+from orchestrator.scheduling.reasons import Code, Reason, reason
+from orchestrator.states import AttemptState
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from orchestrator.scheduling.view import View
     from plans.ids import PlanId
 
@@ -90,18 +92,24 @@ def decide(view: View) -> tuple[Decision, ...]:
         view = _with(view, decision)
     if any(not isinstance(d, Wait) for d in decisions) or _can_move(view):
         return tuple(decisions)
-    return _when_nothing_moves(decisions)
+    hopeless = _hopeless(view)
+    return tuple(hopeless) if hopeless else (*decisions, End())
 
 
 def _with(view: View, decision: Decision) -> View:
     """The view in which the plans that come after this one are looked at."""
     match decision:
         case Start(plan):
-            state = _A.PREPARING
+            places = replace(view.places, free=view.places.free - 1) if view.places else None
+            return replace(_moved(view, plan, _A.PREPARING), places=places)
         case Again(plan):
-            state = _A.PENDING
+            phases = {key: commit for key, commit in view.phases.items() if key[0] != plan}
+            return replace(_moved(view, plan, _A.PENDING), phases=phases)
         case _:
             return view
+
+
+def _moved(view: View, plan: PlanId, state: AttemptState) -> View:
     return replace(view, attempts={**view.attempts, plan: replace(view.attempts[plan], state=state)})
 
 
@@ -132,28 +140,29 @@ def _decide_waiting(view: View, plan: PlanId) -> Decision:
     for need in unmet:
         if need["code"] == Code.DEPENDENCY_FAILED:
             return Skip(plan, need)
-    failed = _failed_plan(view)
-    if failed and not view.options.keep_going:
+    failed = None if view.options.keep_going else _failed_plan(view)
+    if failed and view.attempts[plan].number == 1:  # a further attempt is no new plan
         return Skip(plan, reason(Code.STOPPED, failed))
+    too_much = needs.over_capacity(view, plan)
+    if too_much:
+        return Skip(plan, too_much)
     why = (unmet[0] if unmet else None) or _hindrance(view, plan)
     return Wait(plan, why) if why else Start(plan)
 
 
 def _hindrance(view: View, plan: PlanId) -> Reason | None:
-    hindrance = (
+    return (
         needs.meets_in_this_run(view, plan)
         or needs.meets_elsewhere(view, plan)
         or needs.lacking_resource(view, plan)
+        or needs.lacking_place(view)
     )
-    if hindrance is None and len(view.working()) >= view.options.jobs:
-        return reason(Code.CAPACITY)
-    return hindrance
 
 
 def _failed_plan(view: View) -> PlanId | None:
-    """A plan whose command failed for good in this run, if any."""
+    """A plan that failed for good in this run, if any."""
     for plan, attempt in view.attempts.items():
-        if attempt.state in (_A.FAILED, _A.TIMED_OUT) and _decide_one(view, plan) is None:
+        if attempt.state in (_A.FAILED, _A.TIMED_OUT, _A.LOST) and _decide_one(view, plan) is None:
             return plan
     return None
 
@@ -162,20 +171,45 @@ def _can_move(view: View) -> bool:
     """Whether something at work, in the queue or in another run may still change what was decided."""
     if view.working():
         return True
-    for attempt in view.attempts.values():
-        entry = view.entries.get(attempt.entry or "")
-        if attempt.state is _A.QUEUED and (entry is None or entry.state in MOVING_ENTRIES):
-            return True
-    waits = [p for p in view.attempts if view.state(p) in (_A.PENDING, _A.WAITING)]
-    return any(needs.meets_elsewhere(view, p) or needs.lacking_resource(view, p) for p in waits)
+    if any(a.state is _A.QUEUED and view.stuck(p) is None for p, a in view.attempts.items()):
+        return True
+    if view.places and view.places.coming and view.places.free < 1 and _waiting(view):
+        return True
+    return any(_waits_for_others(view, plan) for plan in _waiting(view))
 
 
-def _when_nothing_moves(decisions: list[Decision]) -> tuple[Decision, ...]:
-    """Give up the plans that wait for what cannot come; if there are none, the run has ended."""
-    hopeless = [
-        Skip(d.plan, d.why) for d in decisions if isinstance(d, Wait) and d.why["code"] in TERMINAL_WAITS
-    ]
-    if hopeless:
-        return tuple(hopeless)
-    rest = [Skip(d.plan, d.why) for d in decisions if isinstance(d, Wait) and d.why["code"] != Code.ORDER]
-    return tuple(rest) if rest else (*decisions, End())
+def _waiting(view: View) -> tuple[PlanId, ...]:
+    return tuple(p for p in view.graph.order() if view.state(p) in (_A.PENDING, _A.WAITING))
+
+
+def _waits_for_others(view: View, plan: PlanId) -> bool:
+    """Whether plans of other runs keep it waiting: they move by themselves. Nothing of this run works."""
+    elsewhere = needs.meets_elsewhere(view, plan)
+    if (elsewhere and not elsewhere.get("stuck")) or needs.lacking_resource(view, plan):
+        return True
+    unmet = [w for d in view.plan(plan).dependencies if (w := needs.unmet_dependency(view, d))]
+    return any("run" in need for need in unmet)
+
+
+def _hopeless(view: View) -> list[Skip]:
+    """Nothing moves: give up the plans that wait for something else than a plan that is itself held up here.
+
+    What waits for one of those is not given up with it: it may go on without. All these waits follow the
+    order of the graph, so as long as any plan waits there is one to give up.
+    """
+    waits = {p: d for p in _waiting(view) if isinstance(d := _decide_waiting(view, p), Wait)}
+    held_up = {*waits, *_finished_behind(view, waits)}
+    return [Skip(plan, d.why) for plan, d in waits.items() if d.why.get("plan") not in held_up]
+
+
+def _finished_behind(view: View, waits: Mapping[PlanId, Wait]) -> set[PlanId]:
+    """Finished plans that land behind one of ``waits``, or behind another such plan."""
+    behind = {
+        plan: why.get("plan")
+        for plan in view.attempts
+        if view.state(plan) is _A.FINISHED and (why := needs.lands_behind(view, plan))
+    }
+    found: set[PlanId] = set()
+    while more := {p for p, other in behind.items() if other in waits or other in found} - found:
+        found |= more
+    return found

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.events import EventName
 from orchestrator.running.records import Outcome
-from orchestrator.running.supervision import stop_tree
+from orchestrator.running.supervision import stop_tree, stop_wish
 from orchestrator.scheduling.basing import FINISHED, PHASES
 from orchestrator.scheduling.commands import stages
 from orchestrator.scheduling.drift import Drift, find_drift
@@ -32,8 +32,8 @@ from plans.ids import PlanId
 from plans.project import HookPolicy
 from worktrees.candidate import Work
 from worktrees.changes import own_changes
-from worktrees.git import branch_reference
-from worktrees.leftovers import CommitResult, HeadMoved, commit_leftovers
+from worktrees.errors import LeftoversRefusedError
+from worktrees.leftovers import CommitResult, HeadMoved, commit_leftovers, find_head
 from worktrees.references import Create, Update
 
 if TYPE_CHECKING:
@@ -63,13 +63,17 @@ class Finisher:
                 self._succeeded(attempt, plan)
             else:
                 self._ended_badly(attempt, handle, ended)
+        except LeftoversRefusedError as error:
+            why = {"code": error.code, "detail": str(error), "paths": list(error.paths)}
+            self._fail(attempt, why | self._save(attempt))
         except (PlanctlError, OSError) as error:
-            self._fail(attempt, {"code": "finishing", "detail": str(error)})
+            why = {"code": "finishing", "detail": str(error)}
+            self._fail(attempt, why | self._save(attempt))
 
     def interrupted(self, attempt: Attempt) -> None:
         """End an attempt whose command was stopped because the whole run was: not counted, run again."""
-        self._save(attempt)
-        self._lost(attempt, {"code": "interrupted", "detail": "the run was interrupted"})
+        why = {"code": "interrupted", "detail": "the run was interrupted"}
+        self._lost(attempt, why | self._save(attempt))
 
     def _succeeded(self, attempt: Attempt, plan: Plan) -> None:
         head = self._commit(attempt, plan)
@@ -91,10 +95,12 @@ class Finisher:
 
     def _commit(self, attempt: Attempt, plan: Plan) -> str | None:
         """Commit what the command left; None when that failed the attempt."""
-        if not self._bench.settings.project.leftovers:
-            return self._bench.references.resolve(branch_reference(attempt.branch))
         message = f"{plan.title or plan.id}\n\nLeft uncommitted by the command of plan '{plan.id}'."
-        result = commit_work(self._bench, attempt, message)
+        if self._bench.settings.project.leftovers:
+            result = commit_work(self._bench, attempt, message)
+        else:
+            worktree = Path(attempt.worktree or "")
+            result = find_head(self._bench.git, worktree, attempt.branch, attempt.plan)
         if isinstance(result, HeadMoved):
             detail = f"HEAD was left off the branch {attempt.branch}; both are kept"
             self._fail(attempt, {"code": "head-moved", "detail": detail, "kept": list(result.references)})
@@ -134,8 +140,8 @@ class Finisher:
     def _ended_badly(self, attempt: Attempt, handle: Supervised | None, ended: Ended) -> None:
         if ended.outcome is Outcome.LOST and handle is not None:
             stop_tree(handle)
-        self._save(attempt)
-        state, why = _ending(ended)
+        state, why = _ending(ended, stop_wish(handle) if handle else None)
+        why |= self._save(attempt)
         if state is AttemptState.LOST:
             self._lost(attempt, why)
         else:
@@ -147,10 +153,17 @@ class Finisher:
             store.move_attempt(attempt, AttemptState.LOST, reason=why, finished_at=now, counted=False)
             store.emit(EventName.PLAN_LOST, at=now, run=attempt.run, plan=attempt.plan, reason=why)
 
-    def _save(self, attempt: Attempt) -> None:
+    def _save(self, attempt: Attempt) -> dict[str, str]:
+        """Keep what is uncommitted; the worktree stays as well. Returns what to add to the reason.
+
+        What cannot be captured (a nested repository) does not hide why the attempt ended.
+        """
         slot = slot_of_attempt(self._bench, attempt.id)
-        if slot is not None:
-            self._keeper.save(slot)
+        try:
+            kept = self._keeper.save(slot) if slot is not None else None
+        except (PlanctlError, OSError) as error:
+            return {"not_rescued": str(error)}
+        return {"rescue": kept} if kept else {}
 
     def _fail(
         self,
@@ -166,12 +179,13 @@ class Finisher:
             store.emit(name, at=now, run=attempt.run, plan=attempt.plan, reason=why, state=str(state))
 
 
-def _ending(ended: Ended) -> tuple[AttemptState, dict[str, Any]]:
+def _ending(ended: Ended, wish: bool | None) -> tuple[AttemptState, dict[str, Any]]:  # noqa: FBT001 - a value
+    """What an end that was no success makes of the attempt, and why; ``wish`` as ``stop_wish`` says."""
     match ended.outcome:
         case Outcome.TIMED_OUT:
             return AttemptState.TIMED_OUT, {"code": "timeout", "detail": f"ended after {ended.seconds:.0f} s"}
         case Outcome.STOPPED | Outcome.PARENT_DIED:
-            return AttemptState.CANCELLED, {"code": "stopped", "detail": "its command was stopped"}
+            return _stopped(ended.outcome, wish)
         case Outcome.LOST:
             return AttemptState.LOST, {
                 "code": "lost",
@@ -181,6 +195,19 @@ def _ending(ended: Ended) -> tuple[AttemptState, dict[str, Any]]:
             return AttemptState.FAILED, {"code": "signal", "detail": f"ended by signal {ended.signal}"}
         case _:
             return AttemptState.FAILED, {"code": "exit-code", "detail": f"exit {ended.exit_code}"}
+
+
+def _stopped(outcome: Outcome, wish: bool | None) -> tuple[AttemptState, dict[str, Any]]:  # noqa: FBT001 - as above
+    """Only a command that was stopped for good is cancelled; see :func:`_ending`.
+
+    One that planctl stopped because it ended itself runs again, and so does one whose supervisor was ended
+    from outside (the machine is shut down), though not for ever: something may be ending it each time.
+    """
+    if outcome is Outcome.STOPPED and wish:
+        return AttemptState.CANCELLED, {"code": "stopped", "detail": "its command was stopped"}
+    if outcome is Outcome.STOPPED and wish is None:
+        return AttemptState.LOST, {"code": "lost", "detail": "its supervisor was ended from outside"}
+    return AttemptState.LOST, {"code": "interrupted", "detail": "its command was interrupted"}
 
 
 def commit_work(bench: Workbench, attempt: Attempt, message: str) -> CommitResult:

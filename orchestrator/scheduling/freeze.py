@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from plans.document import read_plan
+from plans.effects import step
 from plans.errors import InvalidPlansError
 from worktrees.references import Create
 
@@ -27,11 +28,12 @@ _FILE: Final = 0o100644
 def freeze(bench: Workbench, run: str, plans: Sequence[Plan]) -> str:
     """Write the plans' exact bytes into a commit, refer to it, and return it."""
     objects = bench.objects
-    files = {_name(plan): (_FILE, objects.write_blob(plan.source)) for plan in plans}
     paths = {plan.id: str(plan.path) for plan in plans}
-    files["paths"] = (_FILE, objects.write_blob(json.dumps(paths).encode()))
-    tree = objects.write_tree(files)
-    commit = bench.git.run("commit-tree", tree, "-m", f"Plans of run {run}", writes=True).text
+    with step("run.write-plans"):
+        files = {_name(plan): (_FILE, objects.write_blob(plan.source)) for plan in plans}
+        files["paths"] = (_FILE, objects.write_blob(json.dumps(paths).encode()))
+        tree = objects.write_tree(files)
+        commit = bench.git.run("commit-tree", tree, "-m", f"Plans of run {run}", writes=True).text
     reference = Create(f"{RUNS}/{run}", commit)
     bench.references.transact([reference], message="planctl: run", step="run.freeze")
     return commit

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from orchestrator.events import EventName
-from orchestrator.running.outputs import PlanOutputs, default_root
 from orchestrator.running.places import record_folder
 from orchestrator.running.ports import acquire_ports
 from orchestrator.running.spec import CommandSpec, ParentDeath
@@ -20,6 +19,7 @@ from orchestrator.running.supervision import launch
 from orchestrator.running.surroundings import Surroundings, plan_environment
 from orchestrator.scheduling.commands import argv_of, stages
 from orchestrator.states import AttemptState
+from orchestrator.submitting.published import outputs_of
 from plans.effects import write_atomic
 
 if TYPE_CHECKING:
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
     from orchestrator.store.records import Attempt
     from orchestrator.workbench import Workbench
-    from plans.ids import PlanId
     from plans.model import Plan
 
 
@@ -46,7 +45,7 @@ class StageLauncher:
         folder = Path(attempt.worktree or "")
         places = {"plan_file": str(plan_file(self._bench, plan, folder)), "worktree": str(folder)}
         argv = argv_of(stage, plan, self._bench.settings.project.agents, places)
-        spec = command_spec(self._bench, attempt, plan, str(number), argv, folder)
+        spec = command_spec(self._bench, attempt, plan, str(number), argv)
         with_ports(spec, launch)
         return self._record(attempt, stage.phase, spec)
 
@@ -81,10 +80,10 @@ def record_dir(bench: Workbench, name: str) -> Path:
 
 
 def command_spec(
-    bench: Workbench, attempt: Attempt, plan: Plan, stage: str, argv: tuple[str, ...], folder: Path
+    bench: Workbench, attempt: Attempt, plan: Plan, stage: str, argv: tuple[str, ...]
 ) -> CommandSpec:
     """What the supervisor of one stage is told."""
-    project, name = bench.settings.project, f"{attempt.id}-{stage}"
+    project, name, folder = bench.settings.project, f"{attempt.id}-{stage}", Path(attempt.worktree or "")
     outputs = outputs_of(bench, plan.id)
     outputs.prepare()
     surroundings = Surroundings(
@@ -126,14 +125,6 @@ def with_ports(spec: CommandSpec, start: Callable[[CommandSpec], object]) -> Non
         start(replace(spec, environment=environment, hold=ports.hold))
     finally:
         ports.release()
-
-
-def outputs_of(bench: Workbench, plan: PlanId) -> PlanOutputs:
-    """The outputs of ``plan``, in the configured folder or inside planctl's own."""
-    configured, top = bench.settings.project.outputs, bench.repository.primary_top
-    own = default_root(bench.repository.state_dir)
-    root = (top or bench.repository.common_dir) / configured if configured else own
-    return PlanOutputs.of(root, plan)
 
 
 def plan_file(bench: Workbench, plan: Plan, folder: Path) -> Path:

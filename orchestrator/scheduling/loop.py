@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Final
 from orchestrator.running.waiting import make_wake
 from orchestrator.scheduling.apply import apply
 from orchestrator.scheduling.decide import End, Enqueue, Wait, decide
+from orchestrator.scheduling.publishing import Publisher
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,12 +43,13 @@ _SLOTS: Final = "slots"
 class Signals:
     """How the threads of a run call each other.
 
-    ``wake`` makes the loop look, ``queue_wake`` the queue worker; ``stop`` ends both in order.
+    ``wake`` makes the loop look, ``queue_wake`` the queue worker; ``stop`` ends both in order. ``wake`` and
+    ``stop`` are set by a signal handler, in which a plain Event can wait for ever for its own lock.
     """
 
     wake: threading.Event = field(default_factory=make_wake)
     queue_wake: threading.Event = field(default_factory=threading.Event)
-    stop: threading.Event = field(default_factory=threading.Event)
+    stop: threading.Event = field(default_factory=make_wake)
 
 
 class RunLoop:
@@ -73,6 +75,7 @@ class RunLoop:
         self._jobs = jobs
         self._busy: dict[str, Future[None]] = {}
         self._run = observer.run
+        self._publisher = Publisher(bench)
 
     def go(self, each_round: Callable[[View], None]) -> None:
         """Work until the run has ended or ``stop`` is set; ``each_round`` may raise to end it."""
@@ -83,12 +86,14 @@ class RunLoop:
                 self._hand_over_ended(pool)
                 self._hand_over_landed(pool)
                 view, decisions = self._round(pool)
+                self._publisher.look(view)
                 each_round(view)
                 if any(isinstance(decision, End) for decision in decisions) and not self._busy:
                     return
                 if all(isinstance(decision, Wait | End) for decision in decisions):
-                    self._crew.wait(self._wake, POLL)
+                    self._crew.wait(self._wake, POLL, without=self._busy.keys())
                 self._wake.clear()
+        self._collect()  # stopped: what went wrong meanwhile comes up all the same
 
     def _collect(self) -> None:
         for attempt, future in list(self._busy.items()):

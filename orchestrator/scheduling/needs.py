@@ -5,21 +5,23 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, assert_never
 
 from orchestrator.scheduling.reasons import Code, Reason, reason
-from orchestrator.states import ACTIVE_ATTEMPTS, WORKING_ATTEMPTS, AttemptState
+from orchestrator.states import ACTIVE_ATTEMPTS, AttemptState
 from plans.graph import EdgeReason
 from plans.model import Until
 from plans.project import OverlapMode
 
 if TYPE_CHECKING:
     from orchestrator.scheduling.view import View
-    from plans.graph import Edge
     from plans.ids import PlanId
     from plans.model import Dependency
 
 _A = AttemptState
 _DONE_WORK = frozenset({_A.FINISHED, _A.QUEUED, _A.CONFLICTED, _A.REJECTED, _A.LANDED})
 _BEGUN = _DONE_WORK | {_A.RUNNING, _A.PREPARED, _A.FAILED, _A.TIMED_OUT}
-_GONE = frozenset({_A.FAILED, _A.TIMED_OUT, _A.CANCELLED})
+_MAY_LAND = ACTIVE_ATTEMPTS | {_A.PENDING, _A.WAITING}
+_GONE = frozenset({_A.FAILED, _A.TIMED_OUT, _A.CANCELLED, _A.LOST})
+"""Ended for good: what is to be done again is ``pending`` before the plans after it are looked at."""
+_REFUSED = frozenset({_A.CONFLICTED, _A.REJECTED})
 
 
 def unmet_dependency(view: View, dependency: Dependency) -> Reason | None:
@@ -32,7 +34,7 @@ def unmet_dependency(view: View, dependency: Dependency) -> Reason | None:
     if state in _GONE:
         return reason(Code.DEPENDENCY_FAILED, other, f"has {_past(state)}")
     stuck = view.stuck(other)
-    if stuck and dependency.until is Until.LANDED:
+    if stuck:
         return reason(Code.DEPENDENCY_REJECTED, other, stuck)
     if dependency.until is Until.LANDED and not view.options.land and state in _DONE_WORK:
         return reason(Code.NO_LAND, other)
@@ -40,23 +42,34 @@ def unmet_dependency(view: View, dependency: Dependency) -> Reason | None:
 
 
 def _unmet_outside(view: View, dependency: Dependency) -> Reason | None:
-    """A plan that is no part of this run counts only by what it has landed or completed."""
-    done = dependency.until is Until.PHASE and (dependency.plan, dependency.phase) in view.phases
-    if done or dependency.plan in view.landed:
+    """A plan that is no part of this run counts by what it has landed or completed.
+
+    While it is at work in another run, it is waited for.
+    """
+    other = dependency.plan
+    done = dependency.until is Until.PHASE and (other, dependency.phase) in view.phases
+    if done or other in view.landed:
         return None
-    return reason(Code.DEPENDENCY_FAILED, dependency.plan, "has not landed and is no part of this run")
+    for foreign in view.foreign:
+        if foreign.plan == other and not foreign.stuck:
+            if dependency.until is Until.STARTED and foreign.state in _BEGUN:
+                return None
+            return reason(Code.DEPENDENCY, other, _wanted(dependency), run=foreign.run)
+    return reason(Code.DEPENDENCY_FAILED, other, "has not landed and is no part of this run")
 
 
 def _is_met(view: View, dependency: Dependency, state: AttemptState) -> bool:
+    """Nobody is stacked on work that has failed or was refused: it would share its fate."""
     match dependency.until:
         case Until.LANDED:
             return state is _A.LANDED
         case Until.FINISHED:
-            return state in _DONE_WORK
+            return state in _DONE_WORK - _REFUSED
         case Until.STARTED:
             return state in _BEGUN
         case Until.PHASE:
-            return state in _DONE_WORK or (dependency.plan, dependency.phase) in view.phases
+            done = (dependency.plan, dependency.phase) in view.phases
+            return state in _DONE_WORK - _REFUSED or (done and state not in _GONE | _REFUSED)
         case _ as never:
             assert_never(never)
 
@@ -66,16 +79,18 @@ def _wanted(dependency: Dependency) -> str:
 
 
 def _past(state: AttemptState) -> str:
-    return "been cancelled" if state is _A.CANCELLED else str(state).replace("_", " ")
+    return f"been {state}" if state in (_A.CANCELLED, _A.LOST) else str(state).replace("_", " ")
 
 
 def meets_in_this_run(view: View, plan: PlanId) -> Reason | None:
     """Why overlaps and conflicts with plans of the same run keep ``plan`` from starting, or None."""
     for edge in view.graph.predecessors(plan):
         if edge.why is EdgeReason.OVERLAP and edge.until is Until.LANDED:
-            state = view.state(edge.before)
-            if state in ACTIVE_ATTEMPTS | {_A.PENDING, _A.WAITING} and not _waits_for(view, edge):
-                return reason(Code.OVERLAP, edge.before, edge.detail)
+            if not _may_land(view, edge.before):
+                continue
+            if not view.options.land and view.state(edge.before) in _DONE_WORK:
+                return reason(Code.NO_LAND, edge.before)
+            return reason(Code.OVERLAP, edge.before, edge.detail)
     rivals = {*view.plan(plan).conflicts_with}
     for other in view.working():
         if other in rivals or plan in view.plan(other).conflicts_with:
@@ -83,33 +98,55 @@ def meets_in_this_run(view: View, plan: PlanId) -> Reason | None:
     return None
 
 
-def _waits_for(view: View, edge: Edge) -> bool:
-    """A plan held up by a stuck landing does not hold up others for an overlap alone."""
-    stuck = view.stuck(edge.before)
-    return stuck is not None
+def _may_land(view: View, plan: PlanId) -> bool:
+    """Whether a plan of this run may still land; one held up by a stuck landing does not hold up others."""
+    return view.state(plan) in _MAY_LAND and view.stuck(plan) is None
 
 
 def meets_elsewhere(view: View, plan: PlanId) -> Reason | None:
-    """Why plans of other runs keep ``plan`` from starting, or None."""
+    """Why plans of other runs keep ``plan`` from starting, or None.
+
+    Finished work of another run that waits there for its turn to land is waited for by younger runs only
+    (ids of runs rise with time): so two runs never wait for each other.
+    """
     rivals = {*view.plan(plan).conflicts_with}
     for other in view.foreign:
         if other.plan == plan:
-            return reason(Code.PLAN_ACTIVE, run=other.run)
+            return reason(Code.PLAN_ACTIVE, run=other.run, stuck=other.stuck)
         if other.working and (other.plan in rivals or plan in other.conflicts_with):
             return reason(Code.CONFLICT, other.plan, run=other.run)
-        if plan in other.meets and view.options.mode is not OverlapMode.ISOLATE:
+        yields = other.stuck or (other.state is _A.FINISHED and other.run > view.run)
+        if plan in other.meets and view.options.mode is not OverlapMode.ISOLATE and not yields:
             return reason(Code.OVERLAP, other.plan, other.meets[plan], run=other.run)
     return None
 
 
+def over_capacity(view: View, plan: PlanId) -> Reason | None:
+    """Which resource ``plan`` wants more of than there is at all, or None."""
+    for name, wanted in sorted(view.plan(plan).resources.items()):
+        capacity = view.capacities.get(name, 1)
+        if wanted > capacity:
+            return reason(Code.OVER_CAPACITY, detail=f"{wanted} of {name}, and there are {capacity}")
+    return None
+
+
 def lacking_resource(view: View, plan: PlanId) -> Reason | None:
-    """Which resource is used up by plans at work, in this run or another, or None. Capacity is 1 unless set."""
+    """Which resource plans at work have used up, in any run, or None. Capacity is 1 unless set."""
     wanted = view.plan(plan).resources
     for name in sorted(wanted):
         used = sum(view.plan(p).resources.get(name, 0) for p in view.working())
         used += sum(f.resources.get(name, 0) for f in view.foreign if f.working)
         if used + wanted[name] > view.capacities.get(name, 1):
             return reason(Code.RESOURCE, detail=name)
+    return None
+
+
+def lacking_place(view: View) -> Reason | None:
+    """Whether all places of this run or all worktrees of the pool are taken."""
+    if len(view.working()) >= view.options.jobs:
+        return reason(Code.CAPACITY)
+    if view.places is not None and view.places.free < 1:
+        return reason(Code.POOL)
     return None
 
 
@@ -120,17 +157,14 @@ def lands_behind(view: View, plan: PlanId) -> Reason | None:
     long as the other plan may still land.
     """
     for dependency in view.plan(plan).dependencies:
-        state = view.state(dependency.plan)
-        if dependency.is_stacked and state is not None and state is not _A.LANDED:
-            return reason(Code.ORDER, dependency.plan, stacked=True)
+        other, state = dependency.plan, view.state(dependency.plan)
+        if not dependency.is_stacked or state is None or state is _A.LANDED:
+            continue
+        if state in _GONE:
+            return reason(Code.DEPENDENCY_FAILED, other, f"has {_past(state)}")
+        stuck = view.stuck(other)
+        return reason(Code.DEPENDENCY_REJECTED, other, stuck) if stuck else reason(Code.ORDER, other)
     for edge in view.graph.predecessors(plan):
-        state = view.state(edge.before)
-        may_land = state in ACTIVE_ATTEMPTS | {_A.PENDING, _A.WAITING} and not view.stuck(edge.before)
-        if edge.why is EdgeReason.OVERLAP and may_land:
+        if edge.why is EdgeReason.OVERLAP and _may_land(view, edge.before):
             return reason(Code.ORDER, edge.before)
     return None
-
-
-def is_working(state: AttemptState | None) -> bool:
-    """Whether an attempt in ``state`` takes a place."""
-    return state in WORKING_ATTEMPTS

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from orchestrator.scheduling.freeze import thaw
 from orchestrator.scheduling.reasons import Code
 from orchestrator.scheduling.view import Foreign, Options, View
-from orchestrator.states import ACTIVE_ATTEMPTS, WORKING_ATTEMPTS, AttemptState, SessionState
+from orchestrator.slots.places import places, session_is_alive
+from orchestrator.states import ACTIVE_ATTEMPTS, MOVING_ENTRIES, AttemptState, EntryState
 from orchestrator.submitting.landed import landed_plans
 from plans.ids import PlanId
 from plans.intersect import witness
@@ -56,9 +57,11 @@ class Observer:
             lost=_count([a for a in attempts if a.reason.get("code") == "lost"], {AttemptState.LOST}),
             landed=self._landed_outside(),
             unchanged={} if self._again else self._unchanged(store, newest),
-            phases=frozenset((p.plan, p.phase) for p in store.phases_done()),
+            phases=_phases(store, newest),
             foreign=self._foreign(store),
             capacities=self._bench.settings.project.resources,
+            standstill=self._standstill(store),
+            places=places(self._bench, self._run.id),
         )
 
     def declared_by_others(self, plan: PlanId, states: Collection[AttemptState]) -> dict[PlanId, PatternSet]:
@@ -75,6 +78,12 @@ class Observer:
             if other is not None and other.manifest is not None:
                 declared[other.id] = other.manifest.write
         return declared
+
+    def _standstill(self, store: Store) -> str | None:
+        """Why the queue lands nothing for now; its worker stores it under these names."""
+        paused = store.value(f"queue.{self._bench.target}.paused")
+        red = store.value(f"queue.{self._bench.target}.red")
+        return paused or ("target-red" if red is not None and red == self._bench.target_tip() else None)
 
     def _landed_outside(self) -> dict[PlanId, str]:
         """Landings of plans that this run depends on without running them; asked again when the tip moves."""
@@ -116,7 +125,7 @@ class Observer:
     def _foreign(self, store: Store) -> tuple[Foreign, ...]:
         active = [a for a in store.attempts(states=ACTIVE_ATTEMPTS) if a.run != self._run.id]
         return tuple(
-            self._foreign_plan(attempt, plan)
+            self._foreign_plan(attempt, plan, stuck=self._is_stuck(store, attempt))
             for attempt in active
             if self._counts(store, attempt) and (plan := self._plan_of(store, attempt))
         )
@@ -126,11 +135,14 @@ class Observer:
         if attempt.state is AttemptState.QUEUED:
             return True
         run = store.run(attempt.run)
-        session = store.session(run.session) if run else None
-        if session is None or session.state is not SessionState.ACTIVE:
+        return run is not None and session_is_alive(self._bench, run.session)
+
+    def _is_stuck(self, store: Store, attempt: Attempt) -> bool:
+        entry = store.entry(attempt.entry or "") if attempt.state is AttemptState.QUEUED else None
+        if entry is None:
             return False
-        clock = self._bench.clock
-        return session.boot == clock.boot() and session.expires > clock.monotonic()
+        waits = entry.state is EntryState.QUEUED and self._standstill(store) is not None
+        return waits or entry.state not in MOVING_ENTRIES
 
     def _plan_of(self, store: Store, attempt: Attempt) -> Plan | None:
         if attempt.run not in self._thawed:
@@ -139,15 +151,16 @@ class Observer:
             self._thawed[attempt.run] = {plan.id: plan for plan in plans}
         return self._thawed[attempt.run].get(PlanId(attempt.plan))
 
-    def _foreign_plan(self, attempt: Attempt, plan: Plan) -> Foreign:
+    def _foreign_plan(self, attempt: Attempt, plan: Plan, *, stuck: bool) -> Foreign:
         meets = {p: w for p in self._graph.plans if (w := self._witness(p, plan))}
         return Foreign(
             plan=plan.id,
             run=attempt.run,
-            working=attempt.state in WORKING_ATTEMPTS,
+            state=attempt.state,
             meets=meets,
             resources=plan.resources,
             conflicts_with=plan.conflicts_with,
+            stuck=stuck,
         )
 
     def _witness(self, ours: PlanId, other: Plan) -> str | None:
@@ -157,6 +170,16 @@ class Observer:
             found = witness(mine.write, theirs.write) if mine and theirs else None
             self._witnesses[key] = found.path if found else None
         return self._witnesses[key]
+
+
+def _phases(store: Store, newest: Mapping[PlanId, Attempt]) -> dict[tuple[str, str], str]:
+    """Completed phases and their commits. Those of an earlier attempt of a plan of this run do not count."""
+    own = {str(plan): attempt.id for plan, attempt in newest.items()}
+    return {
+        (done.plan, done.phase): done.commit
+        for done in store.phases_done()
+        if own.get(done.plan, done.attempt) == done.attempt
+    }
 
 
 def _count(attempts: Sequence[Attempt], states: set[AttemptState]) -> dict[PlanId, int]:

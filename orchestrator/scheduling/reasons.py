@@ -26,8 +26,12 @@ class Code(StrEnum):
     """Finished, and lands behind another plan."""
     RESOURCE = "resource"
     """A resource is in use up to its capacity."""
+    OVER_CAPACITY = "over-capacity"
+    """More of a resource is wanted than there is; this one is passed over."""
     CAPACITY = "capacity"
     """All places (``--jobs``) are taken."""
+    POOL = "pool"
+    """All worktrees of the pool are taken."""
     PLAN_ACTIVE = "plan-active"
     """The same plan is at work in another run."""
     STOPPED = "stopped"
@@ -35,9 +39,6 @@ class Code(StrEnum):
     NO_LAND = "no-land"
     """Needs a landing, and this run lands nothing."""
 
-
-TERMINAL_WAITS: Final = frozenset({Code.DEPENDENCY_REJECTED, Code.NO_LAND, Code.DEPENDENCY})
-"""Waits that end the plan when nothing else in the run can move any more."""
 
 Reason = dict[str, Any]
 
@@ -52,32 +53,28 @@ def reason(code: Code, plan: str | None = None, detail: str = "", **more: Any) -
     return {**made, **more}
 
 
-def sentence(stored: Mapping[str, Any]) -> str:  # noqa: C901 - one line for each code
+_SENTENCES: Final[Mapping[str, str]] = {
+    Code.DEPENDENCY: "waits for {plan}{where} ({detail})",
+    Code.DEPENDENCY_FAILED: "needs {plan}, which {detail}",
+    Code.DEPENDENCY_REJECTED: "waits for {plan}, which is {detail}",
+    Code.OVERLAP: "overlaps with {plan}{where} on {detail}",
+    Code.CONFLICT: "must not run beside {plan}",
+    Code.ORDER: "finished; lands behind {plan}",
+    Code.RESOURCE: "waits for resource {detail}",
+    Code.OVER_CAPACITY: "asks for more than there is: {detail}",
+    Code.CAPACITY: "waits for a free place (--jobs)",
+    Code.POOL: "waits for a free worktree (pool: max)",
+    Code.PLAN_ACTIVE: "is at work{where} already",
+    Code.STOPPED: "not started: {plan} failed (--keep-going starts the rest all the same)",
+    Code.NO_LAND: "needs {plan} landed, and this run lands nothing",
+}
+
+
+def sentence(stored: Mapping[str, Any]) -> str:
     """One line for people: why a plan waits or was passed over."""
-    plan, detail = stored.get("plan", ""), stored.get("detail", "")
-    match stored.get("code"):
-        case Code.DEPENDENCY:
-            return f"waits for {plan} ({detail})"
-        case Code.DEPENDENCY_FAILED:
-            return f"needs {plan}, which {detail}"
-        case Code.DEPENDENCY_REJECTED:
-            return f"waits for {plan}, which is {detail}"
-        case Code.OVERLAP:
-            where = f" in run {stored['run']}" if stored.get("run") else ""
-            return f"overlaps with {plan}{where} on {detail}"
-        case Code.CONFLICT:
-            return f"must not run beside {plan}"
-        case Code.ORDER:
-            return f"finished; lands behind {plan}"
-        case Code.RESOURCE:
-            return f"waits for resource {detail}"
-        case Code.CAPACITY:
-            return "waits for a free place (--jobs)"
-        case Code.PLAN_ACTIVE:
-            return f"the same plan is at work in run {stored.get('run', '')}"
-        case Code.STOPPED if plan:  # without: stopped by a person, told by ``detail``
-            return f"not started: {plan} failed (--keep-going starts the rest all the same)"
-        case Code.NO_LAND:
-            return f"needs {plan} landed, and this run lands nothing"
-        case _:
-            return str(detail or stored.get("code") or "")
+    code, plan, detail = stored.get("code"), stored.get("plan", ""), stored.get("detail", "")
+    template = _SENTENCES.get(str(code))
+    if template is None or (code == Code.STOPPED and not plan):  # stopped by a person, told by ``detail``
+        return str(detail or code or "")
+    where = f" in run {stored['run']}" if stored.get("run") else ""
+    return template.format(plan=plan, detail=detail, where=where)

@@ -1,4 +1,6 @@
-"""From a plan that may start to a command at work. The order matters:
+"""From a plan that may start to a command at work.
+
+The order matters:
 
 1. the base: the target's tip with everything the plan waited for in it
 2. a slot, made ready at the base
@@ -21,9 +23,11 @@ from orchestrator.scheduling.basing import Base, find_base
 from orchestrator.scheduling.branching import adopted_commit, put_on_branch
 from orchestrator.scheduling.commands import stages
 from orchestrator.scheduling.launching import StageLauncher, command_spec
+from orchestrator.scheduling.reasons import Code, reason
 from orchestrator.slots.keeper import PLAN
 from orchestrator.states import AttemptState
 from plans.errors import PlanctlError
+from worktrees.errors import SlotUnavailableError
 from worktrees.exclude import exclude
 from worktrees.pointer import write_pointer
 from worktrees.stash import pin_stashes
@@ -70,8 +74,14 @@ class Starter:
                 raise InterruptedError("the run is being stopped")
             else:
                 self._launcher.launch(attempt, plan, 0)
+        except SlotUnavailableError:  # others took the last ones since the view was made
+            self._wait(attempt)
         except (PlanctlError, OSError) as error:
             self._failed(attempt, error)
+
+    def _wait(self, attempt: Attempt) -> None:
+        why = reason(Code.POOL)
+        self._bench.store.move_attempt(attempt, AttemptState.WAITING, reason=why)
 
     def _prepare(self, attempt: Attempt, plan: Plan, view: View) -> Attempt:
         store = self._bench.store
@@ -81,12 +91,12 @@ class Starter:
         attempt = store.update_attempt(
             attempt, base=base.commit, stacked_on=base.stacked_on, slot=slot.name, worktree=slot.path
         )
-        tree = self._keeper.make_ready(slot, begin)
+        tree = self._keeper.make_ready(slot, begin)  # what fails here keeps slot and attempt together
         put_on_branch(self._bench, tree, attempt, begin)
         exclude(self._bench.repository)
         write_pointer(tree.path, plan.id)
         pin_stashes(self._bench.git)
-        self._set_up(attempt, plan, tree.path)
+        self._set_up(attempt, plan)
         return attempt
 
     def _where(self, attempt: Attempt, plan: Plan, view: View) -> tuple[Base, str]:
@@ -103,12 +113,12 @@ class Starter:
         bases = self._bench.objects.merge_bases(base.commit, adopted)
         return Base(bases[0] if bases else base.commit, base.stacked_on), adopted
 
-    def _set_up(self, attempt: Attempt, plan: Plan, folder: Path) -> None:
+    def _set_up(self, attempt: Attempt, plan: Plan) -> None:
         command = self._bench.settings.project.setup
         if not command:
             return
         stage = "setup"
-        spec = command_spec(self._bench, attempt, plan, stage, shell_argv(command), folder)
+        spec = command_spec(self._bench, attempt, plan, stage, shell_argv(command))
         ended = run_to_end(spec, self._cancel)
         if not ended.succeeded:
             raise SetupFailedError(ended.exit_code, spec.log)
@@ -116,7 +126,11 @@ class Starter:
     def _prepared(self, attempt: Attempt) -> None:
         store = self._bench.store
         with store.transaction():
-            store.move_attempt(attempt, AttemptState.PREPARED)
+            why = {
+                "code": "prepared",
+                "detail": f"work in it, commit, then `planctl queue add {attempt.plan}`",
+            }
+            store.move_attempt(attempt, AttemptState.PREPARED, reason=why)
             store.emit(
                 EventName.PLAN_PREPARED,
                 at=self._bench.clock.now(),
@@ -134,14 +148,13 @@ class Starter:
             why = {"code": "interrupted", "detail": "the run was interrupted"}
             store.move_attempt(current, AttemptState.LOST, reason=why, finished_at=now, counted=False)
             return
-        code = "setup-failed" if isinstance(error, SetupFailedError) else _code(error)
-        why = {"code": code, "detail": str(error)}
+        why = {"code": error_code(error), "detail": str(error)}
         with store.transaction():
             store.move_attempt(current, AttemptState.FAILED, reason=why, finished_at=now)
             store.emit(EventName.PLAN_FAILED, at=now, run=attempt.run, plan=attempt.plan, reason=why)
 
 
-def _code(error: Exception) -> str:
+def error_code(error: Exception) -> str:
     """``BranchExistsError`` -> ``branch-exists``."""
     name = type(error).__name__.removesuffix("Error")
     return "".join(f"-{c.lower()}" if c.isupper() and i else c.lower() for i, c in enumerate(name))

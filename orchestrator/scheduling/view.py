@@ -10,6 +10,7 @@ from orchestrator.states import WORKING_ATTEMPTS, AttemptState, EntryState
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from orchestrator.slots.places import Places
     from orchestrator.store.records import Attempt, Entry
     from plans.graph import PlanGraph
     from plans.ids import PlanId
@@ -31,16 +32,22 @@ class Options:
 class Foreign:
     """A plan at work in another living run.
 
-    ``meets`` maps plans of this run to a witness path that both write; ``working`` says whether it has a
-    command at work right now.
+    ``meets`` maps plans of this run to a witness path that both write; ``stuck`` says that a person is
+    needed for its work to land.
     """
 
     plan: PlanId
     run: str
-    working: bool
+    state: AttemptState
     meets: Mapping[PlanId, str] = field(default_factory=dict)
     resources: Mapping[str, int] = field(default_factory=dict)
     conflicts_with: tuple[PlanId, ...] = ()
+    stuck: bool = False
+
+    @property
+    def working(self) -> bool:
+        """Whether it has a command at work, or one being prepared."""
+        return self.state in WORKING_ATTEMPTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +55,11 @@ class View:
     """One moment of one run.
 
     ``attempts`` holds the newest attempt of each plan of the run, ``entries`` those of queued ones by id,
-    ``counted`` and ``lost`` how many failed and lost attempts there are; ``landed`` commits of plans (of any run) that are on the target; ``unchanged`` the
-    plans of this run whose very text has landed already; ``phases`` the completed ones.
+    ``counted`` and ``lost`` how many failed and lost attempts there are; ``landed`` commits of plans (of any
+    run) that are on the target; ``unchanged`` the plans of this run whose very text has landed already.
+    ``phases`` maps completed phases to the pinned commit; of plans of this run only those that their newest
+    attempt has completed. ``standstill`` is why nothing may land at all for now, if so; ``places`` None
+    means a pool without bounds.
     """
 
     run: str
@@ -61,9 +71,11 @@ class View:
     lost: Mapping[PlanId, int] = field(default_factory=dict)
     landed: Mapping[PlanId, str] = field(default_factory=dict)
     unchanged: Mapping[PlanId, str] = field(default_factory=dict)
-    phases: frozenset[tuple[str, str]] = frozenset()
+    phases: Mapping[tuple[str, str], str] = field(default_factory=dict)
     foreign: tuple[Foreign, ...] = ()
     capacities: Mapping[str, int] = field(default_factory=dict)
+    standstill: str | None = None
+    places: Places | None = None
 
     def plan(self, plan: PlanId) -> Plan:
         """The plan of that id in this run."""
@@ -75,15 +87,28 @@ class View:
         return attempt.state if attempt else None
 
     def stuck(self, plan: PlanId) -> str | None:
-        """The state of a queued plan's entry if a person or a retry is needed to move it on."""
+        """What keeps a plan's finished work from landing unless a person or a retry helps, or None."""
         attempt = self.attempts.get(plan)
         if attempt is None:
             return None
         if attempt.state in (AttemptState.CONFLICTED, AttemptState.REJECTED):
             return str(attempt.state)
         entry = self.entries.get(attempt.entry or "")
-        if attempt.state is AttemptState.QUEUED and entry and entry.state in STUCK_ENTRIES:
+        if attempt.state is not AttemptState.QUEUED or entry is None:
+            return None
+        if entry.state in STUCK_ENTRIES:
             return str(entry.state)
+        if entry.state is EntryState.QUEUED and self.standstill:
+            return f"queued, and the queue stands still ({self.standstill})"
+        return self._behind_in_vain(entry)
+
+    def _behind_in_vain(self, entry: Entry) -> str | None:
+        """An entry that must land after a plan of another run which nobody is about to land."""
+        elsewhere = {foreign.plan for foreign in self.foreign if not foreign.stuck}
+        for plan in entry.after:
+            outside = plan not in self.attempts and plan not in self.landed
+            if outside and plan not in elsewhere:
+                return f"queued behind {plan}, which has not landed"
         return None
 
     def working(self) -> tuple[PlanId, ...]:

@@ -76,10 +76,21 @@ def look_out(bench: Workbench, catalog: Catalog, request: Request, names: Sequen
 def _selected(catalog: Catalog, request: Request, names: Sequence[str]) -> tuple[Plan, ...]:
     if request.every and names:
         raise UsageError("name plans or give --all, not both")
-    names = tuple(catalog.plans) if request.every else names
-    if not names:
+    if not names and not request.every:
         raise UsageError("no plan was named (--all takes every plan)")
+    if request.every:
+        names = _every(catalog)
     return catalog.select(names, with_dependencies=request.with_dependencies)
+
+
+def _every(catalog: Catalog) -> tuple[str, ...]:
+    """Every plan; a plan file that cannot be used is not passed over in silence, it refuses the run."""
+    errors = tuple(p for p in catalog.problems if p.severity is Severity.ERROR)
+    if errors:
+        raise InvalidPlansError(errors)
+    if not catalog.plans:
+        raise UsageError("there is no plan in the folders of plans")
+    return tuple(catalog.plans)
 
 
 def store_run(bench: Workbench, outlook: Outlook, request: Request, run: str) -> RunRecord:

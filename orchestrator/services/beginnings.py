@@ -69,7 +69,10 @@ def _folder(repository: Repository, folders: tuple[str, ...]) -> Path:
 
 def _write_new(path: Path, content: bytes) -> bool:
     """Create ``path`` with ``content``; False when anything, a dangling link too, has that name already."""
-    if not path.parent.is_dir():
-        with step("plans.folder"):
-            path.parent.mkdir(parents=True, exist_ok=True)
-    return create_atomic(path, content)
+    try:
+        if not path.parent.is_dir():
+            with step("plans.folder"):
+                path.parent.mkdir(parents=True, exist_ok=True)
+        return create_atomic(path, content)
+    except OSError as error:
+        raise UsageError(f"{path} cannot be written: {error.strerror}") from error

@@ -13,7 +13,6 @@ Where 3 to 5 fail the slot is ``quarantined`` or ``broken``, and nothing of it w
 from __future__ import annotations
 
 from dataclasses import dataclass
-
 from typing import TYPE_CHECKING, Final
 
 from orchestrator.errors import NothingToDoError, SlotInUseError, StaleRecordError
@@ -164,8 +163,8 @@ def in_use(bench: Workbench, slot: Slot, marked: dict[str, tuple[int, ...]]) -> 
 
 
 def _is_of(name: str, attempt: str) -> bool:
-    """Whether a command is of that attempt: stages are called ``<attempt>-<stage>``."""
-    return name.rpartition("-")[0] == attempt
+    """Whether a command is of that attempt or check: stages are called ``<attempt>-<stage>``."""
+    return attempt in (name, name.rpartition("-")[0])
 
 
 def _clear(bench: Workbench, keeper: SlotKeeper, slot: Slot) -> Cleared:

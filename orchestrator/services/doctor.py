@@ -36,8 +36,8 @@ from worktrees.git import Git
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from orchestrator.settings import Settings
     from orchestrator.sessions.registry import SessionHandle
+    from orchestrator.settings import Settings
     from orchestrator.store.protocol import Store
     from orchestrator.workbench import Workbench
     from worktrees.repository import Repository

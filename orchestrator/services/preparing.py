@@ -50,7 +50,7 @@ def add_worktree(bench: Workbench, name: str, here: Path, *, adopt: bool = False
     _require_idle(bench, plan)
     landed = _require_dependencies(bench, plan)
     require_usable(bench, plan.id, plan.branch, adopt=adopt)
-    attempt = _store(bench, plan)
+    attempt = _store(bench, plan, adopt=adopt)
     _start(bench, outlook, attempt, landed)
     prepared = bench.store.attempt(attempt.id)
     assert prepared is not None
@@ -84,7 +84,7 @@ def _is_pinned(bench: Workbench, dependency: Dependency) -> bool:
     return bench.references.read(f"{PHASES}/{dependency.plan}/{name}") is not None
 
 
-def _store(bench: Workbench, plan: Plan) -> Attempt:
+def _store(bench: Workbench, plan: Plan, *, adopt: bool) -> Attempt:
     """The run and its attempt, already ``preparing``, in one transaction."""
     run, now, store = bench.stamp(), bench.clock.now(), bench.store
     record = RunRecord(
@@ -100,6 +100,7 @@ def _store(bench: Workbench, plan: Plan) -> Attempt:
             "keep_going": False,
             "land": True,
             "by_hand": True,
+            "adopt": adopt,
         },
         state=RunState.FINISHED,
         finished_at=now,

@@ -24,17 +24,22 @@ def read_catalog(
     """The catalog that counts, and ``asked`` as it names plans in it.
 
     With ``revision``, that tree alone. Else the working tree, if there is one and it knows every plan that
-    was asked for; otherwise the target's tree. Raises UnknownRevisionError.
+    was asked for, or holds any plan file at all where none was named (a sparse checkout may leave them
+    out); otherwise the target's tree. Raises UnknownRevisionError, TargetMissingError.
     """
     top = bench.repository.top
     if revision is not None or top is None:
-        return committed_catalog(bench, revision or bench.target), tuple(asked)
+        return _committed(bench, revision), tuple(asked)
     names = named(asked, top, here)
     catalog = load_plans(bench.repository, bench.settings, names)
-    if _knows_all(catalog, names):
+    if _knows_all(catalog, names) and (names or catalog.plans or catalog.problems):
         return catalog, names
-    committed = committed_catalog(bench, bench.target)
+    committed = _committed(bench, None)
     return (committed, tuple(asked)) if _knows_all(committed, asked) else (catalog, names)
+
+
+def _committed(bench: Workbench, revision: str | None) -> Catalog:
+    return committed_catalog(bench, bench.target_tip() if revision is None else revision)
 
 
 def _knows_all(catalog: Catalog, names: Sequence[str]) -> bool:

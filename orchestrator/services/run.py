@@ -10,7 +10,7 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from orchestrator.events import EventName
 from orchestrator.merging.worker import QueueWorker
@@ -18,101 +18,143 @@ from orchestrator.scheduling.branching import require_usable
 from orchestrator.scheduling.crew import Crew
 from orchestrator.scheduling.finishing import Finisher
 from orchestrator.scheduling.launching import StageLauncher
-from orchestrator.scheduling.loop import RunLoop, Signals
+from orchestrator.scheduling.loop import RunLoop
 from orchestrator.scheduling.observe import Observer
 from orchestrator.scheduling.starting import Starter
+from orchestrator.scheduling.stashes import StashWatch
 from orchestrator.services.begin import Outlook, Request, look_out, store_run
+from orchestrator.services.ending import end_commands
 from orchestrator.services.reading import read_catalog
 from orchestrator.services.summary import Summary, summarize
+from orchestrator.sessions.cleanup import reap
 from orchestrator.slots.keeper import SlotKeeper
-from orchestrator.states import AttemptState, RunState
+from orchestrator.states import RunState
+from worktrees.errors import PoolFolderError
 from worktrees.identity import check_identity, trial_signature
+from worktrees.pool import pool_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from orchestrator.scheduling.loop import Signals
     from orchestrator.scheduling.view import View
     from orchestrator.sessions.registry import SessionHandle
     from orchestrator.store.records import RunRecord
     from orchestrator.workbench import Workbench
 
 
-def begin_run(bench: Workbench, request: Request, here: Path) -> tuple[RunRecord, Outlook]:
-    """Steps 1 to 3. Whatever is wrong with what was asked is raised before anything is written."""
+REAP_EVERY: Final = 2.0
+"""Seconds between two looks for sessions whose process is dead: what they held others may have at once."""
+
+
+def begin_run(
+    bench: Workbench, request: Request, here: Path, check: Callable[[], None] = lambda: None
+) -> tuple[RunRecord, Outlook]:
+    """Steps 1 to 3. Whatever is wrong with what was asked is raised before anything is written.
+
+    ``check`` is called right before that; it may raise to end it there.
+    """
     outlook = read_outlook(bench, request, here)
-    if request.land:
-        bench.target_tip()
     check_identity(bench.git)
     trial_signature(bench.git)
-    for plan in outlook.plans:
-        require_usable(bench, plan.id, plan.branch, adopt=request.adopt)
+    check()
     return store_run(bench, outlook, request, bench.stamp()), outlook
 
 
 def read_outlook(bench: Workbench, request: Request, here: Path) -> Outlook:
-    """Step 1: what would be run and in which order."""
+    """Step 1, and of step 2 what writes nothing: what would be run and in which order."""
     catalog, names = read_catalog(bench, request.names, here, request.revision)
-    return look_out(bench, catalog, request, names)
+    outlook = look_out(bench, catalog, request, names)
+    bench.target_tip()
+    require_pool(bench)
+    for plan in outlook.plans:
+        if plan.base:
+            bench.references.resolve(plan.base)
+        require_usable(bench, plan.id, plan.branch, adopt=request.adopt)
+    return outlook
+
+
+def require_pool(bench: Workbench) -> None:
+    """Raise PoolFolderError for a configured folder that cannot hold worktrees."""
+    project, top = bench.settings.project, bench.repository.primary_top
+    folder = pool_folder(bench.repository, project.worktrees)
+    if top and any(folder.is_relative_to(top / plans) for plans in project.plans):
+        raise PoolFolderError(f"{folder} cannot hold worktrees: plans are read from there")
 
 
 class Conductor:
     """Conducts one run in this process: the loop in this thread, the queue worker in another.
 
-    ``signals.stop`` ends it in order: commands stopped, leases released, state kept for ``resume``.
+    ``signals.stop`` ends it in order: commands stopped, leases released, state kept for ``resume``. So does
+    any failure of the loop, of a thread of its pool or of the queue worker.
     """
 
-    def __init__(self, bench: Workbench, session: SessionHandle, run: RunRecord, outlook: Outlook) -> None:
+    def __init__(
+        self, bench: Workbench, session: SessionHandle, run: RunRecord, outlook: Outlook, signals: Signals
+    ) -> None:
         self._bench = bench
         self._session = session
         self._run = run
+        self._plans = outlook.graph.plans
         self._options = outlook.options
-        self.signals = Signals()
+        self._signals = signals
         self._ended = threading.Event()
-        self._worker_error: BaseException | None = None
+        self._failures: list[BaseException] = []
         self._keeper = SlotKeeper(bench)
         observer = Observer(bench, run, outlook.graph, outlook.options)
         launcher = StageLauncher(bench)
-        starter = Starter(bench, self._keeper, launcher, self.signals.stop)
-        finisher = Finisher(bench, self._keeper, launcher, observer)
-        self._crew = Crew(bench, run, outlook.graph, starter, finisher)
-        self._loop = RunLoop(
-            bench,
-            observer,
-            self._crew,
-            self._keeper,
-            jobs=outlook.options.jobs,
-            signals=self.signals,
-        )
+        starter = Starter(bench, self._keeper, launcher, signals.stop)
+        self._finisher = Finisher(bench, self._keeper, launcher, observer)
+        crew = Crew(bench, run, outlook.graph, starter, self._finisher)
+        self._loop = RunLoop(bench, observer, crew, self._keeper, jobs=outlook.options.jobs, signals=signals)
 
     def conduct(self, each_round: Callable[[View], None]) -> Summary:
         """Bring the run to its end, or to an orderly stop when ``stop`` is set.
 
-        Raises what the loop or the worker raised; commands are stopped first.
+        Raises the first failure of the loop or of the worker, once nothing of the run is at work any more;
+        further ones are noted on it.
         """
+        stashes = StashWatch(self._bench, self._run.id)
         worker = threading.Thread(target=self._land, name="queue") if self._options.land else None
         if worker:
             worker.start()
+        self._guarded(lambda: self._loop.go(self._look(each_round, stashes)))
+        self._guarded(self._end_commands)
+        self._ended.set()
+        self._signals.queue_wake.set()
+        if worker:
+            worker.join()
+        summaries: list[Summary] = []
+        self._guarded(stashes.look)
+        self._guarded(lambda: summaries.append(self._close()))
+        self._raise_first()
+        return summaries[0]
+
+    def _look(self, each_round: Callable[[View], None], stashes: StashWatch) -> Callable[[View], None]:
+        """What each round begins with: our session lives, those of the dead are ended, the run is shown."""
+        seen = self._bench.clock.monotonic()
 
         def look(view: View) -> None:
+            nonlocal seen
             self._session.require_alive()
+            stashes.look()
+            now = self._bench.clock.monotonic()
+            if now - seen >= REAP_EVERY:
+                reap(self._bench.store, self._bench.clock, self._bench.folder() / "cleanup.lock")
+                seen = now
             each_round(view)
 
+        return look
+
+    def _guarded(self, work: Callable[[], None]) -> None:
+        """Do ``work``; a failure of it is kept, and ends the run in order."""
         try:
-            self._loop.go(look)
-        except BaseException:
-            self.signals.stop.set()
-            raise
-        finally:
-            if self.signals.stop.is_set():
-                self._stop_commands()
-            self._ended.set()
-            self.signals.queue_wake.set()
-            if worker:
-                worker.join()
-        if self._worker_error is not None:
-            raise self._worker_error
-        return self._close()
+            work()
+        except BaseException as error:  # noqa: BLE001 - raised when nothing of the run is at work any more
+            self._failures.append(error)
+            self._signals.stop.set()
+            self._signals.wake.set()
 
     def _land(self) -> None:
         """The queue worker's thread: drains until the run has ended; an error of its own ends the run."""
@@ -120,27 +162,28 @@ class Conductor:
             self._bench,
             self._session,
             self._keeper,
-            wake=self.signals.queue_wake,
-            cancel=self.signals.stop,
-            on_change=self.signals.wake.set,
+            wake=self._signals.queue_wake,
+            cancel=self._signals.stop,
+            on_change=self._signals.wake.set,
         )
-        try:
-            worker.drain(lambda _idle: self._ended.is_set())
-        except BaseException as error:  # noqa: BLE001 - raised again in the main thread
-            self._worker_error = error
-            self.signals.stop.set()
-            self.signals.wake.set()
+        self._guarded(lambda: worker.drain(lambda _idle: self._ended.is_set()))
 
-    def _stop_commands(self) -> None:
-        """End every command of the run and note that it was the stop that did it: resume runs it again."""
-        self._crew.stop_all()
-        self._crew.wait_for_all()
-        for attempt in self._bench.store.attempts(run=self._run.id, states={AttemptState.RUNNING}):
-            self._crew.interrupt(attempt)
+    def _end_commands(self) -> None:
+        if self._signals.stop.is_set():
+            self._failures += end_commands(self._bench, self._run.id, self._plans, self._finisher.interrupted)
+
+    def _raise_first(self) -> None:
+        if not self._failures:
+            return
+        first, *others = dict.fromkeys(self._failures)
+        for other in others:
+            first.add_note(f"then {type(other).__name__}: {other}")
+        raise first
 
     def _close(self) -> Summary:
+        """Store how the run ended, and tell it."""
         store = self._bench.store
-        stopped = self.signals.stop.is_set()
+        stopped = self._signals.stop.is_set()
         if not stopped:
             self._keeper.give_back_landed(self._run.id)
         attempts = store.attempts(run=self._run.id)
@@ -148,14 +191,15 @@ class Conductor:
         summary = summarize(self._run.id, attempts, entries, land=self._options.land)
         run, now = store.run(self._run.id), self._bench.clock.now()
         assert run is not None
-        store.move_run(run, RunState.INTERRUPTED if stopped else RunState.FINISHED, finished_at=now)
-        store.emit(
-            EventName.RUN_INTERRUPTED if stopped else EventName.RUN_FINISHED,
-            at=now,
-            run=self._run.id,
-            landed=list(summary.landed),
-            failed=list(summary.failed),
-            skipped=list(summary.skipped),
-            finished=list(summary.finished),
-        )
+        with store.transaction():
+            store.move_run(run, RunState.INTERRUPTED if stopped else RunState.FINISHED, finished_at=now)
+            store.emit(
+                EventName.RUN_INTERRUPTED if stopped else EventName.RUN_FINISHED,
+                at=now,
+                run=self._run.id,
+                landed=list(summary.landed),
+                failed=list(summary.failed),
+                skipped=list(summary.skipped),
+                finished=list(summary.finished),
+            )
         return summary

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 def forecast(bench: Workbench, request: Request, here: Path) -> dict[str, Any]:
     """The graph, the overlaps and the schedule under the names of the contract; nothing is changed.
 
+    Raises what would refuse the run before it starts.
+
     ``worktree`` is the readable link under which the plan's slot would be found.
     """
     outlook = read_outlook(bench, request, here)

@@ -12,25 +12,38 @@ Taking one is a guarded write in the store; making it ready happens outside, in 
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from orchestrator.errors import StaleRecordError
 from orchestrator.events import EventName
+from orchestrator.slots.places import PLAN, is_reclaimable
 from orchestrator.states import TERMINAL_ATTEMPTS, AttemptState, SlotState
 from orchestrator.store.records import Slot
 from plans.ids import PlanId
-from worktrees.errors import GitFailedError, ProvisioningError, RescueIncompleteError, SlotUnavailableError
+from worktrees.branches import detach_in_place
+from worktrees.errors import (
+    GitFailedError,
+    ProvisioningError,
+    RescueIncompleteError,
+    SlotUnavailableError,
+    UnknownRevisionError,
+)
 from worktrees.links import link_plan, unlink_plan
+from worktrees.parked import require_nothing_staged
 from worktrees.pool import CHECK as CHECK_PREFIX
 from worktrees.pool import PLAN as SLOT_PREFIX
 from worktrees.pool import Pool, SlotOptions, SlotTree, pool_folder, slot_path
 from worktrees.rescue import rescue
+from worktrees.slot import is_gone
 
 if TYPE_CHECKING:
     from orchestrator.store.records import Attempt
     from orchestrator.workbench import Workbench
 
-PLAN: Final = "plan"
+__all__ = ["CHECK", "PLAN", "SlotKeeper", "is_over", "slot_of_attempt"]
 CHECK: Final = "check"
+_SUPERSEDED: Final = frozenset({AttemptState.FINISHED, AttemptState.CONFLICTED, AttemptState.REJECTED})
 _PREFIX: Final = {PLAN: SLOT_PREFIX, CHECK: CHECK_PREFIX}
 
 
@@ -50,12 +63,37 @@ class SlotKeeper:
     def take(self, purpose: str, *, attempt: str | None = None, plan: str | None = None) -> Slot:
         """Lease a free slot, or add one; raises SlotUnavailableError when the pool is full.
 
-        The slot that last held the same plan is preferred, for its warm caches.
+        The slot that last held the same plan is preferred, for its warm caches. In a full pool the slot of an
+        attempt that has ended is taken back, its work rescued: of one that landed first, else the oldest.
+        Slots of a folder that the pool has left (another ``worktrees:``, a repository that was moved or
+        copied) are never taken: what is recorded of them is not where this pool works.
         """
-        store = self._bench.store
         holder: dict[str, Any] = {"attempt": attempt, "plan": plan, "session": self._bench.session}
+        while (slot := self._take_now(purpose, plan, holder)) is None:
+            victim = self._to_reclaim(purpose)
+            if victim is None:
+                most = self._bench.settings.project.pool_max
+                raise SlotUnavailableError(f"all {most} slots of the pool are taken (pool: max)")
+            self.try_give_back(victim)
+        return slot
+
+    def _to_reclaim(self, purpose: str) -> Slot | None:
+        """The slot that is missed least; each one given back is free, or out of the question, afterwards."""
+        store = self._bench.store
+        ended = [s for s in store.slots(purpose=purpose) if is_reclaimable(self._bench, s)]
+
+        def loss(slot: Slot) -> tuple[bool, str]:
+            holder = store.attempt(slot.attempt or "")
+            return holder is None or holder.state is not AttemptState.LANDED, slot.changed_at
+
+        return min(ended, key=loss, default=None)
+
+    def _take_now(self, purpose: str, plan: str | None, holder: dict[str, Any]) -> Slot | None:
+        """A slot that needs no work to be had, or None."""
+        store = self._bench.store
         with store.transaction():
-            slots = store.slots(purpose=purpose)
+            known = store.slots(purpose=purpose)
+            slots = [s for s in known if Path(s.path) == slot_path(self.folder, s.name)]
             free = [s for s in slots if s.state is SlotState.FREE]
             free.sort(key=lambda s: (s.plan != plan, s.name))
             if free:
@@ -64,11 +102,15 @@ class SlotKeeper:
             if gone:
                 free_again = store.move_slot(gone[0], SlotState.FREE)
                 return store.move_slot(free_again, SlotState.LEASED, **holder, changed_at=self._now())
-            return self._new_slot(purpose, [s.name for s in slots], holder)
+            if len(slots) >= self._bench.settings.project.pool_max:
+                return None
+            return self._new_slot(purpose, [s.name for s in known], holder)
+
+    def _tree_of(self, slot: Slot) -> SlotTree | None:
+        """The slot's worktree where its record says that it was made, or None."""
+        return Pool(self._bench.git, Path(slot.path).parent).find(slot.name)
 
     def _new_slot(self, purpose: str, taken: list[str], holder: dict[str, Any]) -> Slot:
-        if len(taken) >= self._bench.settings.project.pool_max:
-            raise SlotUnavailableError(f"all {len(taken)} slots of the pool are taken (pool: max)")
         name = self._pool.free_name(_PREFIX[purpose], taken)
         slot = Slot(
             name=name,
@@ -82,20 +124,36 @@ class SlotKeeper:
         return slot
 
     def make_ready(self, slot: Slot, commit: str) -> SlotTree:
-        """Bring the slot's folder to ``commit``, detached and clean; raises ProvisioningError."""
-        found = self._pool.find(slot.name)
+        """Bring the slot's folder to ``commit``, detached and clean.
+
+        Raises ProvisioningError, and RescueIncompleteError for a slot that holds work which cannot be saved.
+        """
+        found = self._tree_of(slot)
         options = self._options()
         if found is None:
             tree = self._pool.add(slot.name, commit, options)
         else:
+            self._save_late_work(slot, found, commit)
             tree = self._pool.recycle(found, commit, options)
         if slot.plan:
             link_plan(self.folder, PlanId(slot.plan), tree.path)
         return tree
 
+    def _save_late_work(self, slot: Slot, tree: SlotTree, commit: str) -> None:
+        """Rescue what came into a slot after it was freed: a person may have worked in the folder.
+
+        A slot that is still as it was left costs one ``git status``; the checkout that follows would discard
+        edits, and leave untracked files to be committed as the next plan's.
+        """
+        if is_gone(tree) or not self._pool.changes(tree):
+            return
+        self.save(slot, slot.name)
+        self._pool.quiesce(tree)
+        self._pool.tidy(tree, commit, self._options())
+
     def make_ready_for_check(self, slot: Slot, commit: str) -> SlotTree:
         """Bring a check slot to exactly ``commit``: nothing in it but what ``check_keep`` names."""
-        found = self._pool.find(slot.name)
+        found = self._tree_of(slot)
         options = replace(self._options(), sparse=())
         tree = self._pool.add(slot.name, commit, options) if found is None else found
         keep = self._bench.settings.project.check_keep
@@ -119,18 +177,18 @@ class SlotKeeper:
         )
 
     def give_back(self, slot: Slot) -> Slot:
-        """Rescue what is there and free the slot; returns it as it is then (free, quarantined, broken)."""
+        """Rescue what is there and free the slot; returns it as it is then (free, quarantined, broken).
+
+        Raises StaleRecordError when another process has it by now; then nothing was done.
+        """
         store = self._bench.store
-        slot = store.move_slot(slot, SlotState.RESCUING, changed_at=self._now())
+        slot = self._claim(slot)
         try:
             self.save(slot)
-            tree = self._pool.find(slot.name)
-            if tree is not None:
-                self._pool.quiesce(tree)
-                self._pool.tidy(tree, self._bench.target_tip(), self._options())
+            self._clean(slot)
         except RescueIncompleteError as error:
             return store.move_slot(slot, SlotState.QUARANTINED, detail=str(error), changed_at=self._now())
-        except (GitFailedError, ProvisioningError, OSError) as error:
+        except (GitFailedError, ProvisioningError, UnknownRevisionError, OSError) as error:
             return store.move_slot(slot, SlotState.BROKEN, detail=str(error), changed_at=self._now())
         if slot.plan:
             unlink_plan(self.folder, PlanId(slot.plan))
@@ -138,13 +196,60 @@ class SlotKeeper:
             slot, SlotState.FREE, session=None, attempt=None, detail="", changed_at=self._now()
         )
 
+    def try_give_back(self, slot: Slot) -> Slot | None:
+        """The same, or None when another process was faster: it is that one's to give back."""
+        try:
+            return self.give_back(slot)
+        except StaleRecordError:
+            self._bench.store.emit(EventName.SLOT_PASSED, at=self._now(), plan=slot.plan, slot=slot.name)
+            return None
+
+    def _claim(self, slot: Slot) -> Slot:
+        """Make the slot this session's to rescue; also one whose rescuer died, in one transaction."""
+        store, now = self._bench.store, self._now()
+        with store.transaction():
+            if slot.state is SlotState.RESCUING:
+                slot = store.move_slot(slot, SlotState.BROKEN, changed_at=now)
+            return store.move_slot(slot, SlotState.RESCUING, session=self._bench.session, changed_at=now)
+
+    def _clean(self, slot: Slot) -> None:
+        """Leave the rescued slot tidy at the target's tip; one without a folder is made anew when taken."""
+        tree = self._tree_of(slot)
+        if tree is None:
+            return
+        if is_gone(tree):
+            require_nothing_staged(self._bench.git, tree)
+            return
+        self._pool.quiesce(tree)
+        self._pool.tidy(tree, self._bench.target_tip(), self._options())
+
     def give_back_earlier(self, attempt: Attempt) -> None:
-        """Give back the slots that earlier attempts of the same plan still hold, their work rescued."""
+        """Give back the slots that earlier attempts of the same plan still hold, their work rescued.
+
+        Work of another run that was finished, conflicted or rejected and never landed is superseded: its
+        branch is parked when this attempt starts on it. A slot that has to be kept lets go of the branch.
+        """
         store = self._bench.store
-        for slot in store.slots(purpose=PLAN, states={SlotState.LEASED}):
+        for slot in store.slots(purpose=PLAN, states={SlotState.LEASED, SlotState.QUARANTINED}):
             holder = store.attempt(slot.attempt) if slot.attempt else None
-            if holder and holder.plan == attempt.plan and holder.id != attempt.id and is_over(holder):
-                self.give_back(slot)
+            if holder is None or holder.plan != attempt.plan or holder.id == attempt.id:
+                continue
+            if holder.state in _SUPERSEDED:
+                self._supersede(holder, attempt)
+            elif not is_over(holder):
+                continue
+            kept = self.try_give_back(slot) if slot.state is SlotState.LEASED else slot
+            tree = self._tree_of(slot)
+            if tree is not None and kept is not None and kept.state is SlotState.QUARANTINED:
+                detach_in_place(self._bench.git, tree)
+
+    def _supersede(self, old: Attempt, by: Attempt) -> None:
+        why = {"code": "superseded", "detail": f"run anew in run {by.run}"}
+        with self._bench.store.transaction():
+            self._bench.store.move_attempt(old, AttemptState.CANCELLED, reason=why)
+            self._bench.store.emit(
+                EventName.PLAN_CANCELLED, at=self._now(), run=old.run, plan=old.plan, reason=why
+            )
 
     def holds_landed(self, run: str) -> bool:
         """Whether a slot is still with an attempt of ``run`` that has landed."""
@@ -153,7 +258,7 @@ class SlotKeeper:
     def give_back_landed(self, run: str) -> None:
         """Give back the slots of a run's attempts that have landed: their work is on the target."""
         for slot in self._landed(run):
-            self.give_back(slot)
+            self.try_give_back(slot)
 
     def _landed(self, run: str) -> list[Slot]:
         store = self._bench.store
@@ -161,12 +266,15 @@ class SlotKeeper:
         holders = [(slot, store.attempt(slot.attempt)) for slot in leased if slot.attempt]
         return [s for s, a in holders if a and a.run == run and a.state is AttemptState.LANDED]
 
-    def save(self, slot: Slot) -> str | None:
-        """Capture uncommitted work of a slot without touching it; returns the rescue reference, if any."""
-        tree = self._pool.find(slot.name)
-        if tree is None or not tree.path.exists():
+    def save(self, slot: Slot, label: str = "") -> str | None:
+        """Capture uncommitted work of a slot without touching it; returns the rescue reference, if any.
+
+        It is filed under ``label``, else under the slot's plan, else under the slot's name.
+        """
+        tree = self._tree_of(slot)
+        if tree is None or is_gone(tree):
             return None
-        label = slot.plan or slot.name
+        label = label or slot.plan or slot.name
         ignored = self._bench.settings.project.rescue_ignored
         rescued = rescue(self._bench.git, tree.path, label, ignored=ignored, stamp=self._bench.stamp())
         if rescued is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from orchestrator.events import entry_event
+from orchestrator.events import EventName, entry_event
 from orchestrator.states import AttemptState, EntryState
 from orchestrator.store.records import Attempt, Entry
 from orchestrator.submitting.key import landing_key
@@ -51,7 +51,7 @@ def submit(store: Store, clock: Clock, work: Work, attempt: Attempt | None = Non
         elif attempt is not None and entry.attempt != attempt.id:
             entry = store.update_entry(entry, **owner)
         if attempt is not None:
-            _follow(store, attempt, entry, work.head)
+            _follow(store, clock.now(), attempt, entry, work.head)
         if is_new:
             name = entry_event(entry.state)
             store.emit(
@@ -60,7 +60,7 @@ def submit(store: Store, clock: Clock, work: Work, attempt: Attempt | None = Non
     return entry
 
 
-def _follow(store: Store, attempt: Attempt, entry: Entry, head: str) -> None:
+def _follow(store: Store, now: str, attempt: Attempt, entry: Entry, head: str) -> None:
     changes: dict[str, Any] = {"entry": entry.id, "head": head, "reason": {}}
     if attempt.state is AttemptState.QUEUED:
         attempt = store.update_attempt(attempt, **changes)
@@ -68,6 +68,15 @@ def _follow(store: Store, attempt: Attempt, entry: Entry, head: str) -> None:
         attempt = store.move_attempt(attempt, AttemptState.QUEUED, **changes)
     if entry.state is EntryState.LANDED:
         store.move_attempt(attempt, AttemptState.LANDED, landed_commit=entry.landed_commit)
+        # nothing will happen to an entry that has landed, so who watches the run hears it from here
+        store.emit(
+            EventName.PLAN_LANDED,
+            at=now,
+            run=attempt.run,
+            plan=attempt.plan,
+            commit=entry.landed_commit,
+            unchanged=True,
+        )
 
 
 def requeue(store: Store, clock: Clock, attempt: Attempt) -> Entry:

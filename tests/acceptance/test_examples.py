@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -153,3 +154,73 @@ def test_phases_of_an_example_run_their_agents_in_order(tmp_path: Path, program:
     assert any(
         word.startswith("Carry out the plan in ") and word.endswith("plans/guide.md.") for word in guide
     )
+
+
+@pytest.fixture
+def remote(repo: GitRepo, tmp_path: Path) -> GitRepo:
+    """A bare repository as a forge would have it: main with a check, three branches of which two are good."""
+    repo.commit("a check", {"planctl.yaml": 'check: "! grep -rq BROKEN src"\nrequire_check: true\n'})
+    repo.branch("plan/one", {"src/one.py": "one = 1\n"})
+    repo.branch("plan/red", {"src/red.py": "BROKEN\n"})
+    repo.branch("plan/two", {"src/b.py": "two = 2\n"})
+    bare = tmp_path / "forge.git"
+    repo.git("clone", "-q", "--bare", str(repo.path), str(bare))
+    return GitRepo(bare)
+
+
+def land(folder: Path, remote: GitRepo) -> subprocess.CompletedProcess[str]:
+    """What the workflows do after their checkout: a fresh clone, and the script."""
+    remote.git("clone", "-q", str(remote.path), str(folder))
+    argv = ["sh", str(EXAMPLES / "ci/land.sh"), "origin", "main"]
+    return subprocess.run(argv, cwd=folder, capture_output=True, text=True, encoding="utf-8", check=False)
+
+
+@posix
+@pytest.mark.usefixtures("program")
+def test_ci_lands_what_is_good_and_pushes_it(remote: GitRepo, tmp_path: Path) -> None:
+    before = remote.head("main")
+    done = land(tmp_path / "job-1", remote)
+    assert done.returncode == 1, done.stdout + done.stderr
+    files = remote.git("ls-tree", "-r", "--name-only", "main").splitlines()
+    assert "src/one.py" in files
+    assert "src/red.py" not in files
+    assert remote.show("main", "src/b.py") == "two = 2\n"
+    assert remote.head("main~2") == before, "two merges, one after the other"
+
+    landed = remote.head("main")
+    remote.git("update-ref", "-d", "refs/heads/plan/red")
+    done = land(tmp_path / "job-2", remote)
+    assert (done.returncode, done.stdout) == (0, "nothing to land\n")
+    assert remote.head("main") == landed
+
+
+@posix
+@pytest.mark.usefixtures("program")
+def test_two_ci_jobs_at_once_land_everything_once(remote: GitRepo, tmp_path: Path) -> None:
+    """The second one's main is older than the remote's by the time it pushes: it fails and is run again."""
+    remote.git("update-ref", "-d", "refs/heads/plan/red")
+    slow = tmp_path / "slow"
+    remote.git("clone", "-q", str(remote.path), str(slow))
+    hook = slow / ".git/hooks/pre-push"
+    script = EXAMPLES / "ci/land.sh"
+    fast = f"git clone -q {remote.path} {tmp_path / 'fast'} && cd {tmp_path / 'fast'} && sh {script}"
+    executable(hook, f"#!/bin/sh\nunset GIT_DIR\n{fast} >/dev/null\n")
+    argv = ["sh", str(script)]
+    late = subprocess.run(argv, cwd=slow, capture_output=True, text=True, encoding="utf-8", check=False)
+    assert late.returncode != 0, "its push came too late"
+    assert "rejected" in late.stderr
+    assert land(tmp_path / "again", remote).returncode == 0
+    subjects = remote.git("log", "--first-parent", "--format=%s", "main").splitlines()
+    assert subjects == ["Merge branch 'plan/two'", "Merge branch 'plan/one'", "a check", "start"]
+
+
+@pytest.mark.parametrize(
+    "workflow", [*WORKFLOWS, *(ROOT / ".github/workflows").glob("*.yml")], ids=lambda p: p.name
+)
+def test_workflows_are_yaml_without_secrets_and_call_what_exists(workflow: Path) -> None:
+    text = workflow.read_text(encoding="utf-8")
+    assert isinstance(yaml.safe_load(text), dict)
+    assert "secrets." not in text
+    assert "land.sh" in text or "make " in text
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+    assert set(re.findall(r"run: make ([a-z]+)", text)) <= targets

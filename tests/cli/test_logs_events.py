@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import subprocess
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -114,7 +115,7 @@ def test_following_ends_when_the_run_was_killed_and_nothing_is_at_work(repo: Git
 def test_output_is_harmless_however_it_is_cut_into_chunks(cuts: list[int], colour: bool) -> None:
     places = [0, *sorted(cuts), len(WILD)]
     harmless = Harmless(colour=colour)
-    said = "".join(harmless.feed(WILD[a:b]) for a, b in zip(places, places[1:], strict=False))
+    said = "".join(harmless.feed(WILD[a:b]) for a, b in pairwise(places))
     said += harmless.feed(b"", last=True)
     red = "\x1b[31mred\x1b[0m" if colour else "red"
     assert said == f"one\n{red} two\ufffd\n50%\n100%\nlast"
@@ -167,5 +168,5 @@ def test_s1_9_events_follow_what_happens_until_an_interrupt(repo: GitRepo) -> No
         store.emit(EventName.RUN_FINISHED, at=AT, run="r2")
     assert json.loads(following.stdout.readline())["event"] == "run.finished"
     following.send_signal(signal.SIGINT)
-    rest, _ = following.communicate(timeout=LIMIT)
+    following.communicate(timeout=LIMIT)
     assert following.returncode == 130

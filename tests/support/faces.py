@@ -81,7 +81,7 @@ def cli(repo: GitRepo, *arguments: str, **options: Any) -> subprocess.Popen[byte
     return subprocess.Popen(
         [sys.executable, "-m", "orchestrator.cli", *arguments],
         cwd=repo.path,
-        env={**os.environ, "PYTHONPATH": str(root)},
+        env={**options.pop("env", os.environ), "PYTHONPATH": str(root)},
         stdout=options.pop("stdout", subprocess.PIPE),
         stderr=options.pop("stderr", subprocess.PIPE),
         **options,

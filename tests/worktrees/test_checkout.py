@@ -15,7 +15,6 @@ from worktrees.followlock import Mark, read_mark, take_over
 from worktrees.git import Git
 from worktrees.repository import find
 
-
 MAIN = "refs/heads/main"
 
 

@@ -16,8 +16,9 @@ def command(invocation: Invocation, run: str | None) -> int:
     Commands that are still at work are watched again; those that were interrupted run again.
     """
     from orchestrator.bootstrap import working  # noqa: PLC0415 - `--help` does without
-    from orchestrator.cli.display.conducting import resume_run  # noqa: PLC0415 - as above
+    from orchestrator.cli.display.conducting import Stand, resume_run  # noqa: PLC0415 - as above
+    from orchestrator.cli.display.interrupts import Interrupts  # noqa: PLC0415 - as above
     from orchestrator.services.resuming import interrupted_run  # noqa: PLC0415 - as above
 
-    with working(invocation.repository, "run") as (bench, session):
-        return resume_run(invocation.output, bench, session, interrupted_run(bench, run))
+    with Interrupts() as interrupts, working(invocation.repository, "run") as (bench, session):
+        return resume_run(Stand(invocation.output, bench, session, interrupts), interrupted_run(bench, run))

@@ -43,7 +43,8 @@ def command(invocation: Invocation, /, **options: Any) -> int:
 def run_plans(invocation: Invocation, options: dict[str, Any]) -> int:
     """Run what ``options`` ask for, under the names of the options of ``run-multi``."""
     from orchestrator.bootstrap import working  # noqa: PLC0415 - `--help` does without
-    from orchestrator.cli.display.conducting import conduct  # noqa: PLC0415 - as above
+    from orchestrator.cli.display.conducting import Stand, conduct  # noqa: PLC0415 - as above
+    from orchestrator.cli.display.interrupts import Interrupts  # noqa: PLC0415 - as above
     from orchestrator.services.run import begin_run  # noqa: PLC0415 - as above
 
     request = _request(options)
@@ -53,9 +54,10 @@ def run_plans(invocation: Invocation, options: dict[str, Any]) -> int:
     def override(project: ProjectSettings) -> ProjectSettings:
         return replace(project, check=request.check) if request.check is not None else project
 
-    with working(invocation.repository, "run", override=override) as (bench, session):
-        run, outlook = begin_run(bench, request, Path.cwd())
-        return conduct(invocation.output, bench, session, run, outlook)
+    place = invocation.repository
+    with Interrupts() as interrupts, working(place, "run", override=override) as (bench, session):
+        run, outlook = begin_run(bench, request, Path.cwd(), interrupts.check)
+        return conduct(Stand(invocation.output, bench, session, interrupts), run, outlook)
 
 
 def _request(options: dict[str, Any]) -> Request:

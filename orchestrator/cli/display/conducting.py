@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import contextlib
-import signal
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from orchestrator.cli.display.feed import Feed
 from orchestrator.cli.exits import DONE, NO
 from orchestrator.cli.output import Colour
-from orchestrator.errors import InterruptedRunError
-from orchestrator.scheduling.launching import outputs_of
 from orchestrator.scheduling.reasons import sentence
-from orchestrator.services.resuming import take_over
+from orchestrator.services.resuming import take_over, with_options
 from orchestrator.services.run import Conductor
+from orchestrator.submitting.published import outputs_of
+from plans.errors import PlanctlError
 from plans.ids import PlanId
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from orchestrator.cli.display.interrupts import Interrupts
     from orchestrator.cli.display.table import LiveTable
     from orchestrator.cli.output import Output
     from orchestrator.services.begin import Outlook
@@ -29,21 +30,34 @@ if TYPE_CHECKING:
     from orchestrator.workbench import Workbench
 
 
-def conduct(
-    output: Output, bench: Workbench, session: SessionHandle, run: RunRecord, outlook: Outlook, seen: int = 0
-) -> int:
+@dataclass(frozen=True, slots=True)
+class Stand:
+    """Where a run is conducted from."""
+
+    output: Output
+    bench: Workbench
+    session: SessionHandle
+    interrupts: Interrupts
+
+
+def conduct(stand: Stand, run: RunRecord, outlook: Outlook, seen: int = 0) -> int:
     """Bring ``run`` to its end and return the exit code; events up to ``seen`` are not shown.
 
     Raises InterruptedRunError after a signal has ended it in order.
     """
-    conductor = Conductor(bench, session, run, outlook)
-    with _table(output, bench) as table, _signals(conductor) as caught:
+    output, bench, interrupts = stand.output, stand.bench, stand.interrupts
+    conductor = Conductor(bench, stand.session, run, outlook, interrupts.signals)
+    with _table(output, bench) as table:
         feed = Feed(output, bench.store, run.id, table)
         feed.skip_to(seen)
-        summary = conductor.conduct(feed.show)
+        try:
+            summary = conductor.conduct(feed.show)
+        except BaseException:
+            with contextlib.suppress(PlanctlError):  # the first failure is the one to report
+                feed.show()
+            raise
         feed.show()
-    if caught:
-        raise InterruptedRunError(caught[0], run.id)
+    interrupts.check_run(run.id)
     if not output.as_json:
         _say_summary(output, summary)
     return DONE if summary.succeeded else NO
@@ -62,24 +76,6 @@ def _table(output: Output, bench: Workbench) -> Iterator[LiveTable | None]:
 
     with LiveTable(stream, bench.clock, log_of) as table:
         yield table
-
-
-@contextlib.contextmanager
-def _signals(conductor: Conductor) -> Iterator[list[int]]:
-    """The first SIGINT or SIGTERM ends the run in order; further ones change nothing (S0.5)."""
-    caught: list[int] = []
-
-    def stop(number: int, _frame: Any) -> None:
-        caught.append(number)
-        conductor.signals.stop.set()
-        conductor.signals.wake.set()
-
-    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield caught
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _say_summary(output: Output, summary: Summary) -> None:
@@ -103,8 +99,13 @@ def _why(line: Line) -> str:
     return sentence(line.why) or "no reason was stored"
 
 
-def resume_run(output: Output, bench: Workbench, session: SessionHandle, run: RunRecord) -> int:
-    """Take ``run`` over and bring it to its end; shows what happens from now on."""
-    before = bench.store.events_after(0, run=run.id, limit=1_000_000)
-    run, outlook = take_over(bench, run)
-    return conduct(output, bench, session, run, outlook, before[-1].sequence if before else 0)
+def resume_run(stand: Stand, run: RunRecord, also: Callable[[], None] = lambda: None) -> int:
+    """Take ``run`` over and bring it to its end; shows what happens from now on.
+
+    ``also`` is done when it is taken over, in the same transaction.
+    """
+    stand.interrupts.check()
+    before = stand.bench.store.events_after(0, run=run.id, limit=1_000_000)
+    bench = with_options(stand.bench, run)
+    run, outlook = take_over(bench, run, also)
+    return conduct(replace(stand, bench=bench), run, outlook, before[-1].sequence if before else 0)

@@ -77,6 +77,11 @@ def _said_of_queue(event: StoredEvent) -> str | None:
             return _left(data)
         case EventName.TARGET_MOVED:
             return f"the target was moved by somebody else to {str(data.get('new'))[:_SHORT]}"
+        case EventName.STASH_LOST:
+            return (
+                f"the stash entry {data.get('subject')!r} left the list while plans ran; it is kept: "
+                f"`git stash store {data.get('commit')}` puts it back"
+            )
         case EventName.PHASE_COMPLETE:
             return f"phase {data.get('phase')} is complete at {str(data.get('commit'))[:_SHORT]}"
         case "entry.landed":
@@ -106,7 +111,13 @@ def _colour(event: StoredEvent) -> Colour | None:
             return Colour.GREEN
         case EventName.PLAN_FAILED | EventName.PLAN_LOST | "entry.conflicted" | "entry.rejected":
             return Colour.RED
-        case EventName.PLAN_SKIPPED | "entry.blocked" | "entry.held" | EventName.PLAN_DRIFT:
+        case (
+            EventName.STASH_LOST
+            | EventName.PLAN_SKIPPED
+            | "entry.blocked"
+            | "entry.held"
+            | EventName.PLAN_DRIFT
+        ):
             return Colour.YELLOW
         case _:
             return None

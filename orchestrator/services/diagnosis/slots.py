@@ -5,6 +5,8 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
+from orchestrator.running.places import record_folder
+from orchestrator.running.supervision import find
 from orchestrator.services.clearing import adopt_folder, in_use, remove_slot
 from orchestrator.services.diagnosis.ward import Examined, Gravity, Issue
 from orchestrator.slots.keeper import SlotKeeper
@@ -62,12 +64,19 @@ def _is_held(ward: Ward, row: Slot) -> bool:
 
 
 def _folder_issues(ward: Ward, names: set[str]) -> Iterator[Issue]:
-    """Folders without a row, as after the loss of a store. Not cured while unknown commands may be in them."""
-    unknown = any(ward.store.attempt(name.rpartition("-")[0]) is None for name in ward.marked)
+    """Folders without a row, as after the loss of a store; left alone while unknown commands live."""
+    unknown = any(_is_unknown(ward, command) for command in ward.marked)
     for name in sorted(names):
         detail = "the store does not know this folder of the pool"
         cure = None if unknown else partial(_adopt, name=name)
         yield Issue("folder-without-row", Gravity.ERROR, name, detail, cure)
+
+
+def _is_unknown(ward: Ward, command: str) -> bool:
+    """Whether a living command is this repository's, by its records, and yet not in the store."""
+    if "/" in command or find(record_folder(ward.repository.state_dir, command)) is None:
+        return False
+    return ward.store.attempt(command.rpartition("-")[0]) is None
 
 
 def _half_way(ward: Ward) -> Iterator[Issue]:

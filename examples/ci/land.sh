@@ -1,0 +1,24 @@
+#!/bin/sh
+# Lands every branch plan/* of a remote on its main, and pushes what has landed.
+#
+#     land.sh [REMOTE [TARGET]]
+#
+# For a fresh clone that has TARGET checked out. Exit status 0 when all of it landed, 1 when some did not: those
+# branches stay as they are, and what landed is pushed all the same. Safe to run beside others who do the same: the
+# push is refused when the remote's target has moved, and the next run does it again.
+set -eu
+remote=${1:-origin}
+target=${2:-main}
+
+git fetch --quiet "$remote" '+refs/heads/plan/*:refs/heads/plan/*'
+# names of branches hold no spaces: git refuses them
+set -- $(git for-each-ref --format='%(refname:short)' --no-merged "$target" refs/heads/plan/)
+if [ $# -eq 0 ]; then
+    echo "nothing to land"
+    exit 0
+fi
+
+code=0
+planctl merge "$@" || code=$?
+git push --quiet "$remote" "$target"
+exit $code

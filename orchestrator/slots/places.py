@@ -1,0 +1,67 @@
+"""How many worktrees of the pool a plan could have now, and who is alive to give some back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from orchestrator.states import TERMINAL_ATTEMPTS, AttemptState, SessionState, SlotState
+
+if TYPE_CHECKING:
+    from orchestrator.store.records import Slot
+    from orchestrator.workbench import Workbench
+
+PLAN = "plan"
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """``free`` worktrees could be had now; ``coming`` says that others than the asker may free some.
+
+    Starts that have no worktree yet are taken off ``free``.
+    """
+
+    free: int
+    coming: bool = False
+
+
+def places(bench: Workbench, run: str) -> Places:
+    """Look at the pool for ``run``: free slots, those still to be made, and those that can be taken back."""
+    taken = [s for s in bench.store.slots(purpose=PLAN) if is_taken(bench, s)]
+    preparing = bench.store.attempts(states={AttemptState.PREPARING})
+    unplaced = sum(a.slot is None for a in preparing)
+    free = bench.settings.project.pool_max - len(taken) - unplaced
+    return Places(free, any(_is_coming(bench, slot, run) for slot in taken))
+
+
+def is_taken(bench: Workbench, slot: Slot) -> bool:
+    """Whether ``slot`` is out of reach: in use, or needing a person."""
+    if slot.state in (SlotState.FREE, SlotState.REMOVED):
+        return False
+    return not is_reclaimable(bench, slot)
+
+
+def is_reclaimable(bench: Workbench, slot: Slot) -> bool:
+    """Whether nobody will use the slot any more: its attempt has ended, or who was rescuing it is dead."""
+    if slot.state is SlotState.RESCUING:
+        return not session_is_alive(bench, slot.session)
+    holder = bench.store.attempt(slot.attempt) if slot.attempt else None
+    return slot.state is SlotState.LEASED and holder is not None and holder.state in TERMINAL_ATTEMPTS
+
+
+def _is_coming(bench: Workbench, slot: Slot, run: str) -> bool:
+    if slot.state is SlotState.RESCUING:
+        return True
+    holder = bench.store.attempt(slot.attempt) if slot.attempt else None
+    if slot.state is not SlotState.LEASED or holder is None or holder.run == run:
+        return False
+    other = bench.store.run(holder.run)
+    return other is not None and session_is_alive(bench, other.session)
+
+
+def session_is_alive(bench: Workbench, key: str | None) -> bool:
+    """Whether a session is at work, as far as its heartbeat tells."""
+    session = bench.store.session(key) if key else None
+    if session is None or session.state is not SessionState.ACTIVE:
+        return False
+    return session.boot == bench.clock.boot() and session.expires > bench.clock.monotonic()
