@@ -51,7 +51,7 @@ class Round:
         return chosen
 
     def process(self, entry: Entry) -> None:
-        """Bring ``entry`` as far as it goes; a person may drop it at any moment, then there is no more to do."""
+        """Bring ``entry`` as far as it goes; once a person has dropped it there is no more to do."""
         self._checker.use(self._tenure.bench)
         processor = Processor(self._tenure, self._checker, allow_policy_change=self._allow_policy_change)
         try:

@@ -110,7 +110,7 @@ def test_nothing_is_checked_while_nothing_wants_to_land(queue: Queue) -> None:
 def test_s1_a_commit_between_the_look_and_the_landing_is_seen(
     queue: Queue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The target moves after the round has looked at it: what lands was merged onto a tip that was checked."""
+    """The target moves after the round has looked at it: nothing lands on a tip that was not checked."""
     real = rounds.Processor.process
     moved: list[str] = []
 
