@@ -42,7 +42,7 @@ def landing_scope(objects: Objects, old: str, new: str, work: Work) -> ScopeRepo
 
 
 def _moved_along(objects: Objects, outside: set[str], landing: tuple[str, str], work: Work) -> set[str]:
-    """Pairs of ``outside``: gone here, and there with the very same content, by a folder rename of the work."""
+    """Pairs of ``outside``: gone here, the very same there, by a folder rename of the work."""
     old, new = landing
     _, folders = _renames(objects, work.base, work.head)
     found: set[str] = set()

@@ -14,7 +14,6 @@ promised: an edit made in the milliseconds between 2 and 5 is kept, but shown ag
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from plans.effects import step
@@ -25,6 +24,7 @@ from worktrees.followlock import FollowLock, Mark, read_mark, take_over
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from worktrees.checkout import Checkout
     from worktrees.git import Git
@@ -123,13 +123,17 @@ def prepare_follow(git: Git, checkout: Checkout, mark: Mark) -> Follow:
         raise
     follow = Follow(git, checkout.top, lock, mark)
     try:
-        if not is_attached(checkout.git_dir, mark.reference):
-            raise CheckoutLockedError(checkout.top, "it was switched to another branch this moment")
+        _require_still_there(checkout, mark.reference)
         follow.try_out()
     except BaseException:
         follow.abandon()
         raise
     return follow
+
+
+def _require_still_there(checkout: Checkout, reference: str) -> None:
+    if not is_attached(checkout.git_dir, reference):
+        raise CheckoutLockedError(checkout.top, "it was switched to another branch this moment")
 
 
 def obstacles(git: Git, worktree: tuple[Path, Path], old: str, new: str) -> tuple[str, ...]:

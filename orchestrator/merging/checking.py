@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from orchestrator.errors import LaunchFailedError
@@ -27,6 +26,7 @@ from worktrees.errors import GitFailedError, ProvisioningError, RescueIncomplete
 
 if TYPE_CHECKING:
     import threading
+    from pathlib import Path
 
     from orchestrator.merging.checks import Check
     from orchestrator.running.spec import Ended

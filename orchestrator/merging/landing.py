@@ -1,4 +1,6 @@
-"""Move the target to a candidate, exactly once. The order is the promise:
+"""Move the target to a candidate, exactly once.
+
+The order is the promise:
 
 1. the candidate has passed its checks and the post-check; the target is still where it was merged onto
 2. checkouts of the target: index locked, update tried on a copy; the user's work in the way blocks

@@ -33,7 +33,7 @@ _HALF_WAY: Final = frozenset({EntryState.MERGING, EntryState.CHECKING, EntryStat
 
 
 def recover(tenure: Tenure, keeper: SlotKeeper) -> None:
-    """Bring references, checkouts, store and check slots of one target back in line; see the module's text."""
+    """Bring references, checkouts, store and check slots back in line; see the module's text."""
     bench = tenure.bench
     recover_checkouts(tenure)
     for intent in bench.store.intents({IntentState.OPEN}):

@@ -45,14 +45,13 @@ class Round:
         tip = bench.target_tip()
         if tip != self._tip:
             self._moved_to(tip)
-        entries = tuple(bench.store.entries(target=bench.target, states=OPEN_ENTRIES))
-        chosen = self._decide(entries)
+        chosen = self._decide()
         if chosen is not None and self._tip_hinders():
-            chosen = self._decide(entries)
+            chosen = self._decide()
         return chosen
 
     def process(self, entry: Entry) -> None:
-        """Bring ``entry`` as far as it goes; a person may drop it at any moment, then there is no more to do."""
+        """Bring ``entry`` as far as it goes; once a person has dropped it there is no more to do."""
         self._checker.use(self._tenure.bench)
         processor = Processor(self._tenure, self._checker, allow_policy_change=self._allow_policy_change)
         try:
@@ -87,8 +86,9 @@ class Round:
             self._outside = None  # a person said to go on
         return self._unusable or standstill(bench.store, bench.target, self._tip) or self._outside
 
-    def _decide(self, entries: tuple[Entry, ...]) -> Entry | None:
+    def _decide(self) -> Entry | None:
         bench = self._tenure.bench
+        entries = tuple(bench.store.entries(target=bench.target, states=OPEN_ENTRIES))
         awaited = sorted({plan for entry in entries for plan in entry.after})
         view = QueueView(
             entries,

@@ -46,7 +46,7 @@ MOST_FAILURES: Final = 5
 class QueueWorker:
     """Drains the queue of one target for as long as it is asked to."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what it works at, and how its caller talks to it
         self,
         bench: Workbench,
         session: SessionHandle,

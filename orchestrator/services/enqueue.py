@@ -114,7 +114,7 @@ def _first_work(bench: Workbench, attempt: Attempt, priority: float | None, meth
 
 
 def resubmit(bench: Workbench, attempt: Attempt) -> Entry:
-    """Queue an attempt anew whose entry came to nothing: the same head at its old age, or the branch's new one.
+    """Queue anew what came to nothing: the same head at its old age, or the head that the branch has now.
 
     A conflict is resolved, and a red check mended, by commits on the branch.
     """
@@ -159,7 +159,7 @@ def _supersede(bench: Workbench, old: Entry, new: Entry) -> None:
 
 
 def _again(bench: Workbench, entry: Entry) -> Entry:
-    """Queue an entry anew that stands still; one that is on its way, or on the target, is returned as it is."""
+    """Queue an entry anew that stands still; one on its way, or on the target, is returned as it is."""
     if entry.state not in _STANDING or (entry.state is EntryState.LANDED and is_on_target(bench, entry)):
         return entry
     return settle(bench, entry, EntryState.QUEUED, reason={})

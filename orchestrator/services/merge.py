@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What to merge. ``patience``: seconds to wait for another worker of the queue, None as long as it lives."""
+    """What to merge. ``patience``: seconds to wait for another worker, None as long as it lives."""
 
     names: tuple[str, ...] = ()
     finished: bool = False

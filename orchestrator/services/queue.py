@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from typing import TYPE_CHECKING
 
 from orchestrator.errors import BusyError, UsageError
@@ -16,6 +15,7 @@ from orchestrator.slots.keeper import SlotKeeper
 from orchestrator.states import MOVING_ENTRIES, EntryState
 
 if TYPE_CHECKING:
+    import threading
     from collections.abc import Callable, Sequence
 
     from orchestrator.sessions.registry import SessionHandle

@@ -91,7 +91,7 @@ def sync(
 
 
 def _back_onto_target(bench: Workbench, top: Path) -> tuple[tuple[str, ...], str]:
-    """Step 1; returns what is in the way, paths and words, nothing when it is done or there is nothing to do."""
+    """Step 1; returns what is in the way, in paths and in words; nothing when nothing is."""
     git_dir, store = bench.repository.git_dir, bench.store
     left = detached_from(store, git_dir)
     if left is None:

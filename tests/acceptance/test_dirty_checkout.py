@@ -1,4 +1,4 @@
-"""P25 through the queue, as a user meets it: nothing of theirs changes, and their next commit undoes nothing."""
+"""P25 through the queue: nothing of the user's changes, and their next commit undoes nothing."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.support.repo import GitRepo
 
 @pytest.fixture
 def user(repo: GitRepo) -> Iterator[GitRepo]:
-    """A user on main with a stash entry; the branch ``work`` changes src/a.py (top), adds and removes files."""
+    """A user on main with a stash entry; ``work`` changes src/a.py, adds a file and removes one."""
     configure(repo, check="test -e README.md")
     repo.git("checkout", "-q", "-b", "work")
     text = (repo.path / "src/a.py").read_text().replace("a1 = 1\n", "a1 = 100\n")
@@ -226,7 +226,7 @@ def test_p25_a_landing_during_a_rebase_of_main(user: GitRepo) -> None:
     require_nothing_undone(user)
 
 
-def test_p25_a_landing_while_a_plain_rebase_of_another_branch_is_open(user: GitRepo, tmp_path: Path) -> None:
+def test_p25_a_landing_while_a_rebase_of_another_branch_is_open(user: GitRepo) -> None:
     """Another branch is being rebased in the checkout: main is nobody's checkout, and just moves."""
     user.branch("upstream", {"src/b.py": "upstream\n"})
     user.git("checkout", "-q", "-b", "topic")

@@ -55,7 +55,7 @@ def show(invocation: Invocation, *, every: bool) -> None:
 @click.option("--method", type=click.Choice(_METHODS), help="How it is brought onto the target.")
 @pass_invocation
 def add(invocation: Invocation, names: tuple[str, ...], priority: float | None, method: str | None) -> None:
-    """Queue the work of plans, or branches; what came to nothing is tried anew, with the branch's new head."""
+    """Queue the work of plans, or branches; what came to nothing is tried anew, as its branch is now."""
     from orchestrator.bootstrap import working  # noqa: PLC0415 - as above
     from orchestrator.services.enqueue import add as enqueue  # noqa: PLC0415 - as above
     from orchestrator.services.status import queue_entries  # noqa: PLC0415 - as above

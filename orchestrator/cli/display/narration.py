@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
+from orchestrator.cli.display.queue_words import said_of_queue
 from orchestrator.cli.output import Colour
 from orchestrator.events import EventName
 from orchestrator.scheduling.reasons import sentence
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
 Data = Mapping[str, Any]
 _SHORT: Final = 12
 _PATHS: Final = 3
-_SECONDS: Final = 19  # of a moment as it is written, without what is smaller
 
 
 def narrate(event: StoredEvent) -> tuple[Part, ...] | None:
@@ -34,7 +34,7 @@ def narrate(event: StoredEvent) -> tuple[Part, ...] | None:
 
 def _said(event: StoredEvent) -> str | None:
     how = _SAYINGS.get(event.event)
-    return how(event, event.data) if how else None
+    return how(event, event.data) if how else said_of_queue(event)
 
 
 def _started(_event: StoredEvent, data: Data) -> str:
@@ -52,30 +52,8 @@ def _plan_landed(_event: StoredEvent, data: Data) -> str | None:
     return f"has landed before, unchanged, as {_short(data.get('commit'))}" if data.get("unchanged") else None
 
 
-def _checked(_event: StoredEvent, data: Data) -> str:
-    verdict = {True: "green", False: "red", None: "without a verdict"}[data.get("passed")]
-    return f"check is {verdict} after {data.get('seconds')} s"
-
-
-def _entry_landed(_event: StoredEvent, data: Data) -> str:
-    return f"landed as {_short(data.get('landed_commit'))}{' (unchecked)' if data.get('unchecked') else ''}"
-
-
-def _entry_refused(event: StoredEvent, data: Data) -> str:
-    log = f"; log: {data['log']}" if data.get("log") else ""
-    return f"{event.event.removeprefix('entry.')}: {data.get('detail')}{log}"
-
-
 def _interrupted(_event: StoredEvent, _data: Data) -> str:
     return "the run was interrupted; its commands are ended, its state is kept"
-
-
-def _left(_event: StoredEvent, data: Data) -> str:
-    where = data.get("checkout")
-    if data.get("failure"):
-        return f"{where} could not be brought along: {data['failure']}; `planctl sync` tries again"
-    paths = ", ".join(data.get("paths", ())[:_PATHS])
-    return f"{where}: edited during the landing, and left as it is: {paths}"
 
 
 def _short(commit: object) -> str:
@@ -101,28 +79,8 @@ _SAYINGS: Final[Mapping[str, Callable[[StoredEvent, Data], str | None]]] = {
         f"changed what its manifest does not name: {', '.join(d.get('paths', ())[:_PATHS])}"
     ),
     EventName.PLAN_LANDED: _plan_landed,
-    EventName.CHECK_FINISHED: _checked,
-    EventName.CHECK_REUSED: lambda _, d: (
-        f"check is green: the same tree passed it at {str(d.get('said_at'))[:_SECONDS]}"
-    ),
-    EventName.QUEUE_PAUSED: lambda _, d: f"the queue stands still: {d.get('why')}",
-    EventName.QUEUE_RESUMED: lambda _e, _d: "the queue goes on",
-    EventName.CHECKOUT_LEFT: _left,
-    EventName.STASH_LOST: lambda _, d: (
-        f"the stash entry {d.get('subject')!r} left the list while plans ran; it is kept: "
-        f"`git stash store {d.get('commit')}` puts it back"
-    ),
-    "entry.dropped": lambda _, d: f"dropped: {d.get('detail')}",
-    EventName.TARGET_MOVED: lambda _, d: f"the target was moved by somebody else to {_short(d.get('new'))}",
-    EventName.PHASE_COMPLETE: lambda _, d: f"phase {d.get('phase')} is complete at {_short(d.get('commit'))}",
-    "entry.queued": lambda _e, _d: "is in the queue",
-    "entry.landed": _entry_landed,
-    "entry.conflicted": _entry_refused,
-    "entry.rejected": _entry_refused,
-    "entry.blocked": _entry_refused,
-    "entry.held": _entry_refused,
 }
-"""What is said of an event; of the others people need not hear."""
+"""What is said of an event of the run itself; those of the queue have their own words."""
 
 
 def _colour(event: StoredEvent) -> Colour | None:

@@ -8,6 +8,7 @@ import signal
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Self
 
 import pytest
 
@@ -53,11 +54,11 @@ class First:
         try:
             with queue_of(self.repo) as queue:
                 queue.drain()
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 - asserted in the main thread
             self.errors.append(error)
             self.gate.reached.set()
 
-    def __enter__(self) -> First:
+    def __enter__(self) -> Self:
         self.thread.start()
         assert self.gate.reached.wait(LIMIT)
         assert self.errors == []

@@ -42,7 +42,7 @@ def scene(repo: GitRepo, **settings: str) -> None:
     repo.write("docs/guide.md", "the user's edit\n")
 
 
-def land_after_kill(repo: GitRepo, kill_at: str, method: str = "merge") -> None:
+def land_after_kill(repo: GitRepo, kill_at: str) -> None:
     trace = repo.path.with_name(f"{repo.path.name}.steps")
     killed = run(
         "merge",

@@ -1,0 +1,81 @@
+"""One line for people for each event of the merge queue."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from orchestrator.events import EventName
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from orchestrator.store.records import StoredEvent
+
+    Data = Mapping[str, Any]
+
+_SHORT: Final = 12
+
+
+def said_of_queue(event: StoredEvent) -> str | None:
+    """The words for ``event``, or None for one that people need not hear of."""
+    words = _WORDS.get(event.event)
+    return words(event.data) if words else None
+
+
+def _checked(data: Data) -> str:
+    verdict = {True: "green", False: "red", None: "without a verdict"}[data.get("passed")]
+    return f"check is {verdict} after {data.get('seconds')} s"
+
+
+def _reused(data: Data) -> str:
+    return f"check is green: the same tree passed it at {str(data.get('said_at'))[:19]}"
+
+
+def _left(data: Data) -> str:
+    checkout, paths = data.get("checkout"), ", ".join(data.get("paths", ())[:3])
+    if data.get("failure"):
+        return f"{checkout} could not be brought along: {data['failure']}; `planctl sync` tries again"
+    return f"{checkout}: edited during the landing, and left as it is: {paths}"
+
+
+def _stash_lost(data: Data) -> str:
+    return (
+        f"the stash entry {data.get('subject')!r} left the list while plans ran; it is kept: "
+        f"`git stash store {data.get('commit')}` puts it back"
+    )
+
+
+def _landed(data: Data) -> str:
+    unchecked = " (unchecked)" if data.get("unchecked") else ""
+    return f"landed as {_short(data, 'landed_commit')}{unchecked}"
+
+
+def _stands(state: str) -> Callable[[Data], str]:
+    def words(data: Data) -> str:
+        log = f"; log: {data['log']}" if data.get("log") else ""
+        return f"{state}: {data.get('detail')}{log}"
+
+    return words
+
+
+def _short(data: Data, key: str) -> str:
+    return str(data.get(key))[:_SHORT]
+
+
+_WORDS: Final[dict[str, Callable[[Data], str]]] = {
+    EventName.CHECK_FINISHED: _checked,
+    EventName.CHECK_REUSED: _reused,
+    EventName.CHECKOUT_LEFT: _left,
+    EventName.STASH_LOST: _stash_lost,
+    EventName.QUEUE_PAUSED: lambda data: f"the queue stands still: {data.get('why')}",
+    EventName.QUEUE_RESUMED: lambda _: "the queue goes on",
+    EventName.TARGET_MOVED: lambda data: f"the target was moved by somebody else to {_short(data, 'new')}",
+    EventName.PHASE_COMPLETE: lambda data: (
+        f"phase {data.get('phase')} is complete at {_short(data, 'commit')}"
+    ),
+    "entry.queued": lambda _: "is in the queue",
+    "entry.landed": _landed,
+    **{
+        f"entry.{state}": _stands(state) for state in ("conflicted", "rejected", "blocked", "held", "dropped")
+    },
+}
