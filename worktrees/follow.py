@@ -132,6 +132,25 @@ def prepare_follow(git: Git, checkout: Checkout, mark: Mark) -> Follow:
     return follow
 
 
+def obstacles(git: Git, worktree: tuple[Path, Path], old: str, new: str) -> tuple[str, ...]:
+    """Paths in a worktree (its git folder, its top) that would be in the way from ``old`` to ``new``.
+
+    Nothing is locked or changed. Raises :class:`CheckoutLockedError` while a planctl brings it along.
+    """
+    git_dir, top = worktree
+    lock = take_over(git.repository, git_dir)
+    if lock is None:
+        raise CheckoutLockedError(top, "another planctl is bringing it along")
+    copy = lock.copy_of_index()
+    try:
+        extra = {"GIT_INDEX_FILE": str(copy)}
+        git.run("update-index", "-q", "--refresh", at=top, extra=extra, ok=(), writes=True)
+        return in_the_way(git, top, copy, old, new)
+    finally:
+        copy.unlink(missing_ok=True)
+        lock.release()
+
+
 @dataclass(frozen=True, slots=True)
 class Finished:
     """A checkout that a dead worker had begun to bring along; ``kept`` are paths left as the user's.

@@ -15,6 +15,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from plans.effects import step
+from worktrees.followlock import read_mark
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -62,6 +63,7 @@ def foreign_locks(git: Git) -> tuple[str, ...]:
     common = git.repository.common_dir
     own = {*_own(common, git.desk)}
     found = [*common.glob("*.lock"), *(common / "refs").rglob("*.lock"), *common.glob("worktrees/*/*.lock")]
+    own |= {lock for lock in found if lock.name == "index.lock" and read_mark(lock.parent) is not None}
     return tuple(sorted(lock.relative_to(common).as_posix() for lock in found if lock not in own))
 
 

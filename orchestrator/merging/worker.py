@@ -67,10 +67,11 @@ class QueueWorker:
         self._allow_policy_change = allow_policy_change
         self._failures = 0
 
-    def drain(self, done: Callable[[bool], bool]) -> None:
+    def drain(self, done: Callable[[bool], bool], waiting: Callable[[], None] = lambda: None) -> None:
         """Work until ``done(idle)`` is true or the worker is cancelled.
 
-        ``done`` is asked before each step; ``idle`` says that nothing can be processed now. Raises
+        ``done`` is asked before each step; ``idle`` says that nothing can be processed now. ``waiting`` is
+        called at each look while another worker has the queue, and may raise to end the wait. Raises
         LeaseLostError when the session itself is lost, and GitFailedError, OSError or LocksInTheWayError
         when several tenures in a row were ended by it.
         """
@@ -81,6 +82,7 @@ class QueueWorker:
                 self._reap()
                 if done(self._nothing_moves()):
                     return
+                waiting()
                 self._rest()
                 continue
             if self._serve(lease, done):
@@ -152,4 +154,5 @@ class QueueWorker:
 
     def _rest(self) -> None:
         self._bench.clock.wait(self._wake, POLL)
-        self._wake.clear()
+        if self._wake is not self._cancel:
+            self._wake.clear()

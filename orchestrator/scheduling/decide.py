@@ -98,17 +98,19 @@ def decide(view: View) -> tuple[Decision, ...]:
 
 def _with(view: View, decision: Decision) -> View:
     """The view in which the plans that come after this one are looked at."""
-    places = view.places
     match decision:
         case Start(plan):
-            state = _A.PREPARING
-            places = replace(places, free=places.free - 1) if places else None
+            places = replace(view.places, free=view.places.free - 1) if view.places else None
+            return replace(_moved(view, plan, _A.PREPARING), places=places)
         case Again(plan):
-            state = _A.PENDING
+            phases = {key: commit for key, commit in view.phases.items() if key[0] != plan}
+            return replace(_moved(view, plan, _A.PENDING), phases=phases)
         case _:
             return view
-    attempts = {**view.attempts, plan: replace(view.attempts[plan], state=state)}
-    return replace(view, attempts=attempts, places=places)
+
+
+def _moved(view: View, plan: PlanId, state: AttemptState) -> View:
+    return replace(view, attempts={**view.attempts, plan: replace(view.attempts[plan], state=state)})
 
 
 def _decide_one(view: View, plan: PlanId) -> Decision | None:

@@ -45,8 +45,9 @@ def end_commands(
         adopt_attempts(bench, run, plans)
     except (PlanctlError, OSError) as error:
         failures.append(error)  # a store that takes no more: what is known to run is ended all the same
-    running = {a: _handle(bench, a) for a in bench.store.attempts(run=run, states={AttemptState.RUNNING})}
-    handles = [handle for handle in running.values() if handle is not None]
+    attempts = bench.store.attempts(run=run, states={AttemptState.RUNNING})
+    running = [(attempt, _handle(bench, attempt)) for attempt in attempts]
+    handles = [handle for _, handle in running if handle is not None]
     for handle in handles:
         try:
             supervision.stop(handle, for_good=False)
@@ -54,7 +55,7 @@ def end_commands(
             failures.append(error)
             supervision.kill_supervisor(handle)
     _wait_for(bench, handles)
-    for attempt, launched in running.items():
+    for attempt, launched in running:
         try:
             if _end(launched):
                 interrupt(attempt)

@@ -21,9 +21,9 @@ from orchestrator.errors import BusyError, NothingToDoError, UsageError
 from orchestrator.scheduling.freeze import thaw
 from orchestrator.services.begin import first_attempt
 from orchestrator.services.conductors import conductor_of
+from orchestrator.services.enqueue import resubmit
 from orchestrator.services.reading import read_catalog
 from orchestrator.states import AttemptState
-from orchestrator.submitting.submit import requeue
 from plans.ids import PlanId
 
 if TYPE_CHECKING:
@@ -121,7 +121,7 @@ def renew(bench: Workbench, retry: Retry, *, continue_: bool) -> None:
     plans = {plan.id: plan for plan in thaw(bench, retry.run.frozen)}
     for attempt in retry.attempts:
         if attempt.state in _WITH_HEAD:
-            requeue(bench.store, bench.clock, attempt)
+            resubmit(bench, attempt)
         else:
             _renew(bench, attempt, plans[PlanId(attempt.plan)], continue_=continue_)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
 from orchestrator.events import EventName, entry_event
 from orchestrator.states import AttemptState, EntryState
@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from orchestrator.clock import Clock
     from orchestrator.store.protocol import Store
 
-_AGAIN = frozenset({EntryState.CONFLICTED, EntryState.REJECTED, EntryState.DROPPED, EntryState.BLOCKED})
+AGAIN: Final = frozenset({EntryState.CONFLICTED, EntryState.REJECTED, EntryState.DROPPED, EntryState.BLOCKED})
+"""Came to nothing; the same head handed in anew is tried anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,34 +38,45 @@ def submit(store: Store, clock: Clock, work: Work, attempt: Attempt | None = Non
     """Queue ``work`` and return its entry; the same head again is the same entry.
 
     An entry that came to nothing (conflicted, rejected, dropped, blocked) is queued anew at its old age;
-    one that has landed is returned as it is. With ``attempt`` its state follows in the same transaction.
+    one that has landed is returned as it is. With ``attempt`` its state follows in the same transaction, and
+    the entry is from now on that attempt's.
     """
     with store.transaction():
         entry = store.add_entry(_entry(work, clock.now(), attempt))
-        if entry.state in _AGAIN:
-            owner = {"run": attempt.run, "attempt": attempt.id} if attempt else {}
-            entry = store.move_entry(entry, EntryState.QUEUED, reason={}, **owner)
+        is_new = entry.version == 0
+        owner: dict[str, Any] = {"attempt": attempt.id, "run": attempt.run} if attempt else {}
+        if entry.state in AGAIN:
+            entry = store.move_entry(entry, EntryState.QUEUED, reason={}, finished_at=None, **owner)
+            is_new = True
+        elif attempt is not None and entry.attempt != attempt.id:
+            entry = store.update_entry(entry, **owner)
         if attempt is not None:
-            attempt = store.move_attempt(attempt, AttemptState.QUEUED, entry=entry.id, reason={})
-            if entry.state is EntryState.LANDED:
-                store.move_attempt(attempt, AttemptState.LANDED, landed_commit=entry.landed_commit)
-                _report_landed(store, clock.now(), attempt, entry)
-        if entry.state is EntryState.QUEUED:
+            _follow(store, clock.now(), attempt, entry, work.head)
+        if is_new:
             name = entry_event(entry.state)
-            store.emit(name, at=clock.now(), run=entry.run, plan=entry.plan, entry=entry.id)
+            store.emit(
+                name, at=clock.now(), run=entry.run, plan=entry.plan, entry=entry.id, branch=entry.branch
+            )
     return entry
 
 
-def _report_landed(store: Store, now: str, attempt: Attempt, entry: Entry) -> None:
-    """Nothing will happen to an entry that has landed, so who watches the run hears it from here."""
-    store.emit(
-        EventName.PLAN_LANDED,
-        at=now,
-        run=attempt.run,
-        plan=attempt.plan,
-        commit=entry.landed_commit,
-        unchanged=True,
-    )
+def _follow(store: Store, now: str, attempt: Attempt, entry: Entry, head: str) -> None:
+    changes: dict[str, Any] = {"entry": entry.id, "head": head, "reason": {}}
+    if attempt.state is AttemptState.QUEUED:
+        attempt = store.update_attempt(attempt, **changes)
+    else:
+        attempt = store.move_attempt(attempt, AttemptState.QUEUED, **changes)
+    if entry.state is EntryState.LANDED:
+        store.move_attempt(attempt, AttemptState.LANDED, landed_commit=entry.landed_commit)
+        # nothing will happen to an entry that has landed, so who watches the run hears it from here
+        store.emit(
+            EventName.PLAN_LANDED,
+            at=now,
+            run=attempt.run,
+            plan=attempt.plan,
+            commit=entry.landed_commit,
+            unchanged=True,
+        )
 
 
 def requeue(store: Store, clock: Clock, attempt: Attempt) -> Entry:
@@ -72,11 +84,16 @@ def requeue(store: Store, clock: Clock, attempt: Attempt) -> Entry:
     with store.transaction():
         entry = store.entry(attempt.entry or "")
         assert entry is not None, "an attempt is conflicted or rejected by its entry"
-        if entry.state in _AGAIN:
+        if entry.state in AGAIN:
             entry = store.move_entry(entry, EntryState.QUEUED, reason={}, finished_at=None)
         store.move_attempt(attempt, AttemptState.QUEUED, reason={})
         store.emit(
-            entry_event(EntryState.QUEUED), at=clock.now(), run=entry.run, plan=entry.plan, entry=entry.id
+            entry_event(EntryState.QUEUED),
+            at=clock.now(),
+            run=entry.run,
+            plan=entry.plan,
+            entry=entry.id,
+            branch=entry.branch,
         )
     return entry
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -11,6 +12,13 @@ from pathlib import Path
 from typing import Any
 
 COMMAND = (sys.executable, "-m", "orchestrator.cli")
+
+_IGNORE = (
+    "import os, signal, sys\n"
+    "for n in sys.argv[1].split(','): signal.signal(int(n), signal.SIG_IGN)\n"
+    "os.execv(sys.argv[2], sys.argv[2:])"
+)
+_started: list[subprocess.Popen[str]] = []
 
 
 @dataclass(frozen=True)
@@ -30,10 +38,23 @@ class Done:
         return json.loads(self.out)
 
 
-def start(*arguments: str, cwd: Path, env: dict[str, str] | None = None) -> subprocess.Popen[str]:
-    """Start planctl; stdin is empty, stdout and stderr are pipes."""
-    return subprocess.Popen(
-        [*COMMAND, *arguments],
+def start(
+    *arguments: str,
+    cwd: Path,
+    env: dict[str, str] | None = None,
+    group: bool = False,
+    ignored: tuple[signal.Signals, ...] = (),
+    module: str = "orchestrator.cli",
+) -> subprocess.Popen[str]:
+    """Start planctl; stdin is empty, stdout and stderr are pipes.
+
+    ``group`` makes it a process group of its own, ``ignored`` are signals that it is to find ignored.
+    ``module`` is another program.
+    """
+
+    wrapper = (sys.executable, "-c", _IGNORE, ",".join(str(int(n)) for n in ignored)) if ignored else ()
+    process = subprocess.Popen(
+        [*wrapper, sys.executable, "-m", module, *arguments],
         cwd=cwd,
         env={**os.environ, **(env or {})},
         stdin=subprocess.DEVNULL,
@@ -41,7 +62,22 @@ def start(*arguments: str, cwd: Path, env: dict[str, str] | None = None) -> subp
         stderr=subprocess.PIPE,
         text=True,
         errors="surrogateescape",
+        process_group=0 if group else None,
     )
+    _started.append(process)
+    return process
+
+
+def end_started() -> None:
+    """Kill what a test has started and not waited for."""
+    while _started:
+        process = _started.pop()
+        if process.poll() is None:
+            process.kill()
+        process.wait()
+        for stream in (process.stdout, process.stderr):
+            if stream is not None:
+                stream.close()
 
 
 def run(*arguments: str, cwd: Path, env: dict[str, str] | None = None, timeout: float = 90) -> Done:
@@ -54,3 +90,31 @@ def run(*arguments: str, cwd: Path, env: dict[str, str] | None = None, timeout: 
         out, err = process.communicate()
         raise AssertionError(f"planctl {arguments} hangs\n{out[-3000:]}\n{err[-3000:]}") from None
     return Done(process.returncode, out, err)
+
+
+def read_until(process: subprocess.Popen[str], event: str, plan: str | None = None) -> dict[str, Any]:
+    """Read events of a planctl that was started with --json until this one comes; return it."""
+    assert process.stdout is not None
+    seen = []
+    for line in process.stdout:
+        seen.append(line)
+        value: dict[str, Any] = json.loads(line)
+        if value.get("event") == event and plan in (None, value.get("plan")):
+            return value
+    raise AssertionError(f"{event} did not come\n{''.join(seen)}\n{_rest_of(process)}")
+
+
+def end_of(process: subprocess.Popen[str], timeout: float = 90) -> Done:
+    """Wait for the end of a planctl that was started; what has not been read yet is in the result."""
+    try:
+        out, err = process.communicate(timeout=timeout)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        out, err = process.communicate()
+        raise AssertionError(f"planctl hangs\n{out[-3000:]}\n{err[-3000:]}") from None
+    return Done(process.returncode, out, err)
+
+
+def _rest_of(process: subprocess.Popen[str]) -> str:
+    assert process.stderr is not None
+    return process.stderr.read()

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from orchestrator.cli.output import Colour
 from orchestrator.events import EventName
 from orchestrator.scheduling.reasons import sentence
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from orchestrator.cli.output import Part
     from orchestrator.store.records import StoredEvent
 
@@ -65,6 +67,14 @@ def _said_of_queue(event: StoredEvent) -> str | None:
         case EventName.CHECK_FINISHED:
             verdict = {True: "green", False: "red", None: "without a verdict"}[data.get("passed")]
             return f"check is {verdict} after {data.get('seconds')} s"
+        case EventName.CHECK_REUSED:
+            return f"check is green: the same tree passed it at {str(data.get('said_at'))[:19]}"
+        case EventName.QUEUE_PAUSED:
+            return f"the queue stands still: {data.get('why')}"
+        case EventName.QUEUE_RESUMED:
+            return "the queue goes on"
+        case EventName.CHECKOUT_LEFT:
+            return _left(data)
         case EventName.TARGET_MOVED:
             return f"the target was moved by somebody else to {str(data.get('new'))[:_SHORT]}"
         case EventName.STASH_LOST:
@@ -82,8 +92,17 @@ def _said_of_queue(event: StoredEvent) -> str | None:
             return f"{event.event.removeprefix('entry.')}: {data.get('detail')}{log}"
         case "entry.queued":
             return "is in the queue"
+        case "entry.dropped":
+            return f"dropped: {data.get('detail')}"
         case _:
             return None
+
+
+def _left(data: Mapping[str, Any]) -> str:
+    paths = ", ".join(data.get("paths", ())[:3])
+    if data.get("failure"):
+        return f"{data.get('checkout')} could not be brought along: {data['failure']}; `planctl sync` tries again"
+    return f"{data.get('checkout')}: edited during the landing, and left as it is: {paths}"
 
 
 def _colour(event: StoredEvent) -> Colour | None:

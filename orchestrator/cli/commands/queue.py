@@ -1,0 +1,200 @@
+"""``planctl queue``: the merge queue."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from orchestrator.cli.context import Group, Invocation, pass_invocation
+from orchestrator.cli.output import Colour
+from plans.drawing.escape import one_line
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from plans.project import ProjectSettings
+
+_LOOK: Final = 0.5
+"""Seconds between two looks into the store, which is a copy of it."""
+_METHODS: Final = ("merge", "squash", "rebase")
+
+
+@click.group("queue", cls=Group)
+def command() -> None:
+    """The merge queue: what is in it, why it waits, and work at it."""
+
+
+def with_check(check: str | None) -> Callable[[ProjectSettings], ProjectSettings]:
+    """The override of the settings that ``--check`` asks for."""
+    return lambda project: replace(project, check=check) if check is not None else project
+
+
+@command.command("list")
+@click.option("--all", "every", is_flag=True, help="Entries that have ended, too.")
+@pass_invocation
+def show(invocation: Invocation, *, every: bool) -> None:
+    """List the entries in the order of the queue, and those that wait for a person."""
+    from orchestrator.bootstrap import looking  # noqa: PLC0415 - `--help` does without
+    from orchestrator.cli.display.entries import show_queue  # noqa: PLC0415 - as above
+    from orchestrator.services.explaining import queue_json  # noqa: PLC0415 - as above
+
+    found = queue_json(looking(invocation.repository), every=every)
+    if invocation.as_json:
+        invocation.output.document(found)
+    else:
+        show_queue(invocation.output, found)
+
+
+@command.command("add")
+@click.argument("names", nargs=-1, required=True, metavar="PLAN|BRANCH...")
+@click.option("--priority", type=float, help="Its place in the queue; 50 unless the plan says otherwise.")
+@click.option("--method", type=click.Choice(_METHODS), help="How it is brought onto the target.")
+@pass_invocation
+def add(invocation: Invocation, names: tuple[str, ...], priority: float | None, method: str | None) -> None:
+    """Queue the work of plans, or branches; what came to nothing is tried anew, with the branch's new head."""
+    from orchestrator.bootstrap import working  # noqa: PLC0415 - as above
+    from orchestrator.services.enqueue import add as enqueue  # noqa: PLC0415 - as above
+    from orchestrator.services.status import queue_entries  # noqa: PLC0415 - as above
+
+    with working(invocation.repository, "command") as (bench, _):
+        with bench.store.transaction():
+            added = [enqueue(bench, name, priority=priority, method=method).id for name in names]
+        shown = {e["id"]: e for e in queue_entries(bench.store.entries(target=bench.target), every=True)}
+    entries = [shown[key] for key in dict.fromkeys(added)]
+    if invocation.as_json:
+        invocation.output.document({"entries": entries})
+        return
+    for entry in entries:
+        place = f" at place {entry['position']}" if entry["position"] else ""
+        invocation.output.text(
+            f"{entry['plan'] or entry['branch']} is {entry['state']}{place}: {entry['id']}"
+        )
+
+
+@command.command("run")
+@click.option("--once", is_flag=True, help="End when nothing more can land now.")
+@click.option("--check", metavar="CMD", help="Check the merged result with this command line.")
+@click.option("--allow-policy-change", is_flag=True, help="Let entries change what guards the target.")
+@pass_invocation
+def run(invocation: Invocation, check: str | None, *, once: bool, allow_policy_change: bool) -> None:
+    """Work at the queue until Ctrl-C or SIGTERM; beside another worker, stand by until it ends."""
+    from orchestrator.bootstrap import working  # noqa: PLC0415 - as above
+    from orchestrator.cli.display.entries import QueueFeed  # noqa: PLC0415 - as above
+    from orchestrator.cli.interrupts import interruptible  # noqa: PLC0415 - as above
+    from orchestrator.services.queue import let_pass, serve  # noqa: PLC0415 - as above
+    from orchestrator.states import EntryState  # noqa: PLC0415 - as above
+
+    override = with_check(check)
+    with (
+        working(invocation.repository, "queue", override=override) as (bench, session),
+        interruptible() as cancel,
+    ):
+        feed = QueueFeed(invocation.output, bench.store)
+        feed.skip()
+        if allow_policy_change:
+            let_pass(bench, bench.store.entries(target=bench.target, states={EntryState.HELD}))
+        serve(
+            bench,
+            session,
+            cancel=cancel,
+            once=once,
+            allow_policy_change=allow_policy_change,
+            on_change=feed.show,
+        )
+        feed.show()
+
+
+@command.command("drop")
+@click.argument("name", metavar="ENTRY")
+@pass_invocation
+def drop(invocation: Invocation, name: str) -> None:
+    """Take an entry (its id, plan or branch) out of the queue; branch and worktree stay."""
+    from orchestrator.bootstrap import working  # noqa: PLC0415 - as above
+    from orchestrator.services import queue  # noqa: PLC0415 - as above
+    from orchestrator.services.status import entry_json  # noqa: PLC0415 - as above
+
+    with working(invocation.repository, "command") as (bench, _):
+        entry = queue.drop(bench, name)
+    if invocation.as_json:
+        invocation.output.document(entry_json(entry, None))
+    else:
+        invocation.output.text(f"{entry.plan or entry.branch} is dropped; its branch {entry.branch} stays")
+
+
+@command.command("pause")
+@click.option("--why", metavar="TEXT", default="", help="Shown to everybody who waits.")
+@pass_invocation
+def pause(invocation: Invocation, why: str) -> None:
+    """Let nothing land until `queue resume`; what is landing this moment lands."""
+    from orchestrator.bootstrap import working  # noqa: PLC0415 - as above
+    from orchestrator.services import queue  # noqa: PLC0415 - as above
+
+    with working(invocation.repository, "command") as (bench, _):
+        queue.pause(bench, why)
+    _say_paused(invocation, why or "by a person")
+
+
+@command.command("resume")
+@pass_invocation
+def resume(invocation: Invocation) -> None:
+    """Let the queue go on: after a pause, and after the target was found red."""
+    from orchestrator.bootstrap import working  # noqa: PLC0415 - as above
+    from orchestrator.services import queue  # noqa: PLC0415 - as above
+
+    with working(invocation.repository, "command") as (bench, _):
+        queue.resume(bench)
+    _say_paused(invocation, None)
+
+
+def _say_paused(invocation: Invocation, why: str | None) -> None:
+    if invocation.as_json:
+        invocation.output.data({"paused": why})
+    else:
+        invocation.output.text(f"the queue stands still: {why}" if why else "the queue goes on")
+
+
+@command.command("explain")
+@click.argument("name", metavar="ENTRY")
+@pass_invocation
+def explain(invocation: Invocation, name: str) -> None:
+    """Say why an entry (its id, plan or branch) is where it is, and what would change that."""
+    from orchestrator.bootstrap import looking  # noqa: PLC0415 - as above
+    from orchestrator.services import explaining  # noqa: PLC0415 - as above
+
+    found, output = explaining.explain(looking(invocation.repository), name), invocation.output
+    if invocation.as_json:
+        output.document(found)
+        return
+    entry = found["entry"]
+    output.text((entry["plan"] or entry["branch"], Colour.BOLD), f" {entry['state']}: {found['why']}")
+    for path in entry["reason"].get("paths", ()):
+        output.text("  ", one_line(path))
+    if entry["reason"].get("log"):
+        output.text("  log: ", str(entry["reason"]["log"]))
+    if found["paused"]:
+        output.text("  the queue stands still: ", str(found["paused"]))
+    if found["cure"]:
+        output.text(("  hint: ", Colour.DIM), str(found["cure"]))
+
+
+@command.command("log")
+@click.argument("name", metavar="[ENTRY]", required=False)
+@click.option("-f", "--follow", is_flag=True, help="Go on with what happens from now, until Ctrl-C.")
+@pass_invocation
+def log(invocation: Invocation, name: str | None, *, follow: bool) -> None:
+    """Show what happened at the queue, or to one entry; with --json one object a line."""
+    from orchestrator.bootstrap import looking, open_readonly_store  # noqa: PLC0415 - as above
+    from orchestrator.cli.display.entries import QueueFeed  # noqa: PLC0415 - as above
+    from orchestrator.services.enqueue import require_entry  # noqa: PLC0415 - as above
+
+    bench = looking(invocation.repository)
+    feed = QueueFeed(invocation.output, bench.store, entry=require_entry(bench, name).id if name else None)
+    feed.show()
+    while follow and not invocation.output.is_cut:
+        bench.clock.wait(threading.Event(), _LOOK)
+        with contextlib.closing(open_readonly_store(invocation.repository)) as store:
+            feed.show(store)

@@ -1,0 +1,216 @@
+"""Hand work to the merge queue by name: a plan's, a branch's, or an entry that came to nothing.
+
+A person's word is stronger than what the queue thought before: whatever is held, blocked, conflicted,
+rejected or dropped is tried anew, with the head that the branch has now. Work that is on its way, or on the
+target, is left as it is: the same head is the same entry.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from orchestrator.errors import NothingToDoError, UsageError
+from orchestrator.merging.settle import settle
+from orchestrator.scheduling.freeze import thaw
+from orchestrator.services.conductors import conductor_of
+from orchestrator.states import AttemptState, EntryState
+from orchestrator.submitting.submit import Work, requeue, submit
+from plans.document import read_plan
+from worktrees.errors import InvalidReferenceError
+from worktrees.git import branch_reference
+
+if TYPE_CHECKING:
+    from orchestrator.store.records import Attempt, Entry
+    from orchestrator.workbench import Workbench
+
+_A = AttemptState
+_WITH_WORK: Final = frozenset({_A.FINISHED, _A.PREPARED, _A.CONFLICTED, _A.REJECTED, _A.QUEUED, _A.LANDED})
+_ENDINGS: Final = (".md", ".markdown", ".yaml", ".yml")
+_STANDING: Final = frozenset(
+    {
+        EntryState.HELD,
+        EntryState.BLOCKED,
+        EntryState.CONFLICTED,
+        EntryState.REJECTED,
+        EntryState.DROPPED,
+        EntryState.LANDED,
+    }
+)
+"""Go on only when somebody says so; ``landed`` only when it was reset away."""
+
+
+def add(bench: Workbench, name: str, *, priority: float | None = None, method: str | None = None) -> Entry:
+    """Queue a plan's finished or prepared work, any branch, or an old entry; returns its entry.
+
+    ``name`` is a plan's id or path, a branch, or an entry's id. Raises NothingToDoError when it is none with
+    work, UsageError for the target itself.
+    """
+    plan = _plan_named(name)
+    attempt = _attempt_with_work(bench, plan)
+    if attempt is not None:
+        return _add_attempt(bench, attempt, priority, method)
+    if _head_of_branch(bench, name) is not None:
+        return _add_branch(bench, name, priority, method)
+    return _again(bench, require_entry(bench, plan))
+
+
+def _plan_named(name: str) -> str:
+    """The id in the plan file that ``name`` is the path of, else ``name`` itself."""
+    path = Path(name)
+    if path.suffix.lower() not in _ENDINGS or not path.is_file():
+        return name
+    plan = read_plan(path, path.read_bytes()).plan
+    return plan.id if plan else name
+
+
+def _attempt_with_work(bench: Workbench, name: str) -> Attempt | None:
+    found = bench.store.attempts(plan=name, states=_WITH_WORK)
+    return found[-1] if found else None
+
+
+def finished_attempts(bench: Workbench) -> tuple[Attempt, ...]:
+    """The newest attempt of each plan, where it is finished and nobody is about to queue it, oldest first.
+
+    A living run that lands by itself queues its own.
+    """
+    found = [a for a in bench.store.latest_attempts() if a.state is _A.FINISHED]
+    return tuple(sorted((a for a in found if not _is_landed_by_run(bench, a)), key=lambda a: a.id))
+
+
+def _is_landed_by_run(bench: Workbench, attempt: Attempt) -> bool:
+    run = bench.store.run(attempt.run)
+    return run is not None and bool(run.options.get("land")) and conductor_of(bench.store, run) is not None
+
+
+def _add_attempt(bench: Workbench, attempt: Attempt, priority: float | None, method: str | None) -> Entry:
+    old = bench.store.entry(attempt.entry) if attempt.entry else None
+    if old is None:
+        return submit(bench.store, bench.clock, _first_work(bench, attempt, priority, method), attempt)
+    if attempt.state is _A.LANDED:
+        return _again(bench, old)
+    return resubmit(bench, attempt)
+
+
+def _first_work(bench: Workbench, attempt: Attempt, priority: float | None, method: str | None) -> Work:
+    """What a run would queue; a prepared plan has its work on the branch, committed by whoever did it."""
+    head = attempt.head or bench.references.resolve(branch_reference(attempt.branch))
+    base, run = attempt.base, bench.store.run(attempt.run)
+    assert base is not None, "an attempt gets its base before it gets its worktree"
+    assert run is not None, "an attempt is stored with its run"
+    plan = next(plan for plan in thaw(bench, run.frozen) if plan.id == attempt.plan)
+    return Work(
+        target=bench.target,
+        branch=attempt.branch,
+        head=head,
+        base=base,
+        plan=attempt.plan,
+        explicit_base=bool(attempt.stacked_on),
+        after=tuple(d.plan for d in plan.dependencies if d.is_stacked),
+        check=plan.check,
+        method=method,
+        priority=plan.priority if priority is None else priority,
+    )
+
+
+def resubmit(bench: Workbench, attempt: Attempt) -> Entry:
+    """Queue an attempt anew whose entry came to nothing: the same head at its old age, or the branch's new one.
+
+    A conflict is resolved, and a red check mended, by commits on the branch.
+    """
+    old = bench.store.entry(attempt.entry or "")
+    assert old is not None, "an attempt that was queued has an entry"
+    if old.state not in _STANDING:
+        return old
+    head = _head_of_branch(bench, attempt.branch) or old.head
+    if head == old.head:
+        return (
+            requeue(bench.store, bench.clock, attempt)
+            if attempt.state is not _A.QUEUED
+            else _again(bench, old)
+        )
+    base = old.base
+    if not bench.objects.is_ancestor(base, head):
+        base = _common_base(bench, attempt.branch, head)
+    work = Work(
+        target=old.target,
+        branch=old.branch,
+        head=head,
+        base=base,
+        plan=old.plan,
+        explicit_base=old.explicit_base and base == old.base,
+        after=old.after,
+        check=old.check,
+        method=old.method,
+        priority=old.priority,
+    )
+    with bench.store.transaction():
+        entry = submit(bench.store, bench.clock, work, attempt)
+        _supersede(bench, old, entry)
+    return entry
+
+
+def _supersede(bench: Workbench, old: Entry, new: Entry) -> None:
+    """The old head is not to land any more; the attempt is the new entry's."""
+    if old.state in (EntryState.HELD, EntryState.BLOCKED):
+        freed = bench.store.update_entry(old, attempt=None)
+        why = {"code": "superseded", "detail": f"the branch has a new head, queued as {new.id}"}
+        settle(bench, freed, EntryState.DROPPED, reason=why)
+
+
+def _again(bench: Workbench, entry: Entry) -> Entry:
+    """Queue an entry anew that stands still; one that is on its way, or on the target, is returned as it is."""
+    if entry.state not in _STANDING or (entry.state is EntryState.LANDED and is_on_target(bench, entry)):
+        return entry
+    return settle(bench, entry, EntryState.QUEUED, reason={})
+
+
+def is_on_target(bench: Workbench, entry: Entry) -> bool:
+    """Whether what the store calls landed is on the target now (S8)."""
+    commit = entry.landed_commit
+    if commit is None or not bench.objects.has_commit(commit):
+        return False
+    return bench.objects.is_ancestor(commit, bench.target_tip())
+
+
+def _head_of_branch(bench: Workbench, name: str) -> str | None:
+    try:
+        return bench.references.read(branch_reference(name))
+    except InvalidReferenceError:
+        return None
+
+
+def _common_base(bench: Workbench, name: str, head: str) -> str:
+    bases = bench.objects.merge_bases(bench.target_tip(), head)
+    if not bases:
+        raise UsageError(f"{name} has no common history with the target")
+    return bases[0]
+
+
+def _add_branch(bench: Workbench, name: str, priority: float | None, method: str | None) -> Entry:
+    reference = branch_reference(name)
+    if reference == bench.target:
+        raise UsageError(f"{name} is the target itself")
+    head = bench.references.resolve(reference)
+    work = Work(
+        target=bench.target,
+        branch=name,
+        head=head,
+        base=_common_base(bench, name, head),
+        method=method,
+        priority=50 if priority is None else priority,
+    )
+    return _again(bench, submit(bench.store, bench.clock, work))
+
+
+def require_entry(bench: Workbench, name: str) -> Entry:
+    """The newest entry of that id (or its beginning), plan or branch; raises NothingToDoError."""
+    entries = bench.store.entries(target=bench.target)
+    found = [
+        e
+        for e in entries
+        if name in (e.id, e.plan, e.branch) or (len(name) >= 6 and e.id.startswith(name))  # noqa: PLR2004 - less is no beginning of an id
+    ]
+    if not found:
+        raise NothingToDoError(f"there is no plan with work, no branch and no entry {name!r}")
+    return found[-1]

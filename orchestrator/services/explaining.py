@@ -1,0 +1,118 @@
+"""Why an entry is where it is, what happened to it so far, and what would change it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from orchestrator.merging.pausing import standstill
+from orchestrator.services.enqueue import require_entry
+from orchestrator.services.status import queue_entries
+from orchestrator.states import EntryState
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from orchestrator.store.protocol import Store
+    from orchestrator.store.records import Entry, StoredEvent
+    from orchestrator.workbench import Workbench
+
+_QUEUES_OWN: Final = ("entry.", "queue.", "check.", "target.", "checkout.", "locks.")
+_CURES: Final = {
+    "checkout": "commit or move what is in the way, then `planctl sync`",
+    "locked": "let that git command end (`planctl doctor` says whose lock it is), then `planctl sync`",
+    "policy-change": "look at it; `planctl merge {name} --allow-policy-change` lands it",
+    "no-check": "configure `check:` on the target, then `planctl queue add {name}`",
+    "method": "choose another method: `planctl queue add {branch} --method merge`",
+    "undoes-others": "look at these paths; merge by hand if they are meant, or `planctl queue add {name}`",
+    "git-failed": "read git's messages, then `planctl queue add {name}`",
+    "no-verdict": "read the log, mend the check, then `planctl queue add {name}`",
+    "conflict": "resolve it by a commit on {branch}, then `planctl queue add {name}`",
+    "red": "mend it by a commit on {branch}, then `planctl queue add {name}`",
+    "dropped": "`planctl queue add {name}` takes it in again",
+    "dependency-rejected": "land that plan first, or `planctl queue drop {name}`",
+    "target-red": "mend the target; or `planctl queue resume` to go on as it is",
+    "paused": "`planctl queue resume` lets it go on",
+}
+
+
+def queue_json(bench: Workbench, *, every: bool) -> dict[str, Any]:
+    """The queue of the target: ``{"target", "tip", "paused", "worker", "entries": [entry…]}``."""
+    tip = bench.target_tip()
+    return {
+        "target": bench.settings.project.target,
+        "tip": tip,
+        "paused": standstill(bench.store, bench.target, tip),
+        "worker": _worker(bench),
+        "entries": queue_entries(bench.store.entries(target=bench.target), every=every),
+    }
+
+
+def _worker(bench: Workbench) -> dict[str, Any] | None:
+    lease = bench.store.lease(f"queue:{bench.target}")
+    holder = bench.store.session(lease.session) if lease else None
+    return {"session": holder.id, "pid": holder.pid, "kind": holder.kind} if holder else None
+
+
+def explain(bench: Workbench, name: str) -> dict[str, Any]:
+    """``{"entry", "why", "cure", "paused", "worker", "history"}``. Raises NothingToDoError."""
+    entry = require_entry(bench, name)
+    shown = queue_json(bench, every=True)
+    return {
+        "entry": next(e for e in shown["entries"] if e["id"] == entry.id),
+        "why": why_of(entry, shown["worker"] is not None),
+        "cure": cure_of(entry),
+        "paused": shown["paused"],
+        "worker": shown["worker"],
+        "history": [event_json(event) for event in events_of(bench.store, entry.id)],
+    }
+
+
+def why_of(entry: Entry, is_served: bool) -> str:  # noqa: FBT001 - one fact, read at its only callers
+    """One sentence: why the entry is in the state it is in."""
+    if entry.state is EntryState.LANDED:
+        checked = "unchecked: the target has no check" if entry.unchecked else "its tree passed the check"
+        return f"landed as {str(entry.landed_commit)[:12]}; {checked}"
+    detail = str(entry.reason.get("detail") or entry.reason.get("code") or "")
+    if entry.state is EntryState.QUEUED and not is_served:
+        return f"{detail + '; ' if detail else ''}nobody works at the queue"
+    return detail or str(entry.state)
+
+
+def cure_of(entry: Entry) -> str:
+    """What a person can do about it, or an empty text."""
+    if entry.state is EntryState.LANDED:
+        return ""
+    cure = _CURES.get(str(entry.reason.get("code")), "")
+    if not cure and entry.state is EntryState.QUEUED:
+        cure = "`planctl queue run` works at the queue"
+    return cure.format(name=entry.plan or entry.branch, branch=entry.branch)
+
+
+def events_of(store: Store, entry: str | None = None) -> list[StoredEvent]:
+    """What happened at the queue, oldest first; with ``entry`` only what is about it."""
+    return list(_queues_own(all_events(store), entry))
+
+
+def _queues_own(events: Iterable[StoredEvent], entry: str | None) -> Iterator[StoredEvent]:
+    for event in events:
+        if event.event.startswith(_QUEUES_OWN) and (entry is None or event.data.get("entry") == entry):
+            yield event
+
+
+def all_events(store: Store, after: int = 0) -> Iterator[StoredEvent]:
+    """Every event after the one of that number, page by page."""
+    while page := store.events_after(after):
+        yield from page
+        after = page[-1].sequence
+
+
+def news(store: Store, after: int, entry: str | None = None) -> tuple[list[StoredEvent], int]:
+    """The queue's events after number ``after``, and the number of the last event looked at."""
+    found = list(all_events(store, after))
+    return list(_queues_own(found, entry)), found[-1].sequence if found else after
+
+
+def event_json(event: StoredEvent) -> dict[str, Any]:
+    """One event as a line of JSON."""
+    shown: dict[str, Any] = {"ts": event.ts, "event": event.event, "run": event.run, "plan": event.plan}
+    return {**shown, **dict(event.data)}

@@ -1,0 +1,95 @@
+"""``planctl merge``, for CI: hand in what is finished, drain the queue, say what became of each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from orchestrator.errors import UsageError
+from orchestrator.services.enqueue import add, finished_attempts, is_on_target
+from orchestrator.services.queue import drain, let_pass
+from orchestrator.services.status import queue_entries
+from orchestrator.states import EntryState
+
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Callable, Sequence
+
+    from orchestrator.sessions.registry import SessionHandle
+    from orchestrator.store.records import Entry
+    from orchestrator.workbench import Workbench
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What to merge. ``patience``: seconds to wait for another worker of the queue, None as long as it lives."""
+
+    names: tuple[str, ...] = ()
+    finished: bool = False
+    patience: float | None = None
+    allow_policy_change: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """The entries that were asked for, in that order, as they are in the end."""
+
+    entries: tuple[Entry, ...]
+    landed: frozenset[str]
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether every one of them is on the target."""
+        return all(entry.id in self.landed for entry in self.entries)
+
+
+def merge(
+    bench: Workbench,
+    session: SessionHandle,
+    request: Request,
+    *,
+    cancel: threading.Event,
+    on_change: Callable[[], None] = lambda: None,
+) -> Merged:
+    """Queue and land. Raises what :func:`enqueue.add` and :func:`queue.drain` raise.
+
+    Everything is handed in before anything lands, so a name that is none starts nothing.
+    """
+    entries = enqueue(bench, request)
+    if request.allow_policy_change:
+        entries = let_pass(bench, entries)
+    return finish(bench, session, entries, cancel=cancel, patience=request.patience, on_change=on_change)
+
+
+def enqueue(bench: Workbench, request: Request) -> list[Entry]:
+    """The entries of what was asked for, each once."""
+    if not request.names and not request.finished:
+        raise UsageError("name plans or branches, or give --finished")
+    names = [*request.names]
+    if request.finished:
+        names += [attempt.plan for attempt in finished_attempts(bench)]
+    with bench.store.transaction():
+        found = [add(bench, name) for name in names]
+    return list({entry.id: entry for entry in found}.values())
+
+
+def finish(
+    bench: Workbench,
+    session: SessionHandle,
+    entries: Sequence[Entry],
+    *,
+    cancel: threading.Event,
+    patience: float | None = None,
+    on_change: Callable[[], None] = lambda: None,
+) -> Merged:
+    """Drain until these entries are dealt with."""
+    wanted = [entry.id for entry in entries]
+    ended = drain(bench, session, wanted, cancel=cancel, patience=patience, on_change=on_change)
+    on = {e.id for e in ended if e.state is EntryState.LANDED and is_on_target(bench, e)}
+    return Merged(tuple(ended), frozenset(on))
+
+
+def merged_json(bench: Workbench, merged: Merged) -> dict[str, Any]:
+    """``{"entries": [entry…]}`` in the order asked for; ``landed`` is said only of what is on the target."""
+    shown = {e["id"]: e for e in queue_entries(bench.store.entries(target=bench.target), every=True)}
+    return {"entries": [shown[entry.id] for entry in merged.entries]}

@@ -1,0 +1,171 @@
+"""S7: a worker that was stopped, lost its lease and wakes up changes nothing, wherever it was stopped."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from orchestrator.merging.tenure import EPOCH
+from orchestrator.states import EntryState, IntentState
+from tests.support.process import run, start
+from tests.support.queues import MAIN, Queue, configure, landed_once, queue_of, require_sound
+from tests.support.repo import GitRepo
+from worktrees import references
+
+LIMIT = 60.0
+
+
+class Gate:
+    """Stops the thread called ``first`` before or after one reference transaction, until it is let go."""
+
+    def __init__(self, step: str, side: str) -> None:
+        self.step, self.side = step, side
+        self.reached, self.go = threading.Event(), threading.Event()
+
+    @contextlib.contextmanager
+    def passing(self, name: str) -> Iterator[None]:
+        self._stop(name, "before")
+        yield
+        self._stop(name, "after")
+
+    def _stop(self, name: str, side: str) -> None:
+        mine = threading.current_thread().name == "first"
+        if mine and (name, side) == (self.step, self.side) and not self.reached.is_set():
+            self.reached.set()
+            assert self.go.wait(LIMIT)
+
+
+class First:
+    """A worker in a thread, stopped at a gate; ends when its queue has nothing left for it."""
+
+    def __init__(self, repo: GitRepo, gate: Gate) -> None:
+        self.repo, self.gate = repo, gate
+        self.errors: list[BaseException] = []
+        self.thread = threading.Thread(target=self._work, name="first")
+
+    def _work(self) -> None:
+        try:
+            with queue_of(self.repo) as queue:
+                queue.drain()
+        except BaseException as error:
+            self.errors.append(error)
+            self.gate.reached.set()
+
+    def __enter__(self) -> First:
+        self.thread.start()
+        assert self.gate.reached.wait(LIMIT)
+        assert self.errors == []
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.gate.go.set()
+        self.thread.join(LIMIT)
+        assert not self.thread.is_alive()
+        assert self.errors == []
+
+
+def lose_lease(queue: Queue) -> None:
+    """As when the minute of a stopped process is over."""
+    lease = queue.bench.store.lease(f"queue:{MAIN}")
+    assert lease is not None
+    assert queue.bench.store.release(lease)
+
+
+GATES = [
+    ("queue.epoch", "before"),
+    ("queue.epoch", "after"),
+    ("candidate.keep", "before"),
+    ("candidate.keep", "after"),
+    ("landing.refs", "before"),
+    ("landing.refs", "after"),
+    ("candidate.forget", "before"),
+]
+
+
+@pytest.mark.parametrize(("step", "side"), GATES, ids=lambda text: text)
+@pytest.mark.parametrize("attached", [False, True], ids=["nobody-on-main", "main-checked-out"])
+def test_s7_a_worker_that_lost_its_lease_changes_nothing(
+    repo: GitRepo, monkeypatch: pytest.MonkeyPatch, step: str, side: str, attached: bool
+) -> None:
+    configure(repo, check="test -e README.md")
+    repo.branch("one", {"one.txt": "1\n"})
+    repo.branch("two", {"two.txt": "2\n"})
+    if not attached:
+        repo.git("checkout", "-q", "--detach")
+    gate = Gate(step, side)
+    monkeypatch.setattr(references, "effects_step", gate.passing)
+    with queue_of(repo) as queue:
+        one = queue.add("one")
+        two = queue.add("two")
+        with First(repo, gate):
+            lose_lease(queue)
+            queue.drain()
+            seen = queue.main(), repo.git("for-each-ref", "refs/planctl")
+            states = queue.states()
+            if not attached:
+                assert states == {"one": "landed", "two": "landed"}
+        if not attached:
+            # it woke up, and moved nothing: no reference but the epoch of its next tenure, if it had one
+            assert queue.main() == seen[0]
+            after = repo.git("for-each-ref", "refs/planctl")
+            assert [r for r in after.splitlines() if EPOCH not in r] == [
+                r for r in seen[1].splitlines() if EPOCH not in r
+            ]
+        queue.drain()
+        assert queue.states() == {"one": "landed", "two": "landed"}
+        assert landed_once(repo, one.id) != landed_once(repo, two.id)
+        assert queue.bench.store.intents({IntentState.OPEN}) == []
+        assert len(queue.events("entry.landed")) == 2
+    assert repo.git("status", "--porcelain") == ""
+    require_sound(repo)
+
+
+def test_s7_a_stopped_process_wakes_up_and_lands_nothing(repo: GitRepo, tmp_path: Path) -> None:
+    """SIGSTOP in the middle of a check; another process takes over and lands; SIGCONT."""
+    started, go_on, first = tmp_path / "started", tmp_path / "go", tmp_path / "first"
+    os.mkfifo(started)
+    os.mkfifo(go_on)
+    configure(
+        repo, check=repr(f"mkdir {first} 2>/dev/null && echo > {started} && cat {go_on}; test -e README.md")
+    )
+    repo.branch("one", {"one.txt": "1\n"})
+    stopped = start("merge", "one", "--json", cwd=repo.path)
+    started.read_text()
+    stopped.send_signal(signal.SIGSTOP)
+    try:
+        with queue_of(repo) as queue:
+            lose_lease(queue)
+            queue.drain()
+            (landed,) = queue.bench.store.entries()
+            assert landed.state is EntryState.LANDED
+            seen = queue.main()
+    finally:
+        stopped.send_signal(signal.SIGCONT)
+    go_on.write_text("go\n")
+    out, err = stopped.communicate(timeout=LIMIT)
+    assert stopped.returncode == 0, (out, err)
+    assert repo.head("main") == seen == landed_once(repo, landed.id)
+    require_sound(repo)
+
+
+def test_s7_a_dead_worker_is_replaced_at_once_not_after_its_minute(repo: GitRepo) -> None:
+    repo.branch("one", {"one.txt": "1\n"})
+    killed = run("merge", "one", cwd=repo.path, env={"PLANCTL_KILL_AT": "candidate.keep:after"})
+    assert killed.code == -signal.SIGKILL
+    assert run("merge", "one", "--wait", "20", cwd=repo.path).code == 0
+
+
+def test_l2_a_living_worker_is_waited_for_and_named(repo: GitRepo) -> None:
+    repo.branch("one", {"one.txt": "1\n"})
+    with queue_of(repo) as queue:
+        queue.session.hold(f"queue:{MAIN}", "landing")
+        said = run("merge", "one", "--wait", "0", "--json", cwd=repo.path)
+        assert said.code == 4, said
+        assert queue.session.id in said.data["error"]["message"]
+        assert queue.states() == {"one": "queued"}
