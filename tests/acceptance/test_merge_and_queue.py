@@ -1,4 +1,4 @@
-"""``merge``, ``queue`` and ``revert`` as processes: shapes, exit codes, plans handed on from ``run-multi``."""
+"""``merge``, ``queue`` and ``revert`` as processes: shapes, exit codes, work of ``run-multi`` handed on."""
 
 from __future__ import annotations
 
