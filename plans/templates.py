@@ -84,7 +84,7 @@ plans: [plans]                  # folders of plan files
 # link: [node_modules]
 
 # agents:                       # name: command line, for plans with run: {agent: NAME, prompt: TEXT}
-#   claude: claude -p
+#   claude: claude -p {prompt}
 """
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Final
 
+from orchestrator.errors import LeaseLostError
 from orchestrator.events import EventName
 from orchestrator.merging.worker import QueueWorker
 from orchestrator.scheduling.branching import require_usable
@@ -168,8 +169,13 @@ class Conductor:
         )
         self._guarded(lambda: worker.drain(lambda _idle: self._ended.is_set()))
 
+    def _is_ours(self) -> bool:
+        """Whether this session still conducts the run: one that was taken for dead may have a successor."""
+        run = self._bench.store.run(self._run.id)
+        return run is not None and run.session == self._bench.session
+
     def _end_commands(self) -> None:
-        if self._signals.stop.is_set():
+        if self._signals.stop.is_set() and self._is_ours():
             self._failures += end_commands(self._bench, self._run.id, self._plans, self._finisher.interrupted)
 
     def _raise_first(self) -> None:
@@ -181,7 +187,9 @@ class Conductor:
         raise first
 
     def _close(self) -> Summary:
-        """Store how the run ended, and tell it."""
+        """Store how the run ended, and tell it; raises LeaseLostError when it has a successor."""
+        if not self._is_ours():
+            raise LeaseLostError(f"run {self._run.id}", "another session goes on with it")
         store = self._bench.store
         stopped = self._signals.stop.is_set()
         if not stopped:

@@ -74,13 +74,16 @@ def _cancel(bench: Workbench, attempt: Attempt) -> bool:
     return True
 
 
-def _stop_command(bench: Workbench, attempt: Attempt) -> bool:
-    """Ask the supervisor of the stage at work, or of the set-up; end a tree that has none any more."""
+def _stop_command(bench: Workbench, attempt: Attempt, *, for_good: bool = True) -> bool:
+    """Ask the supervisor of the stage at work, or of the set-up; end a tree that has none any more.
+
+    A plan whose command was not stopped ``for_good`` runs again when its run is resumed.
+    """
     name = attempt.supervisor or f"{attempt.id}-setup"
     handle = find(record_dir(bench, name))
     if handle is None:
         return False
-    return stop(handle) or _end_orphans(handle)
+    return stop(handle, for_good=for_good) or _end_orphans(handle)
 
 
 def _end_orphans(handle: Supervised) -> bool:
@@ -116,7 +119,7 @@ def stop_run(bench: Workbench, run: RunRecord) -> tuple[bool, tuple[str, ...]]:
 
 def _stop_unconducted(bench: Workbench, run: RunRecord) -> tuple[str, ...]:
     running = bench.store.attempts(run=run.id, states={AttemptState.RUNNING})
-    stopped = tuple(a.plan for a in running if _stop_command(bench, a))
+    stopped = tuple(a.plan for a in running if _stop_command(bench, a, for_good=False))
     now = bench.clock.now()
     if run.state is RunState.ACTIVE:
         with bench.store.transaction():

@@ -77,7 +77,7 @@ def test_the_tour_gives_what_it_shows(shell: Path) -> None:
             said, folder = run(command, folder)
             assert comparable(said) == comparable(shown), f"$ {command}\n{said}"
             seen += 1
-    assert seen >= 8, "the tour was found and done"
+    assert seen >= 10, "the tour was found and done"
 
 
 def run(command: str, folder: Path) -> tuple[str, Path]:

@@ -45,16 +45,18 @@ def start(
     group: bool = False,
     ignored: tuple[signal.Signals, ...] = (),
     module: str = "orchestrator.cli",
+    script: str | None = None,
 ) -> subprocess.Popen[str]:
     """Start planctl; stdin is empty, stdout and stderr are pipes.
 
     ``group`` makes it a process group of its own, ``ignored`` are signals that it is to find ignored.
-    ``module`` is another program.
+    ``module`` or ``script`` is another program.
     """
 
     wrapper = (sys.executable, "-c", _IGNORE, ",".join(str(int(n)) for n in ignored)) if ignored else ()
+    program = (sys.executable, script) if script else (sys.executable, "-m", module)
     process = subprocess.Popen(
-        [*wrapper, sys.executable, "-m", module, *arguments],
+        [*wrapper, *program, *arguments],
         cwd=cwd,
         env={**os.environ, **(env or {})},
         stdin=subprocess.DEVNULL,

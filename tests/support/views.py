@@ -152,19 +152,24 @@ class World:
             case ReportLanded(plan, commit):
                 self._set(plan, A.LANDED, landed_commit=commit)
             case Again(plan, counted):
-                assert not counted or self.view.counted[plan] <= self.view.plan(plan).retries
-                old = self.view.attempts[plan]
-                self._set(plan, A.PENDING, number=old.number + 1, id=f"{old.id}'", reason={})
-                phases = {k: v for k, v in self.view.phases.items() if k[0] != plan}
-                self.view = replace(self.view, phases=phases)
+                self._again(plan, counted=counted)
             case Enqueue(plan):
-                source = self.view.plan(plan)
-                for dependency in source.dependencies:
-                    if dependency.is_stacked:
-                        assert self.view.state(dependency.plan) is A.LANDED
-                entry = an_entry(f"e-{plan}", plan=plan)
-                self.view = replace(self.view, entries={**self.view.entries, entry.id: entry})
-                self._set(plan, A.QUEUED, entry=entry.id)
+                self._enqueue(plan)
+
+    def _again(self, plan: PlanId, *, counted: bool) -> None:
+        assert not counted or self.view.counted[plan] <= self.view.plan(plan).retries
+        old = self.view.attempts[plan]
+        self._set(plan, A.PENDING, number=old.number + 1, id=f"{old.id}'", reason={})
+        phases = {k: v for k, v in self.view.phases.items() if k[0] != plan}
+        self.view = replace(self.view, phases=phases)
+
+    def _enqueue(self, plan: PlanId) -> None:
+        for dependency in self.view.plan(plan).dependencies:
+            if dependency.is_stacked:
+                assert self.view.state(dependency.plan) is A.LANDED
+        entry = an_entry(f"e-{plan}", plan=plan)
+        self.view = replace(self.view, entries={**self.view.entries, entry.id: entry})
+        self._set(plan, A.QUEUED, entry=entry.id)
 
     def _require_dependencies(self, plan: PlanId) -> None:
         for d in self.view.plan(plan).dependencies:
@@ -187,7 +192,8 @@ class World:
         for other, attempt in self.view.attempts.items():
             if attempt.state in (A.FAILED, A.TIMED_OUT):
                 retried = attempt.reason.get("code") == "exit-code"
-                assert retried and self.view.counted[other] <= self.view.plan(other).retries, (plan, other)
+                assert retried, (plan, other)
+                assert self.view.counted[other] <= self.view.plan(other).retries, (plan, other)
 
     def _set(self, plan: str, state: AttemptState, **changes: Any) -> None:
         attempts = dict(self.view.attempts)

@@ -66,7 +66,7 @@ def conduct(stand: Stand, run: RunRecord, outlook: Outlook, seen: int = 0) -> in
 @contextlib.contextmanager
 def _table(output: Output, bench: Workbench) -> Iterator[LiveTable | None]:
     stream = output.live_stream()
-    if stream is None:
+    if stream is None or not output.has_colour():  # who wants no colour gets lines that scroll, too
         yield None
         return
     from orchestrator.cli.display.table import LiveTable  # noqa: PLC0415 - rich, for terminals only

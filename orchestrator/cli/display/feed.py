@@ -43,7 +43,7 @@ class Feed:
             return
         line = narrate(event)
         if line is not None and self._table is not None:
-            self._table.say("".join(part if isinstance(part, str) else part[0] for part in line))
+            self._table.say(line)
         elif line is not None:
             self._output.text(*line)
 

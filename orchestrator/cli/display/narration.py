@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Final
 
 from orchestrator.cli.display.queue_words import said_of_queue
 from orchestrator.cli.output import Colour
@@ -13,7 +14,9 @@ if TYPE_CHECKING:
     from orchestrator.cli.output import Part
     from orchestrator.store.records import StoredEvent
 
-_SHORT = 12
+Data = Mapping[str, Any]
+_SHORT: Final = 12
+_PATHS: Final = 3
 
 
 def narrate(event: StoredEvent) -> tuple[Part, ...] | None:
@@ -30,34 +33,54 @@ def narrate(event: StoredEvent) -> tuple[Part, ...] | None:
 
 
 def _said(event: StoredEvent) -> str | None:
-    data = event.data
+    how = _SAYINGS.get(event.event)
+    return how(event, event.data) if how else said_of_queue(event)
+
+
+def _started(_event: StoredEvent, data: Data) -> str:
+    phase = f" phase {data['phase']}" if data.get("phase") else ""
+    return f"started{phase} in {data.get('worktree')}"
+
+
+def _ended_badly(event: StoredEvent, data: Data) -> str:
     reason = data.get("reason") or {}
-    match event.event:
-        case EventName.RUN_STARTED:
-            return f"run {event.run} of {len(data.get('plans', ()))} plans"
-        case EventName.RUN_RESUMED:
-            return f"run {event.run} goes on"
-        case EventName.PLAN_WAITING | EventName.PLAN_SKIPPED:
-            passed = "passed over: " if event.event == EventName.PLAN_SKIPPED else ""
-            return passed + sentence(reason)
-        case EventName.PLAN_STARTED:
-            phase = f" phase {data['phase']}" if data.get("phase") else ""
-            return f"started{phase} in {data.get('worktree')}"
-        case EventName.PLAN_PREPARED:
-            return f"is prepared in {data.get('worktree')}; `planctl queue add {event.plan}` when it is done"
-        case EventName.PLAN_FINISHED:
-            return f"finished at {str(data.get('head'))[:_SHORT]}"
-        case EventName.PLAN_FAILED | EventName.PLAN_LOST | EventName.PLAN_CANCELLED:
-            word = event.event.removeprefix("plan.")
-            return f"{word}: {reason.get('detail') or reason.get('code')}"
-        case EventName.PLAN_RETRY:
-            return f"is tried again ({data.get('why')}), attempt {data.get('number')}"
-        case EventName.PLAN_DRIFT:
-            return f"changed what its manifest does not name: {', '.join(data.get('paths', ())[:3])}"
-        case EventName.PLAN_LANDED if data.get("unchanged"):
-            return f"has landed before, unchanged, as {str(data.get('commit'))[:_SHORT]}"
-        case _:
-            return said_of_queue(event)
+    return f"{event.event.removeprefix('plan.')}: {reason.get('detail') or reason.get('code')}"
+
+
+def _plan_landed(_event: StoredEvent, data: Data) -> str | None:
+    """A landing is told of by its entry; this one is of work that has landed before."""
+    return f"has landed before, unchanged, as {_short(data.get('commit'))}" if data.get("unchanged") else None
+
+
+def _interrupted(_event: StoredEvent, _data: Data) -> str:
+    return "the run was interrupted; its commands are ended, its state is kept"
+
+
+def _short(commit: object) -> str:
+    return str(commit)[:_SHORT]
+
+
+_SAYINGS: Final[Mapping[str, Callable[[StoredEvent, Data], str | None]]] = {
+    EventName.RUN_STARTED: lambda e, d: f"run {e.run} of {len(d.get('plans', ()))} plans",
+    EventName.RUN_RESUMED: lambda e, _: f"run {e.run} goes on",
+    EventName.RUN_INTERRUPTED: _interrupted,
+    EventName.PLAN_WAITING: lambda _, d: sentence(d.get("reason") or {}),
+    EventName.PLAN_SKIPPED: lambda _, d: f"passed over: {sentence(d.get('reason') or {})}",
+    EventName.PLAN_STARTED: _started,
+    EventName.PLAN_PREPARED: lambda e, d: (
+        f"is prepared in {d.get('worktree')}; `planctl queue add {e.plan}` when it is done"
+    ),
+    EventName.PLAN_FINISHED: lambda _, d: f"finished at {_short(d.get('head'))}",
+    EventName.PLAN_FAILED: _ended_badly,
+    EventName.PLAN_LOST: _ended_badly,
+    EventName.PLAN_CANCELLED: _ended_badly,
+    EventName.PLAN_RETRY: lambda _, d: f"is tried again ({d.get('why')}), attempt {d.get('number')}",
+    EventName.PLAN_DRIFT: lambda _, d: (
+        f"changed what its manifest does not name: {', '.join(d.get('paths', ())[:_PATHS])}"
+    ),
+    EventName.PLAN_LANDED: _plan_landed,
+}
+"""What is said of an event of the run itself; those of the queue have their own words."""
 
 
 def _colour(event: StoredEvent) -> Colour | None:
@@ -66,13 +89,9 @@ def _colour(event: StoredEvent) -> Colour | None:
             return Colour.GREEN
         case EventName.PLAN_FAILED | EventName.PLAN_LOST | "entry.conflicted" | "entry.rejected":
             return Colour.RED
-        case (
-            EventName.STASH_LOST
-            | EventName.PLAN_SKIPPED
-            | "entry.blocked"
-            | "entry.held"
-            | EventName.PLAN_DRIFT
-        ):
+        case EventName.PLAN_SKIPPED | EventName.PLAN_DRIFT | EventName.STASH_LOST:
+            return Colour.YELLOW
+        case "entry.blocked" | "entry.held":
             return Colour.YELLOW
         case _:
             return None

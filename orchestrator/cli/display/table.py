@@ -5,25 +5,27 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
-from rich.console import Console
+from rich.console import Console, Group
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from orchestrator.cli.output import Colour
 from orchestrator.running.log import last_line
 from orchestrator.scheduling.reasons import sentence
-from orchestrator.states import TERMINAL_ATTEMPTS, AttemptState
+from orchestrator.states import OPEN_ENTRIES, TERMINAL_ATTEMPTS, AttemptState
 from plans.drawing.escape import one_line
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from pathlib import Path
     from types import TracebackType
     from typing import Self, TextIO
 
+    from orchestrator.cli.output import Part
     from orchestrator.clock import Clock
     from orchestrator.scheduling.view import View
-    from orchestrator.store.records import Attempt
+    from orchestrator.store.records import Attempt, Entry
 
 _STYLES: Final = {
     AttemptState.LANDED: "green",
@@ -34,6 +36,14 @@ _STYLES: Final = {
     AttemptState.REJECTED: "red",
     AttemptState.WAITING: "yellow",
     AttemptState.CANCELLED: "yellow",
+}
+_TINTS: Final = {
+    Colour.RED: "red",
+    Colour.GREEN: "green",
+    Colour.YELLOW: "yellow",
+    Colour.BLUE: "blue",
+    Colour.DIM: "dim",
+    Colour.BOLD: "bold",
 }
 
 
@@ -55,9 +65,13 @@ class LiveTable:
     ) -> None:
         self._live.stop()
 
-    def say(self, line: str) -> None:
+    def say(self, line: Iterable[Part]) -> None:
         """Print a line above the table."""
-        self._console.print(Text(one_line(line)))
+        text = Text()
+        for part in line:
+            words, colour = (part, None) if isinstance(part, str) else part
+            text.append(one_line(words), style=_TINTS[colour] if colour else None)
+        self._console.print(text)
 
     def update(self, view: View) -> None:
         """Draw the table anew."""
@@ -76,7 +90,9 @@ class LiveTable:
             state = str(entry.state) if queued and entry else str(attempt.state)
             style = _STYLES.get(attempt.state, "")
             table.add_row(plan, Text(state, style=style), self._elapsed(attempt), Text(self._last(attempt)))
-        self._live.update(table, refresh=True)
+        queue = [f"{plan} ({entry.state})" for plan, entry in _in_queue(view)]
+        shown = Group(table, Text(f"queue: {', '.join(queue)}", no_wrap=True)) if queue else table
+        self._live.update(shown, refresh=True)
 
     def _elapsed(self, attempt: Attempt) -> str:
         if attempt.started_at is None:
@@ -91,6 +107,12 @@ class LiveTable:
         if attempt.reason and (attempt.state not in TERMINAL_ATTEMPTS or attempt.state in _STYLES):
             return one_line(sentence(attempt.reason))
         return ""
+
+
+def _in_queue(view: View) -> list[tuple[str, Entry]]:
+    """The run's plans that are in the merge queue, in the order in which they came."""
+    entries = [e for e in view.entries.values() if e.plan and e.state in OPEN_ENTRIES]
+    return [(str(entry.plan), entry) for entry in sorted(entries, key=lambda e: e.sequence)]
 
 
 def _time(text: str) -> datetime:

@@ -1,0 +1,139 @@
+"""What nobody expected: the run ends in order all the same, in one line, a log and exit 3 (S0.3)."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from orchestrator.states import RunState
+from tests.support.gates import Gates, assert_all_landed, assert_at_rest, at_work, store_of
+from tests.support.plans import commit_plans
+from tests.support.process import end_of, run, start
+from tests.support.repo import GitRepo
+
+BROKEN = """\
+import sys
+from pathlib import Path
+from importlib import import_module
+from orchestrator.cli.main import main
+
+trigger, place, name = Path(sys.argv[1]), sys.argv[2], sys.argv[3]
+room, _, kind = place.partition(":")
+owner = getattr(import_module(room), kind)
+before = getattr(owner, name)
+
+def broken(self, *given, **more):
+    if trigger.exists():
+        raise ZeroDivisionError("nobody expected this")
+    return before(self, *given, **more)
+
+setattr(owner, name, broken)
+sys.argv[1:] = sys.argv[4:]
+main()
+"""
+PLACES = {
+    "the loop": ("orchestrator.scheduling.observe:Observer", "view"),
+    "a thread of the pool": ("orchestrator.scheduling.finishing:Finisher", "finish"),
+    "the display": ("orchestrator.cli.display.feed:Feed", "show"),
+}
+
+
+def commit_three(repo: GitRepo, gates: Gates) -> None:
+    plans: dict[str, dict[str, object]] = {
+        name: {"files": {"write": [name]}, "run": gates.command(name, f"echo {name} > {name}")}
+        for name in ("a", "b")
+    }
+    commit_plans(repo, plans, "check: test ! -e bad\n")
+
+
+@pytest.mark.parametrize("where", ["the loop", "a thread of the pool", "the display"])
+def test_s0_3_a_bug_ends_the_run_in_order(repo: GitRepo, gates: Gates, tmp_path: Path, where: str) -> None:
+    commit_three(repo, gates)
+    script, trigger = tmp_path / "broken.py", tmp_path / "trigger"
+    script.write_text(BROKEN)
+    process = start(
+        str(trigger), *PLACES[where], "run-multi", "--all", "--json", cwd=repo.path, script=str(script)
+    )
+    gates.await_at("a")
+    gates.await_at("b")
+    trigger.touch()
+    if where == "a thread of the pool":
+        gates.open("b")
+    done = end_of(process)
+    assert done.code == 3, done.out + done.err
+    assert len(done.err.splitlines()) == 1, done.err
+    error = json.loads(done.out.splitlines()[-1])["error"]
+    assert "ZeroDivisionError: nobody expected this" in error["message"]
+    assert "nobody expected this" in Path(error["log"]).read_text()
+    assert gates.nobody_at("a")
+    assert_at_rest(repo, RunState.INTERRUPTED)
+    gates.open("a", "b")
+    again = run("resume", cwd=repo.path)
+    assert again.code == 0, again.out + again.err
+    assert_all_landed(repo, ["a", "b"])
+
+
+def test_s0_3_a_bug_in_the_queue_ends_the_run_in_order(repo: GitRepo, gates: Gates, tmp_path: Path) -> None:
+    commit_three(repo, gates)
+    script, trigger = tmp_path / "broken.py", tmp_path / "trigger"
+    script.write_text(BROKEN)
+    place = ("orchestrator.merging.round:Round", "process")
+    process = start(str(trigger), *place, "run-multi", "--all", cwd=repo.path, script=str(script))
+    gates.await_at("a")
+    gates.await_at("b")
+    trigger.touch()
+    gates.open("b")
+    done = end_of(process)
+    assert done.code == 3, done.out + done.err
+    assert gates.nobody_at("a")
+    assert_at_rest(repo, RunState.INTERRUPTED)
+    gates.open("a")
+    assert run("resume", cwd=repo.path).code == 0
+    assert_all_landed(repo, ["a", "b"])
+
+
+FULL = """\
+import resource, signal, sys
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+from orchestrator.cli.main import main
+from pathlib import Path
+import threading
+trigger, limit = Path(sys.argv[1]), int(sys.argv[2])
+from orchestrator.scheduling.observe import Observer
+before = Observer.view
+def view(self):
+    if trigger.exists():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
+    return before(self)
+Observer.view = view
+sys.argv[1:] = sys.argv[3:]
+main()
+"""
+
+
+def test_s0_3_no_space_for_the_store_ends_in_a_clean_line(
+    repo: GitRepo, gates: Gates, tmp_path: Path
+) -> None:
+    """No file can grow beyond 4 KiB any more, as on a full disk."""
+    commit_three(repo, gates)
+    script, trigger = tmp_path / "full.py", tmp_path / "trigger"
+    script.write_text(FULL)
+    process = start(str(trigger), "4096", "run-multi", "--all", cwd=repo.path, script=str(script))
+    gates.await_at("a")
+    gates.await_at("b")
+    trigger.touch()
+    gates.open("b")
+    done = end_of(process)
+    assert done.code == 3, done.out + done.err
+    assert "Traceback" not in done.err
+    assert len(done.err.splitlines()) == 1, done.err
+    assert gates.nobody_at("a")
+    assert at_work(repo) == []
+    gates.open("a")
+    again = run("resume", cwd=repo.path)
+    assert again.code == 0, again.out + again.err
+    assert_all_landed(repo, ["a", "b"])
+    with store_of(repo) as store:
+        assert store.runs()[-1].state is RunState.FINISHED
