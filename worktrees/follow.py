@@ -17,10 +17,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from plans.effects import step
-from worktrees.bypath import bring_along, in_the_way, unwritable
+from worktrees.bypath import bring_along, changed_between, in_the_way, unwritable
 from worktrees.checkout import is_attached, require_quiet, worktrees_of
 from worktrees.errors import CheckoutInTheWayError, CheckoutLockedError, GitFailedError
 from worktrees.followlock import FollowLock, Mark, read_mark, take_over
+from worktrees.subfollow import bring_submodules
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -64,10 +65,11 @@ class Follow:
                 copy = lock.copy_of_index()
                 with step("checkout.bypath"):
                     kept = bring_along(git, self.top, copy, (old, new), lock.descriptors)
+            left = bring_submodules(git, self.top, changed_between(git, old, new))
             with step("checkout.index"):
                 copy.replace(lock.git_dir / "index")
             lock.unmark()
-            return kept
+            return tuple(sorted({*kept, *left}))
         finally:
             lock.release()
 

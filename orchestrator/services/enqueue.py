@@ -46,7 +46,7 @@ def add(bench: Workbench, name: str, *, priority: float | None = None, method: s
     ``name`` is a plan's id or path, a branch, or an entry's id. Raises NothingToDoError when it is none with
     work, UsageError for the target itself.
     """
-    plan = _plan_named(name)
+    plan = _plan_named(bench, name)
     attempt = _attempt_with_work(bench, plan)
     if attempt is not None:
         return _add_attempt(bench, attempt, priority, method)
@@ -55,13 +55,14 @@ def add(bench: Workbench, name: str, *, priority: float | None = None, method: s
     return _again(bench, require_entry(bench, plan))
 
 
-def _plan_named(name: str) -> str:
-    """The id in the plan file that ``name`` is the path of, else ``name`` itself."""
-    path = Path(name)
-    if path.suffix.lower() not in _ENDINGS or not path.is_file():
+def _plan_named(bench: Workbench, name: str) -> str:
+    """The id in the plan file that ``name`` is the path of (from here, else from the top), else ``name``."""
+    if not name.lower().endswith(_ENDINGS):
         return name
-    plan = read_plan(path, path.read_bytes()).plan
-    return plan.id if plan else name
+    for path in (Path(name), (bench.repository.top or Path()) / name):
+        if path.is_file() and (plan := read_plan(path, path.read_bytes()).plan):
+            return plan.id
+    return name
 
 
 def _attempt_with_work(bench: Workbench, name: str) -> Attempt | None:

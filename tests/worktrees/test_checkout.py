@@ -306,3 +306,75 @@ def test_a_commit_of_the_users_is_not_lost_by_detaching(landed: tuple[GitRepo, G
     with pytest.raises(CheckoutInTheWayError):
         detach_checkout(git, checkout, old)
     assert repo.git("symbolic-ref", "HEAD") == MAIN
+
+
+# -- submodules ----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def nested(repo: GitRepo, tmp_path: Path) -> tuple[GitRepo, Git, str, str]:
+    """The landing moves the submodule ``lib``, which is checked out and clean, to a commit that it has."""
+    lib = GitRepo.copy_of(repo.path, tmp_path / "lib")
+    repo.git("submodule", "add", "-q", str(lib.path), "lib")
+    old = repo.commit("submodule")
+    lib.commit("newer", {"newer.txt": "1\n"})
+    repo.git("fetch", "-q", "origin", at=repo.path / "lib")
+    newer = repo.git("rev-parse", "origin/main", at=repo.path / "lib")
+    repo.git("checkout", "-q", "-b", "work")
+    repo.git("update-index", "--cacheinfo", f"160000,{newer},lib")
+    repo.git("commit", "-q", "-m", "newer lib")
+    new = repo.head()
+    repo.git("checkout", "-q", "main")
+    return repo, Git(find(repo.path)), old, new
+
+
+def test_p25_a_clean_submodule_follows_and_the_next_commit_undoes_nothing(
+    nested: tuple[GitRepo, Git, str, str],
+) -> None:
+    repo, git, old, new = nested
+    assert follow(git, repo, old, new) == ()
+    assert status(repo) == ""
+    assert (repo.path / "lib/newer.txt").exists()
+    repo.git("commit", "-q", "--allow-empty", "-am", "the user's next commit")
+    assert repo.git("diff", "--name-only", new, "main") == ""
+
+
+@pytest.mark.parametrize("how", ["edited", "elsewhere", "lacking"])
+def test_p25_a_submodule_that_cannot_follow_is_in_the_way(
+    nested: tuple[GitRepo, Git, str, str], how: str
+) -> None:
+    repo, git, old, new = nested
+    lib = GitRepo(repo.path / "lib")
+    if how == "edited":
+        lib.write("README.md", "mine\n")
+    elif how == "elsewhere":
+        lib.commit("mine", {"mine.txt": "1\n"})
+    else:
+        tree = repo.git("rev-parse", f"{new}^{{tree}}")
+        listed = repo.git("ls-tree", tree).replace(repo.git("rev-parse", f"{new}:lib"), "1" * 40)
+        tree = repo.git("mktree", stdin=listed + "\n")
+        new = repo.git("commit-tree", tree, "-p", old, "-m", "a commit that lib does not have")
+    before = status(repo)
+    (checkout,) = checkouts_of(git, MAIN)
+    with pytest.raises(CheckoutInTheWayError) as caught:
+        prepare_follow(git, checkout, old, new)
+    assert caught.value.paths == ("lib",)
+    assert status(repo) == before
+
+
+def test_p25_a_submodule_that_is_not_checked_out_is_no_hindrance(
+    nested: tuple[GitRepo, Git, str, str],
+) -> None:
+    repo, git, old, new = nested
+    repo.git("submodule", "deinit", "-q", "-f", "lib")
+    assert follow(git, repo, old, new) == ()
+    assert status(repo) == ""
+
+
+def test_a_submodule_is_brought_along_after_a_crash(nested: tuple[GitRepo, Git, str, str]) -> None:
+    repo, git, old, new = nested
+    (checkout,) = checkouts_of(git, MAIN)
+    crash(prepare_follow(git, checkout, old, new))
+    move(repo, new, old)
+    assert recover(git, repo) == [Finished(repo.path)]
+    assert status(repo) == ""
