@@ -97,8 +97,9 @@ def kill_supervisors(repo: GitRepo) -> int:
 
 def campaign(template: Path, tmp_path: Path, cases: list[tuple[int, Way]]) -> None:
     counts: Counter[str] = Counter()
-    for moment, way in cases:
-        counts["orphans"] += kill_and_resume(made(template, tmp_path / f"{way}-{moment}"), moment, way)
+    for number, (moment, way) in enumerate(cases):
+        repo = made(template, tmp_path / f"{number}-{way}-{moment}")
+        counts["orphans"] += kill_and_resume(repo, moment, way)
         counts[way] += 1
     print(f"{len(cases)} kills ({dict(counts)}): every plan landed once each time")
 

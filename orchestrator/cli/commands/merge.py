@@ -44,8 +44,8 @@ def command(
     request = merge.Request(names, finished, patience, allow_policy_change)
     output = invocation.output
     with (
-        working(invocation.repository, "queue", override=with_check(check)) as (bench, session),
         interruptible() as cancel,
+        working(invocation.repository, "queue", override=with_check(check)) as (bench, session),
     ):
         feed = QueueFeed(output, bench.store)
         feed.skip()

@@ -91,8 +91,8 @@ def run(invocation: Invocation, check: str | None, *, once: bool, allow_policy_c
 
     override = with_check(check)
     with (
-        working(invocation.repository, "queue", override=override) as (bench, session),
         interruptible() as cancel,
+        working(invocation.repository, "queue", override=override) as (bench, session),
     ):
         feed = QueueFeed(invocation.output, bench.store)
         feed.skip()

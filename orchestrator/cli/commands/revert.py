@@ -29,7 +29,7 @@ def command(invocation: Invocation, plan: str, patience: float | None) -> int:
     from orchestrator.services.merge import finish, merged_json  # noqa: PLC0415 - as above
     from orchestrator.services.revert import revert  # noqa: PLC0415 - as above
 
-    with working(invocation.repository, "queue") as (bench, session), interruptible() as cancel:
+    with interruptible() as cancel, working(invocation.repository, "queue") as (bench, session):
         entry = revert(bench, plan)
         merged = finish(bench, session, [entry], cancel=cancel, patience=patience)
         if invocation.as_json:

@@ -33,8 +33,8 @@ def command(invocation: Invocation) -> int:
     from orchestrator.services.sync import sync, synced_json  # noqa: PLC0415 - as above
 
     with (
-        working(invocation.repository, "queue", override=_following) as (bench, session),
         interruptible() as cancel,
+        working(invocation.repository, "queue", override=_following) as (bench, session),
     ):
         synced = sync(bench, session, cancel=cancel)
         if invocation.as_json:
