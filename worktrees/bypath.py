@@ -72,6 +72,24 @@ def in_the_way(git: Git, top: Path, index: Path, old: str, new: str) -> tuple[st
     return tuple(sorted(blocked))
 
 
+def unwritable(git: Git, top: Path, old: str, new: str) -> tuple[str, ...]:
+    """Paths that the landing changes and that cannot be written or removed there.
+
+    ``read-tree`` only warns of what it cannot unlink, and says that all is well.
+    """
+    folders: dict[Path, bool] = {}
+    found = []
+    for change in changed_between(git, old, new):
+        folder = (top / change.path).parent
+        while not folder.exists():
+            folder = folder.parent
+        if folder not in folders:
+            folders[folder] = os.access(folder, os.W_OK | os.X_OK)
+        if not folders[folder]:
+            found.append(change.path)
+    return tuple(found)
+
+
 def _occupied(top: Path, path: str, tracked: set[str]) -> bool:
     """Whether something untracked stands where a new file is to come, or where one of its folders is."""
     if os.path.lexists(top / path):

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from plans.effects import step
-from worktrees.bypath import bring_along, in_the_way
+from worktrees.bypath import bring_along, in_the_way, unwritable
 from worktrees.checkout import is_attached, require_quiet, worktrees_of
 from worktrees.errors import CheckoutInTheWayError, CheckoutLockedError, GitFailedError
 from worktrees.followlock import FollowLock, Mark, read_mark, take_over
@@ -77,6 +77,9 @@ class Follow:
         blocked = in_the_way(self._git, self.top, copy, old, new)
         if blocked:
             raise CheckoutInTheWayError(self.top, blocked, f"your changes are in the way: {_listed(blocked)}")
+        closed = unwritable(self._git, self.top, old, new)
+        if closed:
+            raise CheckoutInTheWayError(self.top, closed, f"these cannot be written: {_listed(closed)}")
         try:
             self._run(copy, "read-tree", "-n", "-m", "-u", old, new)
         except GitFailedError as error:

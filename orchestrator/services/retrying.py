@@ -3,7 +3,7 @@
 | it | and it is named, or ``--failed`` asks for all | plans that were passed over because of it |
 | --- | --- | --- |
 | failed, timed out, lost, stopped | gets a new attempt in its run, from a fresh base (``--continue``: on its old head) | get one too |
-| conflicted, rejected | is queued anew at its old age; nothing runs | get one too |
+| conflicted, rejected, blocked, held | is queued anew at its old age; nothing runs | get one too |
 | at work | busy | |
 | landed, in the queue, interrupted | is said to be so | |
 
@@ -23,7 +23,7 @@ from orchestrator.services.begin import first_attempt
 from orchestrator.services.conductors import conductor_of
 from orchestrator.services.enqueue import resubmit
 from orchestrator.services.reading import read_catalog
-from orchestrator.states import AttemptState
+from orchestrator.states import AttemptState, EntryState
 from plans.ids import PlanId
 
 if TYPE_CHECKING:
@@ -84,13 +84,19 @@ def _require_failed(bench: Workbench, latest: Mapping[str, Attempt], plan: str) 
     attempt = latest.get(plan)
     if attempt is None:
         raise NothingToDoError(f"no plan {plan!r} has run here")
-    if attempt.state in _AGAIN:
+    if attempt.state in _AGAIN or _is_stuck(bench, attempt):
         return attempt
     run = bench.store.run(attempt.run)
     conductor = conductor_of(bench.store, run) if run else None
     if conductor is not None and attempt.state is not _A.LANDED:
         raise BusyError(plan, f"run {attempt.run}, session {conductor.id} (pid {conductor.pid})")
     raise NothingToDoError(f"{plan} has not failed: it is {attempt.state} in run {attempt.run}")
+
+
+def _is_stuck(bench: Workbench, attempt: Attempt) -> bool:
+    """Whether its entry waits for a person: blocked by a checkout or a lock, or held."""
+    entry = bench.store.entry(attempt.entry or "") if attempt.state is _A.QUEUED else None
+    return entry is not None and entry.state in (EntryState.BLOCKED, EntryState.HELD)
 
 
 def _newest_failures(bench: Workbench, latest: Mapping[str, Attempt]) -> list[Attempt]:
@@ -120,7 +126,7 @@ def renew(bench: Workbench, retry: Retry, *, continue_: bool) -> None:
     """
     plans = {plan.id: plan for plan in thaw(bench, retry.run.frozen)}
     for attempt in retry.attempts:
-        if attempt.state in _WITH_HEAD:
+        if attempt.state in _WITH_HEAD or attempt.state is _A.QUEUED:
             resubmit(bench, attempt)
         else:
             _renew(bench, attempt, plans[PlanId(attempt.plan)], continue_=continue_)

@@ -192,12 +192,36 @@ def test_settings_of_git_in_the_environment_lead_nowhere_else(two: GitRepo, tmp_
     assert not (tmp_path / "objects").exists()
 
 
+def bound_by_permissions() -> tuple[str, ...]:
+    """What to put before a command so that permissions bind it, the superuser's too."""
+    if os.geteuid() != 0:
+        return ()
+    if not shutil.which("setpriv"):
+        pytest.skip("needs setpriv to give up the rights of the superuser")
+    return ("setpriv", "--inh-caps=-all", "--bounding-set=-dac_override,-dac_read_search")
+
+
+def test_p25_a_checkout_that_cannot_be_written_blocks_and_stays_as_it_is(two: GitRepo) -> None:
+    folders = [two.path, *(p for p in two.path.iterdir() if p.is_dir() and p.name != ".git")]
+    for folder in folders:
+        folder.chmod(0o555)
+    try:
+        argv = [*bound_by_permissions(), *COMMAND, "run", "a"]
+        done = subprocess.run(argv, cwd=two.path, capture_output=True, text=True, check=False)
+    finally:
+        for folder in folders:
+            folder.chmod(0o755)
+    assert done.returncode == 1, done.stderr
+    assert "cannot be written" in done.stdout
+    assert two.git("status", "--porcelain") == ""
+    assert landings(two) == []
+    assert run("sync", cwd=two.path).code == 0
+    assert landings(two) == ["a"]
+    assert two.git("status", "--porcelain") == ""
+
+
 def test_a_folder_that_cannot_be_written_is_said_in_one_line(two: GitRepo) -> None:
-    prefix: tuple[str, ...] = ()
-    if os.geteuid() == 0:  # permissions do not hold the superuser back unless these rights are given up
-        if not shutil.which("setpriv"):
-            pytest.skip("needs setpriv to give up the rights of the superuser")
-        prefix = ("setpriv", "--inh-caps=-all", "--bounding-set=-dac_override,-dac_read_search")
+    prefix = bound_by_permissions()
     folders = [two.path, *(p for p in two.path.rglob("*") if p.is_dir())]
     for folder in folders:
         folder.chmod(0o555)

@@ -102,3 +102,16 @@ def test_a_plan_at_work_is_busy(repo: GitRepo, gates: Gates) -> None:
     assert end_of(process).code == 1
     with store_of(repo) as store:
         assert [a.state for a in store.attempts(plan="a")] == [AttemptState.LANDED]
+
+
+def test_a_blocked_plan_is_queued_anew_without_running(repo: GitRepo) -> None:
+    commit_plans(repo, {"a": {"files": {"write": ["one"]}, "run": "echo a >> one"}})
+    repo.write("one", "mine, in the way\n")
+    assert run("run", "a", cwd=repo.path).code == 1
+    assert landings(repo) == []
+    (repo.path / "one").unlink()
+    done = run("retry", "a", cwd=repo.path)
+    assert done.code == 0, done.out + done.err
+    assert landings(repo) == ["a"]
+    assert repo.show("main", "one") == "a\n"
+    assert repo.git("status", "--porcelain") == ""
