@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 from worktrees.errors import RescueIncompleteError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Callable, Collection, Iterator, Sequence
 
     from worktrees.git import Git, GitResult
 
@@ -40,6 +40,10 @@ class SlotOptions:
     ``copy`` and ``link`` are patterns of ignored files of the main checkout, ``sparse`` those of
     git-sparse-checkout (all plain folders: cone mode). ``reuse_caches`` False deletes ignored files, too,
     when a slot is used again.
+
+    ``before_clean`` is called with the slot before files are lost that were ignored when it was rescued. It
+    keeps everything that git reports there by then, and the ignored files named; what it raises leaves
+    them where they are. Without it they are lost.
     """
 
     copy: tuple[str, ...] = ()
@@ -47,6 +51,7 @@ class SlotOptions:
     sparse: tuple[str, ...] = ()
     reuse_caches: bool = True
     submodules: bool = True
+    before_clean: Callable[[SlotTree, Sequence[str]], object] | None = None
 
 
 def slot_name(purpose: str, number: int) -> str:

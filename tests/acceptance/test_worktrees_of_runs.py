@@ -104,6 +104,30 @@ def test_a_nested_repository_is_never_lost_and_the_plan_can_run_again_elsewhere(
     assert of(done, "plan.started", "a")[0]["worktree"] != str(first), "a quarantined slot is not used again"
 
 
+@pytest.mark.parametrize("change", [{".gitignore": "nothing\n"}, {"results/night": "tracked\n"}])
+def test_p9_what_an_old_base_ignored_is_kept_when_the_slot_moves_to_one_that_does_not(
+    repo: GitRepo, change: dict[str, str | bytes]
+) -> None:
+    command = "mkdir results; printf 'one\\r\\nnight\\0' > results/night; echo a > one"
+    repo.commit("ignore", {".gitignore": "results/\n"})
+    plans: dict[str, dict[str, object]] = {
+        "a": {"files": {"write": ["one"]}, "run": command},
+        "b": {"files": {"write": ["two"]}, "run": "cat results/night > two || echo gone > two"},
+    }
+    commit_plans(repo, plans)
+    multi(repo, "a")
+    for name, text in change.items():
+        repo.write(name, text)
+        repo.git("add", "-f", name)
+    repo.commit("results count from now on")
+    multi(repo, "b")
+    assert repo.show("main", "two") in ("gone\n", "tracked\n"), "no leftover of another plan is there"
+    (repo.path.parent / "night").write_bytes(b"one\r\nnight\0")
+    night = repo.git("hash-object", "--no-filters", str(repo.path.parent / "night"))
+    kept = rescues(repo, "slot-01")
+    assert [repo.git("rev-parse", "--verify", f"{name}:results/night") for name in kept] == [night]
+
+
 def test_a_moved_head_is_refused_and_both_commits_are_kept(repo: GitRepo) -> None:
     reason = failing(
         repo, "git checkout -q --detach; echo x > x; git add x; git commit -qm x", code="head-moved"
