@@ -21,6 +21,7 @@ from orchestrator.events import EventName
 from orchestrator.running.records import Outcome
 from orchestrator.running.supervision import stop_tree, stop_wish
 from orchestrator.scheduling.basing import FINISHED, PHASES
+from orchestrator.scheduling.branching import note_tip
 from orchestrator.scheduling.commands import stages
 from orchestrator.scheduling.drift import Drift, find_drift
 from orchestrator.scheduling.launching import StageLauncher, stage_number
@@ -149,6 +150,7 @@ class Finisher:
 
     def _lost(self, attempt: Attempt, why: dict[str, Any]) -> None:
         store, now = self._bench.store, self._bench.clock.now()
+        note_tip(self._bench, attempt)
         with store.transaction():
             store.move_attempt(attempt, AttemptState.LOST, reason=why, finished_at=now, counted=False)
             store.emit(EventName.PLAN_LOST, at=now, run=attempt.run, plan=attempt.plan, reason=why)
@@ -173,6 +175,7 @@ class Finisher:
         exit_code: int | None = None,
     ) -> None:
         store, now = self._bench.store, self._bench.clock.now()
+        note_tip(self._bench, attempt)
         name = EventName.PLAN_CANCELLED if state is AttemptState.CANCELLED else EventName.PLAN_FAILED
         with store.transaction():
             store.move_attempt(attempt, state, reason=why, exit_code=exit_code, finished_at=now)

@@ -15,6 +15,7 @@ from orchestrator.merging.settle import settle
 from orchestrator.scheduling.freeze import thaw
 from orchestrator.services.conductors import conductor_of
 from orchestrator.states import AttemptState, EntryState
+from orchestrator.submitting.landed import is_on_target
 from orchestrator.submitting.submit import Work, requeue, submit
 from plans.document import read_plan
 from worktrees.errors import InvalidReferenceError
@@ -87,7 +88,7 @@ def _is_landed_by_run(bench: Workbench, attempt: Attempt) -> bool:
 def _add_attempt(bench: Workbench, attempt: Attempt, priority: float | None, method: str | None) -> Entry:
     old = bench.store.entry(attempt.entry) if attempt.entry else None
     if old is None:
-        return submit(bench.store, bench.clock, _first_work(bench, attempt, priority, method), attempt)
+        return submit(bench, _first_work(bench, attempt, priority, method), attempt)
     if attempt.state is _A.LANDED:
         return _again(bench, old)
     return resubmit(bench, attempt)
@@ -146,7 +147,7 @@ def resubmit(bench: Workbench, attempt: Attempt) -> Entry:
         priority=old.priority,
     )
     with bench.store.transaction():
-        entry = submit(bench.store, bench.clock, work, attempt)
+        entry = submit(bench, work, attempt)
         _supersede(bench, old, entry)
     return entry
 
@@ -164,14 +165,6 @@ def _again(bench: Workbench, entry: Entry) -> Entry:
     if entry.state not in _STANDING or (entry.state is EntryState.LANDED and is_on_target(bench, entry)):
         return entry
     return settle(bench, entry, EntryState.QUEUED, reason={})
-
-
-def is_on_target(bench: Workbench, entry: Entry) -> bool:
-    """Whether what the store calls landed is on the target now (S8)."""
-    commit = entry.landed_commit
-    if commit is None or not bench.objects.has_commit(commit):
-        return False
-    return bench.objects.is_ancestor(commit, bench.target_tip())
 
 
 def _head_of_branch(bench: Workbench, name: str) -> str | None:
@@ -201,7 +194,7 @@ def _add_branch(bench: Workbench, name: str, priority: float | None, method: str
         method=method,
         priority=50 if priority is None else priority,
     )
-    return _again(bench, submit(bench.store, bench.clock, work))
+    return _again(bench, submit(bench, work))
 
 
 def require_entry(bench: Workbench, name: str) -> Entry:
