@@ -14,6 +14,7 @@ and the attempt ends with the reason.
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -60,7 +61,10 @@ class Finisher:
     def finish(self, attempt: Attempt, plan: Plan, handle: Supervised | None, ended: Ended) -> None:
         """Take a running ``attempt`` whose command has ended to its next state."""
         try:
-            if ended.succeeded:
+            if ended.succeeded and is_deleted(attempt):
+                gone = {"code": "worktree-deleted", "detail": "its worktree was deleted"}
+                self._fail(attempt, gone | self._save(attempt), exit_code=ended.exit_code)
+            elif ended.succeeded:
                 self._succeeded(attempt, plan)
             else:
                 self._ended_badly(attempt, handle, ended)
@@ -211,6 +215,11 @@ def _stopped(outcome: Outcome, wish: bool | None) -> tuple[AttemptState, dict[st
     if outcome is Outcome.STOPPED and wish is None:
         return AttemptState.LOST, {"code": "lost", "detail": "its supervisor was ended from outside"}
     return AttemptState.LOST, {"code": "interrupted", "detail": "its command was interrupted"}
+
+
+def is_deleted(attempt: Attempt) -> bool:
+    """Whether nothing is left of the attempt's worktree, so that what its command left cannot be known."""
+    return not os.path.lexists(Path(attempt.worktree or "") / ".git")
 
 
 def commit_work(bench: Workbench, attempt: Attempt, message: str) -> CommitResult:

@@ -1,10 +1,11 @@
-"""Work in a slot that is captured under ``refs/planctl/rescue/`` and told as an event."""
+"""Work in a slot that is captured under ``refs/planctl/rescue/``, or set aside with its slot."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from orchestrator.events import EventName
+from orchestrator.states import SlotState
 from worktrees.rescue import rescue
 
 if TYPE_CHECKING:
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
 
     from orchestrator.store.records import Slot
     from orchestrator.workbench import Workbench
+    from worktrees.errors import RescueIncompleteError
     from worktrees.slot import SlotTree
 
 
@@ -42,3 +44,16 @@ def save_work(
         slot=slot.name,
     )
     return rescued.reference
+
+
+def set_aside(bench: Workbench, slot: Slot, why: RescueIncompleteError) -> None:
+    """Quarantine a slot that could not be made ready for the plan that took it: it is nobody's then."""
+    bench.store.move_slot(
+        slot,
+        SlotState.QUARANTINED,
+        session=None,
+        attempt=None,
+        plan=None,
+        detail=str(why),
+        changed_at=bench.clock.now(),
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -88,6 +89,8 @@ def test_a_plan_that_deletes_its_own_worktree_fails_and_its_slot_is_made_anew(re
     commit_plans(repo, {"a": {"files": {"write": ["one"]}, "run": 'cd ..; rm -rf "$PLANCTL_WORKTREE"'}})
     done = multi(repo, "a", code=1)
     assert ending(done) == {"failed": ["a"]}
+    reason = of(done, "plan.failed", "a")[0]["reason"]
+    assert reason == {"code": "worktree-deleted", "detail": "its worktree was deleted"}
     commit_plans(repo, {"a": {"files": {"write": ["one"]}, "run": "echo a > one"}})
     again = multi(repo, "a")
     assert of(again, "plan.started", "a")[0]["worktree"] == of(done, "plan.started", "a")[0]["worktree"]
@@ -126,6 +129,39 @@ def test_p9_what_an_old_base_ignored_is_kept_when_the_slot_moves_to_one_that_doe
     night = repo.git("hash-object", "--no-filters", str(repo.path.parent / "night"))
     kept = rescues(repo, "slot-01")
     assert [repo.git("rev-parse", "--verify", f"{name}:results/night") for name in kept] == [night]
+
+
+def spoil_by_commit(repo: GitRepo, folder: Path) -> None:
+    (folder / "mine").write_text("mine\n")
+    repo.git("add", "mine", at=folder)
+    repo.git("commit", "-qm", "by a person", at=folder)
+
+
+def spoil_by_repository(repo: GitRepo, folder: Path) -> None:
+    repo.git("init", "-q", str(folder / "inner"))
+    (folder / "inner" / "mine").write_text("mine\n")
+
+
+@pytest.mark.parametrize("spoil", [spoil_by_commit, spoil_by_repository])
+@pytest.mark.parametrize("most", [1, 2])
+def test_p9_a_free_slot_that_cannot_be_used_again_is_set_aside_and_another_one_taken(
+    repo: GitRepo, spoil: Callable[[GitRepo, Path], None], most: int
+) -> None:
+    plans: dict[str, dict[str, object]] = {
+        p: {"files": {"write": [p]}, "run": f"echo {p} > {p}"} for p in "ab"
+    }
+    commit_plans(repo, plans, f"pool: {{max: {most}}}\n")
+    first = Path(of(multi(repo, "a"), "plan.started", "a")[0]["worktree"])
+    spoil(repo, first)
+    done = multi(repo, "b", code=0 if most > 1 else 1)
+    assert ending(done) == ({"landed": ["b"]} if most > 1 else {"skipped": ["b"]})
+    if most > 1:
+        assert of(done, "plan.started", "b")[0]["worktree"] == str(first.with_name("slot-02"))
+    else:
+        assert of(done, "plan.skipped", "b")[0]["reason"] == {"code": "pool"}
+    rows = run("worktree", "list", "--json", cwd=repo.path).data["worktrees"]
+    assert next((r["slot"], r["state"], r["plan"]) for r in rows) == ("slot-01", "quarantined", None)
+    assert [p.read_text() for p in sorted(first.rglob("mine"))] == ["mine\n"]
 
 
 def test_a_moved_head_is_refused_and_both_commits_are_kept(repo: GitRepo) -> None:
