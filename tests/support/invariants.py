@@ -45,12 +45,12 @@ def _require_forward_only(repo: GitRepo, start: str) -> None:
     """S6: each value that main ever had contains the one before."""
     values = [*reversed(repo.git("reflog", "show", "--format=%H", MAIN).split())]
     values = values[values.index(start) :]
-    for old, new in zip(values, values[1:], strict=False):
+    for old, new in itertools.pairwise(values):
         repo.git("merge-base", "--is-ancestor", old, new)
 
 
 def _require_green(repo: GitRepo, start: str, moves: list[tuple[str, str]]) -> None:
-    """S1, S2: commits of the queue have a passing verdict for exactly their tree, and so has what they land on.
+    """S1, S2: commits of the queue, and what they land on, have a passing verdict for exactly their tree.
 
     Somebody else's commit that a landing came after is recorded.
     """
