@@ -14,6 +14,7 @@ from orchestrator.errors import NothingToDoError, UsageError
 from orchestrator.merging.settle import settle
 from orchestrator.scheduling.freeze import thaw
 from orchestrator.services.conductors import conductor_of
+from orchestrator.slots.keeper import slot_of_attempt
 from orchestrator.states import AttemptState, EntryState
 from orchestrator.submitting.landed import is_on_target
 from orchestrator.submitting.submit import Work, requeue, submit
@@ -87,11 +88,24 @@ def _is_landed_by_run(bench: Workbench, attempt: Attempt) -> bool:
 
 def _add_attempt(bench: Workbench, attempt: Attempt, priority: float | None, method: str | None) -> Entry:
     old = bench.store.entry(attempt.entry) if attempt.entry else None
+    if attempt.state not in (_A.LANDED, _A.FINISHED):  # in a person's hands since
+        _require_committed(bench, attempt)
     if old is None:
         return submit(bench, _first_work(bench, attempt, priority, method), attempt)
     if attempt.state is _A.LANDED:
         return _again(bench, old)
     return resubmit(bench, attempt)
+
+
+def _require_committed(bench: Workbench, attempt: Attempt) -> None:
+    """Raise UsageError when the plan's worktree holds work that a landing of its branch would leave out."""
+    slot = slot_of_attempt(bench, attempt.id)
+    if slot is None or not Path(slot.path).is_dir():
+        return
+    dirt = bench.git.run("status", "--porcelain", "-z", "--no-renames", at=Path(slot.path)).records
+    if dirt:
+        paths = ", ".join(sorted(record[3:] for record in dirt)[:5])
+        raise UsageError(f"{attempt.plan} has uncommitted work in {slot.path} ({paths}): commit it first")
 
 
 def _first_work(bench: Workbench, attempt: Attempt, priority: float | None, method: str | None) -> Work:

@@ -73,6 +73,9 @@ def test_merge_of_a_rejected_plan_after_it_was_mended_on_its_branch(repo: GitRep
     with reading(repo) as store:
         slot = GitRepo(Path(str(store.attempts(plan="a")[-1].worktree)))
     slot.git("rm", "-q", "bad")
+    done = run("merge", "a", cwd=repo.path)
+    assert done.code == 2, "the mending is not committed yet"
+    assert "uncommitted work" in done.err
     slot.commit("mended")
     done = run("merge", "plans/a.md", "--json", cwd=repo.path)
     assert (done.code, states(done)) == (0, {"a": "landed"})
