@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.repo import GitRepo
+from worktrees.branches import holders
 from worktrees.checkout import Checkout, How, attach_checkout, checkouts_of, detach_checkout
 from worktrees.errors import CheckoutInTheWayError, CheckoutLockedError
 from worktrees.follow import Finished, Follow, recover_follows
@@ -153,6 +154,48 @@ def test_a_linked_worktree_of_the_user_follows_too(
     follow(git, repo, old, new)
     assert repo.git("status", "--porcelain", at=tmp_path / "linked") == ""
     assert (tmp_path / "linked/new/file.txt").exists()
+
+
+@pytest.mark.parametrize("linked", [False, True])
+@pytest.mark.parametrize("packed", [False, True])
+def test_p25_a_checkout_by_way_of_a_symbolic_branch_follows(
+    landed: tuple[GitRepo, Git, str, str], tmp_path: Path, linked: bool, packed: bool
+) -> None:
+    repo, git, old, new = landed
+    top = repo.path
+    if linked:
+        top = tmp_path / "linked"
+        repo.git("checkout", "-q", "work")
+        repo.git("worktree", "add", "-q", "--detach", str(top), "main")
+    repo.git("symbolic-ref", "refs/heads/trunk", "refs/heads/develop")
+    repo.git("symbolic-ref", "refs/heads/develop", MAIN)
+    repo.git("symbolic-ref", "HEAD", "refs/heads/trunk", at=top)
+    if packed:
+        repo.git("pack-refs", "--all")
+    assert [c.top for c in checkouts_of(git, "refs/heads/trunk")] == [top]
+    assert holders(git, "main") == (top,)
+    assert top not in holders(git, "work")
+    assert follow(git, repo, old, new) == ()
+    assert repo.git("status", "--porcelain", at=top) == ""
+    repo.git("commit", "-q", "--allow-empty", "-am", "the user's next commit", at=top)
+    assert repo.git("diff", "--name-only", new, "main") == ""
+    assert repo.git("rev-parse", "main~1") == new
+
+
+def test_p25_a_head_that_is_a_link_is_a_checkout(landed: tuple[GitRepo, Git, str, str]) -> None:
+    repo, git, old, new = landed
+    repo.git("-c", "core.preferSymlinkRefs=true", "symbolic-ref", "HEAD", MAIN)
+    assert (repo.path / ".git/HEAD").is_symlink()
+    assert follow(git, repo, old, new) == ()
+    assert status(repo) == ""
+
+
+def test_symbolic_branches_in_a_circle_are_no_checkout(landed: tuple[GitRepo, Git, str, str]) -> None:
+    repo, git, _, _ = landed
+    repo.write(".git/refs/heads/one", "ref: refs/heads/two\n")
+    repo.write(".git/refs/heads/two", "ref: refs/heads/one\n")
+    repo.write(".git/HEAD", "ref: refs/heads/one\n")
+    assert checkouts_of(git, MAIN) == ()
 
 
 def test_a_bare_repository_has_no_checkout(repo: GitRepo, tmp_path: Path) -> None:
