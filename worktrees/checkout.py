@@ -113,7 +113,7 @@ def detach_checkout(git: Git, checkout: Checkout, commit: str) -> None:
                 "update-ref", "--no-deref", "-m", "planctl: detach", "HEAD", commit, commit,
                 at=checkout.top, writes=True,
             )  # fmt: skip
-    except GitFailedError as error:
+    except (GitFailedError, OSError) as error:
         raise CheckoutInTheWayError(checkout.top, (), str(error)) from error
 
 

@@ -121,6 +121,34 @@ def test_an_untracked_file_where_a_folder_must_come_blocks(landed: tuple[GitRepo
     assert (repo.path / "new").read_text() == "mine\n"
 
 
+def test_a_checkout_that_git_cannot_read_is_in_the_way_with_gits_words(
+    landed: tuple[GitRepo, Git, str, str],
+) -> None:
+    repo, git, old, new = landed
+    (checkout,) = checkouts_of(git, MAIN)
+    repo.write(".git/index", "garbage")
+    for _ in range(2):  # the second time it would be locked, had the first left anything
+        with pytest.raises(CheckoutInTheWayError, match="index") as caught:
+            prepare_follow(git, checkout, old, new)
+        assert type(caught.value) is CheckoutInTheWayError
+        assert caught.value.checkout == repo.path
+        assert not list((repo.path / ".git").glob("*.lock"))
+    assert (repo.path / ".git/index").read_text() == "garbage"
+
+
+def test_a_checkout_that_cannot_be_marked_is_in_the_way(landed: tuple[GitRepo, Git, str, str]) -> None:
+    _, git, old, new = landed
+    (checkout,) = checkouts_of(git, MAIN)
+    lock = take_over(git.repository, checkout.git_dir)
+    assert lock is not None
+    lock.release()
+    (lock.folder / "mark").mkdir()  # the draft of the mark cannot be written
+    with pytest.raises(CheckoutInTheWayError, match="mark"):
+        prepare_follow(git, checkout, old, new)
+    (lock.folder / "mark").rmdir()
+    prepare_follow(git, checkout, old, new).abandon()
+
+
 def test_git_at_work_there_blocks(landed: tuple[GitRepo, Git, str, str]) -> None:
     repo, git, old, new = landed
     (repo.path / ".git/index.lock").write_text("")
