@@ -115,9 +115,17 @@ def _listed(paths: tuple[str, ...]) -> str:
 def prepare_follow(git: Git, checkout: Checkout, mark: Mark) -> Follow:
     """Steps 1 and 2. Raises CheckoutInTheWayError with the paths; then nothing is locked.
 
-    A :class:`CheckoutLockedError` among them: git is at work there this very moment.
+    A :class:`CheckoutLockedError` among them: git is at work there this very moment. A checkout that git
+    cannot read (a damaged index, a folder that may not be written) is in the way, with git's words.
     """
     require_quiet(checkout)
+    try:
+        return _locked_and_tried(git, checkout, mark)
+    except (GitFailedError, OSError) as error:
+        raise CheckoutInTheWayError(checkout.top, (), str(error)) from error
+
+
+def _locked_and_tried(git: Git, checkout: Checkout, mark: Mark) -> Follow:
     lock = take_over(git.repository, checkout.git_dir)
     if lock is None:
         raise CheckoutLockedError(checkout.top, "another planctl is bringing it along")
