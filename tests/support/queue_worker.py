@@ -7,11 +7,11 @@ import threading
 from pathlib import Path
 
 from orchestrator.bootstrap import working
-from orchestrator.services.queue import drain
+from orchestrator.services.queue import serve
 from worktrees.repository import find
 
 cancel = threading.Event()
 signal.signal(signal.SIGTERM, lambda *_: cancel.set())
 with working(find(Path.cwd()), "queue") as (bench, session):
     print("ready", flush=True)
-    drain(bench, session, cancel=cancel, forever=True)
+    serve(bench, session, cancel=cancel, once=False)
