@@ -13,7 +13,7 @@ from worktrees.errors import BranchExistsError, BranchInUseError, ReferenceMoved
 from worktrees.git import branch_reference
 from worktrees.metadata_lock import metadata_lock
 from worktrees.references import Create, Update
-from worktrees.slot import head_of, registered, run_in
+from worktrees.slot import end_of, head_of, registered, run_in
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -139,7 +139,7 @@ def detach_in_place(git: Git, tree: SlotTree) -> None:
 
 def _holds(git_dir: Path, branch: str) -> bool:
     reference = f"refs/heads/{branch}"
-    if head_of(git_dir) == f"ref: {reference}":
+    if end_of(git_dir, "HEAD") == end_of(git_dir, reference):
         return True
     rebased = (git_dir / "rebase-merge" / "head-name", git_dir / "rebase-apply" / "head-name")
     if any(p.is_file() and _text(p) == reference for p in rebased):

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from worktrees.errors import GitFailedError
+from worktrees.subfollow import GITLINK, submodules_in_the_way
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from worktrees.git import Git
 
 _NOTHING = "0" * 40
-_GITLINK = "160000"
 _SYMLINK = "120000"
 
 
@@ -69,7 +69,7 @@ def in_the_way(git: Git, top: Path, index: Path, old: str, new: str) -> tuple[st
     tracked_now = {c.path for c in changed if not c.is_added}
     blocked = {c.path for c in changed if c.path in staged or c.path in edited}
     blocked |= {c.path for c in changed if c.is_added and _occupied(top, c.path, tracked_now)}
-    return tuple(sorted(blocked))
+    return tuple(sorted(blocked | submodules_in_the_way(git, top, changed)))
 
 
 def unwritable(git: Git, top: Path, old: str, new: str) -> tuple[str, ...]:
@@ -136,7 +136,7 @@ def bring_along(
             kept.append(change.path)
         elif change.is_deleted:
             _remove(top, change.path)
-        elif change.new_mode != _GITLINK:
+        elif change.new_mode != GITLINK:
             write.append(change.path)
     for command, items in (
         (("update-index", "-z", "--index-info"), lines),
@@ -154,7 +154,7 @@ def _is_replaceable(git: Git, top: Path, change: Changed) -> bool:
     path = top / change.path
     if _leads_elsewhere(top, change.path):
         return False
-    if not os.path.lexists(path) or _GITLINK in (change.old_mode, change.new_mode):
+    if not os.path.lexists(path) or GITLINK in (change.old_mode, change.new_mode):
         return True
     if path.is_symlink():
         return _link_id(git, os.fsencode(path.readlink())) in (change.old, change.new)

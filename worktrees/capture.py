@@ -43,8 +43,10 @@ class Survey:
         return tuple(sorted({*(change.path for change in self.changes), *self.ignored}))
 
 
-def survey(git: Git, worktree: Path, scratch: Path, ignored: Sequence[str] = ()) -> Survey:
-    """Look at ``worktree``, with copies in the folder ``scratch``.
+def survey(
+    git: Git, worktree: Path, scratch: Path, ignored: Sequence[str] = (), named: Sequence[str] = ()
+) -> Survey:
+    """Look at ``worktree``, with copies in the folder ``scratch``; ``named`` are further ignored files.
 
     Raises :class:`RescueIncompleteError` for repositories inside it, :class:`OSError` for what cannot be
     read, :class:`GitFailedError` when git cannot tell.
@@ -55,7 +57,7 @@ def survey(git: Git, worktree: Path, scratch: Path, ignored: Sequence[str] = ())
     index.unhide(listing)
     nested = find_nested(git, worktree, listing)
     changes = status(git, worktree, index.path)
-    wanted = _ignored(index, ignored)
+    wanted = tuple(dict.fromkeys((*_ignored(index, ignored), *named)))
     inside = [path for path in (*wanted, *(c.path for c in changes)) if path.endswith("/")]
     if nested or inside:
         raise RescueIncompleteError(worktree, ", ".join([*map(str, nested), *inside][:5]))

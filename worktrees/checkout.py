@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from plans.effects import step
 from worktrees.errors import CheckoutInTheWayError, GitFailedError
-from worktrees.slot import head_of, registered
+from worktrees.slot import end_of, registered
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -77,8 +77,11 @@ def _names(git_dir: Path, reference: str) -> How | None:
 
 
 def is_attached(git_dir: Path, reference: str) -> bool:
-    """Whether HEAD of a worktree is the branch ``reference``."""
-    return head_of(git_dir) == f"ref: {reference}"
+    """Whether HEAD of a worktree is the branch ``reference``, by way of symbolic references too.
+
+    A commit made on ``trunk``, a symbolic reference to ``main``, moves ``main``.
+    """
+    return end_of(git_dir, "HEAD") == end_of(git_dir, reference)
 
 
 def _text(path: Path) -> str:
@@ -110,7 +113,7 @@ def detach_checkout(git: Git, checkout: Checkout, commit: str) -> None:
                 "update-ref", "--no-deref", "-m", "planctl: detach", "HEAD", commit, commit,
                 at=checkout.top, writes=True,
             )  # fmt: skip
-    except GitFailedError as error:
+    except (GitFailedError, OSError) as error:
         raise CheckoutInTheWayError(checkout.top, (), str(error)) from error
 
 

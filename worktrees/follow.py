@@ -17,10 +17,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from plans.effects import step
-from worktrees.bypath import bring_along, in_the_way, unwritable
+from worktrees.bypath import bring_along, changed_between, in_the_way, unwritable
 from worktrees.checkout import is_attached, require_quiet, worktrees_of
 from worktrees.errors import CheckoutInTheWayError, CheckoutLockedError, GitFailedError
 from worktrees.followlock import FollowLock, Mark, read_mark, take_over
+from worktrees.subfollow import bring_submodules
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -64,10 +65,11 @@ class Follow:
                 copy = lock.copy_of_index()
                 with step("checkout.bypath"):
                     kept = bring_along(git, self.top, copy, (old, new), lock.descriptors)
+            left = bring_submodules(git, self.top, changed_between(git, old, new))
             with step("checkout.index"):
                 copy.replace(lock.git_dir / "index")
             lock.unmark()
-            return kept
+            return tuple(sorted({*kept, *left}))
         finally:
             lock.release()
 
@@ -113,9 +115,17 @@ def _listed(paths: tuple[str, ...]) -> str:
 def prepare_follow(git: Git, checkout: Checkout, mark: Mark) -> Follow:
     """Steps 1 and 2. Raises CheckoutInTheWayError with the paths; then nothing is locked.
 
-    A :class:`CheckoutLockedError` among them: git is at work there this very moment.
+    A :class:`CheckoutLockedError` among them: git is at work there this very moment. A checkout that git
+    cannot read (a damaged index, a folder that may not be written) is in the way, with git's words.
     """
     require_quiet(checkout)
+    try:
+        return _locked_and_tried(git, checkout, mark)
+    except (GitFailedError, OSError) as error:
+        raise CheckoutInTheWayError(checkout.top, (), str(error)) from error
+
+
+def _locked_and_tried(git: Git, checkout: Checkout, mark: Mark) -> Follow:
     lock = take_over(git.repository, checkout.git_dir)
     if lock is None:
         raise CheckoutLockedError(checkout.top, "another planctl is bringing it along")

@@ -49,13 +49,19 @@ class Rescued:
 
 
 def rescue(
-    git: Git, worktree: Path, label: str, *, ignored: Sequence[str] = (), stamp: str
+    git: Git,
+    worktree: Path,
+    label: str,
+    *,
+    ignored: Sequence[str] = (),
+    named: Sequence[str] = (),
+    stamp: str,
 ) -> Rescued | None:
     """Snapshot ``worktree`` under ``refs/planctl/rescue/<label>/<stamp>``; None: there is nothing to keep.
 
     ``ignored`` are patterns of ignored files to keep (git globs; without a slash at any depth; a folder
-    means all in it). ``stamp`` makes the name unique, a ULID. Whoever calls has stopped what ran in the
-    worktree: a file that changes meanwhile is an error.
+    means all in it), ``named`` further ones by their very paths. ``stamp`` makes the name unique, a ULID.
+    Whoever calls has stopped what ran in the worktree: a file that changes meanwhile is an error.
 
     Raises :class:`RescueIncompleteError` whenever not everything could be captured, for whatever reason;
     :class:`InvalidReferenceError` for a label that cannot be a reference.
@@ -64,7 +70,7 @@ def rescue(
     worktree = worktree.resolve()
     try:
         with scratch_folder(git) as scratch:
-            found = survey(git, worktree, scratch, ignored)
+            found = survey(git, worktree, scratch, ignored, named)
             if not found.paths and found.operation is None:
                 return None
             commit = make_snapshot(git, found, _message(found, label))

@@ -6,7 +6,9 @@
    bisect by taking their files away (``--abort`` would check out, run hooks, or push an autostash onto the
    user's stash); takes locks of dead git children away
 3. ``recycle``: settings of the worktree reset, tracked files brought to the new commit, HEAD detached
-4. untracked files deleted under the **new** ``.gitignore``; ignored caches stay unless asked otherwise;
+4. what no rescue has, because the old commit ignored it, is handed to ``before_clean``: before the checkout
+   what that would write over, after it what the new ``.gitignore`` no longer ignores; then
+   untracked files deleted under the **new** ``.gitignore``; ignored caches stay unless asked otherwise;
    a nested repository is never deleted: it is refused before anything is touched, and again afterwards
 5. references of the worktree alone deleted, submodules, copies and links brought up to date
 
@@ -29,9 +31,10 @@ from worktrees.removal import delete_tree
 from worktrees.slot import head_of, require_intact, run_in
 from worktrees.sparse import reset_settings
 from worktrees.submodules import drop_vanished, update_submodules
+from worktrees.unsaved import overwritten, untracked
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from worktrees.git import Git
     from worktrees.slot import SlotOptions, SlotTree
@@ -81,7 +84,7 @@ def recycle(git: Git, tree: SlotTree, commit: str, options: SlotOptions) -> None
     try:
         sparse = bool(options.sparse) or (tree.git_dir / "config.worktree").exists()
         if _take_stamp(tree) and options.reuse_caches and not sparse:
-            _advance(git, tree, commit)
+            _advance(git, tree, commit, options)
         else:
             _settle(git, tree, commit, options)
         if options.submodules:
@@ -121,25 +124,42 @@ def _settle(git: Git, tree: SlotTree, commit: str, options: SlotOptions) -> None
     quiesce(git, tree)
     clear_pointer(tree.path)
     reset_settings(git, tree, options.sparse)
-    require_no_nested(git, tree)
+    rescued = require_no_nested(git, tree)
+    _save_overwritten(git, tree, commit, options)
     drop_vanished(git, tree, commit)
     checkout(git, tree, commit)
+    _save_exposed(git, tree, rescued, options)
     _sweep(git, tree, "-fd" if options.reuse_caches else "-fdx")
     with step("reuse.references"):
         delete_tree(tree.git_dir / "refs")  # those of the worktree alone; all parked, see quiesce
 
 
-def _advance(git: Git, tree: SlotTree, commit: str) -> None:
+def _advance(git: Git, tree: SlotTree, commit: str, options: SlotOptions) -> None:
     """From a tidy slot: the checkout, and the sweep only where other files are ignored than before."""
     require_intact(tree)
     old = head_of(tree.git_dir)
+    _save_overwritten(git, tree, commit, options)
     drop_vanished(git, tree, commit)
     checkout(git, tree, commit)
     if (
         old != commit
         and git.run("diff", "--quiet", old, commit, "--", ":(glob)**/.gitignore", ok=(0, 1)).status
     ):
+        _save_exposed(git, tree, (), options)
         _sweep(git, tree, "-fd")
+
+
+def _save_overwritten(git: Git, tree: SlotTree, commit: str, options: SlotOptions) -> None:
+    """Have ignored files kept that the checkout of ``commit`` would write over."""
+    lost = overwritten(git, tree, commit) if options.before_clean else ()
+    if options.before_clean and lost:
+        options.before_clean(tree, lost)
+
+
+def _save_exposed(git: Git, tree: SlotTree, rescued: Collection[str], options: SlotOptions) -> None:
+    """Have files kept that are untracked now and were ignored when the slot was rescued."""
+    if options.before_clean and not set(untracked(git, tree)) <= set(rescued):
+        options.before_clean(tree, ())
 
 
 def _sweep(git: Git, tree: SlotTree, force: str) -> None:
@@ -149,11 +169,16 @@ def _sweep(git: Git, tree: SlotTree, force: str) -> None:
     require_no_nested(git, tree)
 
 
-def require_no_nested(git: Git, tree: SlotTree) -> None:
-    """Raise :class:`RescueIncompleteError` if a repository lies in the slot that is not ignored."""
-    for name in run_in(git, tree, "ls-files", "--others", "--exclude-standard", "-z").records:
+def require_no_nested(git: Git, tree: SlotTree) -> tuple[str, ...]:
+    """Raise :class:`RescueIncompleteError` if a repository lies in the slot that is not ignored.
+
+    Returns the untracked files, which are not.
+    """
+    found = untracked(git, tree)
+    for name in found:
         if name.endswith("/"):  # so git lists what it does not descend into: a repository
             raise RescueIncompleteError(tree.path, f"it holds the nested repository {name!r}")
+    return found
 
 
 def _take_stamp(tree: SlotTree) -> bool:

@@ -15,12 +15,15 @@ from typing import TYPE_CHECKING, Final
 from worktrees.errors import RescueIncompleteError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Callable, Collection, Iterator, Sequence
 
     from worktrees.git import Git, GitResult
 
 PLAN: Final = "slot"
 CHECK: Final = "check"
+_DEEPEST: Final = 5
+"""Git follows no more symbolic references than that (``SYMREF_MAXDEPTH``)."""
+_OWN: Final = ("refs/bisect/", "refs/worktree/", "refs/rewritten/")
 _NAME: Final = re.compile(rf"(?:{PLAN}|{CHECK})-[0-9]{{2,4}}")
 
 
@@ -40,6 +43,10 @@ class SlotOptions:
     ``copy`` and ``link`` are patterns of ignored files of the main checkout, ``sparse`` those of
     git-sparse-checkout (all plain folders: cone mode). ``reuse_caches`` False deletes ignored files, too,
     when a slot is used again.
+
+    ``before_clean`` is called with the slot before files are lost that were ignored when it was rescued. It
+    keeps everything that git reports there by then, and the ignored files named; what it raises leaves
+    them where they are. Without it they are lost.
     """
 
     copy: tuple[str, ...] = ()
@@ -47,6 +54,7 @@ class SlotOptions:
     sparse: tuple[str, ...] = ()
     reuse_caches: bool = True
     submodules: bool = True
+    before_clean: Callable[[SlotTree, Sequence[str]], object] | None = None
 
 
 def slot_name(purpose: str, number: int) -> str:
@@ -137,6 +145,35 @@ def run_in(
 def head_of(git_dir: Path) -> str:
     """The text of HEAD: a commit, or ``ref: refs/heads/…``; empty when there is none."""
     return _read_text(git_dir / "HEAD") or ""
+
+
+def end_of(git_dir: Path, name: str) -> str:
+    """The reference that ``name`` stands for in a worktree: itself, or the end of its chain of symbolic ones.
+
+    ``name`` is ``HEAD`` or a full name; a detached HEAD stands for itself. Symbolic references are loose
+    files always (files backend), or links as ``core.preferSymlinkRefs`` makes them.
+    """
+    for _ in range(_DEEPEST):
+        following = _next_of(_loose(git_dir, name))
+        if following is None:
+            break
+        name = following
+    return name
+
+
+def _next_of(path: Path) -> str | None:
+    text = f"ref: {path.readlink()}" if path.is_symlink() else _read_text(path) or ""
+    name = text.removeprefix("ref:").strip()
+    is_name = name.startswith("refs/") and ".." not in name and "\0" not in name
+    return name if text.startswith("ref:") and is_name else None
+
+
+def _loose(git_dir: Path, name: str) -> Path:
+    """The file of a reference: HEAD and those of gitglossary's "per-worktree ref" are the worktree's own."""
+    common = _read_text(git_dir / "commondir")
+    if common is None or not name.startswith("refs/") or name.startswith(_OWN):
+        return git_dir / name
+    return git_dir / common / name
 
 
 def _read_text(path: Path) -> str | None:

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from orchestrator.merging.tenure import Tenure
+    from worktrees.checkout import Checkout
     from worktrees.follow import Follow
     from worktrees.references import Change
 
@@ -102,7 +103,7 @@ def _checkouts_ready(
     follows: list[Follow] = []
     mark = Mark(target, landing.old, landing.commit, tenure.epoch)
     try:
-        for checkout in checkouts_of(bench.git, target) if landing.commit != landing.old else ():
+        for checkout in _checkouts(tenure, target) if landing.commit != landing.old else ():
             if policy is CheckoutPolicy.WAIT:
                 raise CheckoutInTheWayError(checkout.top, (), "the target is checked out (checkout: wait)")
             if policy is CheckoutPolicy.FOLLOW:
@@ -114,6 +115,15 @@ def _checkouts_ready(
     finally:
         for follow in follows:
             follow.abandon()
+
+
+def _checkouts(tenure: Tenure, target: str) -> tuple[Checkout, ...]:
+    """Which they are. Where that cannot be told, one may be in the way; the other entries go on."""
+    git = tenure.bench.git
+    try:
+        return checkouts_of(git, target)
+    except (GitFailedError, OSError) as error:
+        raise CheckoutInTheWayError(git.repository.common_dir, (), str(error)) from error
 
 
 def _transact(tenure: Tenure, landing: Landing, follows: tuple[Follow, ...]) -> Entry:

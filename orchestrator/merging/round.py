@@ -33,7 +33,7 @@ class Round:
         self._tenure = tenure
         self._checker = checker
         self._allow_policy_change = allow_policy_change
-        self._tip = ""
+        self._tip = self._settled_at = ""
         self._unusable: str | None = None
         self._outside: str | None = None
         self._tried: set[str] = set()
@@ -45,6 +45,8 @@ class Round:
         tip = bench.target_tip()
         if tip != self._tip:
             self._moved_to(tip)
+        if tip != self._settled_at:
+            self._refresh(tip)
         chosen = self._decide()
         if chosen is not None and self._tip_hinders():
             chosen = self._decide()
@@ -64,15 +66,28 @@ class Round:
             self._later.add(ended.id)
 
     def _moved_to(self, tip: str) -> None:
-        """What was tried in vain may go now; the settings that guard the target are those of its new tip."""
+        """What was tried in vain may go now."""
         self._tip = tip
         self._tried.clear()
-        self._outside = self._unusable = None
+        self._outside = None
         notice_move(self._tenure, tip)
+
+    def _refresh(self, tip: str) -> None:
+        """Take the settings of ``tip``; while they cannot be used nothing lands, and each round looks again.
+
+        A worker's queue is that of one target: when the working copy names another, this one stands still.
+        """
+        bench = self._tenure.bench
         try:
-            self._tenure = replace(self._tenure, bench=self._tenure.bench.refreshed())
+            fresh = bench.refreshed()
         except InvalidPlansError as error:
             self._unusable = f"the settings at {tip[:12]} cannot be used: {error}"
+            return
+        if fresh.target != bench.target:
+            self._unusable = f"planctl.yaml names another target now: {fresh.settings.project.target}"
+            return
+        self._tenure = replace(self._tenure, bench=fresh)
+        self._unusable, self._settled_at = None, tip
 
     def _tip_hinders(self) -> bool:
         """Only now that something wants to land, a tip that came from outside is checked."""

@@ -24,6 +24,7 @@ from orchestrator.merging.recovery import recover
 from orchestrator.merging.round import Round
 from orchestrator.merging.takeover import take_over
 from orchestrator.sessions.cleanup import reap
+from orchestrator.sessions.identity import is_alive
 from orchestrator.states import MOVING_ENTRIES
 from worktrees.commitgraph import ensure_commit_graph
 from worktrees.errors import GitFailedError, ReferenceMovedError
@@ -135,6 +136,11 @@ class QueueWorker:
 
     def _reap(self) -> None:
         """A holder that is dead does not keep us until its lease runs out."""
+        store = self._bench.store
+        lease = store.lease(f"queue:{self._bench.target}")
+        holder = store.session(lease.session) if lease else None
+        if holder and is_alive(holder.pid, holder.process_started, holder.boot, holder.host):
+            return
         reap(self._bench.store, self._bench.clock, self._bench.folder() / "cleanup.lock")
 
     def _require_session(self) -> None:

@@ -94,7 +94,7 @@ def _enqueue(bench: Workbench, view: View, plan: PlanId) -> None:
         check=source.check,
         priority=source.priority,
     )
-    submit(bench.store, bench.clock, work, attempt)
+    submit(bench, work, attempt)
 
 
 def _report_landed(bench: Workbench, attempt: Attempt, commit: str) -> None:

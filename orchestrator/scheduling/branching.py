@@ -30,17 +30,44 @@ if TYPE_CHECKING:
 
 
 ADOPTED: Final = "refs/planctl/adopted"
+TIPS: Final = "refs/planctl/tips"
+"""Where a plan's branch stood when its last attempt failed."""
 
 
-def is_own(bench: Workbench, plan: str, branch: str) -> bool:
-    """Whether an attempt of ``plan`` has worked on ``branch`` before."""
-    return any(a.branch == branch and a.base for a in bench.store.attempts(plan=plan))
+def is_own(bench: Workbench, plan: str, branch: str, commit: str) -> bool:
+    """Whether all that ``branch`` holds at ``commit`` was made or started from by attempts of ``plan``.
+
+    A commit that a person put there is not, nor is a branch that was adopted and has not landed: to start
+    anew from the base would take it off its branch.
+    """
+    bases = [a for a in bench.store.attempts(plan=plan) if a.branch == branch and a.base]
+    if not bases or _holds_adopted(bench, plan, commit):
+        return False
+    known = {a.base for a in bases} | {a.head for a in bases} | {bench.references.read(_tip(plan))}
+    return any(bench.objects.is_ancestor(commit, other) for other in known if other)
+
+
+def _holds_adopted(bench: Workbench, plan: str, commit: str) -> bool:
+    adopted = [c for name, c in bench.references.list(f"{ADOPTED}/").items() if name.endswith(f"/{plan}")]
+    target, objects = bench.target_tip(), bench.objects
+    return any(objects.is_ancestor(c, commit) and not objects.is_ancestor(c, target) for c in adopted)
+
+
+def _tip(plan: str) -> str:
+    return f"{TIPS}/{plan}"
+
+
+def note_tip(bench: Workbench, attempt: Attempt) -> None:
+    """Keep where the branch stands when an attempt ends without a head: its command's own commits."""
+    commit = branch_commit(bench.references, attempt.branch)
+    if commit is not None:
+        _point(bench, _tip(attempt.plan), commit, "branch.tip")
 
 
 def require_usable(bench: Workbench, plan: str, branch: str, *, adopt: bool) -> None:
     """Raise BranchExistsError for a branch that is there and somebody else's, unless it is to be adopted."""
     commit = branch_commit(bench.references, branch)
-    if commit is not None and not adopt and not is_own(bench, plan, branch):
+    if commit is not None and not adopt and not is_own(bench, plan, branch, commit):
         raise BranchExistsError(branch, commit)
 
 
@@ -49,15 +76,15 @@ def adopted_commit(bench: Workbench, attempt: Attempt) -> str | None:
 
     Raises BranchExistsError when the run was not asked to adopt: the branch was made since the run began.
     """
-    run, commit = bench.store.run(attempt.run), branch_commit(bench.references, attempt.branch)
-    earlier = [a for a in bench.store.attempts(plan=attempt.plan) if a.id != attempt.id]
-    if any(a.branch == attempt.branch and a.base for a in earlier):
+    earlier = bench.store.attempts(run=attempt.run, plan=attempt.plan)
+    if any(a.id != attempt.id and a.branch == attempt.branch and a.base for a in earlier):
         return bench.references.read(_adopted(attempt))
-    if commit is None:
+    run, commit = bench.store.run(attempt.run), branch_commit(bench.references, attempt.branch)
+    if commit is None or is_own(bench, attempt.plan, attempt.branch, commit):
         return None
     if run is None or not run.options.get("adopt"):
         raise BranchExistsError(attempt.branch, commit)
-    _remember_adopted(bench, attempt, commit)
+    _point(bench, _adopted(attempt), commit, "branch.adopt")
     return commit
 
 
@@ -66,12 +93,11 @@ def _adopted(attempt: Attempt) -> str:
     return f"{ADOPTED}/{attempt.run}/{attempt.plan}"
 
 
-def _remember_adopted(bench: Workbench, attempt: Attempt, commit: str) -> None:
-    name = _adopted(attempt)
+def _point(bench: Workbench, name: str, commit: str, step: str) -> None:
     old = bench.references.read(name)
     if old != commit:
         change = Update(name, commit, old) if old else Create(name, commit)
-        bench.references.transact([change], message="planctl: adopted", step="branch.adopt")
+        bench.references.transact([change], message="planctl: branch", step=step)
 
 
 def put_on_branch(bench: Workbench, tree: SlotTree, attempt: Attempt, begin: str) -> None:

@@ -14,6 +14,7 @@ and the attempt ends with the reason.
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,7 @@ from orchestrator.events import EventName
 from orchestrator.running.records import Outcome
 from orchestrator.running.supervision import stop_tree, stop_wish
 from orchestrator.scheduling.basing import FINISHED, PHASES
+from orchestrator.scheduling.branching import note_tip
 from orchestrator.scheduling.commands import stages
 from orchestrator.scheduling.drift import Drift, find_drift
 from orchestrator.scheduling.launching import StageLauncher, stage_number
@@ -59,7 +61,10 @@ class Finisher:
     def finish(self, attempt: Attempt, plan: Plan, handle: Supervised | None, ended: Ended) -> None:
         """Take a running ``attempt`` whose command has ended to its next state."""
         try:
-            if ended.succeeded:
+            if ended.succeeded and is_deleted(attempt):
+                gone = {"code": "worktree-deleted", "detail": "its worktree was deleted"}
+                self._fail(attempt, gone | self._save(attempt), exit_code=ended.exit_code)
+            elif ended.succeeded:
                 self._succeeded(attempt, plan)
             else:
                 self._ended_badly(attempt, handle, ended)
@@ -149,6 +154,7 @@ class Finisher:
 
     def _lost(self, attempt: Attempt, why: dict[str, Any]) -> None:
         store, now = self._bench.store, self._bench.clock.now()
+        note_tip(self._bench, attempt)
         with store.transaction():
             store.move_attempt(attempt, AttemptState.LOST, reason=why, finished_at=now, counted=False)
             store.emit(EventName.PLAN_LOST, at=now, run=attempt.run, plan=attempt.plan, reason=why)
@@ -173,6 +179,7 @@ class Finisher:
         exit_code: int | None = None,
     ) -> None:
         store, now = self._bench.store, self._bench.clock.now()
+        note_tip(self._bench, attempt)
         name = EventName.PLAN_CANCELLED if state is AttemptState.CANCELLED else EventName.PLAN_FAILED
         with store.transaction():
             store.move_attempt(attempt, state, reason=why, exit_code=exit_code, finished_at=now)
@@ -208,6 +215,11 @@ def _stopped(outcome: Outcome, wish: bool | None) -> tuple[AttemptState, dict[st
     if outcome is Outcome.STOPPED and wish is None:
         return AttemptState.LOST, {"code": "lost", "detail": "its supervisor was ended from outside"}
     return AttemptState.LOST, {"code": "interrupted", "detail": "its command was interrupted"}
+
+
+def is_deleted(attempt: Attempt) -> bool:
+    """Whether nothing is left of the attempt's worktree, so that what its command left cannot be known."""
+    return not os.path.lexists(Path(attempt.worktree or "") / ".git")
 
 
 def commit_work(bench: Workbench, attempt: Attempt, message: str) -> CommitResult:

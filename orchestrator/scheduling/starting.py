@@ -25,9 +25,10 @@ from orchestrator.scheduling.commands import stages
 from orchestrator.scheduling.launching import StageLauncher, command_spec
 from orchestrator.scheduling.reasons import Code, reason
 from orchestrator.slots.keeper import PLAN
+from orchestrator.slots.saving import set_aside
 from orchestrator.states import AttemptState
 from plans.errors import PlanctlError
-from worktrees.errors import SlotUnavailableError
+from worktrees.errors import RescueIncompleteError, SlotUnavailableError
 from worktrees.exclude import exclude
 from worktrees.pointer import write_pointer
 from worktrees.stash import pin_stashes
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from orchestrator.store.records import Attempt
     from orchestrator.workbench import Workbench
     from plans.model import Plan
+    from worktrees.pool import SlotTree
 
 
 class SetupFailedError(PlanctlError):
@@ -80,24 +82,39 @@ class Starter:
             self._failed(attempt, error)
 
     def _wait(self, attempt: Attempt) -> None:
-        why = reason(Code.POOL)
-        self._bench.store.move_attempt(attempt, AttemptState.WAITING, reason=why)
+        current = self._bench.store.attempt(attempt.id)  # moved on where a slot was set aside
+        assert current is not None
+        self._bench.store.move_attempt(current, AttemptState.WAITING, reason=reason(Code.POOL))
 
     def _prepare(self, attempt: Attempt, plan: Plan, view: View) -> Attempt:
-        store = self._bench.store
         base, begin = self._where(attempt, plan, view)
         self._keeper.give_back_earlier(attempt)
-        slot = self._keeper.take(PLAN, attempt=attempt.id, plan=plan.id)
-        attempt = store.update_attempt(
-            attempt, base=base.commit, stacked_on=base.stacked_on, slot=slot.name, worktree=slot.path
-        )
-        tree = self._keeper.make_ready(slot, begin)  # what fails here keeps slot and attempt together
+        attempt, tree = self._place(attempt, base, begin)
         put_on_branch(self._bench, tree, attempt, begin)
         exclude(self._bench.repository)
         write_pointer(tree.path, plan.id)
         pin_stashes(self._bench.git)
         self._set_up(attempt, plan)
         return attempt
+
+    def _place(self, attempt: Attempt, base: Base, begin: str) -> tuple[Attempt, SlotTree]:
+        """A slot for the attempt, ready at ``begin``.
+
+        One that turns out to hold work which cannot be saved is set aside and another one taken; each such
+        turn leaves the pool one slot fewer, so they end, in SlotUnavailableError if need be. Any other
+        failure keeps slot and attempt together.
+        """
+        store = self._bench.store
+        while True:
+            slot = self._keeper.take(PLAN, attempt=attempt.id, plan=attempt.plan)
+            attempt = store.update_attempt(
+                attempt, base=base.commit, stacked_on=base.stacked_on, slot=slot.name, worktree=slot.path
+            )
+            try:
+                return attempt, self._keeper.make_ready(slot, begin)
+            except RescueIncompleteError as error:
+                set_aside(self._bench, slot, error)
+                attempt = store.update_attempt(attempt, slot=None, worktree=None)
 
     def _where(self, attempt: Attempt, plan: Plan, view: View) -> tuple[Base, str]:
         """The base that the work counts from, and the commit to start at.

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.errors import ForbiddenOverlapError, UsageError
 from orchestrator.events import EventName
 from orchestrator.scheduling.freeze import freeze
 from orchestrator.scheduling.view import Options
+from orchestrator.states import AttemptState
 from orchestrator.store.records import Attempt, RunRecord
 from plans.errors import InvalidPlansError, Severity
 from plans.project import OverlapMode
@@ -91,6 +93,15 @@ def _every(catalog: Catalog) -> tuple[str, ...]:
     if not catalog.plans:
         raise UsageError("there is no plan in the folders of plans")
     return tuple(catalog.plans)
+
+
+def require_unprepared(bench: Workbench, plans: Sequence[Plan]) -> None:
+    """Raise UsageError for a plan whose worktree a person works in: its branch is checked out there."""
+    for plan in plans:
+        for attempt in bench.store.attempts(plan=plan.id, states={AttemptState.PREPARED}):
+            if attempt.worktree and Path(attempt.worktree).exists():
+                hand_in = f"`planctl queue add {plan.id}` hands it in"
+                raise UsageError(f"{plan.id} is prepared in {attempt.worktree}; {hand_in}")
 
 
 def store_run(bench: Workbench, outlook: Outlook, request: Request, run: str) -> RunRecord:

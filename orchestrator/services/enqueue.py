@@ -14,7 +14,9 @@ from orchestrator.errors import NothingToDoError, UsageError
 from orchestrator.merging.settle import settle
 from orchestrator.scheduling.freeze import thaw
 from orchestrator.services.conductors import conductor_of
+from orchestrator.slots.keeper import slot_of_attempt
 from orchestrator.states import AttemptState, EntryState
+from orchestrator.submitting.landed import is_on_target
 from orchestrator.submitting.submit import Work, requeue, submit
 from plans.document import read_plan
 from worktrees.errors import InvalidReferenceError
@@ -46,7 +48,7 @@ def add(bench: Workbench, name: str, *, priority: float | None = None, method: s
     ``name`` is a plan's id or path, a branch, or an entry's id. Raises NothingToDoError when it is none with
     work, UsageError for the target itself.
     """
-    plan = _plan_named(name)
+    plan = _plan_named(bench, name)
     attempt = _attempt_with_work(bench, plan)
     if attempt is not None:
         return _add_attempt(bench, attempt, priority, method)
@@ -55,13 +57,14 @@ def add(bench: Workbench, name: str, *, priority: float | None = None, method: s
     return _again(bench, require_entry(bench, plan))
 
 
-def _plan_named(name: str) -> str:
-    """The id in the plan file that ``name`` is the path of, else ``name`` itself."""
-    path = Path(name)
-    if path.suffix.lower() not in _ENDINGS or not path.is_file():
+def _plan_named(bench: Workbench, name: str) -> str:
+    """The id in the plan file that ``name`` is the path of (from here, else from the top), else ``name``."""
+    if not name.lower().endswith(_ENDINGS):
         return name
-    plan = read_plan(path, path.read_bytes()).plan
-    return plan.id if plan else name
+    for path in (Path(name), (bench.repository.top or Path()) / name):
+        if path.is_file() and (plan := read_plan(path, path.read_bytes()).plan):
+            return plan.id
+    return name
 
 
 def _attempt_with_work(bench: Workbench, name: str) -> Attempt | None:
@@ -85,11 +88,24 @@ def _is_landed_by_run(bench: Workbench, attempt: Attempt) -> bool:
 
 def _add_attempt(bench: Workbench, attempt: Attempt, priority: float | None, method: str | None) -> Entry:
     old = bench.store.entry(attempt.entry) if attempt.entry else None
+    if attempt.state not in (_A.LANDED, _A.FINISHED):  # in a person's hands since
+        _require_committed(bench, attempt)
     if old is None:
-        return submit(bench.store, bench.clock, _first_work(bench, attempt, priority, method), attempt)
+        return submit(bench, _first_work(bench, attempt, priority, method), attempt)
     if attempt.state is _A.LANDED:
         return _again(bench, old)
     return resubmit(bench, attempt)
+
+
+def _require_committed(bench: Workbench, attempt: Attempt) -> None:
+    """Raise UsageError when the plan's worktree holds work that a landing of its branch would leave out."""
+    slot = slot_of_attempt(bench, attempt.id)
+    if slot is None or not Path(slot.path).is_dir():
+        return
+    dirt = bench.git.run("status", "--porcelain", "-z", "--no-renames", at=Path(slot.path)).records
+    if dirt:
+        paths = ", ".join(sorted(record[3:] for record in dirt)[:5])
+        raise UsageError(f"{attempt.plan} has uncommitted work in {slot.path} ({paths}): commit it first")
 
 
 def _first_work(bench: Workbench, attempt: Attempt, priority: float | None, method: str | None) -> Work:
@@ -145,7 +161,7 @@ def resubmit(bench: Workbench, attempt: Attempt) -> Entry:
         priority=old.priority,
     )
     with bench.store.transaction():
-        entry = submit(bench.store, bench.clock, work, attempt)
+        entry = submit(bench, work, attempt)
         _supersede(bench, old, entry)
     return entry
 
@@ -163,14 +179,6 @@ def _again(bench: Workbench, entry: Entry) -> Entry:
     if entry.state not in _STANDING or (entry.state is EntryState.LANDED and is_on_target(bench, entry)):
         return entry
     return settle(bench, entry, EntryState.QUEUED, reason={})
-
-
-def is_on_target(bench: Workbench, entry: Entry) -> bool:
-    """Whether what the store calls landed is on the target now (S8)."""
-    commit = entry.landed_commit
-    if commit is None or not bench.objects.has_commit(commit):
-        return False
-    return bench.objects.is_ancestor(commit, bench.target_tip())
 
 
 def _head_of_branch(bench: Workbench, name: str) -> str | None:
@@ -200,7 +208,7 @@ def _add_branch(bench: Workbench, name: str, priority: float | None, method: str
         method=method,
         priority=50 if priority is None else priority,
     )
-    return _again(bench, submit(bench.store, bench.clock, work))
+    return _again(bench, submit(bench, work))
 
 
 def require_entry(bench: Workbench, name: str) -> Entry:

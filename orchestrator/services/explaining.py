@@ -54,16 +54,19 @@ def _worker(bench: Workbench) -> dict[str, Any] | None:
 
 
 def explain(bench: Workbench, name: str) -> dict[str, Any]:
-    """``{"entry", "why", "cure", "paused", "worker", "history"}``. Raises NothingToDoError."""
+    """``{"entry", "why", "cure", "paused", "worker", "proof", "history"}``. Raises NothingToDoError."""
     entry = require_entry(bench, name)
     shown = queue_json(bench, every=True)
+    history = [event_json(event) for event in events_of(bench.store, entry.id)]
+    proofs = [event["proof"] for event in history if event.get("proof")]
     return {
         "entry": next(e for e in shown["entries"] if e["id"] == entry.id),
         "why": why_of(entry, shown["worker"] is not None),
         "cure": cure_of(entry),
         "paused": shown["paused"],
         "worker": shown["worker"],
-        "history": [event_json(event) for event in events_of(bench.store, entry.id)],
+        "proof": proofs[-1] if proofs and entry.state is EntryState.LANDED else None,
+        "history": history,
     }
 
 

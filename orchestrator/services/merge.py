@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.errors import UsageError
-from orchestrator.services.enqueue import add, finished_attempts, is_on_target
+from orchestrator.services.enqueue import add, finished_attempts
 from orchestrator.services.queue import drain, let_pass
 from orchestrator.services.status import queue_entries
 from orchestrator.states import EntryState
+from orchestrator.submitting.landed import is_on_target
 
 if TYPE_CHECKING:
     import threading

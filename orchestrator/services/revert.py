@@ -32,7 +32,7 @@ def revert(bench: Workbench, plan: str) -> Entry:
     branch, waiting = _branch(bench, plan, new, tip)
     if waiting is not None:
         base = bench.objects.parents(waiting)[0]
-        return submit(bench.store, bench.clock, _work(bench, branch, waiting, base))
+        return submit(bench, _work(bench, branch, waiting, base))
     merged = merge_trees(bench.git, bench.objects, tip, old, base=new)
     if isinstance(merged, Conflicted):
         raise RevertConflictError(plan, merged.paths)
@@ -42,7 +42,7 @@ def revert(bench: Workbench, plan: str) -> Entry:
     message = with_trailers(text, ((_REVERTS, new),), replacing=(_REVERTS,))
     commit = write_commit(bench.git, bench.objects, Draft(merged.tree, (tip,), message))
     _point(bench, branch_reference(branch), commit)
-    return submit(bench.store, bench.clock, _work(bench, branch, commit, tip))
+    return submit(bench, _work(bench, branch, commit, tip))
 
 
 def _work(bench: Workbench, branch: str, head: str, base: str) -> Work:

@@ -23,7 +23,7 @@ from orchestrator.scheduling.loop import RunLoop
 from orchestrator.scheduling.observe import Observer
 from orchestrator.scheduling.starting import Starter
 from orchestrator.scheduling.stashes import StashWatch
-from orchestrator.services.begin import Outlook, Request, look_out, store_run
+from orchestrator.services.begin import Outlook, Request, look_out, require_unprepared, store_run
 from orchestrator.services.ending import end_commands
 from orchestrator.services.reading import read_catalog
 from orchestrator.services.summary import Summary, summarize
@@ -57,6 +57,7 @@ def begin_run(
     ``check`` is called right before that; it may raise to end it there.
     """
     outlook = read_outlook(bench, request, here)
+    require_unprepared(bench, outlook.plans)
     check_identity(bench.git)
     trial_signature(bench.git)
     check()

@@ -19,10 +19,12 @@ from orchestrator.services.queue import drain
 from orchestrator.services.status import queue_entries
 from orchestrator.states import EntryState
 from orchestrator.submitting.checkouts import detached_from, forget_detached
+from worktrees.bypath import changed_between
 from worktrees.checkout import attach_checkout, is_attached
 from worktrees.errors import CheckoutInTheWayError
 from worktrees.follow import obstacles
 from worktrees.slot import head_of
+from worktrees.subfollow import bring_submodules
 
 if TYPE_CHECKING:
     import threading
@@ -111,6 +113,7 @@ def _back_onto_target(bench: Workbench, top: Path) -> tuple[tuple[str, ...], str
     except CheckoutInTheWayError as error:
         return error.paths, error.reason
     forget_detached(store, git_dir)
+    bring_submodules(bench.git, top, changed_between(bench.git, head, tip))
     return (), ""
 
 

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 from orchestrator.errors import StaleRecordError
 from orchestrator.events import EventName
 from orchestrator.slots.places import PLAN, is_reclaimable
+from orchestrator.slots.saving import save_work
 from orchestrator.states import TERMINAL_ATTEMPTS, AttemptState, SlotState
 from orchestrator.store.records import Slot
 from plans.ids import PlanId
@@ -34,7 +35,6 @@ from worktrees.parked import require_nothing_staged
 from worktrees.pool import CHECK as CHECK_PREFIX
 from worktrees.pool import PLAN as SLOT_PREFIX
 from worktrees.pool import Pool, SlotOptions, SlotTree, pool_folder, slot_path
-from worktrees.rescue import rescue
 from worktrees.slot import is_gone
 
 if TYPE_CHECKING:
@@ -129,17 +129,17 @@ class SlotKeeper:
         Raises ProvisioningError, and RescueIncompleteError for a slot that holds work which cannot be saved.
         """
         found = self._tree_of(slot)
-        options = self._options()
+        options = self._saving(slot, slot.name)  # not of the plan that comes
         if found is None:
             tree = self._pool.add(slot.name, commit, options)
         else:
-            self._save_late_work(slot, found, commit)
+            self._save_late_work(slot, found, commit, options)
             tree = self._pool.recycle(found, commit, options)
         if slot.plan:
             link_plan(self.folder, PlanId(slot.plan), tree.path)
         return tree
 
-    def _save_late_work(self, slot: Slot, tree: SlotTree, commit: str) -> None:
+    def _save_late_work(self, slot: Slot, tree: SlotTree, commit: str, options: SlotOptions) -> None:
         """Rescue what came into a slot after it was freed: a person may have worked in the folder.
 
         A slot that is still as it was left costs one ``git status``; the checkout that follows would discard
@@ -149,7 +149,7 @@ class SlotKeeper:
             return
         self.save(slot, slot.name)
         self._pool.quiesce(tree)
-        self._pool.tidy(tree, commit, self._options())
+        self._pool.tidy(tree, commit, options)
 
     def make_ready_for_check(self, slot: Slot, commit: str) -> SlotTree:
         """Bring a check slot to exactly ``commit``: nothing in it but what ``check_keep`` names."""
@@ -174,6 +174,13 @@ class SlotKeeper:
         project = self._bench.settings.project
         return SlotOptions(
             copy=project.copy, link=project.link, sparse=project.sparse, reuse_caches=project.reuse_caches
+        )
+
+    def _saving(self, slot: Slot, label: str = "") -> SlotOptions:
+        """The options for a slot that people work in: what another base would destroy is rescued first."""
+        return replace(
+            self._options(),
+            before_clean=lambda tree, named: save_work(self._bench, slot, tree, label, named),
         )
 
     def give_back(self, slot: Slot) -> Slot:
@@ -221,7 +228,7 @@ class SlotKeeper:
             require_nothing_staged(self._bench.git, tree)
             return
         self._pool.quiesce(tree)
-        self._pool.tidy(tree, self._bench.target_tip(), self._options())
+        self._pool.tidy(tree, self._bench.target_tip(), self._saving(slot))
 
     def give_back_earlier(self, attempt: Attempt) -> None:
         """Give back the slots that earlier attempts of the same plan still hold, their work rescued.
@@ -274,15 +281,7 @@ class SlotKeeper:
         tree = self._tree_of(slot)
         if tree is None or is_gone(tree):
             return None
-        label = label or slot.plan or slot.name
-        ignored = self._bench.settings.project.rescue_ignored
-        rescued = rescue(self._bench.git, tree.path, label, ignored=ignored, stamp=self._bench.stamp())
-        if rescued is None:
-            return None
-        self._bench.store.emit(
-            EventName.RESCUED, at=self._now(), plan=slot.plan, reference=rescued.reference, slot=slot.name
-        )
-        return rescued.reference
+        return save_work(self._bench, slot, tree, label)
 
     def _now(self) -> str:
         return self._bench.clock.now()

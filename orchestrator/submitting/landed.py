@@ -9,6 +9,7 @@ from orchestrator.submitting.key import landed_folder
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from orchestrator.store.records import Entry
     from orchestrator.workbench import Workbench
 
 
@@ -30,3 +31,11 @@ def landed_plans(bench: Workbench, plans: Iterable[str], tip: str) -> dict[str, 
         if commits:
             found[plan] = commits[-1]
     return found
+
+
+def is_on_target(bench: Workbench, entry: Entry) -> bool:
+    """Whether what the store calls landed is on the target now (S8)."""
+    commit = entry.landed_commit
+    if commit is None or not bench.objects.has_commit(commit):
+        return False
+    return bench.objects.is_ancestor(commit, bench.target_tip())

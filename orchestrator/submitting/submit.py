@@ -9,10 +9,12 @@ from orchestrator.events import EventName, entry_event
 from orchestrator.states import AttemptState, EntryState
 from orchestrator.store.records import Attempt, Entry
 from orchestrator.submitting.key import landing_key
+from orchestrator.submitting.landed import is_on_target
 
 if TYPE_CHECKING:
     from orchestrator.clock import Clock
     from orchestrator.store.protocol import Store
+    from orchestrator.workbench import Workbench
 
 AGAIN: Final = frozenset({EntryState.CONFLICTED, EntryState.REJECTED, EntryState.DROPPED, EntryState.BLOCKED})
 """Came to nothing; the same head handed in anew is tried anew."""
@@ -34,18 +36,21 @@ class Work:
     priority: float = 50
 
 
-def submit(store: Store, clock: Clock, work: Work, attempt: Attempt | None = None) -> Entry:
+def submit(bench: Workbench, work: Work, attempt: Attempt | None = None) -> Entry:
     """Queue ``work`` and return its entry; the same head again is the same entry.
 
     An entry that came to nothing (conflicted, rejected, dropped, blocked) is queued anew at its old age;
-    one that has landed is returned as it is. With ``attempt`` its state follows in the same transaction, and
+    one that has landed is returned as it is, unless somebody has taken it off the target since. With
+    ``attempt`` its state follows in the same transaction, and
     the entry is from now on that attempt's.
     """
+    store, clock = bench.store, bench.clock
     with store.transaction():
         entry = store.add_entry(_entry(work, clock.now(), attempt))
         is_new = entry.version == 0
         owner: dict[str, Any] = {"attempt": attempt.id, "run": attempt.run} if attempt else {}
-        if entry.state in AGAIN:
+        undone = entry.state is EntryState.LANDED and not is_on_target(bench, entry)
+        if entry.state in AGAIN or undone:
             entry = store.move_entry(entry, EntryState.QUEUED, reason={}, finished_at=None, **owner)
             is_new = True
         elif attempt is not None and entry.attempt != attempt.id:

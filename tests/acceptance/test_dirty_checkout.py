@@ -10,9 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.plans import commit_plans
 from tests.support.process import Done, run
 from tests.support.queues import configure, landed_once, require_sound
 from tests.support.repo import GitRepo
+from tests.support.runs import multi
 
 
 @pytest.fixture
@@ -342,3 +344,27 @@ def test_one_of_two_checkouts_in_the_way_leaves_both_as_they_are(user: GitRepo, 
     assert user.git("status", "--porcelain") == ""
     assert user.git("status", "--porcelain", at=linked) == " M src/a.py"
     assert (linked / "src/a.py").read_text() == "mine\n"
+
+
+def test_p25_a_checkout_that_git_cannot_read_blocks_and_nothing_hangs(repo: GitRepo) -> None:
+    """Both plans end, what they made waits in the queue with git's words; an index made anew lets it land."""
+    plans: dict[str, dict[str, object]] = {
+        p: {"files": {"write": [p]}, "run": f"echo {p} > {p}"} for p in ("a", "b")
+    }
+    commit_plans(repo, plans)
+    start = repo.head("main")
+    repo.write(".git/index", "garbage")
+    done = multi(repo, "a", "b", "--keep-going", code=1)
+    assert {e["plan"] for e in done.events if e["event"] == "plan.finished"} == {"a", "b"}
+    assert repo.head("main") == start
+    entries = run("queue", "list", "--json", cwd=repo.path).data["entries"]
+    assert [e["state"] for e in entries] == ["blocked", "blocked"]
+    assert {e["reason"]["code"] for e in entries} == {"checkout"}
+    assert all("index" in e["reason"]["detail"] for e in entries)
+    assert not list((repo.path / ".git").glob("*.lock"))
+
+    (repo.path / ".git/index").unlink()
+    repo.git("reset", "-q")
+    assert run("sync", cwd=repo.path).code == 0
+    assert (repo.show("main", "a"), repo.show("main", "b")) == ("a\n", "b\n")
+    assert repo.git("status", "--porcelain") == ""

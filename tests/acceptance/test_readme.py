@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *(ROOT / "examples").rglob("*.md")])
 STEP = re.compile(r"(?:In `([^`\n]+)`:\n\n)?```(console|markdown|yaml)\n(.*?)```", re.DOTALL)
-CALL = re.compile(r"(?:^\$ |`|^    )planctl ([a-z-]+)([^`\n]*)", re.MULTILINE)
+CALL = re.compile(r"(?:^\$ |`|^    )planctl ([a-z][a-z-]*)([^`\n]*)", re.MULTILINE)
 
 VARIES = (
     (re.compile(r"\b\d\d:\d\d:\d\d\b"), "TIME"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -285,3 +286,17 @@ def test_a_plan_without_a_command_is_prepared(repo: GitRepo) -> None:
     folder = Path(prepared["worktree"])
     assert (folder / ".planctl" / "current-plan").read_text() == "a\n"
     assert repo.git("symbolic-ref", "--short", "HEAD", at=folder) == "plan/a"
+
+
+def test_a_prepared_plan_is_refused_before_anything_starts_until_its_worktree_is_gone(repo: GitRepo) -> None:
+    commit_plans(repo, {"a": {"files": {"write": ["one"]}}, "b": {"run": "echo b > two"}})
+    folder = of(multi(repo, "a", code=1), "plan.prepared", "a")[0]["worktree"]
+    runs = repo.git("for-each-ref", "refs/planctl/runs")
+    for arguments in (("run", "a"), ("run-multi", "b", "a"), ("run-multi", "a", "--dry-run")):
+        done = run(*arguments, "--json", cwd=repo.path)
+        assert done.code == 2, done.err
+        said = f"a is prepared in {folder}; `planctl queue add a` hands it in"
+        assert (done.data["error"]["code"], done.data["error"]["message"]) == ("usage", said)
+    assert repo.git("for-each-ref", "refs/planctl/runs") == runs
+    shutil.rmtree(folder)
+    assert of(multi(repo, "a", code=1), "plan.prepared", "a")

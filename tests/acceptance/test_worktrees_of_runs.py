@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -88,6 +89,8 @@ def test_a_plan_that_deletes_its_own_worktree_fails_and_its_slot_is_made_anew(re
     commit_plans(repo, {"a": {"files": {"write": ["one"]}, "run": 'cd ..; rm -rf "$PLANCTL_WORKTREE"'}})
     done = multi(repo, "a", code=1)
     assert ending(done) == {"failed": ["a"]}
+    reason = of(done, "plan.failed", "a")[0]["reason"]
+    assert reason == {"code": "worktree-deleted", "detail": "its worktree was deleted"}
     commit_plans(repo, {"a": {"files": {"write": ["one"]}, "run": "echo a > one"}})
     again = multi(repo, "a")
     assert of(again, "plan.started", "a")[0]["worktree"] == of(done, "plan.started", "a")[0]["worktree"]
@@ -102,6 +105,63 @@ def test_a_nested_repository_is_never_lost_and_the_plan_can_run_again_elsewhere(
     first = repo.path.parent / "repo.worktrees" / "slot-01"
     assert (first / "inner" / "x").read_text() == "x\n"
     assert of(done, "plan.started", "a")[0]["worktree"] != str(first), "a quarantined slot is not used again"
+
+
+@pytest.mark.parametrize("change", [{".gitignore": "nothing\n"}, {"results/night": "tracked\n"}])
+def test_p9_what_an_old_base_ignored_is_kept_when_the_slot_moves_to_one_that_does_not(
+    repo: GitRepo, change: dict[str, str | bytes]
+) -> None:
+    command = "mkdir results; printf 'one\\r\\nnight\\0' > results/night; echo a > one"
+    repo.commit("ignore", {".gitignore": "results/\n"})
+    plans: dict[str, dict[str, object]] = {
+        "a": {"files": {"write": ["one"]}, "run": command},
+        "b": {"files": {"write": ["two"]}, "run": "cat results/night > two || echo gone > two"},
+    }
+    commit_plans(repo, plans)
+    multi(repo, "a")
+    for name, text in change.items():
+        repo.write(name, text)
+        repo.git("add", "-f", name)
+    repo.commit("results count from now on")
+    multi(repo, "b")
+    assert repo.show("main", "two") in ("gone\n", "tracked\n"), "no leftover of another plan is there"
+    (repo.path.parent / "night").write_bytes(b"one\r\nnight\0")
+    night = repo.git("hash-object", "--no-filters", str(repo.path.parent / "night"))
+    kept = rescues(repo, "slot-01")
+    assert [repo.git("rev-parse", "--verify", f"{name}:results/night") for name in kept] == [night]
+
+
+def spoil_by_commit(repo: GitRepo, folder: Path) -> None:
+    (folder / "mine").write_text("mine\n")
+    repo.git("add", "mine", at=folder)
+    repo.git("commit", "-qm", "by a person", at=folder)
+
+
+def spoil_by_repository(repo: GitRepo, folder: Path) -> None:
+    repo.git("init", "-q", str(folder / "inner"))
+    (folder / "inner" / "mine").write_text("mine\n")
+
+
+@pytest.mark.parametrize("spoil", [spoil_by_commit, spoil_by_repository])
+@pytest.mark.parametrize("most", [1, 2])
+def test_p9_a_free_slot_that_cannot_be_used_again_is_set_aside_and_another_one_taken(
+    repo: GitRepo, spoil: Callable[[GitRepo, Path], None], most: int
+) -> None:
+    plans: dict[str, dict[str, object]] = {
+        p: {"files": {"write": [p]}, "run": f"echo {p} > {p}"} for p in "ab"
+    }
+    commit_plans(repo, plans, f"pool: {{max: {most}}}\n")
+    first = Path(of(multi(repo, "a"), "plan.started", "a")[0]["worktree"])
+    spoil(repo, first)
+    done = multi(repo, "b", code=0 if most > 1 else 1)
+    assert ending(done) == ({"landed": ["b"]} if most > 1 else {"skipped": ["b"]})
+    if most > 1:
+        assert of(done, "plan.started", "b")[0]["worktree"] == str(first.with_name("slot-02"))
+    else:
+        assert of(done, "plan.skipped", "b")[0]["reason"] == {"code": "pool"}
+    rows = run("worktree", "list", "--json", cwd=repo.path).data["worktrees"]
+    assert next((r["slot"], r["state"], r["plan"]) for r in rows) == ("slot-01", "quarantined", None)
+    assert [p.read_text() for p in sorted(first.rglob("mine"))] == ["mine\n"]
 
 
 def test_a_moved_head_is_refused_and_both_commits_are_kept(repo: GitRepo) -> None:

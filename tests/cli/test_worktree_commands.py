@@ -235,7 +235,8 @@ def test_a_removed_slot_is_used_again(plans: GitRepo) -> None:
 def test_a_run_does_not_move_a_branch_under_a_worktree_made_by_hand(plans: GitRepo) -> None:
     slot = add(plans, "two")
     commit = slot.commit("by hand", {"hand.txt": "x\n"})
-    assert planctl("run-multi", "two", repo=plans.path).code == 1
+    said = planctl("run-multi", "two", repo=plans.path)
+    assert (said.code, "`planctl queue add two` hands it in" in said.stderr) == (2, True)
     assert (slot.head(), plans.head("plan/two")) == (commit, commit)
     assert slot.git("status", "--porcelain") == ""
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.repo import GitRepo
+from worktrees.branches import holders
 from worktrees.checkout import Checkout, How, attach_checkout, checkouts_of, detach_checkout
 from worktrees.errors import CheckoutInTheWayError, CheckoutLockedError
 from worktrees.follow import Finished, Follow, recover_follows
@@ -120,6 +121,34 @@ def test_an_untracked_file_where_a_folder_must_come_blocks(landed: tuple[GitRepo
     assert (repo.path / "new").read_text() == "mine\n"
 
 
+def test_a_checkout_that_git_cannot_read_is_in_the_way_with_gits_words(
+    landed: tuple[GitRepo, Git, str, str],
+) -> None:
+    repo, git, old, new = landed
+    (checkout,) = checkouts_of(git, MAIN)
+    repo.write(".git/index", "garbage")
+    for _ in range(2):  # the second time it would be locked, had the first left anything
+        with pytest.raises(CheckoutInTheWayError, match="index") as caught:
+            prepare_follow(git, checkout, old, new)
+        assert type(caught.value) is CheckoutInTheWayError
+        assert caught.value.checkout == repo.path
+        assert not list((repo.path / ".git").glob("*.lock"))
+    assert (repo.path / ".git/index").read_text() == "garbage"
+
+
+def test_a_checkout_that_cannot_be_marked_is_in_the_way(landed: tuple[GitRepo, Git, str, str]) -> None:
+    _, git, old, new = landed
+    (checkout,) = checkouts_of(git, MAIN)
+    lock = take_over(git.repository, checkout.git_dir)
+    assert lock is not None
+    lock.release()
+    (lock.folder / "mark").mkdir()  # the draft of the mark cannot be written
+    with pytest.raises(CheckoutInTheWayError, match="mark"):
+        prepare_follow(git, checkout, old, new)
+    (lock.folder / "mark").rmdir()
+    prepare_follow(git, checkout, old, new).abandon()
+
+
 def test_git_at_work_there_blocks(landed: tuple[GitRepo, Git, str, str]) -> None:
     repo, git, old, new = landed
     (repo.path / ".git/index.lock").write_text("")
@@ -153,6 +182,48 @@ def test_a_linked_worktree_of_the_user_follows_too(
     follow(git, repo, old, new)
     assert repo.git("status", "--porcelain", at=tmp_path / "linked") == ""
     assert (tmp_path / "linked/new/file.txt").exists()
+
+
+@pytest.mark.parametrize("linked", [False, True])
+@pytest.mark.parametrize("packed", [False, True])
+def test_p25_a_checkout_by_way_of_a_symbolic_branch_follows(
+    landed: tuple[GitRepo, Git, str, str], tmp_path: Path, linked: bool, packed: bool
+) -> None:
+    repo, git, old, new = landed
+    top = repo.path
+    if linked:
+        top = tmp_path / "linked"
+        repo.git("checkout", "-q", "work")
+        repo.git("worktree", "add", "-q", "--detach", str(top), "main")
+    repo.git("symbolic-ref", "refs/heads/trunk", "refs/heads/develop")
+    repo.git("symbolic-ref", "refs/heads/develop", MAIN)
+    repo.git("symbolic-ref", "HEAD", "refs/heads/trunk", at=top)
+    if packed:
+        repo.git("pack-refs", "--all")
+    assert [c.top for c in checkouts_of(git, "refs/heads/trunk")] == [top]
+    assert holders(git, "main") == (top,)
+    assert top not in holders(git, "work")
+    assert follow(git, repo, old, new) == ()
+    assert repo.git("status", "--porcelain", at=top) == ""
+    repo.git("commit", "-q", "--allow-empty", "-am", "the user's next commit", at=top)
+    assert repo.git("diff", "--name-only", new, "main") == ""
+    assert repo.git("rev-parse", "main~1") == new
+
+
+def test_p25_a_head_that_is_a_link_is_a_checkout(landed: tuple[GitRepo, Git, str, str]) -> None:
+    repo, git, old, new = landed
+    repo.git("-c", "core.preferSymlinkRefs=true", "symbolic-ref", "HEAD", MAIN)
+    assert (repo.path / ".git/HEAD").is_symlink()
+    assert follow(git, repo, old, new) == ()
+    assert status(repo) == ""
+
+
+def test_symbolic_branches_in_a_circle_are_no_checkout(landed: tuple[GitRepo, Git, str, str]) -> None:
+    repo, git, _, _ = landed
+    repo.write(".git/refs/heads/one", "ref: refs/heads/two\n")
+    repo.write(".git/refs/heads/two", "ref: refs/heads/one\n")
+    repo.write(".git/HEAD", "ref: refs/heads/one\n")
+    assert checkouts_of(git, MAIN) == ()
 
 
 def test_a_bare_repository_has_no_checkout(repo: GitRepo, tmp_path: Path) -> None:
@@ -306,3 +377,75 @@ def test_a_commit_of_the_users_is_not_lost_by_detaching(landed: tuple[GitRepo, G
     with pytest.raises(CheckoutInTheWayError):
         detach_checkout(git, checkout, old)
     assert repo.git("symbolic-ref", "HEAD") == MAIN
+
+
+# -- submodules ----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def nested(repo: GitRepo, tmp_path: Path) -> tuple[GitRepo, Git, str, str]:
+    """The landing moves the submodule ``lib``, which is checked out and clean, to a commit that it has."""
+    lib = GitRepo.copy_of(repo.path, tmp_path / "lib")
+    repo.git("submodule", "add", "-q", str(lib.path), "lib")
+    old = repo.commit("submodule")
+    lib.commit("newer", {"newer.txt": "1\n"})
+    repo.git("fetch", "-q", "origin", at=repo.path / "lib")
+    newer = repo.git("rev-parse", "origin/main", at=repo.path / "lib")
+    repo.git("checkout", "-q", "-b", "work")
+    repo.git("update-index", "--cacheinfo", f"160000,{newer},lib")
+    repo.git("commit", "-q", "-m", "newer lib")
+    new = repo.head()
+    repo.git("checkout", "-q", "main")
+    return repo, Git(find(repo.path)), old, new
+
+
+def test_p25_a_clean_submodule_follows_and_the_next_commit_undoes_nothing(
+    nested: tuple[GitRepo, Git, str, str],
+) -> None:
+    repo, git, old, new = nested
+    assert follow(git, repo, old, new) == ()
+    assert status(repo) == ""
+    assert (repo.path / "lib/newer.txt").exists()
+    repo.git("commit", "-q", "--allow-empty", "-am", "the user's next commit")
+    assert repo.git("diff", "--name-only", new, "main") == ""
+
+
+@pytest.mark.parametrize("how", ["edited", "elsewhere", "lacking"])
+def test_p25_a_submodule_that_cannot_follow_is_in_the_way(
+    nested: tuple[GitRepo, Git, str, str], how: str
+) -> None:
+    repo, git, old, new = nested
+    lib = GitRepo(repo.path / "lib")
+    if how == "edited":
+        lib.write("README.md", "mine\n")
+    elif how == "elsewhere":
+        lib.commit("mine", {"mine.txt": "1\n"})
+    else:
+        tree = repo.git("rev-parse", f"{new}^{{tree}}")
+        listed = repo.git("ls-tree", tree).replace(repo.git("rev-parse", f"{new}:lib"), "1" * 40)
+        tree = repo.git("mktree", stdin=listed + "\n")
+        new = repo.git("commit-tree", tree, "-p", old, "-m", "a commit that lib does not have")
+    before = status(repo)
+    (checkout,) = checkouts_of(git, MAIN)
+    with pytest.raises(CheckoutInTheWayError) as caught:
+        prepare_follow(git, checkout, old, new)
+    assert caught.value.paths == ("lib",)
+    assert status(repo) == before
+
+
+def test_p25_a_submodule_that_is_not_checked_out_is_no_hindrance(
+    nested: tuple[GitRepo, Git, str, str],
+) -> None:
+    repo, git, old, new = nested
+    repo.git("submodule", "deinit", "-q", "-f", "lib")
+    assert follow(git, repo, old, new) == ()
+    assert status(repo) == ""
+
+
+def test_a_submodule_is_brought_along_after_a_crash(nested: tuple[GitRepo, Git, str, str]) -> None:
+    repo, git, old, new = nested
+    (checkout,) = checkouts_of(git, MAIN)
+    crash(prepare_follow(git, checkout, old, new))
+    move(repo, new, old)
+    assert recover(git, repo) == [Finished(repo.path)]
+    assert status(repo) == ""

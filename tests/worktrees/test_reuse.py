@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Callable, Sequence
 
 import pytest
 
@@ -11,6 +12,7 @@ from tests.support.pools import pool_of
 from tests.support.repo import GitRepo
 from worktrees.errors import ProvisioningError, RescueIncompleteError
 from worktrees.pool import Pool, SlotOptions, SlotTree
+from worktrees.rescue import rescue
 from worktrees.slot import run_in
 
 
@@ -70,6 +72,70 @@ def test_the_new_gitignore_counts(repo: GitRepo, pool: Pool, tidied: bool) -> No
     pool.recycle(tree, new)
     assert not (tree.path / "cache").exists()  # the old base ignored it, the new one does not
     assert status(repo, tree) == ""
+
+
+def saving(pool: Pool, saved: list[str]) -> SlotOptions:
+    """Options that rescue as the orchestrator does; the references are added to ``saved``."""
+
+    def save(tree: SlotTree, named: Sequence[str]) -> None:
+        stamp = f"s{len(saved)}"
+        found = rescue(pool.git, tree.path, "slot", named=named, stamp=stamp)
+        assert found is not None
+        saved.append(found.reference)
+
+    return SlotOptions(before_clean=save)
+
+
+def tracking(repo: GitRepo, files: dict[str, str | bytes]) -> str:
+    """Commit the files, those too that are ignored."""
+    for name, text in files.items():
+        repo.write(name, text)
+        repo.git("add", "-f", name)
+    return repo.commit("next")
+
+
+WORK = b"\x00\xff one run of a night\r\n"
+
+
+@pytest.mark.parametrize("use", [Pool.tidy, Pool.recycle])
+@pytest.mark.parametrize("tidied", [False, True])
+@pytest.mark.parametrize(
+    "change", [{".gitignore": "*.log\n"}, {"cache/c": "tracked\n"}, {"cache": "a file\n"}]
+)
+def test_p9_what_the_old_base_ignored_is_rescued_before_the_new_one_destroys_it(
+    repo: GitRepo, pool: Pool, change: dict[str, str | bytes], tidied: bool, use: Callable[..., object]
+) -> None:
+    tree = pool.add("slot-01", repo.head())
+    saved: list[str] = []
+    dirty(tree)
+    (tree.path / "cache" / "c").write_bytes(WORK)
+    if tidied:
+        pool.tidy(tree, repo.head(), saving(pool, saved))
+        assert saved == [], "nothing was at risk that the caller has not rescued"
+    (repo.path.parent / "work").write_bytes(WORK)
+    work = repo.git("hash-object", "--no-filters", str(repo.path.parent / "work"))
+    new = tracking(repo, change)
+    use(pool, tree, new, saving(pool, saved))
+    assert work in {repo.git("rev-parse", "-q", "--verify", f"{name}:cache/c") for name in saved}
+    assert all(name.startswith("refs/planctl/rescue/") for name in saved)
+    assert status(repo, tree) == ""
+
+
+@pytest.mark.parametrize("change", [{".gitignore": "*.log\n"}, {"cache/c": "tracked\n"}])
+def test_p9_nothing_is_destroyed_when_that_rescue_fails(
+    repo: GitRepo, pool: Pool, change: dict[str, str | bytes]
+) -> None:
+    tree = pool.add("slot-01", repo.head())
+    dirty(tree)
+    pool.tidy(tree, repo.head())
+    new = tracking(repo, change)
+
+    def refuse(tree: SlotTree, _named: Sequence[str]) -> None:
+        raise RescueIncompleteError(tree.path, "the disk is full")
+
+    with pytest.raises(RescueIncompleteError, match="the disk is full"):
+        pool.recycle(tree, new, SlotOptions(before_clean=refuse))
+    assert (tree.path / "cache" / "c").read_text() == "c"
 
 
 def test_a_file_put_into_a_tidy_slot_survives_being_taken(repo: GitRepo, pool: Pool) -> None:

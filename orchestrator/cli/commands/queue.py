@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import threading
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -14,8 +14,9 @@ from orchestrator.cli.output import Colour
 from plans.drawing.escape import one_line
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
+    from orchestrator.cli.output import Output
     from plans.project import ProjectSettings
 
 _LOOK: Final = 0.5
@@ -175,10 +176,24 @@ def explain(invocation: Invocation, name: str) -> None:
         output.text("  ", one_line(path))
     if entry["reason"].get("log"):
         output.text("  log: ", str(entry["reason"]["log"]))
+    _show_proof(output, found["proof"])
     if found["paused"]:
         output.text("  the queue stands still: ", str(found["paused"]))
     if found["cure"]:
         output.text(("  hint: ", Colour.DIM), str(found["cure"]))
+
+
+def _show_proof(output: Output, proof: Mapping[str, Any] | None) -> None:
+    """What a landing rests on (P7): where it stands, and which verdict spoke of exactly its tree."""
+    if not proof:
+        return
+    output.text("  follows: ", str(proof["follows"])[:12])
+    if proof.get("tree"):
+        output.text("  tree: ", str(proof["tree"])[:12])
+    for commit, tree in proof.get("checked_trees", {}).items():
+        output.text(f"  checked: {commit[:12]} with tree {tree[:12]}")
+    if proof.get("log"):
+        output.text("  log of the check: ", str(proof["log"]))
 
 
 @command.command("log")

@@ -11,6 +11,7 @@ import pytest
 
 from orchestrator.states import IntentState, SlotState
 from tests.support.faces import reading
+from tests.support.invariants import require_invariants
 from tests.support.process import run
 from tests.support.queues import configure, landed_once, require_sound
 from tests.support.repo import GitRepo
@@ -75,6 +76,7 @@ def require_landed(repo: GitRepo, keys: list[str]) -> None:
         assert store.intents({IntentState.OPEN}) == []
         assert {s.state for s in store.slots()} <= {SlotState.FREE}
         assert store.leases() == []
+    require_invariants(repo, repo.git("log", "--format=%H", "--diff-filter=A", "main", "--", "planctl.yaml"))
     repo.git("commit", "-qam", "the user's next commit")
     assert repo.git("diff", "--name-only", "main~1", "main") == "docs/guide.md"
     require_sound(repo)

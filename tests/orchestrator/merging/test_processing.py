@@ -461,3 +461,17 @@ def test_a_pause_lets_nothing_land_and_everybody_is_told(queue: Queue) -> None:
     service.resume(queue.bench)
     queue.drain()
     assert queue.entry(one).state is EntryState.LANDED
+
+
+def test_a_working_copy_that_names_another_target_stops_this_queue(queue: Queue) -> None:
+    one = queue.work("one", {"one": "1\n"})
+    queue.repo.git("branch", "-q", "other")
+    worker = queue.worker()
+    queue.repo.write("planctl.yaml", "target: other\n")
+    worker.drain(lambda idle: idle)
+    assert queue.entry(one).state is EntryState.QUEUED
+    assert queue.entry(one).reason["detail"] == "planctl.yaml names another target now: other"
+    assert queue.repo.git("rev-list", "--count", "other") == "1"
+    (queue.repo.path / "planctl.yaml").unlink()
+    queue.drain()
+    assert queue.entry(one).state is EntryState.LANDED

@@ -1,0 +1,59 @@
+"""Work in a slot that is captured under ``refs/planctl/rescue/``, or set aside with its slot."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from orchestrator.events import EventName
+from orchestrator.states import SlotState
+from worktrees.rescue import rescue
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from orchestrator.store.records import Slot
+    from orchestrator.workbench import Workbench
+    from worktrees.errors import RescueIncompleteError
+    from worktrees.slot import SlotTree
+
+
+def save_work(
+    bench: Workbench, slot: Slot, tree: SlotTree, label: str, named: Sequence[str] = ()
+) -> str | None:
+    """Capture what is uncommitted in ``tree``, the folder of ``slot``, without touching it.
+
+    Filed under ``label``, else under the slot's plan, else under its name. Of ignored files those that
+    ``rescue_ignored:`` names are kept, and ``named``, exact paths. Returns the reference; None: nothing is
+    there to keep. Raises :class:`RescueIncompleteError`.
+    """
+    rescued = rescue(
+        bench.git,
+        tree.path,
+        label or slot.plan or slot.name,
+        ignored=bench.settings.project.rescue_ignored,
+        named=named,
+        stamp=bench.stamp(),
+    )
+    if rescued is None:
+        return None
+    bench.store.emit(
+        EventName.RESCUED,
+        at=bench.clock.now(),
+        plan=slot.plan,
+        reference=rescued.reference,
+        slot=slot.name,
+    )
+    return rescued.reference
+
+
+def set_aside(bench: Workbench, slot: Slot, why: RescueIncompleteError) -> None:
+    """Quarantine a slot that could not be made ready for the plan that took it: it is nobody's then."""
+    bench.store.move_slot(
+        slot,
+        SlotState.QUARANTINED,
+        session=None,
+        attempt=None,
+        plan=None,
+        detail=str(why),
+        changed_at=bench.clock.now(),
+    )

@@ -1,0 +1,75 @@
+"""The invariants of the queue, looked for in what is on disk afterwards: git and the store, nothing else."""
+
+from __future__ import annotations
+
+import itertools
+import sqlite3
+
+from orchestrator.states import EntryState, IntentState
+from tests.support.faces import reading
+from tests.support.queues import MAIN, require_sound
+from tests.support.repo import GitRepo
+
+
+def require_invariants(repo: GitRepo, start: str, *, check: bool = True) -> None:
+    """Hold S1, S2, S4, S6 and S8 of everything on main since the commit ``start``; raise AssertionError.
+
+    ``check``: the target has a check, so every commit has a passing verdict or came from outside, recorded.
+    """
+    with reading(repo) as store:
+        entries, intents = store.entries(), store.intents()
+        moves = [e.data for e in store.events_after(0, limit=100_000) if e.event == "target.moved"]
+    _require_forward_only(repo, start)
+    landed = {e.landed_commit: e for e in entries if e.state is EntryState.LANDED}
+    made = {intent.new for intent in intents if intent.state is IntentState.DONE}
+    assert [i for i in intents if i.state is IntentState.OPEN] == []
+    if check:
+        _require_green(repo, start, [(str(m["old"]), str(m["new"])) for m in moves])
+    for commit, entry in landed.items():
+        assert commit in made, f"{entry.branch} is landed without an intent"
+        repo.git("merge-base", "--is-ancestor", str(commit), MAIN)  # S8
+        found = repo.git(
+            "log", "--first-parent", "--format=%H", f"--grep=^Planctl-Key: {entry.id}$", MAIN
+        ).split()
+        assert len(found) <= 1 or entry.method == "rebase", f"S4: {entry.branch} is on main as {found}"
+    for line in repo.git(
+        "for-each-ref", "--format=%(refname) %(objectname)", "refs/planctl/landed"
+    ).splitlines():
+        name, commit = line.split()
+        assert name.rpartition("/")[2] in {e.id for e in landed.values()}, f"S4: {name} is no landed entry"
+        repo.git("merge-base", "--is-ancestor", commit, MAIN)
+    require_sound(repo)
+
+
+def _require_forward_only(repo: GitRepo, start: str) -> None:
+    """S6: each value that main ever had contains the one before."""
+    values = [*reversed(repo.git("reflog", "show", "--format=%H", MAIN).split())]
+    values = values[values.index(start) :]
+    for old, new in itertools.pairwise(values):
+        repo.git("merge-base", "--is-ancestor", old, new)
+
+
+def _require_green(repo: GitRepo, start: str, moves: list[tuple[str, str]]) -> None:
+    """S1, S2: commits of the queue, and what they land on, have a passing verdict for exactly their tree.
+
+    Somebody else's commit that a landing came after is recorded.
+    """
+    outside = {c for old, new in moves for c in repo.git("rev-list", f"{old}..{new}").split()}
+    commits = repo.git("rev-list", "--first-parent", "--reverse", f"{start}..{MAIN}").split()
+    form = "--format=%(trailers:key=Planctl-Key,valueonly)"
+    keys = {c: repo.git("log", "-1", form, c).strip() for c in commits}
+    first = next((n for n, commit in enumerate(commits) if keys[commit]), len(commits))
+    for before, commit in itertools.pairwise(commits[first:]):
+        if keys[commit]:
+            assert has_passed(repo, commit), f"S1: {commit} has no passing verdict"
+            assert has_passed(repo, before), f"S1: landed on {before}, which nobody checked"
+            assert keys[before] or before in outside, f"S1: nobody recorded {before}"
+
+
+def has_passed(repo: GitRepo, commit: str) -> bool:
+    """Whether a check said yes to exactly the commit's tree."""
+    tree = repo.head(f"{commit}^{{tree}}")
+    with sqlite3.connect(f"file:{repo.path}/.git/planctl/state.db?mode=ro", uri=True) as store:
+        found = store.execute("SELECT count(*) FROM verdicts WHERE tree = ? AND passed", (tree,)).fetchone()
+    store.close()
+    return bool(found[0])
