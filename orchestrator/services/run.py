@@ -57,7 +57,6 @@ def begin_run(
     ``check`` is called right before that; it may raise to end it there.
     """
     outlook = read_outlook(bench, request, here)
-    require_unprepared(bench, outlook.plans)
     check_identity(bench.git)
     trial_signature(bench.git)
     check()
@@ -68,6 +67,7 @@ def read_outlook(bench: Workbench, request: Request, here: Path) -> Outlook:
     """Step 1, and of step 2 what writes nothing: what would be run and in which order."""
     catalog, names = read_catalog(bench, request.names, here, request.revision)
     outlook = look_out(bench, catalog, request, names)
+    require_unprepared(bench, outlook.plans)
     bench.target_tip()
     require_pool(bench)
     for plan in outlook.plans:

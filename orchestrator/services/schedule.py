@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.services.begin import require_unprepared
 from orchestrator.services.overlaps import report_data
 from orchestrator.services.run import read_outlook
 from plans.drawing.data import graph_data
@@ -26,7 +25,6 @@ def forecast(bench: Workbench, request: Request, here: Path) -> dict[str, Any]:
     ``worktree`` is the readable link under which the plan's slot would be found.
     """
     outlook = read_outlook(bench, request, here)
-    require_unprepared(bench, outlook.plans)
     graph = outlook.graph
     folder = pool_folder(bench.repository, bench.settings.project.worktrees) / FOLDER
     wave_of = {plan: number for number, wave in enumerate(graph.waves(), 1) for plan in wave}
