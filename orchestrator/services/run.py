@@ -57,7 +57,7 @@ def begin_run(
     ``check`` is called right before that; it may raise to end it there.
     """
     outlook = read_outlook(bench, request, here)
-    require_unprepared(bench, outlook.plans)
+    require_ready(bench, outlook, request)
     check_identity(bench.git)
     trial_signature(bench.git)
     check()
@@ -65,7 +65,7 @@ def begin_run(
 
 
 def read_outlook(bench: Workbench, request: Request, here: Path) -> Outlook:
-    """Step 1, and of step 2 what writes nothing: what would be run and in which order."""
+    """Step 1: what would be run and in which order; a target, bases and a pool to work in are there."""
     catalog, names = read_catalog(bench, request.names, here, request.revision)
     outlook = look_out(bench, catalog, request, names)
     bench.target_tip()
@@ -73,8 +73,14 @@ def read_outlook(bench: Workbench, request: Request, here: Path) -> Outlook:
     for plan in outlook.plans:
         if plan.base:
             bench.references.resolve(plan.base)
-        require_usable(bench, plan.id, plan.branch, adopt=request.adopt)
     return outlook
+
+
+def require_ready(bench: Workbench, outlook: Outlook, request: Request) -> None:
+    """Of step 2 what writes nothing: raise for worktrees and branches in the way of these plans."""
+    require_unprepared(bench, outlook.plans)
+    for plan in outlook.plans:
+        require_usable(bench, plan.id, plan.branch, adopt=request.adopt)
 
 
 def require_pool(bench: Workbench) -> None:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.services.begin import require_unprepared
 from orchestrator.services.overlaps import report_data
-from orchestrator.services.run import read_outlook
+from orchestrator.services.run import read_outlook, require_ready
 from plans.drawing.data import graph_data
 from worktrees.links import FOLDER
 from worktrees.pool import pool_folder
@@ -26,7 +25,7 @@ def forecast(bench: Workbench, request: Request, here: Path) -> dict[str, Any]:
     ``worktree`` is the readable link under which the plan's slot would be found.
     """
     outlook = read_outlook(bench, request, here)
-    require_unprepared(bench, outlook.plans)
+    require_ready(bench, outlook, request)
     graph = outlook.graph
     folder = pool_folder(bench.repository, bench.settings.project.worktrees) / FOLDER
     wave_of = {plan: number for number, wave in enumerate(graph.waves(), 1) for plan in wave}

@@ -47,16 +47,16 @@ def test_two_runs_of_disjoint_plans_and_a_third_process_that_drains(repo: GitRep
         name: {"files": {"write": [name]}, "run": f"echo {name} > {name}"} for name in ("a", "b", "c", "d")
     }
     commit_plans(repo, plans, f"check: {CHECK!r}\n")
-    worker = start(cwd=repo.path, module="tests.support.queue_worker")
-    assert worker.stdout is not None
-    assert worker.stdout.readline() == "ready\n"
+    worker = start("queue", "run", cwd=repo.path)
     runs = [start("run-multi", *pair, cwd=repo.path) for pair in (("a", "b"), ("c", "d"))]
     for process in runs:
         done = end_of(process)
         assert done.code == 0, (process.args, done.out, done.err)
     worker.terminate()
     ended = end_of(worker)
-    assert ended.code == 0, ended.err
+    assert ended.code == 143, ended.err
+    merged = run("merge", "--finished", cwd=repo.path)
+    assert merged.code == 0, merged.out + merged.err
     assert_all_landed(repo, ["a", "b", "c", "d"])
     assert_at_rest(repo, RunState.FINISHED)
     assert_green(repo, tmp_path)

@@ -31,7 +31,8 @@ def supervised(repo: GitRepo, plan: str) -> Supervised:
     """The newest command of ``plan``."""
     with store_of(repo) as store:
         attempt = store.attempts(plan=plan)[-1]
-    handle = supervision.find(repo.path / ".git" / "planctl" / "records" / str(attempt.supervisor))
+    # by the record, which is there before the command is let go; the store hears of it a moment later
+    handle = supervision.find(repo.path / ".git" / "planctl" / "records" / f"{attempt.id}-0")
     assert handle is not None
     return handle
 

@@ -29,8 +29,9 @@ test -e "$1/open-$2" && exit 0
 mkfifo "$1/go-$2" 2>/dev/null
 setsid sleep 1000 & echo $! > "$1/child-$2"
 echo $$ > "$1/pid-$2"
+exec 3<> "$1/go-$2"
 echo here > "$1/at-$2"
-read line < "$1/go-$2"
+read line <&3
 kill %1 2>/dev/null || kill "$(cat "$1/child-$2")"
 """
 

@@ -44,17 +44,16 @@ def start(
     env: dict[str, str] | None = None,
     group: bool = False,
     ignored: tuple[signal.Signals, ...] = (),
-    module: str = "orchestrator.cli",
     script: str | None = None,
 ) -> subprocess.Popen[str]:
     """Start planctl; stdin is empty, stdout and stderr are pipes.
 
     ``group`` makes it a process group of its own, ``ignored`` are signals that it is to find ignored.
-    ``module`` or ``script`` is another program.
+    ``script`` is another Python program.
     """
 
     wrapper = (sys.executable, "-c", _IGNORE, ",".join(str(int(n)) for n in ignored)) if ignored else ()
-    program = (sys.executable, script) if script else (sys.executable, "-m", module)
+    program = (sys.executable, script) if script else COMMAND
     process = subprocess.Popen(
         [*wrapper, *program, *arguments],
         cwd=cwd,
