@@ -61,15 +61,10 @@ def fork(orders: Orders, terminal: tuple[int, int] | None) -> tuple[int, int]:
 
 def _become(orders: Orders, wait_here: int, terminal: tuple[int, int] | None) -> NoReturn:
     signal.set_wakeup_fd(-1)
-    for number in (
-        signal.SIGTERM,
-        signal.SIGINT,
-        signal.SIGHUP,
-        signal.SIGCHLD,
-        signal.SIGPIPE,
-        signal.SIGXFSZ,
-    ):
-        signal.signal(number, signal.SIG_DFL)  # the interpreter ignores the last two, exec would pass that on
+    # What is ignored stays so over exec: by the interpreter SIGPIPE and SIGXFSZ, by a shell that put planctl
+    # into the background SIGINT and SIGQUIT. The two that the C library keeps for itself cannot be set.
+    for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
+        signal.signal(number, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
     if terminal is None:
         os.setsid()
