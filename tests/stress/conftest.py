@@ -25,8 +25,8 @@ def pytest_terminal_summary(terminalreporter: TerminalReporter) -> None:
     terminalreporter.write_line(f"{'together':10} {said(total)}")
     if not total["failed"]:
         terminalreporter.write_line(
-            "each time: every plan landed once or is where it belongs, no commit, edit, untracked file or stash "
-            "entry lost, main green, and nothing left over after resume and doctor --fix"
+            "each time: every plan landed once or is where it belongs, no commit, edit, untracked file or "
+            "stash entry lost, main green, and nothing left over after resume and doctor --fix"
         )
 
 

@@ -1,7 +1,8 @@
-"""planctl, its supervisors, its git children or all of them killed anywhere; nothing is lost, all is done once.
+"""planctl, its supervisors, its git children or all of them killed anywhere; all is done once, none lost.
 
-``PLANCTL_STRESS_KILLS`` (1,000) random kills over the scenarios, from ``PLANCTL_STRESS_SEED``; and a kill before
-and after every named step. ``PLANCTL_STRESS_ONLY=SCENARIO:HOW=AT``, as a failure names it, repeats one kill.
+``PLANCTL_STRESS_KILLS`` (1,000) random kills over the scenarios, from ``PLANCTL_STRESS_SEED``; and a kill
+before and after every named step. ``PLANCTL_STRESS_ONLY=SCENARIO:HOW=AT``, as a failure names it, repeats
+one. ``PLANCTL_STRESS_LOG`` is a file that gets each failure as soon as it is met.
 """
 
 from __future__ import annotations
@@ -65,7 +66,7 @@ def tell(record: Record, tally: Tally) -> None:
 @pytest.mark.stress
 @pytest.mark.timeout(3600)
 @pytest.mark.skipif(bool(ONLY), reason="PLANCTL_STRESS_ONLY names one kill")
-@pytest.mark.parametrize(("name", "chunk", "number"), chunks(), ids=lambda v: str(v))
+@pytest.mark.parametrize(("name", "chunk", "number"), chunks(), ids=str)
 def test_random_kills(benches: Benches, record_property: Record, name: str, chunk: int, number: int) -> None:
     tally = Tally(benches(name))
     for kill in random_kills(tally.bench.count(), random.Random(f"{SEED}-{name}-{chunk}"), number):

@@ -24,9 +24,13 @@ from tests.support.repo import GitRepo
 _KERNEL_LOCKS = re.compile(
     r"planctl/(state\.db\.lock|cleanup\.lock|git-write\.lock|worktrees\.lock|[a-z-]+\.lock|follow/[^/]+/lock)"
 )
+# Files that are in use only while a process is at work. What git left half written in objects is gc's.
+_TEMPORARY = re.compile(
+    r"(?!objects/)(.*\.tmp|.*\.new|.*\.holder|planctl/snapshot-[^/]*|planctl/trash/.*|planctl/attributes/new-.*"
+    r"|planctl/follow/[^/]+/(?!lock$).*|planctl/checks/environment-.*|.*/planctl-index)"
+)
 _WORKING = {AttemptState.PREPARING, AttemptState.RUNNING}
-_HOLDING = {AttemptState.FINISHED, AttemptState.CONFLICTED, AttemptState.REJECTED, AttemptState.FAILED,
-            AttemptState.TIMED_OUT, AttemptState.CANCELLED, AttemptState.PREPARED, AttemptState.QUEUED}  # fmt: skip
+_HOLDING = {*AttemptState} - _WORKING - {AttemptState.LANDED, AttemptState.PENDING, AttemptState.WAITING}
 _HALF_WAY = {EntryState.MERGING, EntryState.CHECKING, EntryState.LANDING}
 
 
@@ -51,30 +55,17 @@ def _files(repo: GitRepo) -> Iterator[str]:
     git, pool = repo.path / ".git", repo.path.with_name(f"{repo.path.name}.worktrees")
     for path in git.rglob("*"):
         name = path.relative_to(git).as_posix()
-        if name.startswith("objects/"):
-            continue  # what git left half written there, git's own gc takes away
         if path.name.endswith(".lock") and not _KERNEL_LOCKS.fullmatch(name):
             yield f"lock {name} ({path.read_bytes()[:60]!r})"
-        elif (
-            path.name.endswith((".tmp", ".holder", ".new"))
-            or path.name.startswith("snapshot-")
-            or name.startswith(("planctl/trash/", "planctl/attributes/new-"))
-        ):
+        elif _TEMPORARY.fullmatch(name):
             yield f"temporary {name}"
-        elif re.fullmatch(r"planctl/slots/.*\.making", name) and path.stat().st_size:
+        elif path.suffix == ".making" and path.stat().st_size:
             yield f"slot half made {name}"
-        elif (
-            re.fullmatch(r"planctl/follow/[^/]+/(?!lock$).*", name)
-            or name.startswith("planctl/checks/environment-")
-            or path.name == "planctl-index"
-        ):
-            yield f"temporary {name}"
-    yield from (f"in the pool {p.name}" for p in pool.glob(".*") if p.name != ".planctl-links")
-    yield from (f"link to nowhere {p.name}" for p in pool.glob("*") if p.is_symlink() and not p.exists())
     yield from (f"temporary {p}" for p in repo.path.glob("**/.*.tmp"))
-    for path in pool.glob("*-[0-9]*"):
-        named = path / ".git"
-        if path.is_dir() and not path.is_symlink() and not named.exists():
+    for path in pool.glob("*"):
+        if path.is_symlink() and not path.exists():
+            yield f"link to nowhere {path.name}"
+        elif path.name.startswith(".") or not (path / ".git").exists():
             yield f"in the pool {path.name}, which is no worktree"
 
 

@@ -8,6 +8,7 @@ the same kill, as far as processes that run side by side meet in the same order.
 
 from __future__ import annotations
 
+import os
 import random
 import shutil
 import signal
@@ -21,6 +22,8 @@ from tests.stress.killing.shim import ROLES, Shim, library
 from tests.support.process import end_of, end_started, start
 from tests.support.repo import GitRepo
 
+LOG = os.environ.get("PLANCTL_STRESS_LOG")
+"""A file that gets each failure at once; read here, before a test's own environment is made."""
 WEIGHTS: Mapping[str, int] = {"planctl": 4, "git": 3, "all": 2, "supervisor": 1}
 
 
@@ -91,7 +94,7 @@ class Bench:
         return Shim(built, self.folder / "counters")
 
     def play(self, kill: Kill) -> bool:
-        """Kill once, go on, look; returns whether anything was killed. AssertionError with all that was said."""
+        """Kill once, go on, look; returns whether anything was killed. A failure tells all that was said."""
         world = self.fresh()
         try:
             fired = self._run(world, self._environment(kill), strict=False)
@@ -115,14 +118,14 @@ class Bench:
         killed = False
         for command in self.scenario.commands:
             done = end_of(start(*command, cwd=world.repo.path, env=dict(env)))
-            world.said.append(f"$ {' '.join(command)} -> {done.code}\n{done.out[-1500:]}{done.err[-1500:]}")
+            world.tell(" ".join(command), done)
             killed = done.code == -signal.SIGKILL or ("KILLSHIM_FILE" in env and self._shim().fired)
             assert killed or not strict or done.code in (0, 1), world.said[-1]
             if killed:
                 break
         if beside is not None:
             done = end_of(beside)
-            world.said.append(f"beside it -> {done.code}\n{done.out[-1500:]}{done.err[-1500:]}")
+            world.tell("beside it", done)
             assert done.code == 0, "the planctl beside it was not undisturbed"
         return killed
 
@@ -161,6 +164,9 @@ class Tally:
         except AssertionError as error:
             self.failures.append(str(error))
             fired = True
+            if LOG:
+                with Path(LOG).open("a", encoding="utf-8") as out:
+                    out.write(f"{error}\n{'=' * 80}\n")
         self.made[kill.how] += fired
         self.missed += not fired
 

@@ -24,11 +24,13 @@ class World:
     def planctl(self, *arguments: str, ok: tuple[int, ...] = (0,)) -> Done:
         """Run planctl, undisturbed; another exit code than ``ok`` fails the test."""
         done = run(*arguments, cwd=self.repo.path)
-        self.said.append(
-            f"$ planctl {' '.join(arguments)} -> {done.code}\n{done.out[-2000:]}{done.err[-2000:]}"
-        )
+        self.tell(f"planctl {' '.join(arguments)}", done)
         assert done.code in ok, f"planctl {arguments} ended with {done.code}"
         return done
+
+    def tell(self, what: str, done: Done) -> None:
+        """Remember what was said, for the report of a failure."""
+        self.said.append(f"$ {what} -> {done.code}\n{done.out[-2000:]}{done.err[-2000:]}")
 
 
 class Scenario(ABC):

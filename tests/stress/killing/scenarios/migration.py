@@ -12,7 +12,7 @@ from tests.support.repo import GitRepo
 
 
 class Migration(Scenario):
-    """From nothing; and, once there is more than one migration, from each older version (see test_opening)."""
+    """From nothing; once there is more than one migration, from each older version too."""
 
     name = "migration"
     commands = (("queue", "add", "one"), ("queue", "add", "two"))

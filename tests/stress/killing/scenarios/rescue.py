@@ -10,8 +10,9 @@ from tests.support.process import run
 from tests.support.repo import GitRepo
 
 MAKE = (
-    "echo mine > mine.txt; git add mine.txt; git commit -qm mine; echo staged > staged.txt; git add staged.txt; "
-    "echo more >> staged.txt; echo edit > src/a.py; mkdir -p deep; echo new > deep/new.txt; rm src/b.py; exit 1"
+    "echo mine > mine.txt; git add mine.txt; git commit -qm mine; echo staged > staged.txt; "
+    "git add staged.txt; echo more >> staged.txt; echo edit > src/a.py; mkdir -p deep; "
+    "echo new > deep/new.txt; rm src/b.py; exit 1"
 )
 HELD = {"staged.txt": "staged\nmore\n", "src/a.py": "edit\n", "deep/new.txt": "new\n", "mine.txt": "mine\n"}
 

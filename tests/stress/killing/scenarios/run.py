@@ -12,7 +12,10 @@ WHERE = {"a": "landed", "b": "landed", "c": "landed", "red": "rejected", "odd": 
 PLANS: dict[str, dict[str, object]] = {
     "a": {"files": {"write": ["one"]}, "run": "echo a >> one"},
     "b": {"files": {"write": ["two"]}, "dependencies": ["a"], "run": "cat one > two"},
-    "c": {"files": {"write": ["one", "three"]}, "run": "echo c >> one; echo c > three; git add -A; git commit -qm c"},
+    "c": {
+        "files": {"write": ["one", "three"]},
+        "run": "echo c | tee -a one > three; git add .; git commit -qm c",
+    },
     "red": {"files": {"write": ["bad"]}, "run": "echo bad > bad"},
     "odd": {"files": {"write": ["odd"]}, "branch": "odd-work", "run": "echo odd > odd"},
 }  # fmt: skip
