@@ -61,11 +61,11 @@ def _files(repo: GitRepo) -> Iterator[str]:
             yield f"temporary {name}"
         elif path.suffix == ".making" and path.stat().st_size:
             yield f"slot half made {name}"
-    yield from (f"temporary {p}" for p in repo.path.glob("**/.*.tmp"))
-    for path in pool.glob("*"):
+    yield from (f"temporary {p}" for p in repo.path.glob("**/.*.tmp") if ".git" not in p.parts)
+    for path in (*pool.glob("*"), *pool.glob("plans/*")):
         if path.is_symlink() and not path.exists():
             yield f"link to nowhere {path.name}"
-        elif path.name.startswith(".") or not (path / ".git").exists():
+        elif path.name.startswith(".") or (path.name != "plans" and not (path / ".git").exists()):
             yield f"in the pool {path.name}, which is no worktree"
 
 

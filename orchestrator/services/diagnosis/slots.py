@@ -10,7 +10,7 @@ from orchestrator.running.supervision import find
 from orchestrator.services.clearing import adopt_folder, in_use, remove_slot
 from orchestrator.services.diagnosis.ward import Examined, Gravity, Issue
 from orchestrator.slots.keeper import SlotKeeper
-from orchestrator.states import SessionState, SlotState
+from orchestrator.states import SlotState
 from worktrees.journal import being_made
 from worktrees.removal import detached
 from worktrees.slot import is_gone
@@ -38,7 +38,10 @@ def examine_slots(ward: Ward) -> Examined:
 def _row_issue(ward: Ward, row: Slot, tree: SlotTree | None) -> Issue | None:
     if row.state is SlotState.QUARANTINED:
         detail = f"{row.detail}; move that work out, then `planctl worktree remove {row.name} --force`"
-        return Issue("slot-quarantined", Gravity.WARNING, row.name, detail)
+        cure = partial(
+            _mend, name=row.name
+        )  # what was in the way may be gone: a file open, a git that was killed
+        return Issue("slot-quarantined", Gravity.WARNING, row.name, detail, cure)
     if row.state is SlotState.BROKEN:
         return Issue("slot-broken", Gravity.ERROR, row.name, row.detail, partial(_mend, name=row.name))
     if _is_held(ward, row):
@@ -81,8 +84,7 @@ def _is_unknown(ward: Ward, command: str) -> bool:
 
 def _half_way(ward: Ward) -> Iterator[Issue]:
     """Slots whose making or removal was cut short; while somebody is at work they may be under way."""
-    others = [s for s in ward.store.sessions({SessionState.ACTIVE}) if s.id != ward.own and ward.living(s.id)]
-    if others:
+    if not ward.is_alone:
         return
     for name in sorted(being_made(ward.repository)):
         yield Issue("slot-half-made", Gravity.ERROR, name, "its making was cut short", _prune)
