@@ -17,7 +17,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from worktrees.capture import survey
-from worktrees.errors import GitFailedError, NotARepositoryError, RescueIncompleteError
+from worktrees.errors import (
+    GitFailedError,
+    NotARepositoryError,
+    RescueIncompleteError,
+    RescueInterruptedError,
+)
 from worktrees.git import valid_reference
 from worktrees.references import Create, References
 from worktrees.scratch import scratch_folder
@@ -75,7 +80,8 @@ def rescue(
                 return None
             commit = make_snapshot(git, found, _message(found, label))
     except (GitFailedError, NotARepositoryError, OSError) as error:
-        raise RescueIncompleteError(worktree, str(error)) from error
+        killed = isinstance(error, GitFailedError) and error.status < 0
+        raise (RescueInterruptedError if killed else RescueIncompleteError)(worktree, str(error)) from error
     message = f"planctl: rescue of {label}"
     References(git).transact([Create(reference, commit)], message=message, step="rescue.reference")
     return Rescued(reference, commit, len(found.paths), found.operation)

@@ -78,6 +78,7 @@ EXITS: Final[Mapping[type[Exception], Exit]] = {
     of_git.PoolFolderError: Exit(INVALID, "name another folder with `worktrees:` in planctl.yaml"),
     of_git.SlotUnavailableError: Exit(BUSY, "`planctl worktree list` shows who has them"),
     of_git.ProvisioningError: Exit(NO, lambda error: f"the log is {error.log}" if error.log else ""),
+    of_git.RescueInterruptedError: Exit(NO, "the worktree was left as it is; try again"),
     of_git.RescueIncompleteError: Exit(NO, "the worktree was left as it is; move the work out by hand"),
     of_git.CheckoutLockedError: Exit(BUSY, "let that git command end, then `planctl sync`"),
     of_git.CheckoutInTheWayError: Exit(NO, "commit or move these edits, then `planctl sync`"),

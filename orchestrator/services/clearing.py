@@ -29,6 +29,7 @@ from worktrees.errors import (
     GitFailedError,
     ProvisioningError,
     RescueIncompleteError,
+    RescueInterruptedError,
     SlotUnavailableError,
 )
 from worktrees.links import unlink_plan
@@ -177,6 +178,9 @@ def _clear(bench: Workbench, keeper: SlotKeeper, slot: Slot) -> Cleared:
         parked = _park(bench, slot, tree) if tree else ()
         if tree is not None:
             _remove(keeper, tree)
+    except RescueInterruptedError as error:
+        _leave(bench, slot, SlotState.BROKEN, error)
+        raise
     except RescueIncompleteError as error:
         _leave(bench, slot, SlotState.QUARANTINED, error)
         raise

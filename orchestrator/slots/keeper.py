@@ -27,6 +27,7 @@ from worktrees.errors import (
     GitFailedError,
     ProvisioningError,
     RescueIncompleteError,
+    RescueInterruptedError,
     SlotUnavailableError,
     UnknownRevisionError,
 )
@@ -193,6 +194,8 @@ class SlotKeeper:
         try:
             self.save(slot)
             self._clean(slot)
+        except RescueInterruptedError as error:
+            return store.move_slot(slot, SlotState.BROKEN, detail=str(error), changed_at=self._now())
         except RescueIncompleteError as error:
             return store.move_slot(slot, SlotState.QUARANTINED, detail=str(error), changed_at=self._now())
         except (GitFailedError, ProvisioningError, UnknownRevisionError, OSError) as error:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.events import EventName
 from orchestrator.states import SlotState
+from worktrees.errors import RescueInterruptedError
 from worktrees.rescue import rescue
 
 if TYPE_CHECKING:
@@ -47,10 +48,14 @@ def save_work(
 
 
 def set_aside(bench: Workbench, slot: Slot, why: RescueIncompleteError) -> None:
-    """Quarantine a slot that could not be made ready for the plan that took it: it is nobody's then."""
+    """Quarantine a slot that could not be made ready for the plan that took it: it is nobody's then.
+
+    One whose rescue was cut short by a killed git child is ``broken``, which is mended by trying again.
+    """
+    killed = isinstance(why, RescueInterruptedError)
     bench.store.move_slot(
         slot,
-        SlotState.QUARANTINED,
+        SlotState.BROKEN if killed else SlotState.QUARANTINED,
         session=None,
         attempt=None,
         plan=None,

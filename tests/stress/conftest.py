@@ -12,9 +12,9 @@ def pytest_terminal_summary(terminalreporter: TerminalReporter) -> None:
     for report in (r for reports in terminalreporter.stats.values() for r in reports):
         for key, value in getattr(report, "user_properties", ()):
             if key == "kills" and getattr(report, "when", "") == "call":
-                scenario, kinds, missed, failures = value
+                scenario, kinds, missed, failures, by_hand = value
                 made[scenario].update(kinds)
-                made[scenario].update({"missed": missed, "failed": failures})
+                made[scenario].update({"missed": missed, "failed": failures, "by hand": by_hand})
     if not made:
         return
     terminalreporter.section("kills")
@@ -33,4 +33,5 @@ def pytest_terminal_summary(terminalreporter: TerminalReporter) -> None:
 def said(counts: Counter[str]) -> str:
     kills = sum(counts[kind] for kind in ("step", "planctl", "supervisor", "git", "all"))
     kinds = ", ".join(f"{kind} {counts[kind]}" for kind in ("step", "planctl", "supervisor", "git", "all"))
-    return f"{kills:5} kills ({kinds}; {counts['missed']} not reached), {counts['failed']} failed"
+    rest = f"{counts['failed']} failed, {counts['by hand']} locks removed by hand"
+    return f"{kills:5} kills ({kinds}; {counts['missed']} not reached), {rest}"

@@ -60,7 +60,10 @@ def benches(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Benches
 
 
 def tell(record: Record, tally: Tally) -> None:
-    record("kills", (tally.bench.scenario.name, dict(tally.made), tally.missed, len(tally.failures)))
+    record(
+        "kills",
+        (tally.bench.scenario.name, dict(tally.made), tally.missed, len(tally.failures), tally.by_hand),
+    )
 
 
 @pytest.mark.stress

@@ -9,7 +9,7 @@ from orchestrator.running.places import record_folder
 from orchestrator.running.supervision import find
 from orchestrator.services.clearing import adopt_folder, in_use, remove_slot
 from orchestrator.services.diagnosis.ward import Examined, Gravity, Issue
-from orchestrator.slots.keeper import SlotKeeper
+from orchestrator.slots.keeper import CHECK, SlotKeeper
 from orchestrator.states import SlotState
 from worktrees.journal import being_made
 from worktrees.removal import detached
@@ -38,10 +38,7 @@ def examine_slots(ward: Ward) -> Examined:
 def _row_issue(ward: Ward, row: Slot, tree: SlotTree | None) -> Issue | None:
     if row.state is SlotState.QUARANTINED:
         detail = f"{row.detail}; move that work out, then `planctl worktree remove {row.name} --force`"
-        cure = partial(
-            _mend, name=row.name
-        )  # what was in the way may be gone: a file open, a git that was killed
-        return Issue("slot-quarantined", Gravity.WARNING, row.name, detail, cure)
+        return Issue("slot-quarantined", Gravity.WARNING, row.name, detail)
     if row.state is SlotState.BROKEN:
         return Issue("slot-broken", Gravity.ERROR, row.name, row.detail, partial(_mend, name=row.name))
     if _is_held(ward, row):
@@ -106,7 +103,10 @@ def _mend(bench: Workbench, _session: SessionHandle, name: str) -> None:
         return
     if slot.state is SlotState.RESCUING:
         slot = bench.store.move_slot(slot, SlotState.BROKEN, changed_at=bench.clock.now())
-    keeper.give_back(slot)
+    if slot.purpose == CHECK:
+        keeper.free_check_slot(slot)  # nobody works there, and the next check makes it exactly its commit
+    else:
+        keeper.give_back(slot)
 
 
 def _remove(bench: Workbench, _session: SessionHandle, name: str) -> None:

@@ -50,6 +50,8 @@ class Bench:
     template: Path
     facts: dict[str, str] = field(default_factory=dict)
     counts: dict[str, int] = field(default_factory=dict)
+    by_hand: int = 0
+    """Of the last kill: lock files that a person had to remove."""
 
     def __post_init__(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -104,6 +106,7 @@ class Bench:
             said = "\n".join(world.said)
             raise AssertionError(f"{self.scenario.name}:{kill}\n{error}\n{said[-6000:]}") from error
         finally:
+            self.by_hand = len(world.by_hand)
             end_started()
         return fired
 
@@ -157,6 +160,7 @@ class Tally:
     made: Counter[str] = field(default_factory=Counter)
     missed: int = 0
     failures: list[str] = field(default_factory=list)
+    by_hand: int = 0
 
     def play(self, kill: Kill) -> None:
         try:
@@ -169,6 +173,7 @@ class Tally:
                     out.write(f"{error}\n{'=' * 80}\n")
         self.made[kill.how] += fired
         self.missed += not fired
+        self.by_hand += self.bench.by_hand
 
     def require_none_failed(self) -> None:
         assert not self.failures, f"{len(self.failures)} failed\n" + "\n\n".join(self.failures)

@@ -24,6 +24,7 @@ class Landing(Scenario):
         return {"start": start, "stash": repo.git("stash", "list", "--format=%H")}
 
     def go_on(self, world: World) -> None:
+        world.remove_named_locks()
         again = world.planctl("merge", "one", "two", "--json")
         for entry in again.data["entries"]:
             landed_once(world.repo, entry["id"])

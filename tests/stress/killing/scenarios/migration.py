@@ -24,6 +24,7 @@ class Migration(Scenario):
         return {}
 
     def go_on(self, world: World) -> None:
+        world.remove_named_locks()
         for branch in ("one", "two"):
             world.planctl("queue", "add", branch)
 

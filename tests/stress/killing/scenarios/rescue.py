@@ -32,6 +32,7 @@ class Rescue(Scenario):
 
     def go_on(self, world: World) -> None:
         repo = world.repo
+        world.remove_named_locks()  # in a worktree of the user's own, in which the restore was killed
         if _slot(repo) is not None or not _rescues(repo):
             world.planctl("worktree", "remove", "p")
         _require_kept(repo)

@@ -47,6 +47,7 @@ class Run(Scenario):
             if new:
                 world.planctl("run-multi", *new, "-j", "4", "--adopt", "--keep-going", ok=(0, 1))
             elif wrong := [plan for plan, state in states.items() if state != WHERE[plan]]:
+                world.remove_named_locks()
                 world.planctl("retry", *wrong, ok=(0, 1))
             else:
                 return

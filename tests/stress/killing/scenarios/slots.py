@@ -44,6 +44,7 @@ class Slots(Scenario):
             if new := [plan for plan, state in states.items() if not state]:
                 world.planctl("run-multi", *new, "-j", "3", ok=(0, 1))
             elif wrong := [plan for plan, state in states.items() if state != "landed"]:
+                world.remove_named_locks()
                 world.planctl("retry", *wrong, ok=(0, 1))
             else:
                 return
