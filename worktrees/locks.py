@@ -44,7 +44,7 @@ def remove_left_locks(git: Git, landing: Mapping[str, str]) -> tuple[str, ...]:
 
 
 def remove_branch_lock(git: Git, branch: str, commits: Collection[str]) -> bool:
-    """Remove the lock on a branch of planctl's that a killed child left while moving it to one of ``commits``.
+    """Remove the lock on a branch of planctl's that a killed child left, moving it to one of ``commits``.
 
     False where it holds something else, or git children of some planctl live.
     """

@@ -18,7 +18,7 @@ PATIENCE: Final = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6)
 
 
 def unlock(bench: Workbench, worktree: Path) -> None:
-    """Remove the locks of a slot in which nothing lives any more; git says of what stays that it is in the way.
+    """Remove the locks of a slot in which nothing lives any more; what stays, git tells of.
 
     The caller has seen the end of everything that ran in ``worktree``.
     """

@@ -15,6 +15,7 @@ MAKE = (
     "echo new > deep/new.txt; rm src/b.py; exit 1"
 )
 HELD = {"staged.txt": "staged\nmore\n", "src/a.py": "edit\n", "deep/new.txt": "new\n", "mine.txt": "mine\n"}
+STATUS = [" M src/a.py", " D src/b.py", "AM staged.txt", "?? deep/"]
 
 
 class Rescue(Scenario):
@@ -37,7 +38,7 @@ class Rescue(Scenario):
             world.planctl("worktree", "remove", "p")
         _require_kept(repo)
         back = repo.path.with_name("back")
-        if not _is_whole(back):
+        if not _is_whole(repo, back):
             repo.git(
                 "reset", "-q", "--hard", at=back
             )  # what the killed restore wrote; the snapshot has it all
@@ -47,13 +48,7 @@ class Rescue(Scenario):
     def require(self, world: World) -> None:
         repo, back = world.repo, world.repo.path.with_name("back")
         _require_kept(repo)
-        assert _is_whole(back)
-        assert repo.git("status", "--porcelain", at=back).splitlines() == [
-            " M src/a.py",
-            " D src/b.py",
-            "AM staged.txt",
-            "?? deep/",
-        ]
+        assert _is_whole(repo, back)
         assert repo.git("show", ":staged.txt", at=back) == "staged"
         assert repo.git("merge-base", "--is-ancestor", world.facts["mine"], "HEAD", at=back) == ""
         assert _slot(repo) is None
@@ -77,6 +72,7 @@ def _require_kept(repo: GitRepo) -> None:
         assert any(repo.git("show", f"{n}:{path}", ok=False) + "\n" == text for n in names), f"{path} is lost"
 
 
-def _is_whole(back: Path) -> bool:
+def _is_whole(repo: GitRepo, back: Path) -> bool:
+    """Files and index are as they were in the worktree that was removed."""
     files = all((back / p).is_file() and (back / p).read_text() == text for p, text in HELD.items())
-    return files and not (back / "src/b.py").exists()
+    return files and repo.git("status", "--porcelain", at=back).splitlines() == STATUS
