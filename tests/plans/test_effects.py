@@ -54,8 +54,9 @@ def test_a_test_can_have_the_disk_fail_at_a_step_once_or_from_then_on(
     code = f"""
 import errno, sys
 from plans.effects import Path, append_line, write_atomic
-for write in (lambda: write_atomic(Path({str(path)!r}), b"new"),
-              lambda: append_line(Path({str(path)!r}), " one"), lambda: append_line(Path({str(path)!r}), " two")):
+path = Path({str(path)!r})
+for write in (lambda: write_atomic(path, b"new"), lambda: append_line(path, " one"),
+              lambda: append_line(path, " two")):
     try:
         write()
     except OSError as error:
