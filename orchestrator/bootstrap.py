@@ -70,13 +70,15 @@ def working(
     *,
     override: Callable[[ProjectSettings], ProjectSettings] = lambda project: project,
     note: str = "",
+    tell: Callable[[str], None] = lambda _line: None,
 ) -> Iterator[tuple[Workbench, SessionHandle]]:
     """A session of ``kind`` and the workbench it works at, for commands that change something.
 
-    ``override`` puts the command line's options over the settings, again after each reload. Raises what
-    opening the store does, UnsupportedRepositoryError, GitTooOldError, and InvalidPlansError for a
-    ``planctl.yaml`` that cannot be used.
+    ``override`` puts the command line's options over the settings, again after each reload. ``tell`` is given
+    a line when the store had to be rebuilt. Raises what opening the store does, UnsupportedRepositoryError,
+    GitTooOldError, and InvalidPlansError for a ``planctl.yaml`` that cannot be used.
     """
+    from orchestrator.services.rebuilding.marks import is_needed  # noqa: PLC0415 - for those who only read
     from orchestrator.sessions.cleanup import reap  # noqa: PLC0415 - for those who only read
     from orchestrator.sessions.registry import start_session  # noqa: PLC0415 - for those who only read
     from orchestrator.settings import load_settings, require_usable  # noqa: PLC0415 - as above
@@ -109,6 +111,11 @@ def working(
             session=session.id,
             reload=reload,
         )
+        if is_needed(bench.store):
+            from orchestrator.services.rebuilding.restore import restore  # noqa: PLC0415 - once in its life
+
+            if (rebuilt := restore(bench)) is not None:
+                tell(f"planctl: {rebuilt}")
         yield bench, session
 
 

@@ -73,7 +73,7 @@ def add(invocation: Invocation, plan: str, *, adopt: bool) -> None:
     from orchestrator.bootstrap import working  # noqa: PLC0415 - `--help` does without
     from orchestrator.services.preparing import add_worktree  # noqa: PLC0415 - as above
 
-    with working(invocation.repository, "worktree") as (bench, _):
+    with working(invocation.repository, "worktree", tell=invocation.output.error) as (bench, _):
         attempt = add_worktree(bench, plan, Path.cwd(), adopt=adopt)
     if invocation.as_json:
         keys = ("id", "plan", "slot", "worktree", "branch", "base")
@@ -95,7 +95,7 @@ def remove(invocation: Invocation, slot: str, *, force: bool) -> None:
     from orchestrator.bootstrap import working  # noqa: PLC0415 - `--help` does without
     from orchestrator.services.clearing import kept_at, remove_slot  # noqa: PLC0415 - as above
 
-    with working(invocation.repository, "worktree") as (bench, _):
+    with working(invocation.repository, "worktree", tell=invocation.output.error) as (bench, _):
         cleared = remove_slot(bench, slot, force=force)
     if invocation.as_json:
         invocation.output.data({"removed": [asdict(cleared)]})
@@ -110,7 +110,7 @@ def prune(invocation: Invocation) -> None:
     from orchestrator.bootstrap import working  # noqa: PLC0415 - `--help` does without
     from orchestrator.services import clearing  # noqa: PLC0415 - as above
 
-    with working(invocation.repository, "worktree") as (bench, _):
+    with working(invocation.repository, "worktree", tell=invocation.output.error) as (bench, _):
         cleared, kept = clearing.prune(bench)
     if invocation.as_json:
         rows = {"removed": [asdict(c) for c in cleared], "kept": [asdict(k) for k in kept]}
