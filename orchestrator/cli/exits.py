@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import errno
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -116,6 +117,9 @@ EXITS: Final[Mapping[type[Exception], Exit]] = {
     ),
 }
 """Looked up along the error's own classes. What is not in it is a fault: a log, and exit 3."""
+DISK: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS})
+"""Errors of the system that say something about the disk, and nothing about planctl."""
+_DISK_EXIT: Final = Exit(FAULT, "make room or mend the disk, then `planctl resume` goes on; nothing was lost")
 INTERNAL: Final[frozenset[type[Exception]]] = frozenset(
     {
         own.IllegalTransitionError,
@@ -140,6 +144,8 @@ def report(error: BaseException, invocation: Invocation) -> int:
     if isinstance(error, click.ClickException):
         return _usage(error, invocation)
     found = next((EXITS[kind] for kind in type(error).__mro__ if kind in EXITS), None)
+    if isinstance(error, OSError) and error.errno in DISK:
+        found = _DISK_EXIT
     if found is None or found.code == FAULT:
         return _fault(error, found, invocation)
     code = found.code
