@@ -109,9 +109,7 @@ def remove(invocation: Invocation, slot: str, *, force: bool) -> None:
 
 @command.command("prune")
 @click.option("--dry-run", is_flag=True, help="Show what would be removed; change nothing.")
-@click.option(
-    "--keep", type=click.IntRange(0), default=0, metavar="N", help="Leave N free ones."
-)
+@click.option("--keep", type=click.IntRange(0), default=0, metavar="N", help="Leave N free ones.")
 @pass_invocation
 def prune(invocation: Invocation, *, dry_run: bool, keep: int) -> None:
     """Remove every worktree that is free or whose attempt has ended, with its work kept as for `remove`."""
