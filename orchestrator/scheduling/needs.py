@@ -142,11 +142,13 @@ def lacking_resource(view: View, plan: PlanId) -> Reason | None:
 
 
 def lacking_place(view: View) -> Reason | None:
-    """Whether all places of this run or all worktrees of the pool are taken."""
+    """Whether all places of this run or all worktrees of the pool are taken, or the disk is too full."""
     if len(view.working()) >= view.options.jobs:
         return reason(Code.CAPACITY)
     if view.places is not None and view.places.free < 1:
         return reason(Code.POOL)
+    if view.places is not None and view.places.short:
+        return reason(Code.DISK_FLOOR, detail=view.places.short)
     return None
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from orchestrator.scheduling.freeze import thaw
 from orchestrator.scheduling.reasons import Code
 from orchestrator.scheduling.view import Foreign, Options, View
 from orchestrator.slots.places import places, session_is_alive
+from orchestrator.slots.room import lasting_shortage
 from orchestrator.states import ACTIVE_ATTEMPTS, MOVING_ENTRIES, AttemptState, EntryState
 from orchestrator.submitting.landed import landed_plans
 from plans.ids import PlanId
@@ -17,6 +19,7 @@ from plans.intersect import witness
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
+    from orchestrator.slots.places import Places
     from orchestrator.store.protocol import Store
     from orchestrator.store.records import Attempt, RunRecord
     from orchestrator.workbench import Workbench
@@ -61,7 +64,7 @@ class Observer:
             foreign=self._foreign(store),
             capacities=self._bench.settings.project.resources,
             standstill=self._standstill(store),
-            places=places(self._bench, self._run.id),
+            places=self._places(),
         )
 
     def declared_by_others(self, plan: PlanId, states: Collection[AttemptState]) -> dict[PlanId, PatternSet]:
@@ -78,6 +81,10 @@ class Observer:
             if other is not None and other.manifest is not None:
                 declared[other.id] = other.manifest.write
         return declared
+
+    def _places(self) -> Places:
+        short = lasting_shortage(self._bench)
+        return replace(places(self._bench, self._run.id), short=str(short or ""))
 
     def _standstill(self, store: Store) -> str | None:
         """Why the queue lands nothing for now; its worker stores it under these names."""

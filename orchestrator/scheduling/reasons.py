@@ -32,6 +32,8 @@ class Code(StrEnum):
     """All places (``--jobs``) are taken."""
     POOL = "pool"
     """All worktrees of the pool are taken."""
+    DISK_FLOOR = "disk-floor"
+    """Less space is free where worktrees are made than ``pool: {disk_floor: …}`` asks for."""
     PLAN_ACTIVE = "plan-active"
     """The same plan is at work in another run."""
     STOPPED = "stopped"
@@ -64,6 +66,7 @@ _SENTENCES: Final[Mapping[str, str]] = {
     Code.OVER_CAPACITY: "asks for more than there is: {detail}",
     Code.CAPACITY: "waits for a free place (--jobs)",
     Code.POOL: "waits for a free worktree (pool: max)",
+    Code.DISK_FLOOR: "waits for space on the disk: {detail} (pool: disk_floor)",
     Code.PLAN_ACTIVE: "is at work{where} already",
     Code.STOPPED: "not started: {plan} failed (--keep-going starts the rest all the same)",
     Code.NO_LAND: "needs {plan} landed, and this run lands nothing",
