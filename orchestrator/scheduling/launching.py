@@ -69,8 +69,10 @@ class StageLauncher:
             why = reason(Code.HOST_RESOURCE, detail=lacking)
             if attempt.reason != why:
                 attempt = store.update_attempt(attempt, reason=why)
-                said = {"plan": attempt.plan, "reason": why, "text": sentence(why)}
-                store.emit(EventName.PLAN_WAITING, at=self._bench.clock.now(), run=attempt.run, **said)
+                text, now = sentence(why), self._bench.clock.now()
+                store.emit(
+                    EventName.PLAN_WAITING, at=now, run=attempt.run, plan=attempt.plan, reason=why, text=text
+                )
             if self._cancel.wait(_AGAIN):
                 raise InterruptedError("the run is being stopped")
         return store.update_attempt(attempt, reason={}) if attempt.reason else attempt
