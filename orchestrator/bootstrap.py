@@ -101,6 +101,7 @@ def working(
     stores = thread_store(repository)
     with contextlib.closing(stores()) as store:  # the leases of the provably dead are free at once
         reap(store, clock, repository.state_dir / "cleanup.lock")
+        is_new = is_needed(store)
     with start_session(stores, clock, kind, note=note) as session:
         bench = Workbench(
             repository=repository,
@@ -111,7 +112,7 @@ def working(
             session=session.id,
             reload=reload,
         )
-        if is_needed(bench.store):
+        if is_new:
             from orchestrator.services.rebuilding.restore import restore  # noqa: PLC0415 - once in its life
 
             if (rebuilt := restore(bench)) is not None:

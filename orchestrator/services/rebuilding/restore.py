@@ -5,7 +5,10 @@ A store that has been looked at is marked, so this costs others one read.
 
 from __future__ import annotations
 
+import contextlib
 import json
+import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +27,14 @@ if TYPE_CHECKING:
 
 def restore(bench: Workbench) -> str | None:
     """Fill a new store with what git knows; return the line that says so, None when nothing was done."""
+    own = replace(
+        bench, _own=threading.local()
+    )  # whoever works at ``bench`` opens the store when it needs it
+    with contextlib.closing(own.store):
+        return _restore(own)
+
+
+def _restore(bench: Workbench) -> str | None:
     store = bench.store
     if not is_needed(store):
         return None
