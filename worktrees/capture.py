@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
+from plans.effects import step
 from worktrees.aside import LEFT_OVER, Gatherer, pathspecs
 from worktrees.errors import GitFailedError
 from worktrees.listing import Listing, read_listing
@@ -141,9 +142,10 @@ def _readable_index(
         return git_dir / "index", read_listing(git, worktree, copy.path)
     except (GitFailedError, OSError) as error:
         lost[THE_INDEX] = str(error)
-    (scratch / "index").unlink(missing_ok=True)
     anew = ScratchIndex(git, worktree, scratch / "of-head")
-    anew.run("read-tree", "HEAD")
+    with step("rescue.index"):
+        (scratch / "index").unlink(missing_ok=True)
+        anew.run("read-tree", "HEAD")
     return anew.path, read_listing(git, worktree, anew.path)
 
 

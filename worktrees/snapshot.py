@@ -6,7 +6,7 @@ index's own tree, and a commit with what trees cannot say: ``notes.json``, ``raw
 whose bytes are not those of the tree (clean filters, line endings), ``operation/<file>`` for a merge or
 rebase in progress, ``aside.json`` and ``aside/<object>`` for what no tree can hold (see aside.py),
 ``metadata/<file>`` for settings of the worktree, which are kept and not put back. Whoever restores writes
-``raw/<path>`` or else the tree's object, never a filter's output: that is what makes it byte for byte. (Storing
+``raw/<path>`` or else the tree's object, never a filter's output: so it is byte for byte. (Storing
 raw bytes in the tree itself was the other design; then every diff and cherry-pick of a rescue in a CRLF or
 LFS repository would be noise.)
 """
