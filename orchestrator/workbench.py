@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.clock import Clock, new_id
 from orchestrator.errors import TargetMissingError
+from plans.effects import step
 from worktrees.errors import GitFailedError
 from worktrees.git import Git
 from worktrees.objects import Objects
@@ -86,5 +87,6 @@ class Workbench:
     def folder(self, *names: str) -> Path:
         """A folder of planctl's own inside the repository's state folder, made when missing."""
         path = self.repository.state_dir.joinpath(*names)
-        path.mkdir(parents=True, exist_ok=True)
+        with step("workbench.folder"):
+            path.mkdir(parents=True, exist_ok=True)
         return path

@@ -3,12 +3,15 @@
 Every effect on disk, store or references happens inside ``with step("room.effect"):``. In production a
 step costs one comparison. A test sets ``PLANCTL_STEP_TRACE`` to a file that receives each name, or
 ``PLANCTL_KILL_AT=NAME:before|after[:N]`` to have the process killed (SIGKILL) at the N-th such moment, or
-``PLANCTL_KILL_AT=*:N`` at the N-th moment of all.
+``PLANCTL_KILL_AT=*:N`` at the N-th moment of all. ``PLANCTL_FAIL_AT=ENOSPC@…`` (any name of ``errno``) in the
+same words raises that OSError there instead, as a full or broken disk would; with a ``+`` at its end at every
+moment from then on.
 """
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import signal
 from collections import Counter
@@ -19,9 +22,16 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _KILL_AT: Final = os.environ.get("PLANCTL_KILL_AT", "")
+_FAIL_AT: Final = os.environ.get("PLANCTL_FAIL_AT", "")
 _TRACE: Final = os.environ.get("PLANCTL_STEP_TRACE", "")
-_ARMED: Final = bool(_KILL_AT or _TRACE)
+_ARMED: Final = bool(_KILL_AT or _FAIL_AT or _TRACE)
 _seen: Final[Counter[str]] = Counter()
+_failing: Final[set[str]] = set()
+DRAFT: Final = r"\..+\.(?P<pid>[0-9]+)-[^.]*\.tmp"
+"""Names of temporary files and folders of :func:`write_atomic` and :func:`create_atomic`, as a pattern.
+
+One whose process is gone is left over: its content was never given its name.
+"""
 
 
 @contextlib.contextmanager
@@ -42,8 +52,20 @@ def _moment(name: str, side: str) -> None:
         with Path(_TRACE).open("a", encoding="utf-8") as trace:
             trace.write(f"{key}:{_seen[key]}\n")
     _seen["*"] += 1
-    if _KILL_AT in (f"{key}:{_seen[key]}", f"*:{_seen['*']}", key if _seen[key] == 1 else None):
+    names = (f"{key}:{_seen[key]}", f"*:{_seen['*']}", key if _seen[key] == 1 else None)
+    if _KILL_AT in names:
         os.kill(os.getpid(), signal.SIGKILL if hasattr(signal, "SIGKILL") else signal.SIGTERM)
+    if _FAIL_AT:
+        _fail_at(names)
+
+
+def _fail_at(names: tuple[str | None, ...]) -> None:
+    kind, _, at = _FAIL_AT.partition("@")
+    if at.removesuffix("+") in names and at.endswith("+"):
+        _failing.add(at)
+    if at in names or _failing:
+        number = getattr(errno, kind)
+        raise OSError(number, f"{os.strerror(number)} (PLANCTL_FAIL_AT)")
 
 
 def write_atomic(path: Path, content: bytes, *, durable: bool = True) -> None:
@@ -55,19 +77,22 @@ def write_atomic(path: Path, content: bytes, *, durable: bool = True) -> None:
     """
     import tempfile  # noqa: PLC0415 - 5 ms that commands which only read do without
 
-    handle, name = tempfile.mkstemp(prefix=f".{path.name[:60]}.", suffix=".tmp", dir=path.parent)
+    draft = None
     try:
-        with os.fdopen(handle, "wb") as temporary:
-            temporary.write(content)
-            temporary.flush()
-            os.chmod(name, _mode_for(path))  # noqa: PTH101 - a name, not a Path, is what mkstemp gives
-            if durable:
-                os.fsync(temporary.fileno())
+        with step("file.draft"):
+            handle, draft = tempfile.mkstemp(prefix=_draft(path), suffix=".tmp", dir=path.parent)
+            with os.fdopen(handle, "wb") as temporary:
+                temporary.write(content)
+                temporary.flush()
+                os.chmod(draft, _mode_for(path))  # noqa: PTH101 - a name, not a Path, is what mkstemp gives
+                if durable:
+                    os.fsync(temporary.fileno())
         with step("file.replace"):
-            Path(name).replace(path)
+            Path(draft).replace(path)
     except BaseException:
-        with contextlib.suppress(FileNotFoundError):
-            Path(name).unlink()
+        if draft is not None:
+            with step("file.undraft"):
+                Path(draft).unlink(missing_ok=True)
         raise
     if durable:
         sync_folder(path.parent)
@@ -80,18 +105,31 @@ def create_atomic(path: Path, content: bytes) -> bool:
     given its name by a hard link, which never replaces; where the file system has none, by an exclusive
     open, which is not whole after a crash in that very moment.
     """
+    import shutil  # noqa: PLC0415 - as above
     import tempfile  # noqa: PLC0415 - as above
 
-    with tempfile.TemporaryDirectory(prefix=f".{path.name[:60]}.", suffix=".tmp", dir=path.parent) as folder:
-        written = Path(folder) / "new"  # opened plainly, so that it gets the mode that new files get here
-        with written.open("xb") as temporary:
-            temporary.write(content)
-            temporary.flush()
-            os.fsync(temporary.fileno())
+    folder = None
+    try:
+        with step("file.draft"):
+            folder = Path(tempfile.mkdtemp(prefix=_draft(path), suffix=".tmp", dir=path.parent))
+            written = folder / "new"  # opened plainly, so that it gets the mode that new files get here
+            with written.open("xb") as temporary:
+                temporary.write(content)
+                temporary.flush()
+                os.fsync(temporary.fileno())
         with step("file.create"):
             made = _named_exclusively(written, path, content)
+    finally:
+        if folder is not None:
+            with step("file.undraft"):
+                shutil.rmtree(folder)
     sync_folder(path.parent)
     return made
+
+
+def _draft(path: Path) -> str:
+    """How the name of a temporary file for ``path`` begins; the process id says whose it is (see DRAFT)."""
+    return f".{path.name[:60]}.{os.getpid()}-"
 
 
 def _named_exclusively(written: Path, path: Path, content: bytes) -> bool:
@@ -133,13 +171,14 @@ def append_line(path: Path, line: str) -> None:
     system have taken less than the whole line. The line must not contain a newline.
     """
     data = (line + "\n").encode("utf-8", "surrogateescape")
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0), 0o644)
-    try:
-        with step("file.append"), _locked(descriptor):
-            while data:
-                data = data[os.write(descriptor, data) :]
-    finally:
-        os.close(descriptor)
+    with step("file.append"):
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0), 0o644)
+        try:
+            with _locked(descriptor):
+                while data:
+                    data = data[os.write(descriptor, data) :]
+        finally:
+            os.close(descriptor)
 
 
 @contextlib.contextmanager

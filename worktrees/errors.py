@@ -110,6 +110,16 @@ class SlotUnavailableError(PlanctlError):
         super().__init__(f"no worktree can be had: {reason}")
 
 
+class DiskFloorError(SlotUnavailableError):
+    """Less space is free on the pool's file system than ``pool: {disk_floor: …}`` asks for; in bytes."""
+
+    def __init__(self, place: Path, free: int, floor: int) -> None:
+        self.place = place
+        self.free = free
+        self.floor = floor
+        super().__init__(f"{free / 2**30:.1f} GiB are free at {place}, the floor is {floor / 2**30:.1f}")
+
+
 class PoolFolderError(SlotUnavailableError):
     """The folder that was configured for worktrees cannot hold them."""
 

@@ -83,11 +83,13 @@ class Follow:
         if closed:
             raise CheckoutInTheWayError(self.top, closed, f"these cannot be written: {_listed(closed)}")
         try:
-            self._run(copy, "read-tree", "-n", "-m", "-u", old, new)
+            with step("checkout.try"):
+                self._run(copy, "read-tree", "-n", "-m", "-u", old, new)
         except GitFailedError as error:
             raise CheckoutInTheWayError(self.top, (), str(error)) from error
         finally:
-            copy.unlink(missing_ok=True)
+            with step("checkout.tried"):
+                copy.unlink(missing_ok=True)
 
     def abandon(self) -> None:
         """Unlock without a change; harmless after :meth:`apply`."""
@@ -97,7 +99,8 @@ class Follow:
 
     def _refreshed_copy(self) -> Path:
         copy = self._lock.copy_of_index()
-        self._run(copy, "update-index", "-q", "--refresh", ok=())
+        with step("checkout.refresh"):
+            self._run(copy, "update-index", "-q", "--refresh", ok=())
         return copy
 
     def _run(self, index: Path, *arguments: str, ok: tuple[int, ...] = (0,)) -> None:
@@ -161,10 +164,12 @@ def obstacles(git: Git, worktree: tuple[Path, Path], old: str, new: str) -> tupl
     copy = lock.copy_of_index()
     try:
         extra = {"GIT_INDEX_FILE": str(copy)}
-        git.run("update-index", "-q", "--refresh", at=top, extra=extra, ok=(), writes=True)
+        with step("checkout.refresh"):
+            git.run("update-index", "-q", "--refresh", at=top, extra=extra, ok=(), writes=True)
         return in_the_way(git, top, copy, old, new)
     finally:
-        copy.unlink(missing_ok=True)
+        with step("checkout.tried"):
+            copy.unlink(missing_ok=True)
         lock.release()
 
 

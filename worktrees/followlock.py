@@ -78,7 +78,8 @@ class FollowLock:
     def mark(self, mark: Mark) -> None:
         """Lock the index; raises :class:`CheckoutLockedError` when git, or somebody else, has it."""
         draft = self.folder / "mark"
-        draft.write_bytes(mark.line().encode("utf-8", "surrogateescape"))
+        with step("checkout.draft"):
+            draft.write_bytes(mark.line().encode("utf-8", "surrogateescape"))
         lock = self.git_dir / "index.lock"
         try:
             with step("checkout.lock"):
@@ -86,7 +87,8 @@ class FollowLock:
         except FileExistsError as error:
             raise CheckoutLockedError(self.git_dir, "its index is locked: git is at work there") from error
         finally:
-            draft.unlink(missing_ok=True)
+            with step("checkout.drafted"):
+                draft.unlink(missing_ok=True)
 
     def unmark(self) -> None:
         """Unlock the index if it is locked by planctl; only the holder of the kernel's lock may."""
@@ -102,9 +104,9 @@ class FollowLock:
         import shutil  # noqa: PLC0415 - most look-ups of marks copy nothing
 
         copy = self.folder / "index"
-        for left in (copy, copy.with_name("index.lock")):
-            left.unlink(missing_ok=True)
-        with contextlib.suppress(FileNotFoundError):  # an absent index is an empty one
+        with step("checkout.copy"), contextlib.suppress(FileNotFoundError):  # an absent index is an empty one
+            for left in (copy, copy.with_name("index.lock")):
+                left.unlink(missing_ok=True)
             shutil.copy2(self.git_dir / "index", copy)
         return copy
 

@@ -172,7 +172,8 @@ def _foreign(git: Git, tree: SlotTree, commit: str) -> str | None:
     if not names or not (tree.git_dir / "commondir").exists():  # then no checkout had begun
         return names[0] if names else None
     index = tree.git_dir / "planctl-index"
-    run_in(git, tree, "read-tree", commit, index=index)
+    with step("provision.proof"):
+        run_in(git, tree, "read-tree", commit, index=index)
     others = run_in(git, tree, "ls-files", "--others", "--exclude-standard", "-z", index=index).records
     return others[0] if others else None
 

@@ -36,13 +36,14 @@ def restore_index(git: Git, into: Path, git_dir: Path, snapshot: Snapshot, scrat
         f"{mode} {oid} {stage}\t{path}" for (stage, path), (mode, oid) in sorted(snapshot.stages.items())
     )
     _intend(index, snapshot.notes.intended)
-    index.run("update-index", "-q", "--refresh", ok=(0, 1))
-    for mark, paths in (
-        ("--assume-unchanged", snapshot.notes.assumed),
-        ("--skip-worktree", snapshot.notes.skipped),
-    ):
-        if paths:
-            index.run("update-index", "-z", mark, "--stdin", stdin=_joined(paths))
+    with step("restore.draft"):
+        index.run("update-index", "-q", "--refresh", ok=(0, 1))
+        for mark, paths in (
+            ("--assume-unchanged", snapshot.notes.assumed),
+            ("--skip-worktree", snapshot.notes.skipped),
+        ):
+            if paths:
+                index.run("update-index", "-z", mark, "--stdin", stdin=_joined(paths))
     _install(index.path, git_dir)
 
 

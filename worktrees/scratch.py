@@ -7,11 +7,13 @@ older than the index, so a copy that looks newer would hide an edit made in the 
 from __future__ import annotations
 
 import contextlib
+import os
 import shutil
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from plans.effects import step
 from worktrees.ondisk import c_quoted
 from worktrees.state import TRUE_STAT, index_variables
 
@@ -25,9 +27,14 @@ if TYPE_CHECKING:
 @contextlib.contextmanager
 def scratch_folder(git: Git) -> Iterator[Path]:
     """A temporary folder ``snapshot-*`` in planctl's state folder, gone at the end."""
-    git.repository.state_dir.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="snapshot-", dir=git.repository.state_dir) as folder:
+    with step("rescue.scratch"):
+        git.repository.state_dir.mkdir(parents=True, exist_ok=True)
+        folder = tempfile.mkdtemp(prefix=f"snapshot-{os.getpid()}-", dir=git.repository.state_dir)
+    try:
         yield Path(folder)
+    finally:
+        with step("rescue.scratched"):
+            shutil.rmtree(folder)
 
 
 class ScratchIndex:
@@ -41,7 +48,7 @@ class ScratchIndex:
     @classmethod
     def copy(cls, git: Git, worktree: Path, source: Path, path: Path) -> ScratchIndex:
         """Copy the index file ``source``, which may be absent (then nothing is tracked)."""
-        with contextlib.suppress(FileNotFoundError):  # an absent index is an empty one
+        with step("rescue.copy"), contextlib.suppress(FileNotFoundError):  # an absent index is an empty one
             shutil.copy2(source, path)
         return cls(git, worktree, path)
 
@@ -62,15 +69,18 @@ class ScratchIndex:
         hidden = listing.hidden(self.worktree)
         for mark, paths in (("--no-assume-unchanged", listing.assumed), ("--no-skip-worktree", hidden)):
             if paths:
-                self.run("update-index", "-z", mark, "--stdin", stdin=_joined(paths))
+                with step("rescue.unhide"):
+                    self.run("update-index", "-z", mark, "--stdin", stdin=_joined(paths))
 
     def set_entries(self, lines: Iterable[str]) -> None:
         """Feed ``MODE SP OBJECT SP STAGE TAB PATH`` lines; mode 0 takes a path out."""
-        self.run("update-index", "-z", "--index-info", stdin=_joined(lines))
+        with step("scratch.entries"):
+            self.run("update-index", "-z", "--index-info", stdin=_joined(lines))
 
     def write_tree(self) -> str:
         """Write the index as a tree; return its id."""
-        return self.run("write-tree").text
+        with step("scratch.tree"):
+            return self.run("write-tree").text
 
 
 def _joined(items: Iterable[str]) -> bytes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from plans.effects import step
 from worktrees.errors import GitFailedError, UnknownRescueError
 from worktrees.notes import NAME, Notes
 from worktrees.snapshot import MERGED, SIDES, tree_entries
@@ -75,7 +76,8 @@ def _merged(git: Git, index: str) -> str:
 
 
 def _empty_tree(git: Git) -> str:
-    return git.run("mktree", stdin=b"", writes=True).text
+    with step("rescue.empty-tree"):
+        return git.run("mktree", stdin=b"", writes=True).text
 
 
 def _below(parts: dict[str, str], folder: str) -> dict[str, str]:

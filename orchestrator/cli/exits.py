@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import errno
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -76,6 +77,7 @@ EXITS: Final[Mapping[type[Exception], Exit]] = {
     of_git.ReferenceMovedError: Exit(NO, "someone else was faster; nothing has changed, try again"),
     of_git.BranchExistsError: Exit(INVALID, "go on with its work with --adopt, or give the plan a `branch:`"),
     of_git.PoolFolderError: Exit(INVALID, "name another folder with `worktrees:` in planctl.yaml"),
+    of_git.DiskFloorError: Exit(BUSY, "free some space, or lower `pool: {disk_floor: …}` in planctl.yaml"),
     of_git.SlotUnavailableError: Exit(BUSY, "`planctl worktree list` shows who has them"),
     of_git.ProvisioningError: Exit(NO, lambda error: f"the log is {error.log}" if error.log else ""),
     of_git.RescueIncompleteError: Exit(NO, "the worktree was left as it is; move the work out by hand"),
@@ -115,6 +117,9 @@ EXITS: Final[Mapping[type[Exception], Exit]] = {
     ),
 }
 """Looked up along the error's own classes. What is not in it is a fault: a log, and exit 3."""
+DISK: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS})
+"""Errors of the system that say something about the disk, and nothing about planctl."""
+_DISK_EXIT: Final = Exit(FAULT, "make room or mend the disk, then `planctl resume` goes on; nothing was lost")
 INTERNAL: Final[frozenset[type[Exception]]] = frozenset(
     {
         own.IllegalTransitionError,
@@ -139,6 +144,8 @@ def report(error: BaseException, invocation: Invocation) -> int:
     if isinstance(error, click.ClickException):
         return _usage(error, invocation)
     found = next((EXITS[kind] for kind in type(error).__mro__ if kind in EXITS), None)
+    if isinstance(error, OSError) and error.errno in DISK:
+        found = _DISK_EXIT
     if found is None or found.code == FAULT:
         return _fault(error, found, invocation)
     code = found.code

@@ -22,6 +22,7 @@ from orchestrator.running.waiting import run_to_end
 from orchestrator.slots.keeper import CHECK, SlotKeeper
 from orchestrator.states import SlotState
 from orchestrator.store.records import Verdict
+from plans.effects import step
 from worktrees.errors import GitFailedError, ProvisioningError, RescueIncompleteError, SlotUnavailableError
 
 if TYPE_CHECKING:
@@ -112,7 +113,8 @@ class Checker:
         spec = self._spec(name, shell_argv(command), self._bench.folder("desk", "empty"), log)
         ended = self._run_to_end(spec)
         text = log.read_text(encoding="utf-8", errors="surrogateescape")
-        log.unlink()
+        with step("checks.environment-log"):
+            log.unlink()
         return f"{ended.exit_code}\n{text}"
 
     def _check(self, check: Check, commit: str, key: tuple[str, str], entry: Entry | None) -> Verdict:

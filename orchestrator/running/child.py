@@ -12,6 +12,8 @@ from __future__ import annotations
 import os
 import signal
 
+from orchestrator.running.steps import step
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Final, NoReturn
@@ -44,7 +46,8 @@ def fork(orders: Orders, terminal: tuple[int, int] | None) -> tuple[int, int]:
     # Blocked over the fork: the handlers that the child starts with are the supervisor's, and would swallow
     # a TERM that comes before it has taken them off.
     before = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
-    pid = os.fork()
+    with step("supervisor.fork"):
+        pid = os.fork()
     if pid:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
         os.close(wait_here)

@@ -16,6 +16,8 @@ import os
 import signal
 import sys
 
+from orchestrator.running.steps import step
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Final
@@ -120,10 +122,11 @@ def send(process: Process, number: int) -> bool:
     try:
         if not is_alive(process.pid, process.started):
             return False
-        if descriptor >= 0:
-            signal.pidfd_send_signal(descriptor, number)
-        else:
-            os.kill(process.pid, number)
+        with step("running.signal"):
+            if descriptor >= 0:
+                signal.pidfd_send_signal(descriptor, number)
+            else:
+                os.kill(process.pid, number)
     except (ProcessLookupError, PermissionError):
         return False
     finally:

@@ -48,7 +48,7 @@ def write_record(folder: str, name: str, value: Mapping[str, Any], *, durable: b
     path = os.path.join(folder, name)
     temporary = f"{path}.{os.getpid()}.tmp"
     data = json.dumps(value).encode("ascii") + b"\n"
-    with open(temporary, "wb") as stream:
+    with step("running.draft"), open(temporary, "wb") as stream:
         stream.write(data)
         stream.flush()
         if durable:

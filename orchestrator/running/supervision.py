@@ -42,8 +42,9 @@ def launch(spec: CommandSpec) -> Supervised:
     spec.require_sound()
     if not platforms.POSIX:
         raise LaunchFailedError(spec.attempt, f"supervisors do not run on {sys.platform} yet")
-    spec.record_dir.mkdir(parents=True, exist_ok=True)
-    spec.log.parent.mkdir(parents=True, exist_ok=True)
+    with step("running.folders"):
+        spec.record_dir.mkdir(parents=True, exist_ok=True)
+        spec.log.parent.mkdir(parents=True, exist_ok=True)
     if read_record(str(spec.record_dir), STARTED) is not None:
         raise LaunchFailedError(spec.attempt, f"{spec.record_dir} is another attempt's")
     reap()

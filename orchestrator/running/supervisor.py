@@ -28,6 +28,7 @@ import time
 
 from orchestrator.running import child, platforms, trees
 from orchestrator.running.records import ENDED, STARTED, STOP, Outcome, read_record, write_record
+from orchestrator.running.steps import step
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -193,7 +194,8 @@ class Supervisor:
         """
         self._reap()
         for pid in platforms.own_children():
-            with contextlib.suppress(PermissionError):  # it became another user's; told as left over
+            # it became another user's; told as left over
+            with contextlib.suppress(PermissionError), step("supervisor.kill"):
                 os.kill(pid, signal.SIGKILL)
         self._reap()
         if seconds:

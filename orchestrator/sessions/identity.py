@@ -13,6 +13,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Final
 
 from orchestrator.clock import boot_id, host
+from plans.effects import step
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -70,10 +71,11 @@ def signal_process(pid: int, started_at: float, boot: str, host: str, number: in
     try:
         if not is_alive(pid, started_at, boot, host):
             return False
-        if descriptor >= 0:
-            signal.pidfd_send_signal(descriptor, number)
-        else:
-            os.kill(pid, number)
+        with step("sessions.signal"):
+            if descriptor >= 0:
+                signal.pidfd_send_signal(descriptor, number)
+            else:
+                os.kill(pid, number)
     except ProcessLookupError:
         return False
     finally:

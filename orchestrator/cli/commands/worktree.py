@@ -5,12 +5,16 @@ from __future__ import annotations
 import contextlib
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from orchestrator.cli.choosing import chosen_plan, plan_option
 from orchestrator.cli.context import Group, Invocation, pass_invocation
 from plans.drawing.escape import one_line
+
+if TYPE_CHECKING:
+    from orchestrator.services.clearing import Pruning
 
 
 @click.group("worktree", cls=Group)
@@ -104,14 +108,19 @@ def remove(invocation: Invocation, slot: str, *, force: bool) -> None:
 
 
 @command.command("prune")
+@click.option("--dry-run", is_flag=True, help="Show what would be removed; change nothing.")
+@click.option("--keep", type=click.IntRange(0), default=0, metavar="N", help="Leave N free ones.")
 @pass_invocation
-def prune(invocation: Invocation) -> None:
+def prune(invocation: Invocation, *, dry_run: bool, keep: int) -> None:
     """Remove every worktree that is free or whose attempt has ended, with its work kept as for `remove`."""
-    from orchestrator.bootstrap import working  # noqa: PLC0415 - `--help` does without
+    from orchestrator.bootstrap import looking, working  # noqa: PLC0415 - `--help` does without
     from orchestrator.services import clearing  # noqa: PLC0415 - as above
 
+    if dry_run:
+        _show_pruning(invocation, clearing.plan_pruning(looking(invocation.repository), spare=keep))
+        return
     with working(invocation.repository, "worktree") as (bench, _):
-        cleared, kept = clearing.prune(bench)
+        cleared, kept = clearing.prune(bench, spare=keep)
     if invocation.as_json:
         rows = {"removed": [asdict(c) for c in cleared], "kept": [asdict(k) for k in kept]}
         invocation.output.data(rows)
@@ -121,4 +130,22 @@ def prune(invocation: Invocation) -> None:
     for left in kept:
         invocation.output.text(one_line(f"kept {left.slot}: {left.reason}"))
     if not cleared:
+        invocation.output.note("nothing to remove")
+
+
+def _show_pruning(invocation: Invocation, pruning: Pruning) -> None:
+    unneeded = [{"slot": s.name, "plan": s.plan, "state": str(s.state)} for s in pruning.unneeded]
+    if invocation.as_json:
+        kept = [asdict(k) for k in pruning.kept]
+        half_way = list(pruning.half_way)
+        invocation.output.data({"would_remove": unneeded, "kept": kept, "half_way": half_way})
+        return
+    for row in unneeded:
+        held = f" of {row['plan']}" if row["plan"] else ""
+        invocation.output.text(one_line(f"would remove {row['slot']}{held} ({row['state']})"))
+    for left in pruning.kept:
+        invocation.output.text(one_line(f"would keep {left.slot}: {left.reason}"))
+    for name in pruning.half_way:
+        invocation.output.text(f"would finish {name}, whose making or removal was cut short")
+    if not unneeded:
         invocation.output.note("nothing to remove")

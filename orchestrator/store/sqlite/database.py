@@ -116,13 +116,19 @@ class Database:
             else:
                 self._begin()
                 yield
-                with step("store.commit"):
-                    self.connection.execute("COMMIT")
+                self._commit()
         except BaseException:
             self._undo(inner)
             raise
         finally:
             self._depth -= 1
+
+    def _commit(self) -> None:
+        try:
+            with step("store.commit"):
+                self.connection.execute("COMMIT")
+        except OSError as error:
+            raise StoreUnusableError(self.path, str(error)) from error
 
     def _undo(self, inner: str) -> None:
         if not self.connection.in_transaction:

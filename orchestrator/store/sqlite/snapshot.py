@@ -92,7 +92,7 @@ def _source(path: Path) -> Iterator[sqlite3.Connection]:
         import shutil  # noqa: PLC0415 - rarely needed, and status must start fast
         import tempfile  # noqa: PLC0415 - as above
 
-        with tempfile.TemporaryDirectory(prefix="planctl-store-") as folder, step("store.snapshot"):
+        with step("store.snapshot"), tempfile.TemporaryDirectory(prefix="planctl-store-") as folder:
             copy = Path(folder) / path.name
             shutil.copyfile(path, copy)
             shutil.copyfile(_beside(path, "-wal"), _beside(copy, "-wal"))
