@@ -189,17 +189,16 @@ class Git:
 
         Raises :class:`GitTooOldError` where there is no git.
         """
-        self.repository.state_dir.mkdir(parents=True, exist_ok=True)
         with contextlib.ExitStack() as until_started:
-            lock = until_started.enter_context(self._write_lock_file.open("ab"))
+            lock = until_started.enter_context(self._lock_file())
             argv = [*self._prefix(None, None), *environment.NO_HOOKS, *arguments]
             process = _start(self._git, argv, environment.ADDED, lock.fileno())
             until_started.pop_all()
         return Conversation(process, lock)
 
-    @property
-    def _write_lock_file(self) -> Path:
-        return self.repository.state_dir / "git-write.lock"
+    def _lock_file(self) -> BinaryIO:
+        self.repository.state_dir.mkdir(parents=True, exist_ok=True)
+        return (self.repository.state_dir / "git-write.lock").open("ab")
 
     @contextlib.contextmanager
     def exclusive_writes(self) -> Iterator[bool]:
@@ -217,8 +216,7 @@ class Git:
             return
         import fcntl  # noqa: PLC0415 - not on Windows
 
-        self.repository.state_dir.mkdir(parents=True, exist_ok=True)
-        with self._write_lock_file.open("ab") as lock:
+        with self._lock_file() as lock:
             mode = fcntl.LOCK_SH if shared else fcntl.LOCK_EX | fcntl.LOCK_NB
             try:
                 fcntl.flock(lock, mode)

@@ -99,7 +99,8 @@ while heard := os.read(0, 65536):
         os.kill(os.getpid(), signal.SIGKILL)
     git.stdin.write(heard)
     git.stdin.flush()
-    answers = [git.stdout.readline() for word in heard.split(b"\\0") if word in (b"start", b"prepare", b"commit")]
+    asked = [word for word in heard.split(b"\\0") if word in (b"start", b"prepare", b"commit")]
+    answers = [git.stdout.readline() for word in asked]
     if when == "after":
         os.kill(os.getpid(), signal.SIGKILL)
     if heard == b"commit\\0":
