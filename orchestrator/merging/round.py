@@ -11,6 +11,7 @@ from orchestrator.merging.outside import hindrance_of_tip, notice_move
 from orchestrator.merging.pausing import UNVERIFIED, noted, standstill
 from orchestrator.merging.planner import Process, QueueView, Stay, plan_serial
 from orchestrator.merging.processing import Processor
+from orchestrator.merging.stacking import refused_plans, unlanded_stacks
 from orchestrator.states import OPEN_ENTRIES, EntryState
 from orchestrator.submitting.landed import landed_plans
 from plans.errors import InvalidPlansError
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from orchestrator.merging.tenure import Tenure
     from orchestrator.store.records import Entry
 
-_ENDED_BADLY = frozenset({EntryState.REJECTED, EntryState.CONFLICTED, EntryState.DROPPED})
 _OVERWRITTEN = frozenset(
     {None, "behind", "paused", "order", "dependency-rejected", "recovered", "interrupted"}
 )
@@ -109,7 +109,8 @@ class Round:
         view = QueueView(
             entries,
             landed=frozenset(landed_plans(bench, awaited, self._tip)),
-            failed=self._failed(awaited),
+            failed=refused_plans(bench, awaited),
+            unlanded=unlanded_stacks(bench, entries),
             paused=self._paused(),
             tried=frozenset(self._tried),
             later=frozenset(self._later),
@@ -117,14 +118,6 @@ class Round:
         steps = plan_serial(view)
         self._store_reasons([step for step in steps if isinstance(step, Stay)])
         return next((step.entry for step in steps if isinstance(step, Process)), None)
-
-    def _failed(self, plans: list[str]) -> dict[str, str]:
-        """Of ``plans``, those whose newest work was refused, with what it was."""
-        if not plans:
-            return {}
-        store, target = self._tenure.bench.store, self._tenure.bench.target
-        newest = {e.plan: e for e in store.entries(target=target) if e.plan in plans}
-        return {plan: str(e.state) for plan, e in newest.items() if plan and e.state in _ENDED_BADLY}
 
     def _store_reasons(self, stays: list[Stay]) -> None:
         """Every wait has a stored reason; the same one again is not written."""
