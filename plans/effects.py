@@ -3,12 +3,15 @@
 Every effect on disk, store or references happens inside ``with step("room.effect"):``. In production a
 step costs one comparison. A test sets ``PLANCTL_STEP_TRACE`` to a file that receives each name, or
 ``PLANCTL_KILL_AT=NAME:before|after[:N]`` to have the process killed (SIGKILL) at the N-th such moment, or
-``PLANCTL_KILL_AT=*:N`` at the N-th moment of all.
+``PLANCTL_KILL_AT=*:N`` at the N-th moment of all. ``PLANCTL_FAIL_AT=ENOSPC@…`` (any name of ``errno``) in the
+same words raises that OSError there instead, as a full or broken disk would; with a ``+`` at its end at every
+moment from then on.
 """
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import signal
 from collections import Counter
@@ -19,9 +22,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _KILL_AT: Final = os.environ.get("PLANCTL_KILL_AT", "")
+_FAIL_AT: Final = os.environ.get("PLANCTL_FAIL_AT", "")
 _TRACE: Final = os.environ.get("PLANCTL_STEP_TRACE", "")
-_ARMED: Final = bool(_KILL_AT or _TRACE)
+_ARMED: Final = bool(_KILL_AT or _FAIL_AT or _TRACE)
 _seen: Final[Counter[str]] = Counter()
+_failing: Final[set[str]] = set()
 DRAFT: Final = r"\..+\.(?P<pid>[0-9]+)-[^.]*\.tmp"
 """Names of temporary files and folders of :func:`write_atomic` and :func:`create_atomic`, as a pattern.
 
@@ -47,8 +52,20 @@ def _moment(name: str, side: str) -> None:
         with Path(_TRACE).open("a", encoding="utf-8") as trace:
             trace.write(f"{key}:{_seen[key]}\n")
     _seen["*"] += 1
-    if _KILL_AT in (f"{key}:{_seen[key]}", f"*:{_seen['*']}", key if _seen[key] == 1 else None):
+    names = (f"{key}:{_seen[key]}", f"*:{_seen['*']}", key if _seen[key] == 1 else None)
+    if _KILL_AT in names:
         os.kill(os.getpid(), signal.SIGKILL if hasattr(signal, "SIGKILL") else signal.SIGTERM)
+    if _FAIL_AT:
+        _fail_at(names)
+
+
+def _fail_at(names: tuple[str | None, ...]) -> None:
+    kind, _, at = _FAIL_AT.partition("@")
+    if at.removesuffix("+") in names and at.endswith("+"):
+        _failing.add(at)
+    if at in names or _failing:
+        number = getattr(errno, kind)
+        raise OSError(number, f"{os.strerror(number)} (PLANCTL_FAIL_AT)")
 
 
 def write_atomic(path: Path, content: bytes, *, durable: bool = True) -> None:

@@ -10,8 +10,7 @@ import pytest
 
 from tests.support.repo import GitRepo, build_template
 
-# A background job starts with SIGINT ignored, one under nohup with SIGHUP, and so would every process that a
-# test starts.
+# A background job starts with SIGINT ignored, one under nohup with SIGHUP; so would all that tests start.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 if os.name == "posix" and signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:

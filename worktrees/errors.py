@@ -110,6 +110,16 @@ class SlotUnavailableError(PlanctlError):
         super().__init__(f"no worktree can be had: {reason}")
 
 
+class DiskFloorError(SlotUnavailableError):
+    """Less space is free on the pool's file system than ``pool: {disk_floor: …}`` asks for; in bytes."""
+
+    def __init__(self, place: Path, free: int, floor: int) -> None:
+        self.place = place
+        self.free = free
+        self.floor = floor
+        super().__init__(f"{free / 2**30:.1f} GiB are free at {place}, the floor is {floor / 2**30:.1f}")
+
+
 class PoolFolderError(SlotUnavailableError):
     """The folder that was configured for worktrees cannot hold them."""
 
@@ -125,12 +135,20 @@ class ProvisioningError(PlanctlError):
 
 
 class RescueIncompleteError(PlanctlError):
-    """Work in a worktree could not be captured whole; the worktree must not be reused or removed."""
+    """Work in a worktree could not be captured whole; the worktree must not be reused or removed by itself.
 
-    def __init__(self, path: Path, reason: str) -> None:
+    ``reference`` keeps what could be captured (None: nothing). ``whole``: that is everything, and only
+    because it holds repositories of its own it is for a person to say that the worktree may go.
+    """
+
+    def __init__(self, path: Path, reason: str, reference: str | None = None, *, whole: bool = False) -> None:
         self.path = path
         self.reason = reason
-        super().__init__(f"the work in {path} cannot be captured whole: {reason}")
+        self.reference = reference
+        self.whole = whole
+        kept = "" if reference is None else f"; {'all' if whole else 'the rest'} is kept at {reference}"
+        said = "holds what git does not keep" if whole else "cannot be captured whole"
+        super().__init__(f"the work in {path} {said}: {reason}{kept}")
 
 
 class RescueInterruptedError(RescueIncompleteError):

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import errno
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -61,6 +62,9 @@ def _resume(error: own.InterruptedRunError) -> str:
     return f"`planctl resume {error.run}` goes on where it stopped"
 
 
+_LET_GO: Final = "`planctl worktree remove SLOT --force` lets it go; `planctl rescue restore` brings it back"
+_BY_HAND: Final = "the worktree was left as it is; move the work out by hand"
+
 EXITS: Final[Mapping[type[Exception], Exit]] = {
     of_plans.InvalidPlansError: Exit(INVALID, "`planctl lint` shows every problem with a hint"),
     of_plans.UnknownPlanError: Exit(INVALID, _nearest),
@@ -76,10 +80,11 @@ EXITS: Final[Mapping[type[Exception], Exit]] = {
     of_git.ReferenceMovedError: Exit(NO, "someone else was faster; nothing has changed, try again"),
     of_git.BranchExistsError: Exit(INVALID, "go on with its work with --adopt, or give the plan a `branch:`"),
     of_git.PoolFolderError: Exit(INVALID, "name another folder with `worktrees:` in planctl.yaml"),
+    of_git.DiskFloorError: Exit(BUSY, "free some space, or lower `pool: {disk_floor: …}` in planctl.yaml"),
     of_git.SlotUnavailableError: Exit(BUSY, "`planctl worktree list` shows who has them"),
     of_git.ProvisioningError: Exit(NO, lambda error: f"the log is {error.log}" if error.log else ""),
     of_git.RescueInterruptedError: Exit(NO, "the worktree was left as it is; try again"),
-    of_git.RescueIncompleteError: Exit(NO, "the worktree was left as it is; move the work out by hand"),
+    of_git.RescueIncompleteError: Exit(NO, lambda error: _LET_GO if error.whole else _BY_HAND),
     of_git.CheckoutLockedError: Exit(BUSY, "let that git command end, then `planctl sync`"),
     of_git.CheckoutInTheWayError: Exit(NO, "commit or move these edits, then `planctl sync`"),
     of_git.LeftoversRefusedError: Exit(NO, "settle it in the worktree by hand"),
@@ -93,6 +98,7 @@ EXITS: Final[Mapping[type[Exception], Exit]] = {
     own.LaunchFailedError: Exit(NO),
     own.NotPreparedError: Exit(NO, "`planctl logs PLAN` shows what its set-up said"),
     own.SlotInUseError: Exit(NO, "`planctl status` shows what is at work"),
+    own.StoreRefusedError: Exit(INVALID, "`planctl doctor` shows it; nothing was changed"),
     own.StoreUnusableError: Exit(FAULT, "`planctl doctor` says what can be done"),
     own.BusyError: Exit(BUSY, "`planctl status` shows what is going on"),
     own.LeaseLostError: Exit(BUSY, "`planctl status` shows who has it now"),
@@ -116,6 +122,9 @@ EXITS: Final[Mapping[type[Exception], Exit]] = {
     ),
 }
 """Looked up along the error's own classes. What is not in it is a fault: a log, and exit 3."""
+DISK: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS})
+"""Errors of the system that say something about the disk, and nothing about planctl."""
+_DISK_EXIT: Final = Exit(FAULT, "make room or mend the disk, then `planctl resume` goes on; nothing was lost")
 INTERNAL: Final[frozenset[type[Exception]]] = frozenset(
     {
         own.IllegalTransitionError,
@@ -140,6 +149,8 @@ def report(error: BaseException, invocation: Invocation) -> int:
     if isinstance(error, click.ClickException):
         return _usage(error, invocation)
     found = next((EXITS[kind] for kind in type(error).__mro__ if kind in EXITS), None)
+    if isinstance(error, OSError) and error.errno in DISK:
+        found = _DISK_EXIT
     if found is None or found.code == FAULT:
         return _fault(error, found, invocation)
     code = found.code

@@ -9,7 +9,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Final
 
-_ARMED: Final = bool(os.environ.get("PLANCTL_KILL_AT") or os.environ.get("PLANCTL_STEP_TRACE"))
+_ARMED: Final = any(os.environ.get(f"PLANCTL_{name}") for name in ("KILL_AT", "FAIL_AT", "STEP_TRACE"))
 
 
 def step(name: str) -> contextlib.AbstractContextManager[None]:

@@ -183,12 +183,22 @@ def _waiting(view: View) -> tuple[PlanId, ...]:
 
 
 def _waits_for_others(view: View, plan: PlanId) -> bool:
-    """Whether plans of other runs keep it waiting: they move by themselves. Nothing of this run works."""
+    """Whether it waits for what moves by itself: plans of other runs, space on the disk.
+
+    Nothing of this run works.
+    """
     elsewhere = needs.meets_elsewhere(view, plan)
     if (elsewhere and not elsewhere.get("stuck")) or needs.lacking_resource(view, plan):
         return True
+    if view.places and view.places.short and _waits_for(view, plan, Code.DISK_FLOOR):
+        return True
     unmet = [w for d in view.plan(plan).dependencies if (w := needs.unmet_dependency(view, d))]
     return any("run" in need for need in unmet)
+
+
+def _waits_for(view: View, plan: PlanId, code: Code) -> bool:
+    decision = _decide_waiting(view, plan)
+    return isinstance(decision, Wait) and decision.why["code"] == code
 
 
 def _hopeless(view: View) -> list[Skip]:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from orchestrator.scheduling.freeze import thaw
 from orchestrator.scheduling.reasons import Code
+from orchestrator.scheduling.resourcetable import ResourceTable
 from orchestrator.scheduling.view import Foreign, Options, View
 from orchestrator.slots.places import places, session_is_alive
+from orchestrator.slots.room import lasting_shortage
 from orchestrator.states import ACTIVE_ATTEMPTS, MOVING_ENTRIES, AttemptState, EntryState
 from orchestrator.submitting.landed import landed_plans
 from plans.ids import PlanId
@@ -17,6 +20,7 @@ from plans.intersect import witness
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
+    from orchestrator.slots.places import Places
     from orchestrator.store.protocol import Store
     from orchestrator.store.records import Attempt, RunRecord
     from orchestrator.workbench import Workbench
@@ -34,6 +38,7 @@ class Observer:
         self.run = run.id
         self._graph = graph
         self._options = options
+        self.jobs = options.jobs
         self._thawed: dict[str, Mapping[PlanId, Plan]] = {}
         self._witnesses: dict[tuple[PlanId, str], str | None] = {}
         self._landed: tuple[str, dict[str, str]] = ("", {})
@@ -61,7 +66,7 @@ class Observer:
             foreign=self._foreign(store),
             capacities=self._bench.settings.project.resources,
             standstill=self._standstill(store),
-            places=places(self._bench, self._run.id),
+            places=self._places(),
         )
 
     def declared_by_others(self, plan: PlanId, states: Collection[AttemptState]) -> dict[PlanId, PatternSet]:
@@ -78,6 +83,10 @@ class Observer:
             if other is not None and other.manifest is not None:
                 declared[other.id] = other.manifest.write
         return declared
+
+    def _places(self) -> Places:
+        short = lasting_shortage(self._bench)
+        return replace(places(self._bench, self._run.id), short=str(short or ""))
 
     def _standstill(self, store: Store) -> str | None:
         """Why the queue lands nothing for now; its worker stores it under these names."""
@@ -124,8 +133,11 @@ class Observer:
 
     def _foreign(self, store: Store) -> tuple[Foreign, ...]:
         active = [a for a in store.attempts(states=ACTIVE_ATTEMPTS) if a.run != self._run.id]
+        if not active:
+            return ()
+        table = ResourceTable(store)
         return tuple(
-            self._foreign_plan(attempt, plan, stuck=self._is_stuck(store, attempt))
+            self._foreign_plan(attempt, plan, table.held(attempt.id), stuck=self._is_stuck(store, attempt))
             for attempt in active
             if self._counts(store, attempt) and (plan := self._plan_of(store, attempt))
         )
@@ -151,14 +163,14 @@ class Observer:
             self._thawed[attempt.run] = {plan.id: plan for plan in plans}
         return self._thawed[attempt.run].get(PlanId(attempt.plan))
 
-    def _foreign_plan(self, attempt: Attempt, plan: Plan, *, stuck: bool) -> Foreign:
+    def _foreign_plan(self, attempt: Attempt, plan: Plan, held: Mapping[str, int], *, stuck: bool) -> Foreign:
         meets = {p: w for p in self._graph.plans if (w := self._witness(p, plan))}
         return Foreign(
             plan=plan.id,
             run=attempt.run,
             state=attempt.state,
             meets=meets,
-            resources=plan.resources,
+            resources=held,
             conflicts_with=plan.conflicts_with,
             stuck=stuck,
         )

@@ -26,12 +26,16 @@ class Code(StrEnum):
     """Finished, and lands behind another plan."""
     RESOURCE = "resource"
     """A resource is in use up to its capacity."""
+    HOST_RESOURCE = "host-resource"
+    """A resource is in use up to its capacity by runs in other repositories of this host."""
     OVER_CAPACITY = "over-capacity"
     """More of a resource is wanted than there is; this one is passed over."""
     CAPACITY = "capacity"
     """All places (``--jobs``) are taken."""
     POOL = "pool"
     """All worktrees of the pool are taken."""
+    DISK_FLOOR = "disk-floor"
+    """Less space is free where worktrees are made than ``pool: {disk_floor: …}`` asks for."""
     PLAN_ACTIVE = "plan-active"
     """The same plan is at work in another run."""
     STOPPED = "stopped"
@@ -61,9 +65,11 @@ _SENTENCES: Final[Mapping[str, str]] = {
     Code.CONFLICT: "must not run beside {plan}",
     Code.ORDER: "finished; lands behind {plan}",
     Code.RESOURCE: "waits for resource {detail}",
+    Code.HOST_RESOURCE: "waits for resource {detail}, in use elsewhere on this host",
     Code.OVER_CAPACITY: "asks for more than there is: {detail}",
     Code.CAPACITY: "waits for a free place (--jobs)",
     Code.POOL: "waits for a free worktree (pool: max)",
+    Code.DISK_FLOOR: "waits for space on the disk: {detail} (pool: disk_floor)",
     Code.PLAN_ACTIVE: "is at work{where} already",
     Code.STOPPED: "not started: {plan} failed (--keep-going starts the rest all the same)",
     Code.NO_LAND: "needs {plan} landed, and this run lands nothing",

@@ -3,7 +3,7 @@
 The order matters:
 
 1. the base: the target's tip with everything the plan waited for in it
-2. a slot, made ready at the base
+2. room on the disk, free slots removed for it if need be; a slot, made ready at the base
 3. the plan's branch, created by reference transaction, and the slot's HEAD on it
 4. the pointer and the outputs folder; every stash entry of the user pinned
 5. ``setup`` of planctl.yaml, in the slot
@@ -25,10 +25,11 @@ from orchestrator.scheduling.commands import stages
 from orchestrator.scheduling.launching import StageLauncher, command_spec
 from orchestrator.scheduling.reasons import Code, reason
 from orchestrator.slots.keeper import PLAN
+from orchestrator.slots.room import make_room, shortage
 from orchestrator.slots.saving import set_aside
 from orchestrator.states import AttemptState
 from plans.errors import PlanctlError
-from worktrees.errors import RescueIncompleteError, SlotUnavailableError
+from worktrees.errors import DiskFloorError, RescueIncompleteError, SlotUnavailableError
 from worktrees.exclude import exclude
 from worktrees.pointer import write_pointer
 from worktrees.stash import pin_stashes
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     import threading
     from pathlib import Path
 
+    from orchestrator.scheduling.reasons import Reason
     from orchestrator.scheduling.view import View
     from orchestrator.slots.keeper import SlotKeeper
     from orchestrator.store.records import Attempt
@@ -76,15 +78,17 @@ class Starter:
                 raise InterruptedError("the run is being stopped")
             else:
                 self._launcher.launch(attempt, plan, 0)
+        except DiskFloorError:  # free slots were removed, and that was not enough
+            self._wait(attempt, reason(Code.DISK_FLOOR, detail=str(shortage(self._bench) or "")))
         except SlotUnavailableError:  # others took the last ones since the view was made
-            self._wait(attempt)
+            self._wait(attempt, reason(Code.POOL))
         except (PlanctlError, OSError) as error:
             self._failed(attempt, error)
 
-    def _wait(self, attempt: Attempt) -> None:
+    def _wait(self, attempt: Attempt, why: Reason) -> None:
         current = self._bench.store.attempt(attempt.id)  # moved on where a slot was set aside
         assert current is not None
-        self._bench.store.move_attempt(current, AttemptState.WAITING, reason=reason(Code.POOL))
+        self._bench.store.move_attempt(current, AttemptState.WAITING, reason=why)
 
     def _prepare(self, attempt: Attempt, plan: Plan, view: View) -> Attempt:
         base, begin = self._where(attempt, plan, view)
@@ -105,6 +109,7 @@ class Starter:
         failure keeps slot and attempt together.
         """
         store = self._bench.store
+        make_room(self._bench, self._keeper)
         while True:
             slot = self._keeper.take(PLAN, attempt=attempt.id, plan=attempt.plan)
             attempt = store.update_attempt(

@@ -1,13 +1,7 @@
 """Slots are given up: removed from the disk once everything in them is kept elsewhere.
 
-1. nothing may be at work in it: no command, no process that carries its attempt's mark, no queued landing
-2. the slot is this session's (``rescuing``): nobody else takes it meanwhile
-3. rescue: what is uncommitted, under ``refs/planctl/rescue/``
-4. park: commits of its branch, its HEAD and its own references that are neither landed nor parked
-5. removal, which looks once more for commits that only the slot holds
-6. ``removed``; an attempt that was only prepared is cancelled
-
-Where 3 to 5 fail the slot is ``quarantined`` or ``broken``, and nothing of it was deleted.
+Nothing may be at work in such a slot: no command, no process that carries its attempt's mark, no queued
+landing. How it is removed: ``slots.removing``.
 """
 
 from __future__ import annotations
@@ -15,43 +9,25 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from orchestrator.errors import NothingToDoError, SlotInUseError, StaleRecordError
-from orchestrator.events import EventName
+from orchestrator.errors import NothingToDoError, SlotInUseError
 from orchestrator.running.supervision import marked_processes
 from orchestrator.services.conductors import living_session
 from orchestrator.slots.keeper import CHECK, PLAN, SlotKeeper, is_over
+from orchestrator.slots.removing import Cleared, take_off_disk
 from orchestrator.states import WORKING_ATTEMPTS, AttemptState, SlotState
 from orchestrator.store.records import Slot
-from plans.ids import PlanId
-from worktrees.archive import is_parked_or_landed, park
-from worktrees.branches import branch_commit
-from worktrees.errors import (
-    GitFailedError,
-    ProvisioningError,
-    RescueIncompleteError,
-    RescueInterruptedError,
-    SlotUnavailableError,
-)
-from worktrees.links import unlink_plan
-from worktrees.parked import private_commits, require_nothing_staged
-from worktrees.slot import is_gone
+from worktrees.errors import RescueIncompleteError, SlotUnavailableError
+from worktrees.journal import being_made
+from worktrees.removal import detached
 
 if TYPE_CHECKING:
-    from orchestrator.workbench import Workbench
-    from worktrees.pool import SlotTree
+    from collections.abc import Sequence
 
+    from orchestrator.workbench import Workbench
+
+__all__ = ["Cleared", "Kept", "Pruning", "kept_at", "plan_pruning", "prune", "remove_slot"]
 _NEEDS_FORCE: Final = frozenset({SlotState.QUARANTINED})
 _IN_QUEUE: Final = frozenset({AttemptState.QUEUED})
-
-
-@dataclass(frozen=True, slots=True)
-class Cleared:
-    """A slot that is no more: where its uncommitted work (None: there was none) and its commits are kept."""
-
-    slot: str
-    plan: str | None
-    rescue: str | None
-    parked: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +78,8 @@ def adopt_folder(bench: Workbench, keeper: SlotKeeper, name: str) -> Slot:
 def remove_slot(bench: Workbench, name: str, *, force: bool = False) -> Cleared:
     """Remove one slot, by its name or the plan that holds it; see the module's text.
 
-    ``force`` tries a quarantined one: it goes only if its work can be kept whole by now. Raises
+    ``force`` takes a quarantined one, and repositories inside it: it goes only if its work can be kept
+    whole by now, theirs included. Raises
     NothingToDoError, SlotInUseError, SlotUnavailableError (locked by a person), RescueIncompleteError.
     """
     keeper = SlotKeeper(bench)
@@ -112,25 +89,56 @@ def remove_slot(bench: Workbench, name: str, *, force: bool = False) -> Cleared:
     reason = in_use(bench, slot, marked_processes())
     if reason:
         raise SlotInUseError(slot.name, reason)
-    return _clear(bench, keeper, slot)
+    return take_off_disk(bench, keeper, slot, inside=force)
 
 
-def prune(bench: Workbench) -> tuple[list[Cleared], list[Kept]]:
-    """Remove every slot that is free, or whose attempt has ended; finish what was killed half way."""
+@dataclass(frozen=True, slots=True)
+class Pruning:
+    """What ``prune`` would remove, what it leaves and why, and slots made or removed half way."""
+
+    unneeded: tuple[Slot, ...]
+    kept: tuple[Kept, ...]
+    half_way: tuple[str, ...]
+
+
+def plan_pruning(bench: Workbench, *, spare: int = 0) -> Pruning:
+    """Look which slots nobody needs: free ones, but for ``spare`` of each purpose; those of ended attempts.
+
+    Of the free ones those used last are spared: their caches are the newest. Changes nothing.
+    """
     keeper, marked = SlotKeeper(bench), marked_processes()
+    slots = [slot for slot in bench.store.slots() if slot.state is not SlotState.REMOVED]
+    spared = _spared(slots, spare)
+    reasons = {
+        slot.name: _needed(bench, slot) or in_use(bench, slot, marked) or spared.get(slot.name)
+        for slot in slots
+    }
+    return Pruning(
+        tuple(slot for slot in slots if reasons[slot.name] is None),
+        tuple(Kept(name, reason) for name, reason in reasons.items() if reason),
+        tuple(sorted({*being_made(bench.repository), *detached(bench.repository, keeper.folder)})),
+    )
+
+
+def _spared(slots: Sequence[Slot], spare: int) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for purpose in (PLAN, CHECK):
+        free = [s for s in slots if s.purpose == purpose and s.state is SlotState.FREE]
+        free.sort(key=lambda slot: slot.changed_at, reverse=True)
+        found |= {slot.name: "it is spared, ready for the next plan" for slot in free[:spare]}
+    return found
+
+
+def prune(bench: Workbench, *, spare: int = 0) -> tuple[list[Cleared], list[Kept]]:
+    """Remove what :func:`plan_pruning` names, its work kept elsewhere; finish what was killed half way."""
+    keeper, pruning = SlotKeeper(bench), plan_pruning(bench, spare=spare)
     keeper.pool.prune()
-    cleared, kept = [], []
-    for slot in bench.store.slots():
-        if slot.state is SlotState.REMOVED:
-            continue
-        reason = _needed(bench, slot) or in_use(bench, slot, marked)
-        if reason is None:
-            try:
-                cleared.append(_clear(bench, keeper, slot))
-                continue
-            except (RescueIncompleteError, SlotUnavailableError, SlotInUseError) as error:
-                reason = str(error)
-        kept.append(Kept(slot.name, reason))
+    cleared, kept = [], list(pruning.kept)
+    for slot in pruning.unneeded:
+        try:
+            cleared.append(take_off_disk(bench, keeper, slot))
+        except (RescueIncompleteError, SlotUnavailableError, SlotInUseError) as error:
+            kept.append(Kept(slot.name, str(error)))
     return cleared, kept
 
 
@@ -166,79 +174,6 @@ def in_use(bench: Workbench, slot: Slot, marked: dict[str, tuple[int, ...]]) -> 
 def _is_of(name: str, attempt: str) -> bool:
     """Whether a command is of that attempt or check: stages are called ``<attempt>-<stage>``."""
     return attempt in (name, name.rpartition("-")[0])
-
-
-def _clear(bench: Workbench, keeper: SlotKeeper, slot: Slot) -> Cleared:
-    tree = keeper.pool.find(slot.name)
-    if tree is not None and (tree.git_dir / "locked").exists():
-        raise SlotUnavailableError(f"{tree.path} is locked against removal")
-    slot = _claim(bench, slot)
-    try:
-        rescued = keeper.save(slot) if tree is not None and not is_gone(tree) else None
-        parked = _park(bench, slot, tree) if tree else ()
-        if tree is not None:
-            _remove(keeper, tree)
-    except RescueInterruptedError as error:
-        _leave(bench, slot, SlotState.BROKEN, error)
-        raise
-    except RescueIncompleteError as error:
-        _leave(bench, slot, SlotState.QUARANTINED, error)
-        raise
-    except (GitFailedError, ProvisioningError, SlotUnavailableError, OSError) as error:
-        _leave(bench, slot, SlotState.BROKEN, error)
-        raise
-    if slot.plan:
-        unlink_plan(keeper.folder, PlanId(slot.plan))
-    _forget(bench, slot)
-    return Cleared(slot.name, slot.plan, rescued, parked)
-
-
-def _claim(bench: Workbench, slot: Slot) -> Slot:
-    store, now = bench.store, bench.clock.now()
-    try:
-        with store.transaction():
-            if slot.state is SlotState.FREE:
-                slot = store.move_slot(slot, SlotState.LEASED, session=bench.session, changed_at=now)
-            if slot.state is SlotState.RESCUING:  # of a session that is dead, see in_use
-                slot = store.move_slot(slot, SlotState.BROKEN, changed_at=now)
-            return store.move_slot(slot, SlotState.RESCUING, session=bench.session, changed_at=now)
-    except StaleRecordError as error:
-        raise SlotInUseError(slot.name, "another process has just taken it") from error
-
-
-def _park(bench: Workbench, slot: Slot, tree: SlotTree) -> tuple[str, ...]:
-    """Pin what has neither landed nor been parked: of its branch, and what only the slot holds."""
-    held = [c for c in private_commits(tree).values() if bench.objects.has_commit(c)]
-    attempt = bench.store.attempt(slot.attempt) if slot.attempt else None
-    tip = branch_commit(bench.references, attempt.branch) if attempt else None
-    commits = dict.fromkeys([*([tip] if tip else []), *held])
-    loose = [c for c in commits if not is_parked_or_landed(bench.git, c, [bench.target])]
-    return park(bench.git, slot.plan or slot.name, loose)
-
-
-def _remove(keeper: SlotKeeper, tree: SlotTree) -> None:
-    if is_gone(tree):
-        require_nothing_staged(keeper.pool.git, tree)
-    else:
-        keeper.pool.quiesce(tree)
-    keeper.pool.remove(tree)
-
-
-def _leave(bench: Workbench, slot: Slot, state: SlotState, error: Exception) -> None:
-    bench.store.move_slot(slot, state, detail=str(error), changed_at=bench.clock.now())
-
-
-def _forget(bench: Workbench, slot: Slot) -> None:
-    store, now = bench.store, bench.clock.now()
-    holder = store.attempt(slot.attempt) if slot.attempt else None
-    nobody = {"session": None, "attempt": None, "plan": None, "detail": "", "changed_at": now}
-    with store.transaction():
-        if holder is not None and holder.state is AttemptState.PREPARED:
-            why = {"code": "worktree-removed", "detail": "its worktree was removed"}
-            store.move_attempt(holder, AttemptState.CANCELLED, reason=why, finished_at=now)
-            store.emit(EventName.PLAN_CANCELLED, at=now, run=holder.run, plan=holder.plan, reason=why)
-        slot = store.move_slot(slot, SlotState.FREE, **nobody)
-        store.move_slot(slot, SlotState.REMOVED)
 
 
 def kept_at(cleared: Cleared) -> str:

@@ -17,6 +17,7 @@ from orchestrator.events import EventName
 from orchestrator.scheduling.basing import FINISHED, PHASES
 from orchestrator.scheduling.branching import require_usable
 from orchestrator.scheduling.freeze import freeze
+from orchestrator.scheduling.hostshare import HostShare
 from orchestrator.scheduling.launching import StageLauncher
 from orchestrator.scheduling.starting import Starter
 from orchestrator.scheduling.view import View
@@ -24,6 +25,7 @@ from orchestrator.services.begin import Request, first_attempt
 from orchestrator.services.conductors import conductor_of
 from orchestrator.services.run import read_outlook
 from orchestrator.slots.keeper import SlotKeeper
+from orchestrator.slots.room import make_room
 from orchestrator.states import ACTIVE_ATTEMPTS, AttemptState, RunState
 from orchestrator.store.records import RunRecord
 from orchestrator.submitting.landed import landed_plans
@@ -43,13 +45,15 @@ def add_worktree(bench: Workbench, name: str, here: Path, *, adopt: bool = False
     """Prepare a worktree for the plan ``name`` (an id or a path) and return its attempt, ``prepared``.
 
     Raises what reading plans does, BusyError when the plan is at work, BranchExistsError, UsageError when
-    something it depends on is missing; then nothing was written. NotPreparedError for what failed later.
+    something it depends on is missing, DiskFloorError; then nothing was written. NotPreparedError for what
+    failed later.
     """
     outlook = read_outlook(bench, Request(names=(name,), adopt=adopt, land=False), here)
     (plan,) = outlook.plans
     _require_idle(bench, plan)
     landed = _require_dependencies(bench, plan)
     require_usable(bench, plan.id, plan.branch, adopt=adopt)
+    make_room(bench, SlotKeeper(bench))
     attempt = _store(bench, plan, adopt=adopt)
     _start(bench, outlook, attempt, landed)
     prepared = bench.store.attempt(attempt.id)
@@ -87,21 +91,22 @@ def _is_pinned(bench: Workbench, dependency: Dependency) -> bool:
 def _store(bench: Workbench, plan: Plan, *, adopt: bool) -> Attempt:
     """The run and its attempt, already ``preparing``, in one transaction."""
     run, now, store = bench.stamp(), bench.clock.now(), bench.store
+    options = {
+        "jobs": 1,
+        "mode": str(bench.settings.project.overlap),
+        "keep_going": False,
+        "land": True,
+        "by_hand": True,
+        "adopt": adopt,
+    }
     record = RunRecord(
         id=run,
         session=bench.session,
         started_at=now,
-        frozen=freeze(bench, run, (plan,)),
+        frozen=freeze(bench, run, (plan,), options),
         target=bench.target,
         plans=(plan.id,),
-        options={
-            "jobs": 1,
-            "mode": str(bench.settings.project.overlap),
-            "keep_going": False,
-            "land": True,
-            "by_hand": True,
-            "adopt": adopt,
-        },
+        options=options,
         state=RunState.FINISHED,
         finished_at=now,
     )
@@ -125,5 +130,7 @@ def _start(bench: Workbench, outlook: Outlook, attempt: Attempt, landed: dict[Pl
         attempts={plan.id: attempt},
         landed=landed,
     )
-    starter = Starter(bench, SlotKeeper(bench), StageLauncher(bench), threading.Event())
+    never = threading.Event()
+    launcher = StageLauncher(bench, HostShare({}), never)
+    starter = Starter(bench, SlotKeeper(bench), launcher, never)
     starter.start(attempt, by_hand, view)

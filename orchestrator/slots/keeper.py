@@ -107,7 +107,7 @@ class SlotKeeper:
                 return None
             return self._new_slot(purpose, [s.name for s in known], holder)
 
-    def _tree_of(self, slot: Slot) -> SlotTree | None:
+    def tree_of(self, slot: Slot) -> SlotTree | None:
         """The slot's worktree where its record says that it was made, or None."""
         return Pool(self._bench.git, Path(slot.path).parent).find(slot.name)
 
@@ -129,7 +129,7 @@ class SlotKeeper:
 
         Raises ProvisioningError, and RescueIncompleteError for a slot that holds work which cannot be saved.
         """
-        found = self._tree_of(slot)
+        found = self.tree_of(slot)
         options = self._saving(slot, slot.name)  # not of the plan that comes
         if found is None:
             tree = self._pool.add(slot.name, commit, options)
@@ -154,7 +154,7 @@ class SlotKeeper:
 
     def make_ready_for_check(self, slot: Slot, commit: str) -> SlotTree:
         """Bring a check slot to exactly ``commit``: nothing in it but what ``check_keep`` names."""
-        found = self._tree_of(slot)
+        found = self.tree_of(slot)
         options = replace(self._options(), sparse=())
         tree = self._pool.add(slot.name, commit, options) if found is None else found
         keep = self._bench.settings.project.check_keep
@@ -224,7 +224,7 @@ class SlotKeeper:
 
     def _clean(self, slot: Slot) -> None:
         """Leave the rescued slot tidy at the target's tip; one without a folder is made anew when taken."""
-        tree = self._tree_of(slot)
+        tree = self.tree_of(slot)
         if tree is None:
             return
         if is_gone(tree):
@@ -249,7 +249,7 @@ class SlotKeeper:
             elif not is_over(holder):
                 continue
             kept = self.try_give_back(slot) if slot.state is SlotState.LEASED else slot
-            tree = self._tree_of(slot)
+            tree = self.tree_of(slot)
             if tree is not None and kept is not None and kept.state is SlotState.QUARANTINED:
                 detach_in_place(self._bench.git, tree)
 
@@ -281,7 +281,7 @@ class SlotKeeper:
 
         It is filed under ``label``, else under the slot's plan, else under the slot's name.
         """
-        tree = self._tree_of(slot)
+        tree = self.tree_of(slot)
         if tree is None or is_gone(tree):
             return None
         return save_work(self._bench, slot, tree, label)

@@ -18,11 +18,13 @@ PLAN = "plan"
 class Places:
     """``free`` worktrees could be had now; ``coming`` says that others than the asker may free some.
 
-    Starts that have no worktree yet are taken off ``free``.
+    Starts that have no worktree yet are taken off ``free``. ``short`` says what is lacking on the disk, if
+    anything is, once free worktrees have been removed.
     """
 
     free: int
     coming: bool = False
+    short: str = ""
 
 
 def places(bench: Workbench, run: str) -> Places:

@@ -42,6 +42,38 @@ def test_a_test_can_kill_the_process_around_a_step(tmp_path: Path, side: str, co
     assert path.read_bytes() == content
 
 
+@pytest.mark.parametrize(
+    ("at", "contents"),
+    [("file.replace:before", b"old one two"), ("file.replace:after", b"new one two"), ("*:1+", b"old")],
+)
+def test_a_test_can_have_the_disk_fail_at_a_step_once_or_from_then_on(
+    tmp_path: Path, at: str, contents: bytes
+) -> None:
+    path = tmp_path / "f"
+    path.write_bytes(b"old")
+    code = f"""
+import errno, sys
+from plans.effects import Path, append_line, write_atomic
+path = Path({str(path)!r})
+for write in (lambda: write_atomic(path, b"new"), lambda: append_line(path, " one"),
+              lambda: append_line(path, " two")):
+    try:
+        write()
+    except OSError as error:
+        print(errno.errorcode[error.errno])
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        check=True,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PLANCTL_FAIL_AT": f"ENOSPC@{at}"},
+    )
+    assert done.stdout.split() == ["ENOSPC"] * (3 if at.endswith("+") else 1)
+    assert path.read_bytes().replace(b"\n", b"") == contents
+    assert os.listdir(tmp_path) == ["f"]
+
+
 def _write_lines(path: Path, writer: int) -> None:
     for n in range(25):
         append_line(path, f"{writer}:{n}:" + "x" * 1000)

@@ -5,12 +5,16 @@ from __future__ import annotations
 import contextlib
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from orchestrator.cli.choosing import chosen_plan, plan_option
 from orchestrator.cli.context import Group, Invocation, pass_invocation
 from plans.drawing.escape import one_line
+
+if TYPE_CHECKING:
+    from orchestrator.services.clearing import Pruning
 
 
 @click.group("worktree", cls=Group)
@@ -73,7 +77,7 @@ def add(invocation: Invocation, plan: str, *, adopt: bool) -> None:
     from orchestrator.bootstrap import working  # noqa: PLC0415 - `--help` does without
     from orchestrator.services.preparing import add_worktree  # noqa: PLC0415 - as above
 
-    with working(invocation.repository, "worktree") as (bench, _):
+    with working(invocation.repository, "worktree", tell=invocation.output.error) as (bench, _):
         attempt = add_worktree(bench, plan, Path.cwd(), adopt=adopt)
     if invocation.as_json:
         keys = ("id", "plan", "slot", "worktree", "branch", "base")
@@ -85,7 +89,9 @@ def add(invocation: Invocation, plan: str, *, adopt: bool) -> None:
 
 @command.command("remove")
 @click.argument("slot", metavar="SLOT|PLAN")
-@click.option("--force", is_flag=True, help="Try a quarantined one; it goes only if its work can be kept.")
+@click.option(
+    "--force", is_flag=True, help="Take a quarantined one, and repositories in it, if all can be kept."
+)
 @pass_invocation
 def remove(invocation: Invocation, slot: str, *, force: bool) -> None:
     """Remove a worktree; uncommitted work is snapshotted first, commits that did not land are parked.
@@ -95,7 +101,7 @@ def remove(invocation: Invocation, slot: str, *, force: bool) -> None:
     from orchestrator.bootstrap import working  # noqa: PLC0415 - `--help` does without
     from orchestrator.services.clearing import kept_at, remove_slot  # noqa: PLC0415 - as above
 
-    with working(invocation.repository, "worktree") as (bench, _):
+    with working(invocation.repository, "worktree", tell=invocation.output.error) as (bench, _):
         cleared = remove_slot(bench, slot, force=force)
     if invocation.as_json:
         invocation.output.data({"removed": [asdict(cleared)]})
@@ -104,14 +110,19 @@ def remove(invocation: Invocation, slot: str, *, force: bool) -> None:
 
 
 @command.command("prune")
+@click.option("--dry-run", is_flag=True, help="Show what would be removed; change nothing.")
+@click.option("--keep", type=click.IntRange(0), default=0, metavar="N", help="Leave N free ones.")
 @pass_invocation
-def prune(invocation: Invocation) -> None:
+def prune(invocation: Invocation, *, dry_run: bool, keep: int) -> None:
     """Remove every worktree that is free or whose attempt has ended, with its work kept as for `remove`."""
-    from orchestrator.bootstrap import working  # noqa: PLC0415 - `--help` does without
+    from orchestrator.bootstrap import looking, working  # noqa: PLC0415 - `--help` does without
     from orchestrator.services import clearing  # noqa: PLC0415 - as above
 
-    with working(invocation.repository, "worktree") as (bench, _):
-        cleared, kept = clearing.prune(bench)
+    if dry_run:
+        _show_pruning(invocation, clearing.plan_pruning(looking(invocation.repository), spare=keep))
+        return
+    with working(invocation.repository, "worktree", tell=invocation.output.error) as (bench, _):
+        cleared, kept = clearing.prune(bench, spare=keep)
     if invocation.as_json:
         rows = {"removed": [asdict(c) for c in cleared], "kept": [asdict(k) for k in kept]}
         invocation.output.data(rows)
@@ -121,4 +132,22 @@ def prune(invocation: Invocation) -> None:
     for left in kept:
         invocation.output.text(one_line(f"kept {left.slot}: {left.reason}"))
     if not cleared:
+        invocation.output.note("nothing to remove")
+
+
+def _show_pruning(invocation: Invocation, pruning: Pruning) -> None:
+    unneeded = [{"slot": s.name, "plan": s.plan, "state": str(s.state)} for s in pruning.unneeded]
+    if invocation.as_json:
+        kept = [asdict(k) for k in pruning.kept]
+        half_way = list(pruning.half_way)
+        invocation.output.data({"would_remove": unneeded, "kept": kept, "half_way": half_way})
+        return
+    for row in unneeded:
+        held = f" of {row['plan']}" if row["plan"] else ""
+        invocation.output.text(one_line(f"would remove {row['slot']}{held} ({row['state']})"))
+    for left in pruning.kept:
+        invocation.output.text(one_line(f"would keep {left.slot}: {left.reason}"))
+    for name in pruning.half_way:
+        invocation.output.text(f"would finish {name}, whose making or removal was cut short")
+    if not unneeded:
         invocation.output.note("nothing to remove")

@@ -5,10 +5,10 @@ These need no store and are looked at first: where one of them fails, the others
 
 from __future__ import annotations
 
-import shutil
 from typing import TYPE_CHECKING, Final
 
 from orchestrator.services.diagnosis.ward import Examined, Gravity, Issue
+from orchestrator.slots.room import free_space
 from plans.errors import Severity
 from worktrees.errors import GitTooOldError, IdentityMissingError, UnsupportedRepositoryError
 from worktrees.identity import check_identity
@@ -75,9 +75,7 @@ def _gravity(severity: Severity) -> Gravity:
 
 def examine_disk(repository: Repository, project: ProjectSettings) -> Examined:
     """Whether there is room where worktrees are made."""
-    folder = pool_folder(repository, project.worktrees)
-    place = next(p for p in (folder, *folder.parents) if p.exists())
-    free = shutil.disk_usage(place).free
+    place, free = free_space(pool_folder(repository, project.worktrees))
     detail = f"{free / LITTLE:.1f} GiB free at {place}"
     if project.pool_disk_floor and free < project.pool_disk_floor:
         floor = f"{detail}, the floor is {project.pool_disk_floor / LITTLE:.1f}"
