@@ -15,7 +15,7 @@
 ``tidy`` does 2 to 4 when a slot is released and leaves a stamp; where the caller has seen that nothing but
 the commit's own files is there, by bringing forward what differs (``forward.py``). A stamped slot needs only
 the checkout when it is taken again, or only what differs, and step 4 only if a ``.gitignore`` differs: that
-is what makes a warm slot fast. The stamp is taken off first, so a slot whose reuse was killed is done in full.
+is what makes a warm slot fast. The stamp is taken off first: a slot whose reuse was killed is done in full.
 """
 
 from __future__ import annotations
