@@ -54,9 +54,16 @@ MAX_REFERENCE: Final = 512
 _DIED: Final = 128
 # What git says of a repository that it refuses as a whole; only the type of the error depends on it.
 _REFUSED: Final = re.compile(
-    r"^fatal: (?:detected dubious ownership|unknown repository extension|bad config line|Expected git repo)",
+    r"^(?:fatal: (?:detected dubious ownership|unknown repository extension|bad config line"
+    r"|Expected git repo)|error: unable to normalize alternate object path)",
     re.MULTILINE,
 )
+# A gc of somebody's took away a folder of git's that had just become empty: git does not look again.
+_SWEPT: Final = re.compile(
+    r"(?:unable to (?:create temporary file|write file )|could not (?:create directory of |open )"
+    r".*worktrees).*: No such file or directory"
+)
+_TRIES: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,16 +136,19 @@ class Git:
 
         ``ok`` are the exit statuses that are answers (an empty collection: every status). ``extra`` are
         environment variables for this call, ``descriptors`` locks that must live as long as the child.
+        A command that failed because a ``git gc`` swept a folder away under it is run again.
         Raises :class:`GitFailedError` for any other status, :class:`UnsupportedRepositoryError` where git
         does not work on this repository at all, :class:`GitTooOldError` where there is no git. The caller
         puts ``--end-of-options`` or ``--`` before whatever came from outside.
         """
         argv = [*self._prefix(at, work_tree), *(() if hooks else environment.NO_HOOKS), *arguments]
-        with _input(stdin) as given, self._write_lock(shared=True, wanted=writes) as held:
-            status, output, messages = _execute(
-                self._git, argv, given, {**environment.ADDED, **(extra or {})}, (*held, *descriptors)
-            )
-        result = GitResult(status, output, _text(messages))
+        environ = {**environment.ADDED, **(extra or {})}
+        for _ in range(_TRIES if writes else 1):
+            with _input(stdin) as given, self._write_lock(shared=True, wanted=writes) as held:
+                status, output, messages = _execute(self._git, argv, given, environ, (*held, *descriptors))
+            result = GitResult(status, output, _text(messages))
+            if not status or not _SWEPT.search(result.messages):
+                break
         if status == _DIED and _REFUSED.search(result.messages):
             raise UnsupportedRepositoryError(self.repository.common_dir, said(result.messages))
         if ok and status not in ok:
