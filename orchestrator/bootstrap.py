@@ -87,11 +87,11 @@ def working(
 
     git, clock = Git(repository), SystemClock()
     _ = git.version  # too old a git is refused before anything is written
-    Objects(repository)  # and so is a repository of a kind that libgit2 cannot open
+    objects = Objects(repository)  # and so is a repository of a kind that libgit2 cannot open
     require_main_checkout(repository)
 
     def reload() -> Settings:
-        settings = require_usable(load_settings(repository, git))
+        settings = require_usable(load_settings(repository, git, objects))
         return replace(settings, project=override(settings.project))
 
     settings = reload()
@@ -101,7 +101,7 @@ def working(
     stores = thread_store(repository)
     with contextlib.closing(stores()) as store:  # the leases of the provably dead are free at once
         reap(store, clock, repository.state_dir / "cleanup.lock")
-    with start_session(stores, clock, kind, note=note) as session:
+    with start_session(stores, clock, kind, note=note) as session, git.keep_writers():
         bench = Workbench(
             repository=repository,
             git=git,
@@ -138,11 +138,11 @@ def looking(repository: Repository) -> Workbench:
 
     git = Git(repository)
     _ = git.version
-    Objects(repository)
+    objects = Objects(repository)
     require_main_checkout(repository)
 
     def reload() -> Settings:
-        return require_usable(load_settings(repository, git))
+        return require_usable(load_settings(repository, git, objects))
 
     return Workbench(
         repository=repository,

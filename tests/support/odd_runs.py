@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 import stat
 from typing import TYPE_CHECKING
@@ -53,19 +52,23 @@ def require_refused(root: Path, place: GitRepo, arguments: tuple[str, ...], said
 
 
 def every_byte(root: Path) -> dict[str, str]:
-    """Path to kind, mode and content of everything below, without the folders called ``planctl``."""
+    """Path to mode and content of everything below, without planctl's own folder in a git folder."""
     found: dict[str, str] = {}
-    for folder, folders, files in os.walk(root):
-        if os.path.basename(folder) != "worktrees" and "HEAD" in files:
-            folders[:] = [name for name in folders if name != "planctl"]
-        for name in (*folders, *files):
-            path = os.path.join(folder, name)
-            mode = os.lstat(path).st_mode
-            text = f"{stat.filemode(mode)} "
-            if stat.S_ISLNK(mode):
-                text += os.readlink(path)
-            elif stat.S_ISREG(mode):
-                with open(path, "rb") as file:
-                    text += hashlib.sha256(file.read()).hexdigest()
-            found[path] = text
+    rest = [root]
+    while rest:
+        folder = rest.pop()
+        inside = {path.name: path for path in folder.iterdir()}
+        if "HEAD" in inside:
+            inside.pop("planctl", None)
+        for path in inside.values():
+            mode = path.lstat().st_mode
+            found[str(path)] = f"{stat.filemode(mode)} {_content(path, mode)}"
+            if stat.S_ISDIR(mode):
+                rest.append(path)
     return found
+
+
+def _content(path: Path, mode: int) -> str:
+    if stat.S_ISLNK(mode):
+        return str(path.readlink())
+    return hashlib.sha256(path.read_bytes()).hexdigest() if stat.S_ISREG(mode) else ""

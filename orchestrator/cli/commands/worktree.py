@@ -89,7 +89,9 @@ def add(invocation: Invocation, plan: str, *, adopt: bool) -> None:
 
 @command.command("remove")
 @click.argument("slot", metavar="SLOT|PLAN")
-@click.option("--force", is_flag=True, help="Try a quarantined one; it goes only if its work can be kept.")
+@click.option(
+    "--force", is_flag=True, help="Take a quarantined one, and repositories in it, if all can be kept."
+)
 @pass_invocation
 def remove(invocation: Invocation, slot: str, *, force: bool) -> None:
     """Remove a worktree; uncommitted work is snapshotted first, commits that did not land are parked.
