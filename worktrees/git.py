@@ -36,6 +36,7 @@ from worktrees.errors import (
     UnsupportedRepositoryError,
     said,
 )
+from worktrees.gitwords import REFUSED, SWEPT
 from worktrees.keptwriter import KeptWriters
 from worktrees.settings import Settings
 
@@ -56,17 +57,6 @@ _REFERENCE: Final = re.compile(
 MAX_REFERENCE: Final = 512
 _DIED: Final = 128
 _PIPE: Final = -1  # subprocess.PIPE, which GitPython hands on
-# What git says of a repository that it refuses as a whole; only the type of the error depends on it.
-_REFUSED: Final = re.compile(
-    r"^(?:fatal: (?:detected dubious ownership|unknown repository extension|bad config line"
-    r"|Expected git repo)|error: unable to normalize alternate object path)",
-    re.MULTILINE,
-)
-# A gc of somebody's took away a folder of git's that had just become empty: git does not look again.
-_SWEPT: Final = re.compile(
-    r"(?:unable to (?:create temporary file|write file )|could not (?:create directory of |open )"
-    r".*worktrees).*: No such file or directory"
-)
 _TRIES: Final = 5
 
 
@@ -167,9 +157,9 @@ class Git:
             with _input(stdin) as given, self._write_lock(shared=True, wanted=writes) as held:
                 status, output, messages = _execute(self._git, argv, given, environ, (*held, *descriptors))
             result = GitResult(status, output, _text(messages))
-            if not status or not _SWEPT.search(result.messages):
+            if not status or not SWEPT.search(result.messages):
                 break
-        if status == _DIED and _REFUSED.search(result.messages):
+        if status == _DIED and REFUSED.search(result.messages):
             raise UnsupportedRepositoryError(self.repository.common_dir, said(result.messages))
         if ok and status not in ok:
             raise GitFailedError(arguments, status, result.messages)
