@@ -97,3 +97,15 @@ def test_a_push_into_the_checked_out_target_meanwhile_is_landed_upon(repo: GitRe
     assert landings(repo) == ["a"]
     assert repo.show("main", "theirs") == "x\n"
     assert repo.git("status", "--porcelain") == ""
+
+
+def test_work_whose_content_is_lost_is_held_and_never_landed(repo: GitRepo) -> None:
+    """As a ``git gc --prune=now`` beside a ``git add`` may leave it."""
+    lose = 'o=$(git rev-parse HEAD:c); rm -f "$(git rev-parse --git-common-dir)/objects/${o%${o#??}}/${o#??}"'
+    command = f"echo c > c && git add c && git commit -qm c && {lose}"
+    commit_plans(repo, {"c": {"files": {"write": ["c"]}, "run": command}})
+    done = run("run", "c", cwd=repo.path)
+    assert done.code == 1, done.out + done.err
+    assert "the content is not there: c" in done.out
+    assert landings(repo) == []
+    repo.git("rev-list", "--objects", "main")
