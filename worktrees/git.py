@@ -26,7 +26,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Final, cast
 
-from plans.effects import step
+from plans.effects import step, write_atomic
 from worktrees import environment
 from worktrees.conversation import Conversation
 from worktrees.errors import (
@@ -120,15 +120,19 @@ class Git:
         """planctl's own git folder; see the module's text. Made by :meth:`ensure_desk`."""
         return self.repository.state_dir / "desk"
 
+    @property
+    def _has_desk(self) -> bool:
+        return (self.desk / "commondir").exists()
+
     def ensure_desk(self) -> None:
         """Make the desk; harmless when it exists. Whoever writes calls this once."""
-        if (self.desk / "commondir").exists():
+        if self._has_desk:
             return
         with step("desk.make"):
             self.desk.mkdir(parents=True, exist_ok=True)
             (self.desk / "empty").mkdir(exist_ok=True)
-            (self.desk / "HEAD").write_text("ref: refs/planctl/desk\n", encoding="ascii")
-            (self.desk / "commondir").write_text("../..\n", encoding="ascii")
+            write_atomic(self.desk / "HEAD", b"ref: refs/planctl/desk\n", durable=False)
+            write_atomic(self.desk / "commondir", b"../..\n", durable=False)  # last: now it is one
 
     def run(  # noqa: PLR0913 - one door, and every one of these is its business
         self,
@@ -175,7 +179,7 @@ class Git:
             *environment.FLAGS,
         ]  # -C fails loudly where GitPython's cwd would not
         if at is None:
-            argv.append(f"--git-dir={self.desk if self.desk.exists() else self.repository.common_dir}")
+            argv.append(f"--git-dir={self.desk if self._has_desk else self.repository.common_dir}")
         if work_tree is not None:
             argv.append(f"--work-tree={work_tree}")
         return argv
