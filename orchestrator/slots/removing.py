@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.errors import SlotInUseError, StaleRecordError
 from orchestrator.events import EventName
+from orchestrator.slots.saving import left_as
 from orchestrator.states import AttemptState, SlotState
 from plans.ids import PlanId
 from worktrees.archive import is_parked_or_landed, park
@@ -26,7 +27,6 @@ from worktrees.errors import (
     GitFailedError,
     ProvisioningError,
     RescueIncompleteError,
-    RescueInterruptedError,
     SlotUnavailableError,
 )
 from worktrees.links import unlink_plan
@@ -71,11 +71,8 @@ def take_off_disk(bench: Workbench, keeper: SlotKeeper, slot: Slot, *, inside: b
         parked = _park(bench, slot, tree) if tree else ()
         if tree is not None:
             _remove(keeper, tree, inside=inside)
-    except RescueInterruptedError as error:
-        _leave(bench, slot, SlotState.BROKEN, error)
-        raise
     except RescueIncompleteError as error:
-        _leave(bench, slot, SlotState.QUARANTINED, error)
+        _leave(bench, slot, left_as(error), error)
         raise
     except (GitFailedError, ProvisioningError, SlotUnavailableError, OSError) as error:
         _leave(bench, slot, SlotState.BROKEN, error)

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 from orchestrator.events import EventName
 from orchestrator.states import SlotState
 from worktrees.errors import RescueIncompleteError, RescueInterruptedError
+from worktrees.forward import is_spotless
 from worktrees.rescue import rescue
+from worktrees.slot import is_gone
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -51,15 +53,23 @@ def _tell(bench: Workbench, slot: Slot, reference: str) -> None:
     bench.store.emit(EventName.RESCUED, at=now, plan=slot.plan, reference=reference, slot=slot.name)
 
 
-def set_aside(bench: Workbench, slot: Slot, why: RescueIncompleteError) -> None:
-    """Quarantine a slot that could not be made ready for the plan that took it: it is nobody's then.
+def has_nothing_to_save(bench: Workbench, tree: SlotTree | None) -> bool:
+    """Whether a rescue of a slot would find nothing, by a look that is quicker; False where in doubt."""
+    if tree is None or is_gone(tree) or bench.settings.project.rescue_ignored:
+        return False
+    return is_spotless(bench.git, tree)
 
-    One whose rescue was cut short by a killed git child is ``broken``, which is mended by trying again.
-    """
-    killed = isinstance(why, RescueInterruptedError)
+
+def left_as(why: RescueIncompleteError) -> SlotState:
+    """What a slot is whose rescue failed: ``quarantined``; ``broken``, for another try, if git was killed."""
+    return SlotState.BROKEN if isinstance(why, RescueInterruptedError) else SlotState.QUARANTINED
+
+
+def set_aside(bench: Workbench, slot: Slot, why: RescueIncompleteError) -> None:
+    """Quarantine a slot that could not be made ready for the plan that took it: it is nobody's then."""
     bench.store.move_slot(
         slot,
-        SlotState.BROKEN if killed else SlotState.QUARANTINED,
+        left_as(why),
         session=None,
         attempt=None,
         plan=None,
