@@ -74,9 +74,41 @@ def working(
     """A session of ``kind`` and the workbench it works at, for commands that change something.
 
     ``override`` puts the command line's options over the settings, again after each reload. Raises what
-    opening the store does, UnsupportedRepositoryError, GitTooOldError, and InvalidPlansError for a
-    ``planctl.yaml`` that cannot be used.
+    opening the store does, UnsupportedRepositoryError, GitTooOldError, InvalidPlansError for a
+    ``planctl.yaml`` that cannot be used, and BusyError while planctl is being uninstalled.
     """
+    from orchestrator.leases.presence import present  # noqa: PLC0415 - as below
+
+    with _begun(repository, kind, override, note, present(repository.state_dir)) as pair:
+        yield pair
+
+
+@contextlib.contextmanager
+def dismantling(repository: Repository) -> Iterator[tuple[Workbench, SessionHandle] | None]:
+    """As :func:`working`, with everybody else kept out; left without an error, planctl's folder is gone.
+
+    None when others are at work: then nothing has changed.
+    """
+    from orchestrator.leases.presence import alone  # noqa: PLC0415 - as below
+    from worktrees.dismantle import remove_state  # noqa: PLC0415 - as below
+
+    with alone(repository.state_dir) as had:
+        if not had:
+            yield None
+            return
+        with _begun(repository, "uninstall", lambda project: project, "", contextlib.nullcontext()) as pair:
+            yield pair
+        remove_state(repository)
+
+
+@contextlib.contextmanager
+def _begun(
+    repository: Repository,
+    kind: str,
+    override: Callable[[ProjectSettings], ProjectSettings],
+    note: str,
+    presence: contextlib.AbstractContextManager[None],
+) -> Iterator[tuple[Workbench, SessionHandle]]:
     from orchestrator.sessions.cleanup import reap  # noqa: PLC0415 - for those who only read
     from orchestrator.sessions.registry import start_session  # noqa: PLC0415 - for those who only read
     from orchestrator.settings import load_settings, require_usable  # noqa: PLC0415 - as above
@@ -94,22 +126,23 @@ def working(
 
     settings = reload()
     _require_writable(repository)
-    open_store(repository).store.close()
-    git.ensure_desk()
-    stores = thread_store(repository)
-    with contextlib.closing(stores()) as store:  # the leases of the provably dead are free at once
-        reap(store, clock, repository.state_dir / "cleanup.lock")
-    with start_session(stores, clock, kind, note=note) as session:
-        bench = Workbench(
-            repository=repository,
-            git=git,
-            settings=settings,
-            clock=clock,
-            stores=stores,
-            session=session.id,
-            reload=reload,
-        )
-        yield bench, session
+    with presence:
+        open_store(repository).store.close()
+        git.ensure_desk()
+        stores = thread_store(repository)
+        with contextlib.closing(stores()) as store:  # the leases of the provably dead are free at once
+            reap(store, clock, repository.state_dir / "cleanup.lock")
+        with start_session(stores, clock, kind, note=note) as session:
+            bench = Workbench(
+                repository=repository,
+                git=git,
+                settings=settings,
+                clock=clock,
+                stores=stores,
+                session=session.id,
+                reload=reload,
+            )
+            yield bench, session
 
 
 def _require_writable(repository: Repository) -> None:
