@@ -5,13 +5,15 @@
    file is the best witness.
 3. Only where there is none, the exact test of :mod:`plans.intersect` decides about files that may come.
 4. The advice says what the pair should do (:mod:`plans.advice`).
+5. For plans that declare nothing, the same once more with the files that their text names
+   (:mod:`plans.predict`), kept apart: what is guessed advises, what is declared binds.
 
 A plan's own file belongs to its manifest without being said, and makes no overlap: it is not looked at here.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 from plans.advice import Advice, Kind, Meeting, OverlapSeverity, advise, phases_that_meet
@@ -19,14 +21,16 @@ from plans.candidates import candidate_pairs
 from plans.errors import UndecidedPatternsError
 from plans.intersect import witness
 from plans.patterns import PatternSet
+from plans.predict import guessed_manifest, predict
 from plans.proximity import Proximity, neighbours
 from plans.tree import FileTree, matching_files
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from plans.ids import PhaseId, PlanId
     from plans.model import Manifest, Plan
+    from plans.predict import Guess
 
 __all__ = [
     "Advice",
@@ -68,12 +72,18 @@ class Overlap:
 
 @dataclass(frozen=True, slots=True)
 class OverlapReport:
-    """What was found among ``plans``; ``unknown`` are those without a manifest. Everything is sorted."""
+    """What was found among ``plans``; ``unknown`` are those without a manifest. Everything is sorted.
+
+    ``guesses`` are the files that the text of an unknown plan names, where it names any, and ``possible``
+    the overlaps that there would be if those were its manifest: advice, which nobody waits for.
+    """
 
     plans: tuple[PlanId, ...]
     unknown: tuple[PlanId, ...]
     overlaps: tuple[Overlap, ...]
     proximity: tuple[Proximity, ...]
+    guesses: Mapping[PlanId, tuple[Guess, ...]] = field(default_factory=dict)
+    possible: tuple[Overlap, ...] = ()
 
     def advice(self, one: PlanId, other: PlanId) -> Advice:
         """What the pair should do, in whichever order it is given; the strictest where kinds differ.
@@ -90,24 +100,41 @@ def find_overlaps(plans: Sequence[Plan], tree: Sequence[str] = ()) -> OverlapRep
     known = sorted(
         ((plan, plan.manifest) for plan in plans if plan.manifest is not None), key=lambda one: one[0].id
     )
-    finder = _Finder([plan for plan, _ in known], [manifest for _, manifest in known], FileTree(tree))
+    unknown = sorted((plan for plan in plans if plan.manifest is None), key=lambda one: one.id)
+    finder = _Finder(known, FileTree(tree))
     overlaps = finder.overlaps()
     pairs = {(overlap.a, overlap.b) for overlap in overlaps}
+    guesses = {plan.id: found for plan in unknown if (found := predict(plan, finder.tree))}
     return OverlapReport(
         tuple(sorted(plan.id for plan in plans)),
-        tuple(sorted(plan.id for plan in plans if plan.manifest is None)),
+        tuple(plan.id for plan in unknown),
         tuple(overlaps),
         neighbours([(plan.id, manifest.write) for plan, manifest in known], finder.tree, pairs),
+        guesses,
+        _possible(known, unknown, guesses, finder.tree) if guesses else (),
     )
+
+
+def _possible(
+    known: list[tuple[Plan, Manifest]],
+    unknown: list[Plan],
+    guesses: Mapping[PlanId, tuple[Guess, ...]],
+    tree: FileTree,
+) -> tuple[Overlap, ...]:
+    """The overlaps that at least one plan with guesses has a part in."""
+    guessed = [(plan, guessed_manifest(guesses[plan.id])) for plan in unknown if plan.id in guesses]
+    everybody = sorted([*known, *guessed], key=lambda one: one[0].id)
+    found = _Finder([(replace(plan, manifest=manifest), manifest) for plan, manifest in everybody], tree)
+    return tuple(overlap for overlap in found.overlaps() if overlap.a in guesses or overlap.b in guesses)
 
 
 class _Finder:
     """The plans with their manifests, and what has been looked up for each of them."""
 
-    def __init__(self, plans: list[Plan], manifests: list[Manifest], tree: FileTree) -> None:
+    def __init__(self, plans: list[tuple[Plan, Manifest]], tree: FileTree) -> None:
         self.tree = tree
-        self._plans = plans
-        self._manifests = manifests
+        self._plans = [plan for plan, _ in plans]
+        self._manifests = [manifest for _, manifest in plans]
         self._files: dict[tuple[int, bool], frozenset[int]] = {}
 
     def overlaps(self) -> list[Overlap]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -27,6 +28,23 @@ class FileTree:
         return frozenset(
             number for start, end in ranges for number in range(start, end) if matches(self.paths[number])
         )
+
+    def has_file(self, path: str) -> bool:
+        """Whether there is a file of that very path."""
+        start = bisect_left(self.paths, path)
+        return start < len(self.paths) and self.paths[start] == path
+
+    def only_file_ending_in(self, path: str) -> str | None:
+        """The one file whose path ends in ``path``, in whole components; None for none or several."""
+        found = [p for p in self._by_name.get(path.rpartition("/")[2], ()) if f"/{p}".endswith(f"/{path}")]
+        return found[0] if len(found) == 1 else None
+
+    @cached_property
+    def _by_name(self) -> dict[str, list[str]]:
+        names: dict[str, list[str]] = {}
+        for path in self.paths:
+            names.setdefault(path.rpartition("/")[2], []).append(path)
+        return names
 
     def has_folder(self, folder: str) -> bool:
         """Whether a file lies below ``folder``, which has no ``/`` at its end."""

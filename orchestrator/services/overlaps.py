@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from plans.overlap import OverlapReport
+    from plans.overlap import Overlap, OverlapReport
     from worktrees.git import Git
     from worktrees.repository import Repository
 
@@ -53,20 +53,27 @@ def report_data(report: OverlapReport) -> dict[str, object]:
     return {
         "plans": list(report.plans),
         "unknown": list(report.unknown),
-        "overlaps": [
-            {
-                "a": o.a,
-                "b": o.b,
-                "kind": o.kind,
-                "severity": o.severity,
-                "witness": o.witness,
-                "patterns": list(o.patterns),
-                "files": list(o.files),
-                "files_total": o.files_total,
-                "advice": o.advice,
-                "phases": [list(phases) for phases in o.phases],
-            }
-            for o in report.overlaps
-        ],
+        "overlaps": [_overlap_data(overlap) for overlap in report.overlaps],
         "proximity": [{"a": p.a, "b": p.b, "folder": p.folder} for p in report.proximity],
+        "predicted": [
+            {"plan": plan, "pattern": guess.pattern, "line": guess.line, "exists": guess.exists}
+            for plan, guesses in report.guesses.items()
+            for guess in guesses
+        ],
+        "possible": [_overlap_data(overlap) for overlap in report.possible],
+    }
+
+
+def _overlap_data(overlap: Overlap) -> dict[str, object]:
+    return {
+        "a": overlap.a,
+        "b": overlap.b,
+        "kind": overlap.kind,
+        "severity": overlap.severity,
+        "witness": overlap.witness,
+        "patterns": list(overlap.patterns),
+        "files": list(overlap.files),
+        "files_total": overlap.files_total,
+        "advice": overlap.advice,
+        "phases": [list(phases) for phases in overlap.phases],
     }

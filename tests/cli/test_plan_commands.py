@@ -194,6 +194,23 @@ def test_s2_6_overlap_reports_pairs_with_a_witness_and_existing_files(example: G
     assert "  both match: src/a.py" in text.stdout
 
 
+def test_s2_10_overlap_shows_what_the_text_of_a_plan_names(example: GitRepo) -> None:
+    example.write("plans/api.md", header("api") + "\nChange b.py and docs/guide.md.\n")
+    said = planctl("overlap", "api", "docs", "--json", repo=example.path)
+    assert said.code == 0  # what is guessed says nothing
+    assert (said.data["unknown"], said.data["overlaps"]) == (["api"], [])
+    assert [(g["plan"], g["pattern"], g["line"]) for g in said.data["predicted"]] == [
+        ("api", "src/b.py", 7),
+        ("api", "docs/guide.md", 7),
+    ]
+    assert [(o["a"], o["b"], o["witness"]) for o in said.data["possible"]] == [
+        ("api", "docs", "docs/guide.md")
+    ]
+    text = planctl("overlap", "api", "docs", repo=example.path).stdout
+    assert "the text of api names src/b.py, docs/guide.md\n" in text
+    assert "api and docs: possible by their text, both write: docs/guide.md\n" in text
+
+
 def test_overlap_fails_on_what_was_asked(repo: GitRepo) -> None:
     write_plans(repo, w={"files": writes("src/a.py")}, r={"files": {"read": ["src/**"]}})
     assert planctl("overlap", repo=repo.path).code == 0

@@ -47,7 +47,8 @@ def command(
     """Report plans that would touch the same files, each with a path that both really match.
 
     Severity high: both write. Medium: one reads what the other writes. Plans that only share a folder are
-    listed as proximity and never fail. Without PLAN (an id or a path), all plans.
+    listed as proximity and never fail, and neither does what only a plan's text suggests. Without PLAN (an id
+    or a path), all plans.
     """
     from orchestrator.services import overlaps  # noqa: PLC0415 - `--help` does without
     from plans.overlap import OverlapSeverity  # noqa: PLC0415 - as above
@@ -75,18 +76,27 @@ def _show(report: OverlapReport, output: Output, *, everything: bool) -> None:
         output.text(f"{near.a} and {near.b}: proximity, both work in ", one_line(near.folder or "/"))
     if report.unknown:
         output.text("no files declared, so nothing is known of: ", ", ".join(report.unknown))
+    for plan, guesses in report.guesses.items():
+        shown = guesses if everything else guesses[:_SHOWN]
+        more = f" and {len(guesses) - len(shown)} more" if len(guesses) > len(shown) else ""
+        output.text(f"the text of {plan} names ", one_line(", ".join(g.pattern for g in shown)), more)
+    for overlap in report.possible:
+        meaning = _MEANING[overlap.kind].format(a=overlap.a, b=overlap.b)
+        output.text(f"{overlap.a} and {overlap.b}: possible by their text, {meaning}: ", _where(overlap))
     count = len(report.overlaps)
     output.note(f"{len(report.plans)} plans: {count or 'no'} overlap{'s' * (count != 1)}")
+
+
+def _where(overlap: Overlap) -> str:
+    undecided = "not decided, so taken as one: the exclusions (!) are too entangled"
+    return one_line(overlap.witness) if overlap.witness else undecided
 
 
 def _show_one(overlap: Overlap, output: Output, *, everything: bool) -> None:
     colour = Colour.RED if overlap.severity == "high" else Colour.YELLOW
     meaning = _MEANING[overlap.kind].format(a=overlap.a, b=overlap.b)
     output.text(f"{overlap.a} and {overlap.b}: ", (overlap.severity, colour), f", {meaning}")
-    if overlap.witness:
-        output.text("  both match: ", one_line(overlap.witness))
-    else:
-        output.text("  not decided, so taken as one: the exclusions (!) are too entangled")
+    output.text("  both match: " if overlap.witness else "  ", _where(overlap))
     for plan, pattern in zip((overlap.a, overlap.b), overlap.patterns, strict=True):
         output.text(f"  {plan}: ", one_line(pattern))
     files = overlap.files if everything else overlap.files[:_SHOWN]
