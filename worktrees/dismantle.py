@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 from typing import TYPE_CHECKING, Final
 
-from plans.effects import step
+from plans.effects import DRAFT, step
 from worktrees.links import FOLDER
 from worktrees.pointer import clear_pointer
 from worktrees.removal import delete_tree
@@ -36,10 +37,30 @@ def unreachable(git: Git, commits: Collection[str], staying: Iterable[str]) -> f
     return frozenset(listed.text.split()) & frozenset(commits)
 
 
+def remove_drafts(repository: Repository) -> None:
+    """Remove what killed writers left beside the user's files; the caller knows that no writer is at work."""
+    places = [
+        (repository.common_dir / "info" / "exclude").resolve(),
+        (repository.common_dir / "config").resolve(),
+        *(top / ".planctl" / "current-plan" for top in _tops(repository)),
+    ]
+    for place in places:
+        draft = re.compile(DRAFT)
+        found = place.parent.glob(f".{place.name}.*.tmp") if place.parent.is_dir() else ()
+        for path in found:
+            if draft.fullmatch(path.name):
+                delete_tree(path)
+
+
+def _tops(repository: Repository) -> tuple[Path, ...]:
+    """The user's checkouts."""
+    tops = (repository.primary_top, *(worktree for _, worktree in registered(repository.common_dir)))
+    return tuple(top for top in tops if top is not None)
+
+
 def clear_pointers(repository: Repository) -> tuple[Path, ...]:
     """Take the plan pointers out of the user's own checkouts; returns the checkouts that had one."""
-    tops = [repository.primary_top, *(worktree for _, worktree in registered(repository.common_dir))]
-    found = [top for top in tops if top is not None and (top / ".planctl" / "current-plan").is_file()]
+    found = [top for top in _tops(repository) if (top / ".planctl" / "current-plan").is_file()]
     for top in found:
         clear_pointer(top)
     return tuple(found)

@@ -32,7 +32,13 @@ from orchestrator.states import IntentState, SlotState
 from orchestrator.submitting.checkouts import detached_from
 from worktrees.archive import park
 from worktrees.branches import branch_commit, holders
-from worktrees.dismantle import clear_pointers, remove_empty_folders, remove_pool_folder, unreachable
+from worktrees.dismantle import (
+    clear_pointers,
+    remove_drafts,
+    remove_empty_folders,
+    remove_pool_folder,
+    unreachable,
+)
 from worktrees.exclude import forget_excludes
 from worktrees.followlock import read_mark
 from worktrees.git import branch_reference
@@ -101,6 +107,7 @@ def dismantle(bench: Workbench, session: SessionHandle) -> Uninstalled:
             left = (*left, f"{folder} holds files that planctl did not put there")
             if folder.is_relative_to(bench.repository.state_dir):
                 raise NotUninstalledError(f"{folder} holds files that planctl did not put there")
+    remove_drafts(bench.repository)
     clear_pointers(bench.repository)
     forget_excludes(bench.repository)
     if not restore_config(bench.git):
