@@ -54,7 +54,7 @@ class ProjectSettings:
     """The keys of ``planctl.yaml`` under the same names; see ``docs/plan-file.md`` for their meaning.
 
     Times are in seconds, infinity for ever. ``jobs`` 0 means as many as there are processors. ``worktrees``
-    None means the default folder beside the repository; ``outputs`` None the one inside the common git folder.
+    None means the default folder beside the repository, ``outputs`` None the one in the common git folder.
     """
 
     plans: tuple[str, ...] = ("plans", "docs/plans")

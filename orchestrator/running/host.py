@@ -22,7 +22,7 @@ from plans.effects import step
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-_LONGEST_NAME: Final = 120
+_LONGEST_NAME: Final = 200  # a name of 64, quoted, and the ending are a file name everywhere
 
 
 def host_folder(environment: Mapping[str, str] = os.environ) -> Path:
@@ -69,11 +69,15 @@ class Grant:
         """The descriptors, for ``CommandSpec.hold``; empty after the release."""
         return self._descriptors
 
-    def release(self) -> None:
-        """Give it back, as far as this process is concerned. A second time does nothing."""
-        held, self._descriptors = self._descriptors, ()
+    def keep(self, amount: int) -> None:
+        """Give back all but ``amount`` of the locks, as far as this process is concerned."""
+        held, self._descriptors = self._descriptors[amount:], self._descriptors[:amount]
         for descriptor in held:
             os.close(descriptor)
+
+    def release(self) -> None:
+        """Give it back, as far as this process is concerned. A second time does nothing."""
+        self.keep(0)
 
 
 class HostSlot(Grant):

@@ -6,6 +6,7 @@ never start plans that exclude each other.
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, assert_never
 
 from orchestrator.events import EventName
@@ -14,6 +15,7 @@ from orchestrator.scheduling.reasons import sentence
 from orchestrator.states import AttemptState
 from orchestrator.store.records import Attempt
 from orchestrator.submitting.submit import Work, submit
+from plans.holding import holds_of
 
 if TYPE_CHECKING:
     from orchestrator.scheduling.decide import Decision
@@ -47,7 +49,8 @@ def apply(bench: Workbench, view: View, decision: Decision) -> Attempt | None:
 
 def _start(bench: Workbench, view: View, plan: PlanId) -> Attempt:
     attempt, now = view.attempts[plan], bench.clock.now()
-    moved = bench.store.move_attempt(attempt, AttemptState.PREPARING, reason={}, started_at=now)
+    holds = tuple(asdict(hold) for hold in holds_of(view.plan(plan)))
+    moved = bench.store.move_attempt(attempt, AttemptState.PREPARING, reason={}, started_at=now, holds=holds)
     bench.store.emit(EventName.PLAN_PREPARING, at=now, run=attempt.run, plan=plan, attempt=attempt.id)
     return moved
 

@@ -68,6 +68,10 @@ class Finisher:
                 self._succeeded(attempt, plan)
             else:
                 self._ended_badly(attempt, handle, ended)
+        except InterruptedError:  # the run is stopped while a further stage waits for its resources
+            current = self._bench.store.attempt(attempt.id)
+            assert current is not None
+            self.interrupted(current)
         except LeftoversRefusedError as error:
             why = {"code": error.code, "detail": str(error), "paths": list(error.paths)}
             self._fail(attempt, why | self._save(attempt))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from orchestrator.events import EventName
 from orchestrator.running.places import record_folder
@@ -18,36 +18,64 @@ from orchestrator.running.spec import CommandSpec, ParentDeath
 from orchestrator.running.supervision import launch
 from orchestrator.running.surroundings import Surroundings, plan_environment
 from orchestrator.scheduling.commands import argv_of, stages
+from orchestrator.scheduling.reasons import Code, reason, sentence
+from orchestrator.scheduling.resourcetable import ResourceTable
 from orchestrator.states import AttemptState
 from orchestrator.submitting.published import outputs_of
 from plans.effects import write_atomic
+from plans.holding import holds_of
 
 if TYPE_CHECKING:
+    import threading
     from collections.abc import Callable
 
+    from orchestrator.scheduling.hostshare import HostShare
     from orchestrator.store.records import Attempt
     from orchestrator.workbench import Workbench
     from plans.model import Plan
 
 
+_AGAIN: Final = 0.5
+"""Seconds between two tries for a resource that others on the host have: their locks wake nobody."""
+
+
 class StageLauncher:
     """Launches stages for attempts of one run."""
 
-    def __init__(self, bench: Workbench) -> None:
+    def __init__(self, bench: Workbench, share: HostShare, cancel: threading.Event) -> None:
         self._bench = bench
+        self._share = share
+        self._cancel = cancel
 
     def launch(self, attempt: Attempt, plan: Plan, number: int) -> Attempt:
         """Start stage ``number`` (from 0) of ``attempt``; it is ``running`` when this returns.
 
         Raises LaunchFailedError or UsageError; then nothing runs.
         """
+        attempt = self._with_resources(attempt)
         stage = stages(plan)[number]
         folder = Path(attempt.worktree or "")
         places = {"plan_file": str(plan_file(self._bench, plan, folder)), "worktree": str(folder)}
         argv = argv_of(stage, plan, self._bench.settings.project.agents, places)
         spec = command_spec(self._bench, attempt, plan, str(number), argv)
-        with_ports(spec, launch)
+        throughout = {hold.resource for hold in holds_of(plan) if hold.until is None}
+        with_ports(replace(spec, hold=self._share.descriptors(attempt.id, throughout)), launch)
         return self._record(attempt, stage.phase, spec)
+
+    def _with_resources(self, attempt: Attempt) -> Attempt:
+        """Wait until the attempt has its resources; they are there but for a later stage after a resume."""
+        store = self._bench.store
+        while lacking := self._share.take(attempt.id, ResourceTable(store).held(attempt.id)):
+            why = reason(Code.HOST_RESOURCE, detail=lacking)
+            if attempt.reason != why:
+                attempt = store.update_attempt(attempt, reason=why)
+                text, now = sentence(why), self._bench.clock.now()
+                store.emit(
+                    EventName.PLAN_WAITING, at=now, run=attempt.run, plan=attempt.plan, reason=why, text=text
+                )
+            if self._cancel.wait(_AGAIN):
+                raise InterruptedError("the run is being stopped")
+        return store.update_attempt(attempt, reason={}) if attempt.reason else attempt
 
     def _record(self, attempt: Attempt, phase: str | None, spec: CommandSpec) -> Attempt:
         store, now = self._bench.store, self._bench.clock.now()
@@ -122,7 +150,7 @@ def with_ports(spec: CommandSpec, start: Callable[[CommandSpec], object]) -> Non
         return
     try:
         environment = {**spec.environment, "PLANCTL_PORT_BASE": str(ports.first)}
-        start(replace(spec, environment=environment, hold=ports.hold))
+        start(replace(spec, environment=environment, hold=(*spec.hold, *ports.hold)))
     finally:
         ports.release()
 

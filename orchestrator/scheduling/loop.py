@@ -5,7 +5,8 @@ the loop. A round:
 
 1. errors of the pool come up here
 2. commands that have ended are handed to the pool
-3. in one transaction: the view, the decisions, the moves
+3. in one transaction: the view, the decisions, the moves. A plan whose resources another run on the host has
+   waits instead of starting
 4. starts are handed to the pool
 """
 
@@ -19,14 +20,16 @@ from typing import TYPE_CHECKING, Final
 
 from orchestrator.running.waiting import make_wake
 from orchestrator.scheduling.apply import apply
-from orchestrator.scheduling.decide import End, Enqueue, Wait, decide
+from orchestrator.scheduling.decide import End, Enqueue, Start, Wait, decide
 from orchestrator.scheduling.publishing import Publisher
+from orchestrator.scheduling.reasons import Code, reason
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from orchestrator.scheduling.crew import Crew
     from orchestrator.scheduling.decide import Decision
+    from orchestrator.scheduling.hostshare import HostShare
     from orchestrator.scheduling.observe import Observer
     from orchestrator.scheduling.view import View
     from orchestrator.slots.keeper import SlotKeeper
@@ -62,24 +65,24 @@ class RunLoop:
         crew: Crew,
         keeper: SlotKeeper,
         *,
-        jobs: int,
+        share: HostShare,
         signals: Signals,
     ) -> None:
         self._bench = bench
         self._observer = observer
         self._crew = crew
         self._keeper = keeper
+        self._share = share
         self._wake = signals.wake
         self._queue_wake = signals.queue_wake
         self._stop = signals.stop
-        self._jobs = jobs
         self._busy: dict[str, Future[None]] = {}
         self._run = observer.run
         self._publisher = Publisher(bench)
 
     def go(self, each_round: Callable[[View], None]) -> None:
         """Work until the run has ended or ``stop`` is set; ``each_round`` may raise to end it."""
-        threads = min(self._jobs, MOST_THREADS)
+        threads = min(self._observer.jobs, MOST_THREADS)
         with ThreadPoolExecutor(threads, thread_name_prefix="plan") as pool:
             while not self._stop.is_set():
                 self._collect()
@@ -114,7 +117,8 @@ class RunLoop:
     def _round(self, pool: ThreadPoolExecutor) -> tuple[View, tuple[Decision, ...]]:
         with self._bench.store.transaction():
             view = self._observer.view()
-            decisions = decide(view)
+            self._share.keep({view.attempts[plan].id: view.held(plan) for plan in view.working()})
+            decisions = tuple(self._with_resources(view, decision) for decision in decide(view))
             started = [apply(self._bench, view, decision) for decision in decisions]
         for attempt in started:
             if attempt is not None:
@@ -122,6 +126,13 @@ class RunLoop:
         if any(isinstance(decision, Enqueue) for decision in decisions):
             self._queue_wake.set()
         return view, decisions
+
+    def _with_resources(self, view: View, decision: Decision) -> Decision:
+        """A start whose resources are had, or the wait for them; other decisions as they are."""
+        if not isinstance(decision, Start):
+            return decision
+        lacking = self._share.take(view.attempts[decision.plan].id, view.held(decision.plan))
+        return Wait(decision.plan, reason(Code.HOST_RESOURCE, detail=lacking)) if lacking else decision
 
     def _hand_over(self, pool: ThreadPoolExecutor, key: str, work: Callable[[], object]) -> None:
         def carry_out() -> None:

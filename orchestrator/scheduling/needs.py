@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, assert_never
 from orchestrator.scheduling.reasons import Code, Reason, reason
 from orchestrator.states import ACTIVE_ATTEMPTS, AttemptState
 from plans.graph import EdgeReason
+from plans.holding import held, holds_of
 from plans.model import Until
 from plans.project import OverlapMode
 
@@ -123,7 +124,7 @@ def meets_elsewhere(view: View, plan: PlanId) -> Reason | None:
 
 def over_capacity(view: View, plan: PlanId) -> Reason | None:
     """Which resource ``plan`` wants more of than there is at all, or None."""
-    for name, wanted in sorted(view.plan(plan).resources.items()):
+    for name, wanted in sorted(held(holds_of(view.plan(plan))).items()):
         capacity = view.capacities.get(name, 1)
         if wanted > capacity:
             return reason(Code.OVER_CAPACITY, detail=f"{wanted} of {name}, and there are {capacity}")
@@ -131,10 +132,11 @@ def over_capacity(view: View, plan: PlanId) -> Reason | None:
 
 
 def lacking_resource(view: View, plan: PlanId) -> Reason | None:
-    """Which resource plans at work have used up, in any run, or None. Capacity is 1 unless set."""
-    wanted = view.plan(plan).resources
+    """Which resource plans at work have used up, in any run here, or None. Capacity is 1 unless set."""
+    wanted = held(holds_of(view.plan(plan)))
+    in_use = [view.held(other) for other in view.working()] if wanted else []
     for name in sorted(wanted):
-        used = sum(view.plan(p).resources.get(name, 0) for p in view.working())
+        used = sum(amounts.get(name, 0) for amounts in in_use)
         used += sum(f.resources.get(name, 0) for f in view.foreign if f.working)
         if used + wanted[name] > view.capacities.get(name, 1):
             return reason(Code.RESOURCE, detail=name)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.scheduling.freeze import thaw
 from orchestrator.scheduling.reasons import Code
+from orchestrator.scheduling.resourcetable import ResourceTable
 from orchestrator.scheduling.view import Foreign, Options, View
 from orchestrator.slots.places import places, session_is_alive
 from orchestrator.slots.room import lasting_shortage
@@ -37,6 +38,7 @@ class Observer:
         self.run = run.id
         self._graph = graph
         self._options = options
+        self.jobs = options.jobs
         self._thawed: dict[str, Mapping[PlanId, Plan]] = {}
         self._witnesses: dict[tuple[PlanId, str], str | None] = {}
         self._landed: tuple[str, dict[str, str]] = ("", {})
@@ -131,8 +133,11 @@ class Observer:
 
     def _foreign(self, store: Store) -> tuple[Foreign, ...]:
         active = [a for a in store.attempts(states=ACTIVE_ATTEMPTS) if a.run != self._run.id]
+        if not active:
+            return ()
+        table = ResourceTable(store)
         return tuple(
-            self._foreign_plan(attempt, plan, stuck=self._is_stuck(store, attempt))
+            self._foreign_plan(attempt, plan, table.held(attempt.id), stuck=self._is_stuck(store, attempt))
             for attempt in active
             if self._counts(store, attempt) and (plan := self._plan_of(store, attempt))
         )
@@ -158,14 +163,14 @@ class Observer:
             self._thawed[attempt.run] = {plan.id: plan for plan in plans}
         return self._thawed[attempt.run].get(PlanId(attempt.plan))
 
-    def _foreign_plan(self, attempt: Attempt, plan: Plan, *, stuck: bool) -> Foreign:
+    def _foreign_plan(self, attempt: Attempt, plan: Plan, held: Mapping[str, int], *, stuck: bool) -> Foreign:
         meets = {p: w for p in self._graph.plans if (w := self._witness(p, plan))}
         return Foreign(
             plan=plan.id,
             run=attempt.run,
             state=attempt.state,
             meets=meets,
-            resources=plan.resources,
+            resources=held,
             conflicts_with=plan.conflicts_with,
             stuck=stuck,
         )

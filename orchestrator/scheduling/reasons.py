@@ -26,6 +26,8 @@ class Code(StrEnum):
     """Finished, and lands behind another plan."""
     RESOURCE = "resource"
     """A resource is in use up to its capacity."""
+    HOST_RESOURCE = "host-resource"
+    """A resource is in use up to its capacity by runs in other repositories of this host."""
     OVER_CAPACITY = "over-capacity"
     """More of a resource is wanted than there is; this one is passed over."""
     CAPACITY = "capacity"
@@ -63,6 +65,7 @@ _SENTENCES: Final[Mapping[str, str]] = {
     Code.CONFLICT: "must not run beside {plan}",
     Code.ORDER: "finished; lands behind {plan}",
     Code.RESOURCE: "waits for resource {detail}",
+    Code.HOST_RESOURCE: "waits for resource {detail}, in use elsewhere on this host",
     Code.OVER_CAPACITY: "asks for more than there is: {detail}",
     Code.CAPACITY: "waits for a free place (--jobs)",
     Code.POOL: "waits for a free worktree (pool: max)",

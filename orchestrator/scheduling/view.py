@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from orchestrator.states import WORKING_ATTEMPTS, AttemptState, EntryState
+from plans.holding import held, holds_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,8 +33,8 @@ class Options:
 class Foreign:
     """A plan at work in another living run.
 
-    ``meets`` maps plans of this run to a witness path that both write; ``stuck`` says that a person is
-    needed for its work to land.
+    ``meets`` maps plans of this run to a witness path that both write; ``resources`` is what it still holds;
+    ``stuck`` says that a person is needed for its work to land.
     """
 
     plan: PlanId
@@ -110,6 +111,11 @@ class View:
             if outside and plan not in elsewhere:
                 return f"queued behind {plan}, which has not landed"
         return None
+
+    def held(self, plan: PlanId) -> dict[str, int]:
+        """What a plan at work still holds of each resource."""
+        done = {phase for other, phase in self.phases if other == plan}
+        return held(holds_of(self.plan(plan)), done)
 
     def working(self) -> tuple[PlanId, ...]:
         """Plans of this run with a command at work or being prepared."""

@@ -17,6 +17,7 @@ from orchestrator.events import EventName
 from orchestrator.scheduling.basing import FINISHED, PHASES
 from orchestrator.scheduling.branching import require_usable
 from orchestrator.scheduling.freeze import freeze
+from orchestrator.scheduling.hostshare import HostShare
 from orchestrator.scheduling.launching import StageLauncher
 from orchestrator.scheduling.starting import Starter
 from orchestrator.scheduling.view import View
@@ -128,5 +129,7 @@ def _start(bench: Workbench, outlook: Outlook, attempt: Attempt, landed: dict[Pl
         attempts={plan.id: attempt},
         landed=landed,
     )
-    starter = Starter(bench, SlotKeeper(bench), StageLauncher(bench), threading.Event())
+    never = threading.Event()
+    launcher = StageLauncher(bench, HostShare({}), never)
+    starter = Starter(bench, SlotKeeper(bench), launcher, never)
     starter.start(attempt, by_hand, view)

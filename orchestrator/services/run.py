@@ -18,6 +18,7 @@ from orchestrator.merging.worker import QueueWorker
 from orchestrator.scheduling.branching import require_usable
 from orchestrator.scheduling.crew import Crew
 from orchestrator.scheduling.finishing import Finisher
+from orchestrator.scheduling.hostshare import HostShare
 from orchestrator.scheduling.launching import StageLauncher
 from orchestrator.scheduling.loop import RunLoop
 from orchestrator.scheduling.observe import Observer
@@ -112,11 +113,12 @@ class Conductor:
         self._failures: list[BaseException] = []
         self._keeper = SlotKeeper(bench)
         observer = Observer(bench, run, outlook.graph, outlook.options)
-        launcher = StageLauncher(bench)
+        share = HostShare(bench.settings.project.resources)
+        launcher = StageLauncher(bench, share, signals.stop)
         starter = Starter(bench, self._keeper, launcher, signals.stop)
         self._finisher = Finisher(bench, self._keeper, launcher, observer)
         crew = Crew(bench, run, outlook.graph, starter, self._finisher)
-        self._loop = RunLoop(bench, observer, crew, self._keeper, jobs=outlook.options.jobs, signals=signals)
+        self._loop = RunLoop(bench, observer, crew, self._keeper, share=share, signals=signals)
 
     def conduct(self, each_round: Callable[[View], None]) -> Summary:
         """Bring the run to its end, or to an orderly stop when ``stop`` is set.

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.merging.order import in_order
+from orchestrator.scheduling.resourcetable import ResourceTable
 from orchestrator.services.conductors import conductor_of
 from orchestrator.services.truth import Landings
 from orchestrator.states import OPEN_ENTRIES, AttemptState, EntryState, RunState, SessionState
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from orchestrator.clock import Clock
+    from orchestrator.scheduling.resourcetable import ResourceRow
     from orchestrator.store.protocol import Store
     from orchestrator.store.records import Attempt, Entry, Lease, RunRecord, Session
     from worktrees.repository import Repository
@@ -26,7 +28,7 @@ _NEEDS_A_PERSON = frozenset({EntryState.CONFLICTED, EntryState.REJECTED, EntrySt
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """One moment: runs that are not finished, the newest attempt of each plan, queue, sessions, leases.
+    """One moment: open runs, the newest attempt of each plan, queue, sessions, leases, resource table.
 
     Each part is a list of mappings under the names of the contract.
     """
@@ -36,6 +38,7 @@ class Status:
     queue: list[dict[str, Any]]
     sessions: list[dict[str, Any]]
     leases: list[dict[str, Any]]
+    resources: list[dict[str, Any]]
 
 
 def status_of(store: Store, clock: Clock, repository: Repository) -> Status:
@@ -53,6 +56,7 @@ def status_of(store: Store, clock: Clock, repository: Repository) -> Status:
         queue=queue_entries(tuple(with_entries.values())),
         sessions=[_session(s, clock) for s in store.sessions({SessionState.ACTIVE, SessionState.STALE})],
         leases=[_lease(lease, clock) for lease in store.leases()],
+        resources=[_resource(row) for row in ResourceTable(store).rows()],
     )
 
 
@@ -130,6 +134,11 @@ def _session(session: Session, clock: Clock) -> dict[str, Any]:
     alive = session.boot == clock.boot() and session.expires > clock.monotonic()
     keep = ("id", "kind", "pid", "host", "started_at", "heartbeat_at", "task", "note")
     return {**{name: shown[name] for name in keep}, "state": str(session.state), "alive": alive}
+
+
+def _resource(row: ResourceRow) -> dict[str, Any]:
+    """``until`` in the words of the contract: ``phase-1-complete``, or None for the end of the plan."""
+    return {**asdict(row), "until": f"phase-{row.until}-complete" if row.until else None}
 
 
 def _lease(lease: Lease, clock: Clock) -> dict[str, Any]:

@@ -71,7 +71,8 @@ class Attempt:
 
     ``reason`` is JSON: ``{"code": "overlap", "plan": "api", "detail": "src/a.py"}`` for a wait, and for a
     failure what happened. ``base`` is the commit it started from, ``stacked_on`` the pinned commits merged
-    into that base; ``head`` its finished work. ``digest`` names the plan's text (see plans.model).
+    into that base; ``head`` its finished work. ``digest`` names the plan's text (see plans.model). ``holds``
+    are its rows of the resource table, ``{"resource", "amount", "until"}``, which count while it is at work.
     """
 
     id: str
@@ -97,6 +98,7 @@ class Attempt:
     counted: bool = True
     started_at: str | None = None
     finished_at: str | None = None
+    holds: tuple[Mapping[str, Any], ...] = ()
     version: int = 0
 
 

@@ -1,4 +1,4 @@
-"""One moment of a repository as lines for people: runs, plans by state with the reason, queue, sessions."""
+"""One moment of a repository as lines for people: runs, plans with the reason, queue, resources, sessions."""
 
 from __future__ import annotations
 
@@ -48,6 +48,10 @@ def lines(status: Status) -> Iterator[Line]:
         yield ("",)
         yield (("queue", Colour.BOLD),)
         yield from map(_entry, status.queue)
+    if status.resources:
+        yield ("",)
+        yield (("resources", Colour.BOLD),)
+        yield from map(_resource, status.resources)
     if status.sessions:
         yield ("",)
         yield (("sessions", Colour.BOLD),)
@@ -76,7 +80,8 @@ def _said(plan: Mapping[str, Any], state: AttemptState) -> str:
             unchanged = ", unchanged" if plan["reason"].get("code") == "unchanged" else ""
             return f"as {str(plan['landed_commit'])[:12]}{unchanged}"
         case _A.RUNNING | _A.PREPARING:
-            return f"since {_moment(plan['started_at'])} in {plan['worktree']}"
+            at_work = f"since {_moment(plan['started_at'])} in {plan['worktree']}"
+            return f"{at_work}; {why}" if why else at_work
         case _A.PREPARED:
             return f"in {plan['worktree']}; `planctl queue add {plan['id']}` when it is done"
         case _:
@@ -88,6 +93,11 @@ def _entry(entry: Mapping[str, Any]) -> Line:
     what = entry["plan"] or entry["branch"]
     why = sentence(entry["reason"])
     return (f"{place} ", f"{entry['state']:<10} ", one_line(what), one_line(f"  {why}") if why else "")
+
+
+def _resource(row: Mapping[str, Any]) -> Line:
+    until = f"  {row['until']}" if row["until"] else ""
+    return (one_line(f"  {row['resource']}  {row['amount']}  {row['plan']}{until}"),)
 
 
 def _session(session: Mapping[str, Any]) -> Line:

@@ -22,7 +22,7 @@ _ATTEMPT: Final = Codec(
     ATTEMPT,
     "attempts.write",
     mappings=frozenset({"reason"}),
-    tuples=frozenset({"stacked_on", "drift"}),
+    tuples=frozenset({"stacked_on", "drift", "holds"}),
     flags=frozenset({"counted"}),
 )
 _PHASE: Final = Codec(PhaseDone)

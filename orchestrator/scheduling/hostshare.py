@@ -1,0 +1,64 @@
+"""What the plans of one run hold of the host's named resources, shared with the runs of all repositories.
+
+Promise: while a plan is at work, nobody else on the host who keeps to the same capacity has its places; what
+it holds until its command ends, the command's supervisor holds too, so a killed planctl gives nothing away.
+Not promised: an order among runs that wait, other users of the host, and that what a phase holds outlives a
+killed planctl; ``resume`` takes it again, if need be after waiting.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+from orchestrator.running.host import HostSlots
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+    from orchestrator.running.host import HostSlot
+
+
+class HostShare:
+    """Places by attempt and resource; used by the threads of one run. A capacity is 1 unless given."""
+
+    def __init__(self, capacities: Mapping[str, int]) -> None:
+        self._capacities = capacities
+        self._lock = threading.Lock()
+        self._held: dict[str, dict[str, HostSlot]] = {}
+
+    def take(self, attempt: str, wanted: Mapping[str, int]) -> str | None:
+        """Hold what is ``wanted`` for ``attempt``, all or nothing; return the first resource that lacks.
+
+        What the attempt holds already counts.
+        """
+        with self._lock:
+            own = self._held.setdefault(attempt, {})
+            taken: dict[str, HostSlot] = {}
+            for name in sorted(wanted.keys() - own.keys()):
+                slot = HostSlots(name, self._capacities.get(name, 1)).try_acquire(wanted[name])
+                if slot is None:
+                    for other in taken.values():
+                        other.release()
+                    return name
+                taken[name] = slot
+            own.update(taken)
+        return None
+
+    def keep(self, wanted: Mapping[str, Mapping[str, int]]) -> None:
+        """Give back what is not ``wanted`` by attempt and resource any more."""
+        with self._lock:
+            for attempt, own in list(self._held.items()):
+                still = wanted.get(attempt, {})
+                for name in list(own):
+                    own[name].keep(still.get(name, 0))
+                    if name not in still:
+                        del own[name]
+                if attempt not in wanted:
+                    del self._held[attempt]
+
+    def descriptors(self, attempt: str, names: Collection[str]) -> tuple[int, ...]:
+        """The locks on those resources of ``attempt``, for its supervisor to hold as well."""
+        with self._lock:
+            own = self._held.get(attempt, {})
+            return tuple(lock for name in sorted(own) if name in names for lock in own[name].hold)
