@@ -70,16 +70,18 @@ def working(
     *,
     override: Callable[[ProjectSettings], ProjectSettings] = lambda project: project,
     note: str = "",
+    tell: Callable[[str], None] = lambda _line: None,
 ) -> Iterator[tuple[Workbench, SessionHandle]]:
     """A session of ``kind`` and the workbench it works at, for commands that change something.
 
-    ``override`` puts the command line's options over the settings, again after each reload. Raises what
-    opening the store does, UnsupportedRepositoryError, GitTooOldError, InvalidPlansError for a
-    ``planctl.yaml`` that cannot be used, and BusyError while planctl is being uninstalled.
+    ``override`` puts the command line's options over the settings, again after each reload. ``tell`` is given
+    a line when the store had to be rebuilt. Raises what opening the store does, UnsupportedRepositoryError,
+    GitTooOldError, InvalidPlansError for a ``planctl.yaml`` that cannot be used, and BusyError while planctl
+    is being uninstalled.
     """
     from orchestrator.leases.presence import present  # noqa: PLC0415 - as below
 
-    with _begun(repository, kind, override, note, present(repository.state_dir)) as pair:
+    with _begun(repository, kind, present(repository.state_dir), override, note, tell) as pair:
         yield pair
 
 
@@ -96,7 +98,7 @@ def dismantling(repository: Repository) -> Iterator[tuple[Workbench, SessionHand
         if not had:
             yield None
             return
-        with _begun(repository, "uninstall", lambda project: project, "", contextlib.nullcontext()) as pair:
+        with _begun(repository, "uninstall", contextlib.nullcontext()) as pair:
             yield pair
         remove_state(repository)
 
@@ -105,23 +107,27 @@ def dismantling(repository: Repository) -> Iterator[tuple[Workbench, SessionHand
 def _begun(
     repository: Repository,
     kind: str,
-    override: Callable[[ProjectSettings], ProjectSettings],
-    note: str,
     presence: contextlib.AbstractContextManager[None],
+    override: Callable[[ProjectSettings], ProjectSettings] = lambda project: project,
+    note: str = "",
+    tell: Callable[[str], None] = lambda _line: None,
 ) -> Iterator[tuple[Workbench, SessionHandle]]:
+    from orchestrator.services.rebuilding.marks import is_needed  # noqa: PLC0415 - for those who only read
     from orchestrator.sessions.cleanup import reap  # noqa: PLC0415 - for those who only read
     from orchestrator.sessions.registry import start_session  # noqa: PLC0415 - for those who only read
     from orchestrator.settings import load_settings, require_usable  # noqa: PLC0415 - as above
     from orchestrator.workbench import Workbench  # noqa: PLC0415 - GitPython and pygit2
     from worktrees.git import Git  # noqa: PLC0415 - as above
     from worktrees.objects import Objects  # noqa: PLC0415 - as above
+    from worktrees.repository import require_main_checkout  # noqa: PLC0415 - as above
 
     git, clock = Git(repository), SystemClock()
     _ = git.version  # too old a git is refused before anything is written
-    Objects(repository)  # and so is a repository of a kind that libgit2 cannot open
+    objects = Objects(repository)  # and so is a repository of a kind that libgit2 cannot open
+    require_main_checkout(repository)
 
     def reload() -> Settings:
-        settings = require_usable(load_settings(repository, git))
+        settings = require_usable(load_settings(repository, git, objects))
         return replace(settings, project=override(settings.project))
 
     settings = reload()
@@ -132,7 +138,8 @@ def _begun(
         stores = thread_store(repository)
         with contextlib.closing(stores()) as store:  # the leases of the provably dead are free at once
             reap(store, clock, repository.state_dir / "cleanup.lock")
-        with start_session(stores, clock, kind, note=note) as session:
+            is_new = is_needed(store)
+        with start_session(stores, clock, kind, note=note) as session, git.keep_writers():
             bench = Workbench(
                 repository=repository,
                 git=git,
@@ -142,6 +149,11 @@ def _begun(
                 session=session.id,
                 reload=reload,
             )
+            if is_new:
+                from orchestrator.services.rebuilding.restore import restore  # noqa: PLC0415 - once in its life
+
+                if (rebuilt := restore(bench)) is not None:
+                    tell(f"planctl: {rebuilt}")
             yield bench, session
 
 
@@ -165,13 +177,15 @@ def looking(repository: Repository) -> Workbench:
     from orchestrator.workbench import Workbench  # noqa: PLC0415 - GitPython and pygit2
     from worktrees.git import Git  # noqa: PLC0415 - as above
     from worktrees.objects import Objects  # noqa: PLC0415 - as above
+    from worktrees.repository import require_main_checkout  # noqa: PLC0415 - as above
 
     git = Git(repository)
     _ = git.version
-    Objects(repository)
+    objects = Objects(repository)
+    require_main_checkout(repository)
 
     def reload() -> Settings:
-        return require_usable(load_settings(repository, git))
+        return require_usable(load_settings(repository, git, objects))
 
     return Workbench(
         repository=repository,

@@ -42,6 +42,7 @@ class EventName(StrEnum):
     OUTPUTS_FAILED = "outputs.failed"
     RETENTION_LET_GO = "retention.let-go"
     RETENTION_FAILED = "retention.failed"
+    STORE_REBUILT = "store.rebuilt"
 
 
 def entry_event(state: str) -> str:

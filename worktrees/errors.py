@@ -135,12 +135,20 @@ class ProvisioningError(PlanctlError):
 
 
 class RescueIncompleteError(PlanctlError):
-    """Work in a worktree could not be captured whole; the worktree must not be reused or removed."""
+    """Work in a worktree could not be captured whole; the worktree must not be reused or removed by itself.
 
-    def __init__(self, path: Path, reason: str) -> None:
+    ``reference`` keeps what could be captured (None: nothing). ``whole``: that is everything, and only
+    because it holds repositories of its own it is for a person to say that the worktree may go.
+    """
+
+    def __init__(self, path: Path, reason: str, reference: str | None = None, *, whole: bool = False) -> None:
         self.path = path
         self.reason = reason
-        super().__init__(f"the work in {path} cannot be captured whole: {reason}")
+        self.reference = reference
+        self.whole = whole
+        kept = "" if reference is None else f"; {'all' if whole else 'the rest'} is kept at {reference}"
+        said = "holds what git does not keep" if whole else "cannot be captured whole"
+        super().__init__(f"the work in {path} {said}: {reason}{kept}")
 
 
 class CheckoutInTheWayError(PlanctlError):

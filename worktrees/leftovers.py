@@ -13,8 +13,9 @@ from plans.effects import step
 from worktrees.archive import park
 from worktrees.errors import GitFailedError, LeftoversRefusedError
 from worktrees.git import branch_reference
+from worktrees.listing import read_listing
 from worktrees.markers import has_conflict
-from worktrees.nested import find_nested
+from worktrees.nested import find_nested, in_place_of_files
 from worktrees.references import References
 from worktrees.state import ChangeKind, Condition, WorktreeState, worktree_state
 
@@ -109,7 +110,8 @@ def _require_sound(git: Git, worktree: Path, state: WorktreeState) -> None:
         raise LeftoversRefusedError(worktree, "unmerged", f"{unmerged[0]} is not merged", unmerged)
     if state.condition not in {Condition.CLEAN, Condition.DIRTY}:
         raise LeftoversRefusedError(worktree, "operation", f"it is still {state.condition}")
-    nested = find_nested(git, worktree)
+    listing = read_listing(git, worktree)
+    nested = find_nested(git, worktree, listing) or in_place_of_files(worktree, listing, state.changes)
     if nested:
         raise LeftoversRefusedError(worktree, "nested", str(nested[0]), [n.path for n in nested])
     marked = [path for path in state.paths if has_conflict(git, worktree, path)]

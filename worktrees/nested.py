@@ -13,16 +13,21 @@ import os
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from worktrees import repository
-from worktrees.errors import NotARepositoryError
+from worktrees.errors import GitFailedError, NotARepositoryError
 from worktrees.listing import read_listing
-from worktrees.state import status
+from worktrees.state import ChangeKind, status
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
     from worktrees.git import Git
     from worktrees.listing import Listing
+    from worktrees.state import Change
+
+    Unreadable: TypeAlias = Callable[[str, str], object]
 
 
 class NestedKind(StrEnum):
@@ -33,6 +38,9 @@ class NestedKind(StrEnum):
     UNPUSHED_SUBMODULE = "a submodule with commits that no remote has"
     STASHED_SUBMODULE = "a submodule with stash entries"
     UNKNOWN_SUBMODULE = "a submodule's folder with files but without its repository"
+    UNREADABLE_SUBMODULE = "a submodule that git cannot read"
+    REPLACED = "a git repository in the place of the worktree's own"
+    LEFT_SUBMODULE = "the repository of a submodule that is not there any more, with work in it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,19 +54,58 @@ class Nested:
         return f"{self.path} is {self.kind}"
 
 
-def find_nested(git: Git, worktree: Path, listing: Listing | None = None) -> tuple[Nested, ...]:
+def find_nested(
+    git: Git, worktree: Path, listing: Listing | None = None, unreadable: Unreadable | None = None
+) -> tuple[Nested, ...]:
     """Return every folder of ``worktree`` whose work a snapshot would lose; see the module's text.
 
-    Raises :class:`OSError` for a folder that cannot be looked into.
+    Raises :class:`OSError` for a folder that cannot be looked into; ``unreadable``, where given, is told
+    path and reason instead.
     """
     listing = listing or read_listing(git, worktree)
-    found = [Nested(path, NestedKind.REPOSITORY) for path in _repositories(git, worktree, listing)]
+    inside = _repositories(git, worktree, listing, unreadable or _fail)
+    found = [Nested(path, NestedKind.REPOSITORY) for path in inside]
     for path in listing.gitlinks:
-        found += _judged(git, worktree, path)
+        found += judge(git, worktree, path)
     return tuple(sorted(found, key=lambda nested: nested.path))
 
 
-def _repositories(git: Git, worktree: Path, listing: Listing) -> list[str]:
+def in_place_of_files(worktree: Path, listing: Listing, changes: Sequence[Change]) -> tuple[Nested, ...]:
+    """The repositories with commits that stand where a tracked file was: git calls that a change of type."""
+    paths = (c.path for c in changes if c.kind is not ChangeKind.UNTRACKED and c.path not in listing.gitlinks)
+    found = [p for p in paths if (worktree / p).is_dir() and not (worktree / p).is_symlink()]
+    return tuple(Nested(p, NestedKind.REPOSITORY) for p in found if os.path.lexists(worktree / p / ".git"))
+
+
+def find_left(git: Git, git_dir: Path) -> dict[str, Path]:
+    """Git folders in a worktree's metadata of submodules whose folders are gone, that hold work; by name."""
+    found: dict[str, Path] = {}
+    waiting = [git_dir / "modules"]
+    while waiting:
+        folder = waiting.pop()
+        for place in sorted(folder.iterdir()) if folder.is_dir() else ():
+            if not (place / "HEAD").is_file():
+                waiting.append(place)
+            elif _is_left(git, place):
+                found[place.relative_to(git_dir / "modules").as_posix()] = place
+            else:
+                waiting.append(place / "modules")
+    return found
+
+
+def _is_left(git: Git, git_dir: Path) -> bool:
+    asked = ("config", "-f", str(git_dir / "config"), "core.worktree")
+    folder = git_dir / git.run(*asked, ok=()).text
+    if (folder / ".git").exists():
+        return False
+    pinned = {"GIT_DIR": str(git_dir), "GIT_WORK_TREE": str(git_dir)}
+    try:
+        return bool(_hidden_kinds(git, git_dir, pinned))
+    except GitFailedError:
+        return True
+
+
+def _repositories(git: Git, worktree: Path, listing: Listing, unreadable: Unreadable) -> list[str]:
     found = []
     linked: set[str] = set()
     for folder in sorted(listing.folders):
@@ -66,26 +113,31 @@ def _repositories(git: Git, worktree: Path, listing: Listing) -> list[str]:
         if folder and (folder.rpartition("/")[0] in linked or path.is_symlink()):
             linked.add(folder)  # what lies behind a link is not in the worktree
             continue
-        _require_open(path)
+        if not _is_open(path):
+            unreadable(folder, f"{path} cannot be read")
+            continue
         if folder and _holds_work(path / ".git"):
             found.append(folder)
     inside: list[str] = []
     for other in listing.others:
         if other.endswith("/"):
-            inside += _walk(worktree, other.rstrip("/"))
+            inside += _walk(worktree, other.rstrip("/"), unreadable)
     return sorted({*found, *_not_ignored(git, worktree, inside)})
 
 
-def _require_open(folder: Path) -> None:
+def _is_open(folder: Path) -> bool:
     """Git only warns about a folder that it cannot read, and goes on as if it were empty."""
-    if folder.is_dir() and not os.access(folder, os.R_OK | os.X_OK):
-        raise PermissionError(f"{folder} cannot be read")
+    return not folder.is_dir() or os.access(folder, os.R_OK | os.X_OK)
 
 
-def _walk(top: Path, folder: str) -> list[str]:
+def _walk(top: Path, folder: str, unreadable: Unreadable) -> list[str]:
     """The folders at or below ``folder`` that have a ``.git`` with anything in it."""
+
+    def note(error: OSError) -> None:
+        unreadable(os.path.relpath(error.filename, top), str(error))
+
     found = []
-    for name, folders, files in os.walk(top / folder, onerror=_fail):
+    for name, folders, files in os.walk(top / folder, onerror=note):
         here = Path(name)
         if (".git" in folders or ".git" in files) and _holds_work(here / ".git"):
             found.append(here.relative_to(top).as_posix())
@@ -93,15 +145,17 @@ def _walk(top: Path, folder: str) -> list[str]:
     return found
 
 
-def _fail(error: OSError) -> None:
-    raise error
+def _fail(_path: str, reason: str) -> None:
+    raise PermissionError(reason)
 
 
 def _holds_work(dot_git: Path) -> bool:
-    """A ``.git`` file or link always counts; a folder does when a file is anywhere in it."""
+    """A ``.git`` file or link always counts; a folder does when a file is in it, or it cannot be read."""
     if dot_git.is_symlink() or not dot_git.is_dir():
         return os.path.lexists(dot_git)
-    return any(files for _, _, files in os.walk(dot_git, onerror=_fail))
+    return any(files or not _is_open(Path(name)) for name, _, files in os.walk(dot_git)) or not _is_open(
+        dot_git
+    )
 
 
 def _not_ignored(git: Git, worktree: Path, folders: list[str]) -> list[str]:
@@ -114,7 +168,8 @@ def _not_ignored(git: Git, worktree: Path, folders: list[str]) -> list[str]:
     return [folder for folder in folders if f"{folder}/" not in ignored]
 
 
-def _judged(git: Git, worktree: Path, path: str) -> list[Nested]:
+def judge(git: Git, worktree: Path, path: str) -> list[Nested]:
+    """What of the submodule at ``path`` a snapshot would lose; nothing for one that is not filled."""
     folder = worktree / path
     if folder.is_symlink() or not folder.is_dir():
         return []
@@ -124,23 +179,29 @@ def _judged(git: Git, worktree: Path, path: str) -> list[Nested]:
         is_repository = False
     if not is_repository:
         return [Nested(path, NestedKind.UNKNOWN_SUBMODULE)] if any(folder.iterdir()) else []
-    found = [Nested(path, kind) for kind in _kinds(git, folder)]
-    inner = find_nested(git, folder)
+    try:
+        found = [Nested(path, kind) for kind in _kinds(git, folder)]
+        inner = find_nested(git, folder)
+    except (GitFailedError, OSError):
+        return [Nested(path, NestedKind.UNREADABLE_SUBMODULE)]
     return [*found, *(Nested(f"{path}/{nested.path}", nested.kind) for nested in inner)]
 
 
 def _kinds(git: Git, folder: Path) -> list[NestedKind]:
+    dirty = [NestedKind.DIRTY_SUBMODULE] if status(git, folder) else []
+    return dirty + _hidden_kinds(git, folder)
+
+
+def _hidden_kinds(git: Git, folder: Path, extra: Mapping[str, str] | None = None) -> list[NestedKind]:
     """Being recorded by the outer repository saves no commit of a submodule; only a remote does."""
     kinds = []
-    if status(git, folder):
-        kinds.append(NestedKind.DIRTY_SUBMODULE)
-    if _names_commit(git, folder, "refs/stash"):
+    if _names_commit(git, folder, "refs/stash", extra):
         kinds.append(NestedKind.STASHED_SUBMODULE)
-    tips = ("--branches", *(("HEAD",) if _names_commit(git, folder, "HEAD") else ()))
-    if git.run("rev-list", "-n1", *tips, "--not", "--remotes", at=folder).text:
+    tips = ("--branches", *(("HEAD",) if _names_commit(git, folder, "HEAD", extra) else ()))
+    if git.run("rev-list", "-n1", *tips, "--not", "--remotes", at=folder, extra=extra).text:
         kinds.append(NestedKind.UNPUSHED_SUBMODULE)
     return kinds
 
 
-def _names_commit(git: Git, folder: Path, name: str) -> bool:
-    return git.run("rev-parse", "-q", "--verify", name, at=folder, ok=(0, 1)).status == 0
+def _names_commit(git: Git, folder: Path, name: str, extra: Mapping[str, str] | None) -> bool:
+    return git.run("rev-parse", "-q", "--verify", name, at=folder, ok=(0, 1), extra=extra).status == 0

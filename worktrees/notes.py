@@ -6,7 +6,8 @@ import json
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
-SCHEMA: Final = 1
+SCHEMA: Final = 2
+_READABLE: Final = (1, SCHEMA)
 NAME: Final = "notes.json"
 
 
@@ -20,19 +21,22 @@ class Notes:
     intent-to-add entries, ``assumed`` and ``skipped`` its assume-unchanged and skip-worktree
     marks on files that were on disk. ``unmerged`` says that the
     index commit holds folders ``merged``, ``base``, ``ours``, ``theirs`` in place of one plain tree.
-    ``references`` are the worktree's own (``refs/bisect/…``).
+    ``references`` are the worktree's own (``refs/bisect/…``). ``lost`` maps what could not be captured to
+    the reason, ``nested`` the repositories inside to what they are.
     """
 
     base: str | None
-    head: str | None
-    operation: str | None
-    paths: tuple[str, ...]
-    permissions: dict[str, int]
-    intended: tuple[str, ...]
-    assumed: tuple[str, ...]
-    skipped: tuple[str, ...]
-    unmerged: bool
+    head: str | None = None
+    operation: str | None = None
+    paths: tuple[str, ...] = ()
+    permissions: dict[str, int] = field(default_factory=dict)
+    intended: tuple[str, ...] = ()
+    assumed: tuple[str, ...] = ()
+    skipped: tuple[str, ...] = ()
+    unmerged: bool = False
     references: dict[str, str] = field(default_factory=dict)
+    lost: dict[str, str] = field(default_factory=dict)
+    nested: dict[str, str] = field(default_factory=dict)
 
     def encoded(self) -> bytes:
         """ASCII JSON with sorted keys; file names that are not UTF-8 survive as escaped surrogates."""
@@ -43,7 +47,7 @@ class Notes:
         """Read what :meth:`encoded` wrote. Raises :class:`ValueError` for anything else."""
         try:
             value: dict[str, Any] = json.loads(data)
-            if value.pop("schema") != SCHEMA:
+            if value.pop("schema") not in _READABLE:
                 raise ValueError("it was written by another version of planctl")
             lists = ("paths", "intended", "assumed", "skipped")
             fields: dict[str, Any] = {name: tuple(v) if name in lists else v for name, v in value.items()}

@@ -111,8 +111,8 @@ class Pool:
         reuse.recycle_for_check(self.git, tree, commit, keep, options)
         return tree
 
-    def remove(self, tree: SlotTree) -> None:
-        """Remove a rescued slot with everything ignored or cached in it.
+    def remove(self, tree: SlotTree, *, inside: bool = False) -> None:
+        """Remove a rescued slot with everything ignored or cached in it; ``inside``: with repositories, too.
 
         Raises :class:`RescueIncompleteError` when it is damaged, holds a nested repository or a commit
         that no reference reaches, and :class:`SlotUnavailableError` when a person locked it.
@@ -121,7 +121,8 @@ class Pool:
             raise SlotUnavailableError(f"{tree.path} is locked against removal")
         if not is_gone(tree):
             require_intact(tree)
-            reuse.require_no_nested(self.git, tree)
+            if not inside:
+                reuse.require_no_nested(self.git, tree)
         require_parked(self.git, tree)
         self._forget(tree)
 

@@ -2,13 +2,18 @@
 
 Promise: whatever :func:`rescue` returns from, every path that git reports in the worktree, and every ignored
 file asked for, is in the snapshot byte for byte, with permissions, links, the staged and unstaged split,
-unmerged stages, hiding marks and the operation in progress; the proof reads the disk again without git. The
-worktree's files and index are never touched. Where that cannot be had, :class:`RescueIncompleteError`.
+unmerged stages, hiding marks, the worktree's own references and the operation in progress; the proof reads
+the disk again without git. The worktree's files and index are never touched.
+
+Where something cannot be captured, the rest is kept all the same, and :class:`RescueIncompleteError` says
+both. It is raised, too, with everything kept (``whole``), when the worktree holds repositories of its own:
+nested ones, submodules with uncommitted work, stash entries or commits that no remote has. They are kept as
+they are, git folders included, but it is for a person to say that they may go.
 
 Not kept, because git has no place for it and it holds no bytes: folders without files, sockets, pipes,
 devices, times of modification, owners. A pipe or device in the place of a tracked file is an error, never
-skipped. Ignored files are kept only by pattern. A change of line endings alone that ``git add`` was given is,
-to git, no change: it is not reported, so not kept.
+skipped. Ignored files are kept only by pattern, also of repositories inside. A change of line endings alone
+that ``git add`` was given is, to git, no change: it is not reported, so not kept.
 """
 
 from __future__ import annotations
@@ -16,19 +21,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from worktrees.capture import survey
+from worktrees.capture import Wanted
 from worktrees.errors import GitFailedError, NotARepositoryError, RescueIncompleteError
 from worktrees.git import valid_reference
 from worktrees.references import Create, References
-from worktrees.scratch import scratch_folder
-from worktrees.snapshot import make_snapshot
 from worktrees.snapshots import show
+from worktrees.taking import take
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from worktrees.capture import Survey
     from worktrees.git import Git
 
 __all__ = ["PREFIX", "RescueInfo", "Rescued", "list_rescues", "rescue", "show"]
@@ -48,7 +51,7 @@ class Rescued:
     operation: str | None
 
 
-def rescue(
+def rescue(  # noqa: PLR0913 - one door, and each of these is a fact about the worktree
     git: Git,
     worktree: Path,
     label: str,
@@ -56,36 +59,34 @@ def rescue(
     ignored: Sequence[str] = (),
     named: Sequence[str] = (),
     stamp: str,
+    git_dir: Path | None = None,
 ) -> Rescued | None:
     """Snapshot ``worktree`` under ``refs/planctl/rescue/<label>/<stamp>``; None: there is nothing to keep.
 
     ``ignored`` are patterns of ignored files to keep (git globs; without a slash at any depth; a folder
     means all in it), ``named`` further ones by their very paths. ``stamp`` makes the name unique, a ULID.
-    Whoever calls has stopped what ran in the worktree: a file that changes meanwhile is an error.
+    ``git_dir`` is the worktree's metadata folder where the caller knows it, so that a damaged ``.git`` file
+    costs nothing. Whoever calls has stopped what ran in the worktree: a file that changes meanwhile is lost.
 
-    Raises :class:`RescueIncompleteError` whenever not everything could be captured, for whatever reason;
-    :class:`InvalidReferenceError` for a label that cannot be a reference.
+    Raises :class:`RescueIncompleteError` as the module's text says; :class:`InvalidReferenceError` for a
+    label that cannot be a reference.
     """
     reference = valid_reference(f"{PREFIX}/{label}/{stamp}")
+    if git_dir is not None and worktree.is_symlink():
+        raise RescueIncompleteError(worktree, "it was replaced by a symbolic link")
     worktree = worktree.resolve()
     try:
-        with scratch_folder(git) as scratch:
-            found = survey(git, worktree, scratch, ignored, named)
-            if not found.paths and found.operation is None:
-                return None
-            commit = make_snapshot(git, found, _message(found, label))
+        taken = take(git, worktree, git_dir, label, Wanted(tuple(ignored), tuple(named)))
     except (GitFailedError, NotARepositoryError, OSError) as error:
         raise RescueIncompleteError(worktree, str(error)) from error
+    if taken is None:
+        return None
     message = f"planctl: rescue of {label}"
-    References(git).transact([Create(reference, commit)], message=message, step="rescue.reference")
-    return Rescued(reference, commit, len(found.paths), found.operation)
-
-
-def _message(found: Survey, label: str) -> str:
-    count = len(found.paths)
-    paths = "1 path" if count == 1 else f"{count} paths"
-    operation = f", {found.operation}" if found.operation else ""
-    return f"planctl rescue of {label}: {paths}{operation}\n"
+    References(git).transact([Create(reference, taken.commit)], message=message, step="rescue.reference")
+    if taken.reasons:
+        reason = ", ".join(taken.reasons[:5])
+        raise RescueIncompleteError(worktree, reason, reference, whole=not taken.lost)
+    return Rescued(reference, taken.commit, taken.paths, taken.operation)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 1. The worktree must be clean and stand at the commit that the rescued one stood at (``detach=True`` puts it
    there), and nothing untracked or ignored may be where a file has to go: else refused, nothing changed.
 2. Files: deletions first, then every kept file anew, as the bytes that were on disk; no filter runs.
+   Then repositories that were inside, git folders included, as they were.
 3. Index: built aside from the worktree's own, put in place under ``index.lock`` in one rename.
 4. The files of a merge, rebase or the like.
 
@@ -19,6 +20,7 @@ from worktrees.errors import GitFailedError, RestoreRefusedError
 from worktrees.listing import GITLINK, read_listing
 from worktrees.objects import Objects
 from worktrees.replacement import Replacement, in_the_way, put_files
+from worktrees.restoreaside import aside_in_the_way, put_aside, put_worktrees, require_room
 from worktrees.restoreindex import restore_index, restore_operation
 from worktrees.scratch import ScratchIndex, scratch_folder
 from worktrees.snapshot import tree_entries
@@ -38,7 +40,8 @@ class RestoreReport:
     """What was brought back: paths written and deleted, and the operation that is in progress again.
 
     ``branch`` is the reference that the rescued worktree was on (None: detached); it is not checked out
-    here. ``submodules`` have a changed commit, which the user checks out there.
+    here. ``submodules`` have a changed commit, which the user checks out there. ``nested`` are the
+    repositories inside that were brought back, git folders included, ``lost`` what the rescue never had.
     """
 
     reference: str
@@ -49,6 +52,8 @@ class RestoreReport:
     deleted: tuple[str, ...]
     operation: str | None
     submodules: tuple[str, ...]
+    nested: tuple[str, ...] = ()
+    lost: tuple[str, ...] = ()
 
 
 def restore(git: Git, reference: str, into: Path, *, detach: bool = False) -> RestoreReport:
@@ -64,14 +69,20 @@ def restore(git: Git, reference: str, into: Path, *, detach: bool = False) -> Re
         _require_clean(git, into, git_dir, scratch)
         must_move = _must_move(git, into, snapshot, detach=detach)
         plan, submodules = _replacement(git, snapshot)
-        tracked = frozenset(git.run("ls-files", "-z", at=into).records)
-        if paths := in_the_way(into, plan, tracked):
+        listed = [line.split("\t", 1) for line in git.run("ls-files", "-s", "-z", at=into).records]
+        tracked = frozenset(path for _, path in listed)
+        links = [path for entry, path in listed if entry.startswith(GITLINK)]
+        obstacles, replaced = aside_in_the_way(git, into, snapshot.aside, tracked, links)
+        if paths := (*in_the_way(into, plan, tracked), *obstacles):
             raise RestoreRefusedError(into, f"{paths[0]} is in the way", paths, snapshot.notes.base)
+        require_room(into, snapshot.aside)
         if must_move:
             _detach(git, into, snapshot)
         put_files(Objects(git.repository), into, plan)
+        put_aside(git, into, snapshot.aside, replaced)
         restore_index(git, into, git_dir, snapshot, scratch)
         restore_operation(git, into, git_dir, snapshot)
+    put_worktrees(git, into, snapshot.aside, lambda commit, folder: restore(git, commit, folder))
     return RestoreReport(
         reference=reference,
         commit=snapshot.commit,
@@ -80,7 +91,9 @@ def restore(git: Git, reference: str, into: Path, *, detach: bool = False) -> Re
         written=tuple(file.path for file in plan.files),
         deleted=plan.deleted,
         operation=snapshot.notes.operation,
-        submodules=submodules,
+        submodules=tuple(path for path in submodules if path not in snapshot.notes.nested),
+        nested=tuple(snapshot.notes.nested),
+        lost=tuple(f"{path}: {reason}" for path, reason in snapshot.notes.lost.items()),
     )
 
 

@@ -93,4 +93,5 @@ def store_files(git: Git, folder: Path, paths: Sequence[str]) -> list[str]:
         return []
     data = b"".join(c_quoted(path) + b"\n" for path in paths)
     arguments = ("hash-object", "-w", "--no-filters", "--stdin-paths")
-    return git.run(*arguments, at=folder, stdin=data, writes=True).text.splitlines()
+    with step("rescue.files"):
+        return git.run(*arguments, at=folder, stdin=data, writes=True).text.splitlines()

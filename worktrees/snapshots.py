@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from plans.effects import step
+from worktrees.aside import NAME as ASIDE
+from worktrees.aside import Aside
 from worktrees.errors import GitFailedError, UnknownRescueError
 from worktrees.notes import NAME, Notes
 from worktrees.snapshot import MERGED, SIDES, tree_entries
@@ -21,7 +23,7 @@ class Snapshot:
     """A snapshot, opened.
 
     ``index_tree`` is the tree of what was staged and merged, ``stages`` maps (stage, path) to (mode, object)
-    of what was not. ``raw`` and ``operation`` map paths to objects.
+    of what was not. ``raw``, ``operation`` and ``metadata`` map paths to objects.
     """
 
     reference: str
@@ -31,7 +33,9 @@ class Snapshot:
     stages: dict[tuple[int, str], tuple[str, str]]
     raw: dict[str, str]
     operation: dict[str, str]
+    metadata: dict[str, str]
     notes: Notes
+    aside: Aside
 
 
 def open_snapshot(git: Git, reference: str) -> Snapshot:
@@ -65,7 +69,9 @@ def _opened(git: Git, reference: str, commit: str, parents: list[str]) -> Snapsh
         stages=_stages(git, index) if notes.unmerged else {},
         raw=_below(parts, "raw/"),
         operation=_below(parts, "operation/"),
+        metadata=_below(parts, "metadata/"),
         notes=notes,
+        aside=Aside.decoded(git.run("cat-file", "blob", parts[ASIDE]).output) if ASIDE in parts else Aside(),
     )
 
 
@@ -125,10 +131,27 @@ def show(git: Git, reference: str) -> str:
         "staged": staged,
         "unmerged": unmerged,
         "assume-unchanged": notes.assumed,
+        "references of its own": sorted(notes.references),
         "bytes kept beside git's form": sorted(snapshot.raw),
+        "kept beside git": [_counted(snapshot.aside, path) for path in _tops(snapshot)],
+        "settings, not put back": sorted(snapshot.metadata),
     }
     lines = [f"{name}: {', '.join(map(_printable, values))}" for name, values in facts.items() if values]
+    lines += [f"{_printable(path)} is {_printable(kind)}" for path, kind in notes.nested.items()]
+    lines += [f"LOST: {_printable(path)}: {_printable(reason)}" for path, reason in notes.lost.items()]
     return "\n".join([f"{snapshot.reference} {snapshot.commit}", *lines, "", stat]).rstrip() + "\n"
+
+
+def _tops(snapshot: Snapshot) -> list[str]:
+    """The outermost paths of what is kept aside."""
+    folders = {kept.path for kept in snapshot.aside.kept if kept.is_folder}
+    paths = [*(kept.path for kept in snapshot.aside.kept), *snapshot.aside.worktrees]
+    return sorted(path for path in dict.fromkeys(paths) if path.rpartition("/")[0] not in folders)
+
+
+def _counted(aside: Aside, path: str) -> str:
+    inside = sum(not kept.is_folder for kept in aside.kept if kept.path.startswith(f"{path}/"))
+    return f"{path}/ ({inside} files)" if inside else path
 
 
 def _printable(name: str) -> str:

@@ -62,6 +62,9 @@ def _resume(error: own.InterruptedRunError) -> str:
     return f"`planctl resume {error.run}` goes on where it stopped"
 
 
+_LET_GO: Final = "`planctl worktree remove SLOT --force` lets it go; `planctl rescue restore` brings it back"
+_BY_HAND: Final = "the worktree was left as it is; move the work out by hand"
+
 EXITS: Final[Mapping[type[Exception], Exit]] = {
     of_plans.InvalidPlansError: Exit(INVALID, "`planctl lint` shows every problem with a hint"),
     of_plans.UnknownPlanError: Exit(INVALID, _nearest),
@@ -80,7 +83,7 @@ EXITS: Final[Mapping[type[Exception], Exit]] = {
     of_git.DiskFloorError: Exit(BUSY, "free some space, or lower `pool: {disk_floor: …}` in planctl.yaml"),
     of_git.SlotUnavailableError: Exit(BUSY, "`planctl worktree list` shows who has them"),
     of_git.ProvisioningError: Exit(NO, lambda error: f"the log is {error.log}" if error.log else ""),
-    of_git.RescueIncompleteError: Exit(NO, "the worktree was left as it is; move the work out by hand"),
+    of_git.RescueIncompleteError: Exit(NO, lambda error: _LET_GO if error.whole else _BY_HAND),
     of_git.CheckoutLockedError: Exit(BUSY, "let that git command end, then `planctl sync`"),
     of_git.CheckoutInTheWayError: Exit(NO, "commit or move these edits, then `planctl sync`"),
     of_git.LeftoversRefusedError: Exit(NO, "settle it in the worktree by hand"),
@@ -95,6 +98,7 @@ EXITS: Final[Mapping[type[Exception], Exit]] = {
     own.NotUninstalledError: Exit(NO, "move it away, then `planctl uninstall` goes on; nothing was lost"),
     own.NotPreparedError: Exit(NO, "`planctl logs PLAN` shows what its set-up said"),
     own.SlotInUseError: Exit(NO, "`planctl status` shows what is at work"),
+    own.StoreRefusedError: Exit(INVALID, "`planctl doctor` shows it; nothing was changed"),
     own.StoreUnusableError: Exit(FAULT, "`planctl doctor` says what can be done"),
     own.BusyError: Exit(BUSY, "`planctl status` shows what is going on"),
     own.LeaseLostError: Exit(BUSY, "`planctl status` shows who has it now"),

@@ -22,14 +22,16 @@ class QueueView:
     """One read of the queue of one target.
 
     ``entries`` are those not ended; ``landed`` the plans on the target, ``failed`` what became of plans that
-    others land after and that did not land; ``paused`` why the queue stands still, if it does; ``tried``
-    blocked entries that were tried in vain since the target last moved; ``later`` entries that gave no
-    verdict just now, and let others pass.
+    others land after and that did not land; ``unlanded`` maps stacked entries to the plan whose work they
+    stand on, where that very work is still to land though the plan has landed before; ``paused`` why the
+    queue stands still, if it does; ``tried`` blocked entries that were tried in vain since the target last
+    moved; ``later`` entries that gave no verdict just now, and let others pass.
     """
 
     entries: tuple[Entry, ...]
     landed: frozenset[str] = frozenset()
     failed: Mapping[str, str] = field(default_factory=dict)
+    unlanded: Mapping[str, str] = field(default_factory=dict)
     paused: str | None = None
     tried: frozenset[str] = frozenset()
     later: frozenset[str] = frozenset()
@@ -65,7 +67,7 @@ def plan_serial(view: QueueView) -> tuple[Step, ...]:
         if why is not None:
             stays.append(Stay(entry, *why))
         elif entry is not free[0]:
-            stays.append(Stay(entry, "behind", f"{free[0].plan or free[0].branch} is before it"))
+            stays.append(Stay(entry, "behind", "others are before it"))
     return (Process(free[0]), *stays) if free else tuple(stays)
 
 
@@ -80,6 +82,6 @@ def _hindrance(view: QueueView, entry: Entry) -> tuple[str, str] | None:
     for plan in entry.after:
         if plan in view.failed:
             return "dependency-rejected", f"lands after {plan}, which was {view.failed[plan]}"
-        if plan not in view.landed:
+        if plan not in view.landed or view.unlanded.get(entry.id) == plan:
             return "order", f"lands after {plan}"
     return None

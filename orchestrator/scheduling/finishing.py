@@ -34,7 +34,7 @@ from plans.ids import PlanId
 from plans.project import HookPolicy
 from worktrees.candidate import Work
 from worktrees.changes import own_changes
-from worktrees.errors import LeftoversRefusedError
+from worktrees.errors import LeftoversRefusedError, RescueIncompleteError
 from worktrees.leftovers import CommitResult, HeadMoved, commit_leftovers, find_head
 from worktrees.references import Create, Update
 
@@ -171,6 +171,8 @@ class Finisher:
         slot = slot_of_attempt(self._bench, attempt.id)
         try:
             kept = self._keeper.save(slot) if slot is not None else None
+        except RescueIncompleteError as error:
+            return {"not_rescued": str(error), **({"rescue": error.reference} if error.reference else {})}
         except (PlanctlError, OSError) as error:
             return {"not_rescued": str(error)}
         return {"rescue": kept} if kept else {}

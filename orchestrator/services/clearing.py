@@ -78,7 +78,8 @@ def adopt_folder(bench: Workbench, keeper: SlotKeeper, name: str) -> Slot:
 def remove_slot(bench: Workbench, name: str, *, force: bool = False) -> Cleared:
     """Remove one slot, by its name or the plan that holds it; see the module's text.
 
-    ``force`` tries a quarantined one: it goes only if its work can be kept whole by now. Raises
+    ``force`` takes a quarantined one, and repositories inside it: it goes only if its work can be kept
+    whole by now, theirs included. Raises
     NothingToDoError, SlotInUseError, SlotUnavailableError (locked by a person), RescueIncompleteError.
     """
     keeper = SlotKeeper(bench)
@@ -88,7 +89,7 @@ def remove_slot(bench: Workbench, name: str, *, force: bool = False) -> Cleared:
     reason = in_use(bench, slot, marked_processes())
     if reason:
         raise SlotInUseError(slot.name, reason)
-    return take_off_disk(bench, keeper, slot)
+    return take_off_disk(bench, keeper, slot, inside=force)
 
 
 @dataclass(frozen=True, slots=True)

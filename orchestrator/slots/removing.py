@@ -55,9 +55,10 @@ def is_locked(tree: SlotTree) -> bool:
     return (tree.git_dir / "locked").exists()
 
 
-def take_off_disk(bench: Workbench, keeper: SlotKeeper, slot: Slot) -> Cleared:
+def take_off_disk(bench: Workbench, keeper: SlotKeeper, slot: Slot, *, inside: bool = False) -> Cleared:
     """Remove ``slot``, in which nothing is at work; see the module's text.
 
+    ``inside``: repositories in it may go too, once they are kept whole with the rest: a person said so.
     Raises SlotInUseError (another process has just taken it), SlotUnavailableError (locked by a person),
     RescueIncompleteError, ProvisioningError, GitFailedError, OSError.
     """
@@ -66,9 +67,9 @@ def take_off_disk(bench: Workbench, keeper: SlotKeeper, slot: Slot) -> Cleared:
         raise SlotUnavailableError(f"{tree.path} is locked against removal")
     slot = _claim(bench, slot)
     try:
-        rescued, parked = _save(bench, keeper, slot, tree)
+        rescued, parked = _save(bench, keeper, slot, tree, inside=inside)
         if tree is not None:
-            _remove(keeper, tree)
+            _remove(keeper, tree, inside=inside)
     except RescueIncompleteError as error:
         _leave(bench, slot, SlotState.QUARANTINED, error)
         raise
@@ -82,14 +83,13 @@ def take_off_disk(bench: Workbench, keeper: SlotKeeper, slot: Slot) -> Cleared:
 
 
 def _save(
-    bench: Workbench, keeper: SlotKeeper, slot: Slot, tree: SlotTree | None
+    bench: Workbench, keeper: SlotKeeper, slot: Slot, tree: SlotTree | None, *, inside: bool
 ) -> tuple[str | None, tuple[str, ...]]:
     """Steps 2 and 3. Nobody works in a check's slot: what a check left there is swept."""
     if tree is None:
         return None, ()
     if slot.purpose != CHECK:
-        rescued = None if is_gone(tree) else keeper.save(slot)
-        return rescued, _park(bench, slot, tree)
+        return _rescue(keeper, slot, inside=inside), _park(bench, slot, tree)
     if not is_gone(tree):
         keeper.pool.recycle_for_check(tree, bench.target_tip())
     return None, ()
@@ -118,12 +118,21 @@ def _park(bench: Workbench, slot: Slot, tree: SlotTree) -> tuple[str, ...]:
     return park(bench.git, slot.plan or slot.name, loose)
 
 
-def _remove(keeper: SlotKeeper, tree: SlotTree) -> None:
+def _rescue(keeper: SlotKeeper, slot: Slot, *, inside: bool) -> str | None:
+    try:
+        return keeper.save(slot)
+    except RescueIncompleteError as error:
+        if inside and error.whole:
+            return error.reference
+        raise
+
+
+def _remove(keeper: SlotKeeper, tree: SlotTree, *, inside: bool) -> None:
     if is_gone(tree):
         require_nothing_staged(keeper.pool.git, tree)
     else:
         keeper.pool.quiesce(tree)
-    keeper.pool.remove(tree)
+    keeper.pool.remove(tree, inside=inside)
 
 
 def _leave(bench: Workbench, slot: Slot, state: SlotState, error: Exception) -> None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.events import EventName
 from orchestrator.states import SlotState
+from worktrees.errors import RescueIncompleteError
 from worktrees.rescue import rescue
 
 if TYPE_CHECKING:
@@ -13,7 +14,6 @@ if TYPE_CHECKING:
 
     from orchestrator.store.records import Slot
     from orchestrator.workbench import Workbench
-    from worktrees.errors import RescueIncompleteError
     from worktrees.slot import SlotTree
 
 
@@ -24,26 +24,31 @@ def save_work(
 
     Filed under ``label``, else under the slot's plan, else under its name. Of ignored files those that
     ``rescue_ignored:`` names are kept, and ``named``, exact paths. Returns the reference; None: nothing is
-    there to keep. Raises :class:`RescueIncompleteError`.
+    there to keep. Raises :class:`RescueIncompleteError`, whose reference keeps what could be captured.
     """
-    rescued = rescue(
-        bench.git,
-        tree.path,
-        label or slot.plan or slot.name,
-        ignored=bench.settings.project.rescue_ignored,
-        named=named,
-        stamp=bench.stamp(),
-    )
+    try:
+        rescued = rescue(
+            bench.git,
+            tree.path,
+            label or slot.plan or slot.name,
+            ignored=bench.settings.project.rescue_ignored,
+            named=named,
+            stamp=bench.stamp(),
+            git_dir=tree.git_dir,
+        )
+    except RescueIncompleteError as error:
+        if error.reference is not None:
+            _tell(bench, slot, error.reference)
+        raise
     if rescued is None:
         return None
-    bench.store.emit(
-        EventName.RESCUED,
-        at=bench.clock.now(),
-        plan=slot.plan,
-        reference=rescued.reference,
-        slot=slot.name,
-    )
+    _tell(bench, slot, rescued.reference)
     return rescued.reference
+
+
+def _tell(bench: Workbench, slot: Slot, reference: str) -> None:
+    now = bench.clock.now()
+    bench.store.emit(EventName.RESCUED, at=now, plan=slot.plan, reference=reference, slot=slot.name)
 
 
 def set_aside(bench: Workbench, slot: Slot, why: RescueIncompleteError) -> None:

@@ -12,6 +12,7 @@ from orchestrator.states import AttemptState, SlotState
 from tests.support.cli import Said, planctl
 from tests.support.faces import bench_at, reading, store_of, write_plan
 from tests.support.repo import GitRepo
+from worktrees.repository import find
 
 
 @pytest.fixture
@@ -167,24 +168,42 @@ def test_remove_refuses_what_is_at_work(plans: GitRepo) -> None:
     assert slot.path.is_dir()
 
 
-def test_a_slot_with_a_repository_inside_is_quarantined_and_goes_only_when_that_is_moved_out(
+def test_p9_a_slot_with_a_repository_inside_is_quarantined_and_kept_before_a_person_lets_it_go(
     plans: GitRepo,
 ) -> None:
     slot = add(plans, "one")
-    inner = slot.path / "inner"
-    inner.mkdir()
-    GitRepo(inner).git("init", "-q")
-    (inner / "work.txt").write_text("of another repository\n", encoding="utf-8")
+    inner = GitRepo(slot.path / "inner")
+    slot.git("init", "-q", "inner")
+    tip = inner.commit("of another repository", {"work.txt": "work\n"})
+    inner.write("work.txt", "uncommitted\n")
     said = planctl("worktree", "remove", "one", repo=plans.path)
-    assert (said.code, "inner" in said.stderr) == (1, True)
+    assert (said.code, "inner" in said.stderr, "refs/planctl/rescue/one/" in said.stderr) == (1, True, True)
     assert listed(plans)["slot-01"]["state"] == "quarantined"
     assert planctl("worktree", "remove", "slot-01", repo=plans.path).code == 1, "not without --force"
-    assert planctl("worktree", "remove", "slot-01", "--force", repo=plans.path).code == 1
     assert "quarantined" in planctl("worktree", "prune", repo=plans.path).stdout
-    assert (inner / "work.txt").exists()
-    inner.rename(plans.path.parent / "inner")
-    assert planctl("worktree", "remove", "slot-01", "--force", repo=plans.path).code == 0
+    assert inner.head() == tip
+    gone = planctl("worktree", "remove", "slot-01", "--force", "--json", repo=plans.path)
+    assert gone.code == 0, gone.stderr
     assert not slot.path.exists()
+    (removed,) = gone.data["removed"]
+    assert "inner/" in planctl("rescue", "show", removed["rescue"], repo=plans.path).stdout
+    said = restore(plans, removed["rescue"], "--json")
+    assert (said.code, said.data["nested"]) == (0, ["inner"]), said
+    again = GitRepo(plans.path / "inner")
+    assert (again.head(), again.git("diff", "--name-only")) == (tip, "work.txt")
+
+
+def test_p9_a_slot_whose_work_cannot_be_had_whole_stays_even_by_force(plans: GitRepo) -> None:
+    slot = add(plans, "one")
+    slot.write("new.txt", "kept\n")
+    (find(slot.path).git_dir / "index").write_bytes(b"damaged")
+    for force in ((), ("--force",)):
+        said = planctl("worktree", "remove", "slot-01", *force, repo=plans.path)
+        assert (said.code, "the index" in said.stderr) == (1, True)
+        assert listed(plans)["slot-01"]["state"] == "quarantined"
+    row = planctl("rescue", "list", "--json", repo=plans.path).data["rescues"][-1]
+    assert plans.git("show", f"{row['commit']}:new.txt") == "kept"
+    assert (slot.path / "new.txt").exists()
 
 
 def test_a_worktree_that_a_person_locked_stays(plans: GitRepo) -> None:

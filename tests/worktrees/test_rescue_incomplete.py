@@ -1,4 +1,4 @@
-"""What a snapshot cannot hold is refused, and what it must not hold is left out."""
+"""What a snapshot cannot hold is said, the rest is kept, and what it must not hold is left out."""
 
 from __future__ import annotations
 
@@ -9,10 +9,13 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import pygit2
 import pytest
+from pygit2.enums import ConfigLevel
 
 from tests.support.manifest import manifest, on_disk
 from tests.support.repo import GitRepo
+from tests.support.scenes import staged_and_unstaged
 from worktrees import snapshot as snapshot_module
 from worktrees.errors import (
     InvalidReferenceError,
@@ -42,51 +45,9 @@ def git(repo: GitRepo) -> Git:
     return git
 
 
-def nested_with_commits(slot: GitRepo) -> None:
-    slot.git("init", "-q", "inner")
-    GitRepo(slot.path / "inner").commit("inner", {"f": "1\n"})
-
-
-def nested_without_commits(slot: GitRepo) -> None:
-    slot.git("init", "-q", "deep/er/inner")
-    slot.write("deep/er/inner/f", "1\n")
-
-
-def nested_empty(slot: GitRepo) -> None:
-    slot.git("init", "-q", "inner")
-
-
-def nested_in_a_tracked_folder(slot: GitRepo) -> None:
-    """Git says nothing at all of this one."""
-    slot.git("init", "-q", "src")
-    slot.git("--git-dir=src/.git", "--work-tree=src", "commit", "-q", "--allow-empty", "-m", "hidden")
-    assert slot.git("status", "--porcelain") == ""
-
-
-def nested_broken(slot: GitRepo) -> None:
-    """No repository to git, which then does not look into ``.git`` either."""
-    slot.write("was/.git/objects/aa/bb", "an object\n")
-    assert slot.git("status", "--porcelain") == ""
-
-
-def nested_worktree(slot: GitRepo) -> None:
-    slot.git("worktree", "add", "-q", "--detach", "second")
-
-
 def pipe_in_place_of_a_file(slot: GitRepo) -> None:
     (slot.path / "src/a.py").unlink()
     os.mkfifo(slot.path / "src/a.py")
-
-
-def filter_that_fails(slot: GitRepo) -> None:
-    slot.git("config", "filter.broken.clean", "false")
-    slot.git("config", "filter.broken.required", "true")
-    slot.write(".gitattributes", "*.x filter=broken\n")
-    slot.write("a.x", "text\n")
-
-
-def name_that_git_refuses(slot: GitRepo) -> None:
-    slot.write("git~1", "text\n")
 
 
 def git_file_gone(slot: GitRepo) -> None:
@@ -101,32 +62,120 @@ def object_missing(slot: GitRepo) -> None:
     slot.write("src/a.py", "on disk\n")
 
 
+def index_corrupt(slot: GitRepo) -> None:
+    (find(slot.path).git_dir / "index").write_bytes(b"no index at all")
+    slot.write("src/a.py", "on disk\n")
+
+
+def index_is_a_folder(slot: GitRepo) -> None:
+    index_corrupt(slot)
+    index = find(slot.path).git_dir / "index"
+    index.unlink()
+    index.mkdir()
+
+
+def head_corrupt(slot: GitRepo) -> None:
+    (find(slot.path).git_dir / "HEAD").write_text("no head at all")
+    slot.write("src/a.py", "on disk\n")
+
+
+def head_lost(slot: GitRepo) -> None:
+    tip = slot.commit("lost", {"x": "1\n"})
+    (find(slot.path).common_dir / "objects" / tip[:2] / tip[2:]).unlink()
+    slot.write("src/a.py", "on disk\n")
+
+
 BAD = (
-    (nested_with_commits, "inner is a git repository"),
-    (nested_without_commits, "deep/er/inner is a git repository"),
-    (nested_empty, "inner is a git repository"),
-    (nested_in_a_tracked_folder, "src is a git repository"),
-    (nested_broken, "was is a git repository"),
-    (nested_worktree, "second is a git repository"),
-    (pipe_in_place_of_a_file, "failed with status"),
-    (filter_that_fails, "failed with status"),
-    (name_that_git_refuses, "failed with status"),
-    (git_file_gone, "not inside a git repository"),
-    (object_missing, "failed with status"),
+    (pipe_in_place_of_a_file, r"src/a\.py: .*neither a file nor a link", {"src/b.py"}),
+    (git_file_gone, "not inside a git repository", {"src/a.py"}),
+    (object_missing, r"src/a\.py: the repository has lost", {"src/a.py"}),
+    (index_corrupt, "the index", {"src/a.py"}),
+    (index_is_a_folder, "the index", {"src/a.py"}),
+    (head_corrupt, "not a git repository", {"src/a.py"}),
+    (head_lost, "bad object|could not|fatal", {"src/a.py", "x"}),
 )
 
 
-@pytest.mark.parametrize(("work", "reason"), BAD, ids=lambda v: getattr(v, "__name__", ""))
-def test_s9_work_that_cannot_be_captured_whole_is_refused(
-    slot: GitRepo, git: Git, work: Callable[[GitRepo], None], reason: str
+@pytest.mark.parametrize(("work", "reason", "kept"), BAD, ids=lambda v: getattr(v, "__name__", ""))
+def test_p9_what_cannot_be_captured_whole_is_said_and_the_rest_kept(
+    slot: GitRepo, git: Git, work: Callable[[GitRepo], None], reason: str, kept: set[str]
 ) -> None:
+    slot.write("loose/new", "untracked\n")
+    slot.write("src/b.py", "edited\n")
     work(slot)
     before = on_disk(slot.path)
-    with pytest.raises(RescueIncompleteError, match=reason):
+    with pytest.raises(RescueIncompleteError, match=reason) as caught:
         rescue(git, slot.path, "slot-01", stamp=STAMP)
     assert on_disk(slot.path) == before
-    assert list_rescues(git) == ()
+    assert not caught.value.whole
+    (info,) = list_rescues(git)
+    assert info.reference == caught.value.reference
+    assert "LOST" in show(git, info.reference)
+    for name in {*kept, "loose/new"}:
+        oid = git.run("hash-object", "--no-filters", "--stdin", stdin=before[name][1]).text
+        found = git.run("rev-list", "--objects", "--no-object-names", info.commit).text.splitlines()
+        assert oid in found, f"{name} is not pinned"
     assert not list(git.repository.state_dir.glob("snapshot-*"))
+
+
+@pytest.mark.parametrize("damage", ["gone", "garbage", "elsewhere"])
+def test_p9_a_damaged_git_file_costs_nothing_where_the_metadata_are_known(
+    repo: GitRepo, slot: GitRepo, git: Git, tmp_path: Path, damage: str
+) -> None:
+    own, base = find(slot.path).git_dir, slot.head()
+    staged_and_unstaged(slot)
+    before = manifest(repo, slot.path)
+    dot_git = slot.path / ".git"
+    if damage == "gone":
+        dot_git.unlink()
+    else:
+        dot_git.write_text("garbage" if damage == "garbage" else f"gitdir: {repo.path}/.git\n")
+    done = rescue(git, slot.path, "slot-01", stamp=STAMP, git_dir=own)
+    assert done is not None
+    other = tmp_path / "other"
+    repo.git("worktree", "add", "-q", "--detach", str(other), base)
+    restore(git, done.reference, other)
+    assert manifest(repo, other) == before
+
+
+def filter_that_fails(slot: GitRepo) -> None:
+    """As a repository with git-lfs on a machine without it."""
+    slot.git("config", "filter.broken.clean", "false")
+    slot.git("config", "filter.broken.required", "true")
+    slot.write(".gitattributes", "*.x filter=broken\n")
+    slot.write("a.x", b"text\r\n")
+    slot.write("b", "text\n")
+
+
+def name_that_git_refuses(slot: GitRepo) -> None:
+    slot.write("git~1", "text\n")
+    slot.write("deep/.GIT", "text\n")
+    slot.write("b", "text\n")
+
+
+@pytest.mark.parametrize("work", [filter_that_fails, name_that_git_refuses], ids=lambda w: w.__name__)
+def test_p9_what_git_add_refuses_is_kept_as_bare_bytes(
+    repo: GitRepo, slot: GitRepo, git: Git, tmp_path: Path, work: Callable[[GitRepo], None]
+) -> None:
+    work(slot)
+    base, before = slot.head(), on_disk(slot.path)
+    done = rescue(git, slot.path, "slot-01", stamp=STAMP)
+    assert done is not None
+    assert slot.git("cat-file", "-p", f"{done.commit}:b") == "text"
+    other = tmp_path / "other"
+    repo.git("worktree", "add", "-q", "--detach", str(other), base)
+    restore(git, done.reference, other)
+    assert on_disk(other) == before
+
+
+def test_p9_the_worktree_that_a_link_took_the_place_of_is_refused(
+    repo: GitRepo, slot: GitRepo, git: Git, tmp_path: Path
+) -> None:
+    own = find(slot.path).git_dir
+    slot.path.rename(tmp_path / "away")
+    slot.path.symlink_to(repo.path)
+    with pytest.raises(RescueIncompleteError, match="symbolic link"):
+        rescue(git, slot.path, "slot-01", stamp=STAMP, git_dir=own)
 
 
 @pytest.fixture
@@ -135,73 +184,6 @@ def submodule(repo: GitRepo, slot: GitRepo, tmp_path: Path) -> GitRepo:
     slot.git("submodule", "add", "-q", str(library.path), "lib")
     slot.git("commit", "-qm", "add lib")
     return GitRepo(slot.path / "lib")
-
-
-def dirty(module: GitRepo) -> None:
-    module.write("src/a.py", "edited\n")
-
-
-def untracked(module: GitRepo) -> None:
-    module.write("new", "x\n")
-
-
-def unpushed(module: GitRepo) -> None:
-    module.commit("only here", {"x": "1\n"})
-
-
-def unpushed_and_recorded(module: GitRepo) -> None:
-    """The outer repository records the commit; that does not keep it."""
-    unpushed(module)
-    outer = GitRepo(module.path.parent)
-    outer.git("commit", "-qam", "bump")
-    assert outer.git("status", "--porcelain") == ""
-
-
-def on_another_branch(module: GitRepo) -> None:
-    module.git("checkout", "-q", "-b", "side")
-    unpushed(module)
-    module.git("checkout", "-q", "main")
-
-
-def stashed(module: GitRepo) -> None:
-    module.write("src/a.py", "edited\n")
-    module.git("stash")
-
-
-def hidden_by_configuration(module: GitRepo) -> None:
-    GitRepo(module.path.parent).git("config", "submodule.lib.ignore", "all")
-    dirty(module)
-
-
-def nested_inside(module: GitRepo) -> None:
-    module.write(".gitignore", "")
-    module.commit("x")
-    module.git("push", "-q", "origin", "HEAD:refs/heads/other")
-    module.git("fetch", "-q")
-    module.git("init", "-q", "src")
-
-
-@pytest.mark.parametrize(
-    "work",
-    [
-        dirty,
-        untracked,
-        unpushed,
-        unpushed_and_recorded,
-        on_another_branch,
-        stashed,
-        hidden_by_configuration,
-        nested_inside,
-    ],
-    ids=lambda v: v.__name__,
-)
-def test_s9_work_in_a_submodule_is_refused(
-    slot: GitRepo, submodule: GitRepo, git: Git, work: Callable[[GitRepo], None]
-) -> None:
-    assert rescue(git, slot.path, "slot-01", stamp=STAMP) is None, "a clean submodule is no work"
-    work(submodule)
-    with pytest.raises(RescueIncompleteError, match="lib"):
-        rescue(git, slot.path, "slot-01", stamp=STAMP)
 
 
 def test_a_submodule_at_another_pushed_commit_is_kept(
@@ -255,13 +237,14 @@ def test_ignored_files_are_kept_by_pattern(repo: GitRepo, slot: GitRepo, git: Gi
     assert repo.git("status", "--porcelain", at=other) == "", "they are ignored there too, not staged"
 
 
-def test_a_repository_under_a_pattern_of_ignored_files_is_refused(slot: GitRepo, git: Git) -> None:
+def test_p9_a_repository_under_a_pattern_of_ignored_files_is_kept(slot: GitRepo, git: Git) -> None:
     slot.commit("ignore", {".gitignore": "cache/\n"})
     nested = GitRepo(slot.path / "cache/inner")
     slot.git("init", "-q", "cache/inner")
     nested.commit("x", {"f": "1\n"})
-    with pytest.raises(RescueIncompleteError):
+    with pytest.raises(RescueIncompleteError, match="cache/inner") as caught:
         rescue(git, slot.path, "slot-01", ignored=("cache",), stamp=STAMP)
+    assert caught.value.whole
 
 
 def test_sparse_files_that_are_not_there_are_no_deletions(
@@ -305,9 +288,9 @@ def test_a_file_that_changes_meanwhile_is_refused(
         return tree
 
     monkeypatch.setattr(snapshot_module, "_worktree_tree", then_appears)
-    with pytest.raises(RescueIncompleteError, match=r"late\.txt"):
+    with pytest.raises(RescueIncompleteError, match=r"late\.txt: it changed") as caught:
         rescue(git, slot.path, "slot-01", stamp=STAMP)
-    assert list_rescues(git) == ()
+    assert slot.git("show", f"{caught.value.reference}:src/a.py") == "first"
 
 
 def test_an_edit_in_the_tick_of_the_index_is_seen(slot: GitRepo, git: Git) -> None:
@@ -483,23 +466,26 @@ def open_folder() -> Iterator[Path]:
     ("hide", "mode"),
     [("src/a.py", 0), ("src", 0), ("new.txt", 0), ("newer", 0), ("docs", 0o300), ("newer", 0o300)],
 )
-def test_what_cannot_be_read_is_refused(repo: GitRepo, open_folder: Path, hide: str, mode: int) -> None:
+def test_p9_what_cannot_be_read_is_said_and_the_rest_kept(
+    repo: GitRepo, open_folder: Path, hide: str, mode: int
+) -> None:
     """A folder that may be entered but not listed (0o300) is one that git passes over with a warning."""
     place = GitRepo.copy_of(repo.path, open_folder / "repo")
     place.write("src/a.py", "edited, same size or not\n")
     place.write("new.txt", "x\n")
     place.write("newer/inner/file", "x\n")
     place.write("docs/unlisted", "x\n")
+    place.write("kept.txt", "can be read\n")
     (place.path / hide).chmod(mode)
     child = os.fork()
     if child == 0:
-        os._exit(_refused_as_nobody(open_folder))
+        os._exit(_incomplete_as_nobody(open_folder))
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     (place.path / hide).chmod(0o700)
 
 
-def _refused_as_nobody(folder: Path) -> int:
-    """Run in a child: 0 when the rescue is refused, as a user whom file modes bind."""
+def _incomplete_as_nobody(folder: Path) -> int:
+    """Run in a child: 0 when the rescue is incomplete, as a user whom file modes bind."""
     try:
         if os.getuid() == 0:
             for path in [folder, *folder.rglob("*")]:
@@ -507,14 +493,16 @@ def _refused_as_nobody(folder: Path) -> int:
             os.setgid(65534)
             os.setuid(65534)
         os.environ |= {"HOME": str(folder), "GIT_CONFIG_GLOBAL": os.devnull}
+        for level in (ConfigLevel.GLOBAL, ConfigLevel.XDG):
+            pygit2.settings.search_path[level] = str(folder)
         os.chdir(folder)
         git = Git(find(folder / "repo"))
         git.ensure_desk()
         rescue(git, folder / "repo", "slot-01", stamp=STAMP)
     except RescueIncompleteError as error:
-        return (
-            0 if "ermission" in str(error) or "failed" in str(error) or "cannot be read" in str(error) else 3
-        )
+        said = str(error)
+        kept = error.reference and git.run("cat-file", "-t", f"{error.reference}:kept.txt").text == "blob"
+        return 0 if kept and ("ermission" in said or "cannot be read" in said) else 3
     except BaseException as error:  # noqa: BLE001 - a forked child must not run pytest's own ending
         print(error)
         return 2

@@ -73,7 +73,7 @@ def restore(invocation: Invocation, rescue: str, into: str | None, *, detach: bo
     from orchestrator.services.rescues import bring_back  # noqa: PLC0415 - as above
 
     folder = Path(into) if into else require_worktree(invocation.repository)
-    with working(invocation.repository, "rescue") as (bench, _):
+    with working(invocation.repository, "rescue", tell=invocation.output.error) as (bench, _):
         report = bring_back(bench, rescue, folder, detach=detach)
     if invocation.as_json:
         invocation.output.data({**asdict(report), "into": str(folder.resolve())})
@@ -86,3 +86,7 @@ def restore(invocation: Invocation, rescue: str, into: str | None, *, detach: bo
         output.note(f"the work was on {report.branch.removeprefix('refs/heads/')}")
     for path in report.submodules:
         output.note("check out its commit yourself in the submodule ", one_line(path))
+    for path in report.nested:
+        output.text("a repository of its own, brought back whole: ", one_line(path))
+    for lost in report.lost:
+        output.note("the rescue never had ", one_line(lost))
