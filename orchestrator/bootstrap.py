@@ -81,7 +81,9 @@ def working(
     """
     from orchestrator.leases.presence import present  # noqa: PLC0415 - as below
 
-    with _begun(repository, kind, present(repository.state_dir), override, note, tell) as pair:
+    with _begun(
+        repository, kind, present(repository.state_dir), override=override, note=note, tell=tell
+    ) as pair:
         yield pair
 
 
@@ -108,6 +110,7 @@ def _begun(
     repository: Repository,
     kind: str,
     presence: contextlib.AbstractContextManager[None],
+    *,
     override: Callable[[ProjectSettings], ProjectSettings] = lambda project: project,
     note: str = "",
     tell: Callable[[str], None] = lambda _line: None,
