@@ -105,12 +105,16 @@ class Pool:
         """See :func:`worktrees.reuse.quiesce`; after the rescue."""
         reuse.quiesce(self.git, tree)
 
-    def tidy(self, tree: SlotTree, commit: str, options: SlotOptions = _DEFAULT) -> None:
+    def tidy(
+        self, tree: SlotTree, commit: str, options: SlotOptions = _DEFAULT, *, spotless: bool = False
+    ) -> None:
         """At release, after the rescue: see :func:`worktrees.reuse.tidy`."""
         if not is_gone(tree):
-            reuse.tidy(self.git, tree, commit, options)
+            reuse.tidy(self.git, tree, commit, options, spotless=spotless)
 
-    def recycle(self, tree: SlotTree, commit: str, options: SlotOptions = _DEFAULT) -> SlotTree:
+    def recycle(
+        self, tree: SlotTree, commit: str, options: SlotOptions = _DEFAULT, *, spotless: bool = False
+    ) -> SlotTree:
         """Make the slot ready at ``commit``, see :func:`worktrees.reuse.recycle`.
 
         A slot whose folder its plan deleted is made anew; so use the slot that is returned.
@@ -119,7 +123,7 @@ class Pool:
             require_parked(self.git, tree)
             self._forget(tree)
             return self.add(tree.name, commit, options)
-        reuse.recycle(self.git, tree, commit, options)
+        reuse.recycle(self.git, tree, commit, options, spotless=spotless)
         return tree
 
     def recycle_for_check(
