@@ -56,6 +56,7 @@ _IN_ORDER = (
     litter.examine_litter,
     keepsakes.examine_rescues,
     keepsakes.examine_stash,
+    keepsakes.examine_retention,
 )
 
 
