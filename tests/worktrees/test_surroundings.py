@@ -361,3 +361,9 @@ def test_submodules_are_filled_from_the_main_repository(repo: GitRepo, tmp_path:
     pool.recycle(tree, repo.commit("without"))
     assert not inner.exists()
     assert repo.git("status", "--porcelain", at=tree.path) == ""
+
+
+def test_a_killed_git_is_never_an_answer(repo: GitRepo) -> None:
+    """Not even where every exit status is one: what it was to do is not done."""
+    with pytest.raises(GitFailedError, match="status -9"):
+        Git(find(repo.path)).run("-c", "alias.die=!kill -9 $PPID", "die", ok=())
