@@ -70,13 +70,15 @@ def working(
     *,
     override: Callable[[ProjectSettings], ProjectSettings] = lambda project: project,
     note: str = "",
+    tell: Callable[[str], None] = lambda _line: None,
 ) -> Iterator[tuple[Workbench, SessionHandle]]:
     """A session of ``kind`` and the workbench it works at, for commands that change something.
 
-    ``override`` puts the command line's options over the settings, again after each reload. Raises what
-    opening the store does, UnsupportedRepositoryError, GitTooOldError, and InvalidPlansError for a
-    ``planctl.yaml`` that cannot be used.
+    ``override`` puts the command line's options over the settings, again after each reload. ``tell`` is given
+    a line when the store had to be rebuilt. Raises what opening the store does, UnsupportedRepositoryError,
+    GitTooOldError, and InvalidPlansError for a ``planctl.yaml`` that cannot be used.
     """
+    from orchestrator.services.rebuilding.marks import is_needed  # noqa: PLC0415 - for those who only read
     from orchestrator.sessions.cleanup import reap  # noqa: PLC0415 - for those who only read
     from orchestrator.sessions.registry import start_session  # noqa: PLC0415 - for those who only read
     from orchestrator.settings import load_settings, require_usable  # noqa: PLC0415 - as above
@@ -86,10 +88,10 @@ def working(
 
     git, clock = Git(repository), SystemClock()
     _ = git.version  # too old a git is refused before anything is written
-    Objects(repository)  # and so is a repository of a kind that libgit2 cannot open
+    objects = Objects(repository)  # and so is a repository of a kind that libgit2 cannot open
 
     def reload() -> Settings:
-        settings = require_usable(load_settings(repository, git))
+        settings = require_usable(load_settings(repository, git, objects))
         return replace(settings, project=override(settings.project))
 
     settings = reload()
@@ -99,7 +101,8 @@ def working(
     stores = thread_store(repository)
     with contextlib.closing(stores()) as store:  # the leases of the provably dead are free at once
         reap(store, clock, repository.state_dir / "cleanup.lock")
-    with start_session(stores, clock, kind, note=note) as session:
+        is_new = is_needed(store)
+    with start_session(stores, clock, kind, note=note) as session, git.keep_writers():
         bench = Workbench(
             repository=repository,
             git=git,
@@ -109,6 +112,11 @@ def working(
             session=session.id,
             reload=reload,
         )
+        if is_new:
+            from orchestrator.services.rebuilding.restore import restore  # noqa: PLC0415 - once in its life
+
+            if (rebuilt := restore(bench)) is not None:
+                tell(f"planctl: {rebuilt}")
         yield bench, session
 
 
@@ -135,10 +143,10 @@ def looking(repository: Repository) -> Workbench:
 
     git = Git(repository)
     _ = git.version
-    Objects(repository)
+    objects = Objects(repository)
 
     def reload() -> Settings:
-        return require_usable(load_settings(repository, git))
+        return require_usable(load_settings(repository, git, objects))
 
     return Workbench(
         repository=repository,

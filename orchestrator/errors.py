@@ -50,6 +50,10 @@ class StoreUnusableError(PlanctlError):
         super().__init__(f"the store {path} cannot be used: {reason}")
 
 
+class StoreRefusedError(StoreUnusableError):
+    """The store is sound, and not for this planctl: of a newer version, another machine's, another user's."""
+
+
 class BusyError(PlanctlError):
     """A lock or lease was not had in time; ``holder`` says who has it."""
 

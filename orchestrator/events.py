@@ -40,6 +40,7 @@ class EventName(StrEnum):
     SLOT_PASSED = "worktree.passed"
     """Another process was giving the slot back already."""
     OUTPUTS_FAILED = "outputs.failed"
+    STORE_REBUILT = "store.rebuilt"
 
 
 def entry_event(state: str) -> str:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import stat
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import lru_cache
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Final
 
@@ -22,11 +23,14 @@ from plans.project_file import read_settings
 
 if TYPE_CHECKING:
     from worktrees.git import Git
+    from worktrees.objects import Objects
     from worktrees.repository import Repository
 
 FILE: Final = "planctl.yaml"
 GUARDED: Final = ("check", "require_check", "method", "enforce", "hot_files")
 _MOST_BYTES: Final = 1024 * 1024
+_parsed: Final = lru_cache(maxsize=8)(read_settings)
+"""A queue worker looks after each landing, and the same bytes mean the same settings."""
 
 
 class PolicySource(StrEnum):
@@ -56,17 +60,20 @@ def working_settings(repository: Repository) -> Settings:
     source, problems = _working_copy(repository)
     if source is None:
         return Settings(ProjectSettings(), PolicySource.DEFAULTS, problems)
-    read = read_settings(PurePosixPath(FILE), source)
+    read = _parsed(PurePosixPath(FILE), source)
     return Settings(read.settings, PolicySource.WORKING_COPY, tuple(read.problems))
 
 
-def load_settings(repository: Repository, git: Git) -> Settings:
-    """The effective settings; see the module's text. Problems are collected, not raised."""
-    from worktrees.files import committed_file, tip_of  # noqa: PLC0415 - GitPython costs 115 ms
+def load_settings(repository: Repository, git: Git, objects: Objects | None = None) -> Settings:
+    """The effective settings; see the module's text. Problems are collected, not raised.
+
+    With ``objects`` the target's tip is read in process; without, by git, in any kind of repository.
+    """
+    from worktrees import files  # noqa: PLC0415 - GitPython costs 115 ms
 
     own = working_settings(repository)
     target = own.project.target
-    tip = tip_of(git, target)
+    tip = files.tip_of(git, target) if objects is None else objects.reference(f"refs/heads/{target}")
     if tip is None:
         missing = Problem(
             FILE,
@@ -77,8 +84,8 @@ def load_settings(repository: Repository, git: Git) -> Settings:
             severity=Severity.WARNING,
         )
         return replace(own, problems=(*own.problems, missing))
-    source = committed_file(git, tip, FILE)
-    if source is None:
+    read = files.committed_file(git, tip, FILE) if objects is None else objects.regular_file(tip, FILE)
+    if (source := read) is None:
         problems = (
             own.problems if own.policy is PolicySource.DEFAULTS else (*own.problems, _uncommitted(target))
         )
@@ -97,7 +104,7 @@ def require_usable(settings: Settings) -> Settings:
 def _guarded(own: Settings, source: bytes, tip: str) -> Settings:
     """``own`` with the guarded keys of the target's tip."""
     target = own.project.target
-    read = read_settings(PurePosixPath(f"{target}:{FILE}"), source)
+    read = _parsed(PurePosixPath(f"{target}:{FILE}"), source)
     project = replace(own.project, **{key: getattr(read.settings, key) for key in GUARDED})
     problems = [*own.problems, *read.problems]
     if read.settings.target != target:

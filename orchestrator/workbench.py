@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from orchestrator.clock import Clock, new_id
 from orchestrator.errors import TargetMissingError
 from plans.effects import step
-from worktrees.errors import UnknownRevisionError
+from worktrees.errors import GitFailedError
 from worktrees.git import Git
 from worktrees.objects import Objects
 from worktrees.references import References
@@ -58,8 +58,8 @@ class Workbench:
 
     @property
     def references(self) -> References:
-        """Reads and moves references."""
-        return References(self.git)
+        """Reads and moves references, with the calling thread's own objects."""
+        return References(self.git, self.objects)
 
     @property
     def target(self) -> str:
@@ -73,9 +73,12 @@ class Workbench:
     def target_tip(self) -> str:
         """The target's commit now; raises TargetMissingError when there is no such branch."""
         try:
-            return self.references.resolve(self.target)
-        except UnknownRevisionError as error:
+            tip = self.references.read(self.target)
+        except GitFailedError as error:
             raise TargetMissingError(self.settings.project.target) from error
+        if tip is None or not self.objects.has_commit(tip):
+            raise TargetMissingError(self.settings.project.target)
+        return tip
 
     def stamp(self) -> str:
         """A new ULID, for references and records."""

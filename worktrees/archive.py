@@ -82,7 +82,7 @@ def delete_branch(git: Git, plan: str, branch: str, expected: str, landed: Seque
     if not is_parked_or_landed(git, expected, landed):
         (parked,) = park(git, plan, [expected])
     delete = [Delete(reference, expected)]
-    References(git).transact(delete, message=f"planctl: {branch} is parked or landed", step="archive.delete")
+    References(git).transact(delete, message="planctl: parked or landed", step="archive.delete")
     return parked
 
 

@@ -64,9 +64,7 @@ def create_branch(references: References, branch: str, commit: str, ownership: O
     """
     reference = branch_reference(branch)
     try:
-        references.transact(
-            [Create(reference, commit)], message=f"planctl: branch {branch}", step="branch.create"
-        )
+        references.transact([Create(reference, commit)], message="planctl: branch", step="branch.create")
     except ReferenceMovedError:
         found = references.read(reference)
         if found is None or (ownership is not Ownership.OTHER and found != commit):
@@ -84,7 +82,7 @@ def restart_branch(references: References, branch: str, old: str, new: str) -> N
     """
     references.transact(
         [Update(branch_reference(branch), new, old)],
-        message=f"planctl: retry {branch}",
+        message="planctl: retry",
         step="branch.restart",
     )
 

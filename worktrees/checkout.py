@@ -62,7 +62,7 @@ def worktrees_of(git: Git) -> Iterator[tuple[Path, Path]]:
 
 
 def _is_bare(git: Git) -> bool:
-    return git.run("config", "--type=bool", "--get", "core.bare", ok=(0, 1)).text == "true"
+    return git.settings.is_true("core.bare")
 
 
 def _names(git_dir: Path, reference: str) -> How | None:

@@ -28,6 +28,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Final, cast
 
 from plans.effects import step
 from worktrees import environment
+from worktrees.conversation import Conversation
 from worktrees.errors import (
     GitFailedError,
     GitTooOldError,
@@ -35,6 +36,8 @@ from worktrees.errors import (
     UnsupportedRepositoryError,
     said,
 )
+from worktrees.keptwriter import KeptWriters
+from worktrees.settings import Settings
 
 os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
 environment.scrub(os.environ)
@@ -52,6 +55,7 @@ _REFERENCE: Final = re.compile(
 )
 MAX_REFERENCE: Final = 512
 _DIED: Final = 128
+_PIPE: Final = -1  # subprocess.PIPE, which GitPython hands on
 # What git says of a repository that it refuses as a whole; only the type of the error depends on it.
 _REFUSED: Final = re.compile(
     r"^fatal: (?:detected dubious ownership|unknown repository extension|bad config line|Expected git repo)",
@@ -84,6 +88,17 @@ class Git:
     def __init__(self, repository: Repository) -> None:
         self.repository = repository
         self._git = gitpython.Git()
+        self.kept: KeptWriters | None = None
+
+    @contextlib.contextmanager
+    def keep_writers(self) -> Iterator[None]:
+        """While this lasts, reference transactions of this door go through children that stay."""
+        self.kept = KeptWriters(self)
+        try:
+            yield
+        finally:
+            kept, self.kept = self.kept, None
+            kept.close()
 
     @cached_property
     def version(self) -> tuple[int, ...]:
@@ -97,6 +112,11 @@ class Git:
         if version < MINIMUM:
             raise GitTooOldError(text, _dotted(MINIMUM))
         return version
+
+    @cached_property
+    def settings(self) -> Settings:
+        """The user's git settings, read again only when one of their files has changed."""
+        return Settings(self)
 
     @property
     def desk(self) -> Path:
@@ -164,6 +184,22 @@ class Git:
         own = self.desk / "empty"
         return own if own.exists() else self.repository.common_dir
 
+    def converse(self, *arguments: str) -> Conversation:
+        """Start ``git ARGUMENTS`` to talk to; no hooks. It writes only inside :meth:`Conversation.writing`.
+
+        Raises :class:`GitTooOldError` where there is no git.
+        """
+        with contextlib.ExitStack() as until_started:
+            lock = until_started.enter_context(self._lock_file())
+            argv = [*self._prefix(None, None), *environment.NO_HOOKS, *arguments]
+            process = _start(self._git, argv, environment.ADDED, lock.fileno())
+            until_started.pop_all()
+        return Conversation(process, lock)
+
+    def _lock_file(self) -> BinaryIO:
+        self.repository.state_dir.mkdir(parents=True, exist_ok=True)
+        return (self.repository.state_dir / "git-write.lock").open("ab")
+
     @contextlib.contextmanager
     def exclusive_writes(self) -> Iterator[bool]:
         """Hold the write lock alone, without waiting; yields whether it was had.
@@ -180,8 +216,7 @@ class Git:
             return
         import fcntl  # noqa: PLC0415 - not on Windows
 
-        self.repository.state_dir.mkdir(parents=True, exist_ok=True)
-        with (self.repository.state_dir / "git-write.lock").open("ab") as lock:
+        with self._lock_file() as lock:
             mode = fcntl.LOCK_SH if shared else fcntl.LOCK_EX | fcntl.LOCK_NB
             try:
                 fcntl.flock(lock, mode)
@@ -208,6 +243,13 @@ def _execute(
     except gitpython.GitCommandNotFound as error:
         raise GitTooOldError(None, _dotted(MINIMUM)) from error
     return answer
+
+
+def _start(git: gitpython.Git, argv: list[str], env: Mapping[str, str], held: int) -> object:
+    try:
+        return git.execute(argv, istream=_PIPE, as_process=True, env=env, **_process((held,)))
+    except gitpython.GitCommandNotFound as error:
+        raise GitTooOldError(None, _dotted(MINIMUM)) from error
 
 
 @contextlib.contextmanager

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Final
 
 from plans.effects import step
 from worktrees.errors import GitFailedError, IdentityMissingError, SigningFailedError
-from worktrees.settings import Settings
 
 if TYPE_CHECKING:
     from worktrees.git import Git
+    from worktrees.settings import Settings
 
 _SPECIAL: Final = tuple(
     f"GIT_{who}_{what}" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL", "DATE")
@@ -31,7 +31,7 @@ def check_identity(git: Git) -> None:
 
 def trial_signature(git: Git) -> None:
     """If commits are to be signed, sign one that nothing points to; raise :class:`SigningFailedError`."""
-    if not wants_signature(Settings(git)):
+    if not wants_signature(git.settings):
         return
     git.ensure_desk()
     try:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     Nested: TypeAlias = Mapping[str, "tuple[int, str] | Nested"]
 
 
+_REGULAR: Final = (0o100644, 0o100755)
 _KEPT: Final = 100_000  # entries kept in memory, about 20 MB
 
 
@@ -36,6 +37,7 @@ class Objects(ObjectStore):
         super().__init__(repository)
         self._entries: dict[str, dict[str, Entry]] = {}
         self._kept = 0
+        self._looked: dict[str, tuple[int, tuple[str, ...]]] = {}
         self._named: dict[tuple[str, str], tuple[tuple[str, Entry], ...]] = {}
 
     def commit(self, commit: str) -> CommitText:
@@ -98,6 +100,11 @@ class Objects(ObjectStore):
             return None
         return self.read(found.object)
 
+    def regular_file(self, commit: str, path: str) -> bytes | None:
+        """Return the content of the regular file at ``path``, None when there is none (a link is none)."""
+        found = self.entry(commit, path)
+        return self.read(found.object) if found is not None and found.mode in _REGULAR else None
+
     def paths(self, commit: str) -> list[str]:
         """Return every path of a commit or tree: files, links and submodules."""
         once = trees.walk(lambda tree: trees.parse(self.read(tree)), self.tree_of(commit))
@@ -142,8 +149,15 @@ class Objects(ObjectStore):
         return tuple(self._git.run(*asked, ok=(0, 1)).text.split())
 
     def _look(self, commit: str) -> tuple[int, tuple[str, ...]]:
-        found = self._commit(commit)
-        return found.commit_time, tuple(map(str, found.parent_ids))
+        known = self._looked.get(commit)
+        if known is None:
+            found = self._commit(commit)
+            known = found.commit_time, tuple(map(str, found.parent_ids))
+            if len(self._looked) > _KEPT:
+                self._looked.clear()
+            if known[1]:  # a shallow clone's edge has none until it is fetched further
+                self._looked[commit] = known
+        return known
 
     def _commit(self, commit: str) -> pygit2.Commit:
         found: object = self._repo.get(commit)

@@ -16,6 +16,7 @@ import os
 import re
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from typing import TYPE_CHECKING, Final
 
 import pygit2
@@ -24,7 +25,6 @@ from pygit2.enums import ObjectType, RepositoryOpenFlag
 from plans.effects import step, sync_folder
 from worktrees.errors import GitFailedError, MissingObjectError, UnsupportedRepositoryError
 from worktrees.git import Git
-from worktrees.settings import Settings
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -44,7 +44,7 @@ class ObjectStore:
         """Open; raise :class:`UnsupportedRepositoryError` (SHA-256, reftable, unknown extensions)."""
         self.repository = repository
         self._git = Git(repository)
-        self.settings = Settings(self._git)
+        self.settings = self._git.settings
         self._local = threading.local()
         _ = self._repo
 
@@ -108,9 +108,8 @@ class ObjectStore:
         if not self._unsynced:
             return
         files = [self.repository.common_dir / "objects" / o[:2] / o[2:] for o in self._unsynced]
-        with ThreadPoolExecutor(min(16, 2 * len(files))) as pool:
-            for _ in pool.map(_sync, {*files, *(file.parent for file in files)}):
-                pass
+        for _ in _syncing().map(_sync, {*files, *(file.parent for file in files)}):
+            pass
         self._unsynced.clear()
 
     def write_blob(self, content: bytes) -> str:
@@ -143,6 +142,12 @@ class ObjectStore:
         """Return (seconds since the epoch, minutes east of UTC), as git would stamp a commit now."""
         stamp = pygit2.Signature("now", "now")
         return stamp.time, stamp.offset
+
+
+@cache
+def _syncing() -> ThreadPoolExecutor:
+    """Kept: to start the threads costs more than a fast disk's syncs."""
+    return ThreadPoolExecutor(16, thread_name_prefix="sync")
 
 
 def _sync(path: Path) -> None:

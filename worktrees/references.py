@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias, assert_never
 from plans.effects import step as effects_step
 from worktrees.errors import GitFailedError, InvalidReferenceError, ReferenceMovedError, UnknownRevisionError
 from worktrees.git import valid_reference
+from worktrees.keptwriter import PATIENT
 from worktrees.objects import Objects
 from worktrees.trees import ZERO
 
@@ -27,8 +28,8 @@ if TYPE_CHECKING:
     from worktrees.git import Git
 
 __all__ = ["ZERO", "Change", "Create", "Delete", "References", "Update", "Verify"]
-# git's own patience with a reference that somebody else is just moving is a tenth of a second.
-_PATIENT: Final = ("-c", "core.filesRefLockTimeout=1000")
+OWN: Final = "refs/planctl/"
+"""References of planctl's own; git keeps no logs of them."""
 _OBJECT: Final = re.compile(r"[0-9a-f]{40}")
 
 
@@ -103,18 +104,26 @@ class References:
         :class:`ReferenceMovedError` when something was not as expected, :class:`GitFailedError` when git
         failed although everything is, :class:`InvalidReferenceError` for a text that is no name or id.
         """
-        words = ["start", *(_command(c) for c in changes), "prepare", "commit"]
-        stdin = "".join(word + "\0" for word in words).encode("utf-8", "surrogateescape")
+        commands = [_command(c) for c in changes]
         line = " ".join(message.split()) or "planctl"
         try:
             with effects_step(step):
-                self._git.run(*_PATIENT, "update-ref", "-m", line, "-z", "--stdin", stdin=stdin, writes=True)
+                if self._git.kept is None:
+                    self._transact(commands, line)
+                else:
+                    own = all(c.name.startswith(OWN) for c in changes)
+                    self._git.kept.transact(commands, "planctl" if own else line)
         except GitFailedError as error:
             # Messages are not parsed: what git refused is what is not as it was expected to be.
             moved = [text for change in changes if (text := self._moved(change))]
             if moved:
                 raise ReferenceMovedError("; ".join(moved)) from error
             raise
+
+    def _transact(self, commands: Sequence[str], line: str) -> None:
+        words = "".join(f"{word}\0" for word in ("start", *commands, "prepare", "commit"))
+        stdin = words.encode("utf-8", "surrogateescape")
+        self._git.run(*PATIENT, "update-ref", "-m", line, "-z", "--stdin", stdin=stdin, writes=True)
 
     def _moved(self, change: Change) -> str | None:
         found = self.read(change.name) or ZERO

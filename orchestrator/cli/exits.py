@@ -97,6 +97,7 @@ EXITS: Final[Mapping[type[Exception], Exit]] = {
     own.LaunchFailedError: Exit(NO),
     own.NotPreparedError: Exit(NO, "`planctl logs PLAN` shows what its set-up said"),
     own.SlotInUseError: Exit(NO, "`planctl status` shows what is at work"),
+    own.StoreRefusedError: Exit(INVALID, "`planctl doctor` shows it; nothing was changed"),
     own.StoreUnusableError: Exit(FAULT, "`planctl doctor` says what can be done"),
     own.BusyError: Exit(BUSY, "`planctl status` shows what is going on"),
     own.LeaseLostError: Exit(BUSY, "`planctl status` shows who has it now"),

@@ -129,9 +129,9 @@ def _checkouts(tenure: Tenure, target: str) -> tuple[Checkout, ...]:
 def _transact(tenure: Tenure, landing: Landing, follows: tuple[Follow, ...]) -> Entry:
     """Steps 3 to 6."""
     intent = _intend(tenure, landing, follows)
-    entry, subject = landing.entry, landing.entry.plan or landing.entry.branch
+    entry = landing.entry
     try:
-        tenure.transact(_changes(landing), message=f"planctl: land {subject}", step="landing.refs")
+        tenure.transact(_changes(landing), message="planctl: land", step="landing.refs")
     except (ReferenceMovedError, GitFailedError) as error:
         if not has_landed(tenure.bench, entry, intent):
             return _not_landed(tenure, entry, intent, error)

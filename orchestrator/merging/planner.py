@@ -67,7 +67,7 @@ def plan_serial(view: QueueView) -> tuple[Step, ...]:
         if why is not None:
             stays.append(Stay(entry, *why))
         elif entry is not free[0]:
-            stays.append(Stay(entry, "behind", f"{free[0].plan or free[0].branch} is before it"))
+            stays.append(Stay(entry, "behind", "others are before it"))
     return (Process(free[0]), *stays) if free else tuple(stays)
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from orchestrator.errors import StaleRecordError
 from orchestrator.merging.outside import hindrance_of_tip, notice_move
@@ -115,19 +116,25 @@ class Round:
             later=frozenset(self._later),
         )
         steps = plan_serial(view)
-        for step in steps:
-            if isinstance(step, Stay):
-                self._store_reason(step)
+        self._store_reasons([step for step in steps if isinstance(step, Stay)])
         return next((step.entry for step in steps if isinstance(step, Process)), None)
 
-    def _store_reason(self, step: Stay) -> None:
+    def _store_reasons(self, stays: list[Stay]) -> None:
         """Every wait has a stored reason; the same one again is not written."""
-        entry, code = step.entry, step.entry.reason.get("code")
-        why = {**entry.reason, "code": step.code, "detail": step.detail}
-        if code not in _OVERWRITTEN or entry.state is not EntryState.QUEUED or dict(entry.reason) == why:
+        fresh = [(stay.entry, why) for stay in stays if (why := _new_reason(stay)) is not None]
+        if not fresh:
             return
-        try:
-            with self._tenure.writing():
-                self._tenure.bench.store.update_entry(entry, reason=why)
-        except StaleRecordError:
-            return  # it moves: the next round sees why
+        with self._tenure.writing():
+            for entry, why in fresh:
+                # one that moved meanwhile: the next round sees why
+                with contextlib.suppress(StaleRecordError):
+                    self._tenure.bench.store.update_entry(entry, reason=why)
+
+
+def _new_reason(stay: Stay) -> dict[str, Any] | None:
+    """What is to be stored with an entry that stays, None where that is stored already or says less."""
+    entry, code = stay.entry, stay.entry.reason.get("code")
+    why = {**entry.reason, "code": stay.code, "detail": stay.detail}
+    if code not in _OVERWRITTEN or entry.state is not EntryState.QUEUED or dict(entry.reason) == why:
+        return None
+    return why

@@ -1,6 +1,7 @@
 """The files by which a supervisor tells of its command, in one folder per attempt.
 
-- ``started``: written before the command is let go: who it is (pid, start mark, boot) and who watches it.
+- ``started``: written before the command is let go: who it is (pid, start mark, boot), who watches it, where
+  it works and for which plan, so that a store that was lost can be told of it.
 - ``stop``: written by whoever asks for its end, with the grace in seconds.
 - ``ended``: written once, when nothing of its tree lives any more. Temporary file, fsync, rename: whole or
   absent, after a crash of the machine too. The folder is not synced: a record lost with the machine is an
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 STARTED: Final = "started"
 STOP: Final = "stop"
 ENDED: Final = "ended"
+ABOUT: Final = {"plan": "PLANCTL_PLAN", "run": "PLANCTL_RUN", "base": "PLANCTL_BASE"}
+"""Fields of ``started``, and the variables of the command's environment that they come from."""
 
 
 class Outcome(StrEnum):

@@ -27,7 +27,7 @@ import signal
 import time
 
 from orchestrator.running import child, platforms, trees
-from orchestrator.running.records import ENDED, STARTED, STOP, Outcome, read_record, write_record
+from orchestrator.running.records import ABOUT, ENDED, STARTED, STOP, Outcome, read_record, write_record
 from orchestrator.running.steps import step
 
 TYPE_CHECKING = False
@@ -250,8 +250,15 @@ class Supervisor:
             "supervisor_started": me.started if me else 0.0,
             "grace": self.orders.grace,
             "at": time.time(),
+            "cwd": self.orders.cwd.decode("latin-1"),
+            **{name: self._told(variable) for name, variable in ABOUT.items()},
         }
         write_record(self.orders.record_dir, STARTED, value, durable=False)
+
+    def _told(self, variable: str) -> str | None:
+        """What the command's environment says of whom it works for; see records.ABOUT."""
+        value = self.orders.environment.get(variable.encode("ascii"))
+        return None if value is None else value.decode("latin-1")
 
     def _record_end(self, outcome: Outcome, seconds: float, left: tuple[int, ...]) -> None:
         code = None if self.status is None else os.waitstatus_to_exitcode(self.status)

@@ -1,7 +1,7 @@
 """The plan files of a run, frozen: what was read when it began is what counts until it ends.
 
-The files lie in a commit at ``refs/planctl/runs/<run>``: ``<id>.md`` (or ``.yaml``) each, and ``paths``
-with the path that each was read from.
+The files lie in a commit at ``refs/planctl/runs/<run>``: ``<id>.md`` (or ``.yaml``) each, ``paths`` with the
+path that each was read from, and ``options`` with what the run was begun with, for a store that is rebuilt.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from plans.errors import InvalidPlansError
 from worktrees.references import Create
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
+    from typing import Any
 
     from orchestrator.workbench import Workbench
     from plans.model import Plan
@@ -25,13 +26,14 @@ RUNS: Final = "refs/planctl/runs"
 _FILE: Final = 0o100644
 
 
-def freeze(bench: Workbench, run: str, plans: Sequence[Plan]) -> str:
-    """Write the plans' exact bytes into a commit, refer to it, and return it."""
+def freeze(bench: Workbench, run: str, plans: Sequence[Plan], options: Mapping[str, Any]) -> str:
+    """Write the plans' exact bytes and the run's options into a commit, refer to it, and return it."""
     objects = bench.objects
     paths = {plan.id: str(plan.path) for plan in plans}
     with step("run.write-plans"):
         files = {_name(plan): (_FILE, objects.write_blob(plan.source)) for plan in plans}
         files["paths"] = (_FILE, objects.write_blob(json.dumps(paths).encode()))
+        files["options"] = (_FILE, objects.write_blob(json.dumps(dict(options)).encode()))
         tree = objects.write_tree(files)
         commit = bench.git.run("commit-tree", tree, "-m", f"Plans of run {run}", writes=True).text
     reference = Create(f"{RUNS}/{run}", commit)
@@ -45,7 +47,7 @@ def thaw(bench: Workbench, commit: str) -> tuple[Plan, ...]:
     paths: dict[str, str] = json.loads(objects.read_blob(commit, "paths") or b"{}")
     plans = []
     for name in objects.paths(commit):
-        if name == "paths":
+        if name in {"paths", "options"}:
             continue
         source = objects.read_blob(commit, name)
         assert source is not None
@@ -54,6 +56,12 @@ def thaw(bench: Workbench, commit: str) -> tuple[Plan, ...]:
             raise InvalidPlansError(read.problems)
         plans.append(read.plan)
     return tuple(plans)
+
+
+def frozen_options(bench: Workbench, commit: str) -> dict[str, Any] | None:
+    """What the run was begun with; None where an older planctl froze it."""
+    text = bench.objects.read_blob(commit, "options")
+    return None if text is None else dict(json.loads(text))
 
 
 def _name(plan: Plan) -> str:

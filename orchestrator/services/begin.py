@@ -106,7 +106,8 @@ def require_unprepared(bench: Workbench, plans: Sequence[Plan]) -> None:
 
 def store_run(bench: Workbench, outlook: Outlook, request: Request, run: str) -> RunRecord:
     """Freeze the plan files, then store the run with a pending attempt for each plan, in one transaction."""
-    frozen = freeze(bench, run, outlook.plans)
+    options = _stored(request, outlook.options)
+    frozen = freeze(bench, run, outlook.plans, options)
     now = bench.clock.now()
     record = RunRecord(
         id=run,
@@ -115,7 +116,7 @@ def store_run(bench: Workbench, outlook: Outlook, request: Request, run: str) ->
         frozen=frozen,
         target=bench.target,
         plans=tuple(plan.id for plan in outlook.plans),
-        options=_stored(request, outlook.options),
+        options=options,
     )
     with bench.store.transaction():
         bench.store.add_run(record)

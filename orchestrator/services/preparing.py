@@ -91,21 +91,22 @@ def _is_pinned(bench: Workbench, dependency: Dependency) -> bool:
 def _store(bench: Workbench, plan: Plan, *, adopt: bool) -> Attempt:
     """The run and its attempt, already ``preparing``, in one transaction."""
     run, now, store = bench.stamp(), bench.clock.now(), bench.store
+    options = {
+        "jobs": 1,
+        "mode": str(bench.settings.project.overlap),
+        "keep_going": False,
+        "land": True,
+        "by_hand": True,
+        "adopt": adopt,
+    }
     record = RunRecord(
         id=run,
         session=bench.session,
         started_at=now,
-        frozen=freeze(bench, run, (plan,)),
+        frozen=freeze(bench, run, (plan,), options),
         target=bench.target,
         plans=(plan.id,),
-        options={
-            "jobs": 1,
-            "mode": str(bench.settings.project.overlap),
-            "keep_going": False,
-            "land": True,
-            "by_hand": True,
-            "adopt": adopt,
-        },
+        options=options,
         state=RunState.FINISHED,
         finished_at=now,
     )

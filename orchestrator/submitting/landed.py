@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from orchestrator.submitting.key import landed_folder
+from orchestrator.submitting.key import LANDED, landed_folder, landed_reference
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -18,19 +18,23 @@ def landed_commits(bench: Workbench, subject: str, tip: str, *, key: str | None 
 
     With ``key`` only the one that this landing key made.
     """
-    found = bench.references.list(f"{landed_folder(subject)}/")
-    commits = [commit for name, commit in found.items() if key is None or name.endswith(f"/{key}")]
+    if key is not None:
+        made = bench.references.read(landed_reference(subject, key))
+        commits = [made] if made else []
+    else:
+        commits = list(bench.references.list(f"{landed_folder(subject)}/").values())
     return tuple(commit for commit in commits if bench.objects.is_ancestor(commit, tip))
 
 
 def landed_plans(bench: Workbench, plans: Iterable[str], tip: str) -> dict[str, str]:
     """Map each of ``plans`` that has landed to one of its commits on the target."""
-    found: dict[str, str] = {}
-    for plan in plans:
-        commits = landed_commits(bench, plan, tip)
-        if commits:
-            found[plan] = commits[-1]
-    return found
+    wanted = {plan: f"{landed_folder(plan)}/" for plan in plans}
+    made: dict[str, str] = {}
+    for name, commit in (bench.references.list(f"{LANDED}/") if wanted else {}).items():
+        folder = name[: name.rindex("/") + 1]
+        if folder in wanted.values() and bench.objects.is_ancestor(commit, tip):
+            made[folder] = commit
+    return {plan: made[folder] for plan, folder in wanted.items() if folder in made}
 
 
 def is_on_target(bench: Workbench, entry: Entry) -> bool:

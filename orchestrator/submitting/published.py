@@ -57,6 +57,7 @@ def _status(attempt: Attempt) -> dict[str, object]:
         "branch": attempt.branch,
         "worktree": attempt.worktree,
         "base": attempt.base,
+        "stacked_on": list(attempt.stacked_on),
         "head": attempt.head,
         "exit_code": attempt.exit_code,
         "drift": list(attempt.drift),

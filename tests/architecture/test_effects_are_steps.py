@@ -28,7 +28,7 @@ ALLOWED: dict[str, str] = {
     "plans/effects.py:_moment": _TEST_ONLY,
     "orchestrator/sessions/identity.py:_exists": "signal 0 asks whether a process is there",
     "worktrees/followlock.py:take_over": _LOCK_FILE,
-    "worktrees/git.py:Git._write_lock": _LOCK_FILE,
+    "worktrees/git.py:Git._lock_file": _LOCK_FILE,
     "worktrees/journal.py:Journal.__init__": _LOCK_FILE,
     "worktrees/journal.py:Journal.wait_for_children": _LOCK_FILE,
     "worktrees/journal.py:journal_of": _LOCK_FILE,

@@ -50,7 +50,7 @@ def test_one_entry_is_processed_and_the_others_say_why_they_stay() -> None:
     steps = plan_serial(QueueView((entry("a", 1), entry("b", 2))))
     assert steps[0] == Process(entry("a", 1))
     assert isinstance(steps[1], Stay)
-    assert (steps[1].code, steps[1].detail) == ("behind", "a is before it")
+    assert (steps[1].code, steps[1].detail) == ("behind", "others are before it")
 
 
 def test_stacked_work_stays_until_what_it_stands_on_has_landed() -> None:

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 
 import pytest
 
@@ -15,10 +18,16 @@ from worktrees.repository import find
 OTHER = "1" * 40
 
 
-@pytest.fixture
-def references(repo: GitRepo) -> References:
+@pytest.fixture(params=["a child each", "kept children"])
+def git(repo: GitRepo, request: pytest.FixtureRequest) -> Iterator[Git]:
     git = Git(find(repo.path))
     git.ensure_desk()
+    with git.keep_writers() if request.param == "kept children" else contextlib.nullcontext():
+        yield git
+
+
+@pytest.fixture
+def references(git: Git) -> References:
     return References(git)
 
 
@@ -162,3 +171,30 @@ def test_a_kill_before_the_step_leaves_everything(repo: GitRepo) -> None:
         )
         assert done.returncode == -9
         assert bool(repo.git("for-each-ref", "refs/planctl/k")) is there
+
+
+def test_s1_7_an_idle_child_keeps_nobody_from_recovery_and_one_that_died_is_replaced(repo: GitRepo) -> None:
+    git, other = Git(find(repo.path)), Git(find(repo.path))
+    git.ensure_desk()
+    with git.keep_writers():
+        references, old = References(git), repo.head()
+        references.transact([Create("refs/planctl/one", old)], message="planctl: x", step="test.refs")
+        with other.exclusive_writes() as alone:
+            assert alone
+        (child,) = children_of_this_process()
+        os.kill(child, signal.SIGKILL)
+        os.waitid(os.P_PID, child, os.WEXITED | os.WNOWAIT)
+        references.transact([Create("refs/planctl/two", old)], message="planctl: x", step="test.refs")
+        with pytest.raises(ReferenceMovedError):
+            references.transact([Create("refs/planctl/two", old)], message="planctl: x", step="test.refs")
+        references.transact([Create("refs/planctl/three", old)], message="planctl: x", step="test.refs")
+        assert len(children_of_this_process()) == 1
+    assert not children_of_this_process()
+    assert set(references.list("refs/planctl/")) == {f"refs/planctl/{n}" for n in ("one", "two", "three")}
+
+
+def children_of_this_process() -> list[int]:
+    found = subprocess.run(
+        ["pgrep", "-x", "-P", str(os.getpid()), "git"], capture_output=True, text=True, check=False
+    )
+    return [int(line) for line in found.stdout.split()]

@@ -45,7 +45,10 @@ def command(
     output = invocation.output
     with (
         interruptible() as cancel,
-        working(invocation.repository, "queue", override=with_check(check)) as (bench, session),
+        working(invocation.repository, "queue", override=with_check(check), tell=invocation.output.error) as (
+            bench,
+            session,
+        ),
     ):
         feed = QueueFeed(output, bench.store)
         feed.skip()

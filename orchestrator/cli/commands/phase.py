@@ -31,7 +31,7 @@ def complete(invocation: Invocation, phase: str, named: str | None) -> None:
     from plans.ids import PhaseId  # noqa: PLC0415 - as above
 
     plan, key = chosen_plan(invocation, None, named), PhaseId.parse(phase)
-    with working(invocation.repository, "phase") as (bench, _):
+    with working(invocation.repository, "phase", tell=invocation.output.error) as (bench, _):
         commit = phases.complete(bench, plan, key)
     if invocation.as_json:
         invocation.output.data({"plan": plan, "phase": key, "commit": commit})

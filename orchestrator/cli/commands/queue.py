@@ -61,7 +61,7 @@ def add(invocation: Invocation, names: tuple[str, ...], priority: float | None, 
     from orchestrator.services.enqueue import add as enqueue  # noqa: PLC0415 - as above
     from orchestrator.services.status import queue_entries  # noqa: PLC0415 - as above
 
-    with working(invocation.repository, "command") as (bench, _):
+    with working(invocation.repository, "command", tell=invocation.output.error) as (bench, _):
         with bench.store.transaction():
             added = [enqueue(bench, name, priority=priority, method=method).id for name in names]
         shown = {e["id"]: e for e in queue_entries(bench.store.entries(target=bench.target), every=True)}
@@ -92,7 +92,10 @@ def run(invocation: Invocation, check: str | None, *, once: bool, allow_policy_c
     override = with_check(check)
     with (
         interruptible() as cancel,
-        working(invocation.repository, "queue", override=override) as (bench, session),
+        working(invocation.repository, "queue", override=override, tell=invocation.output.error) as (
+            bench,
+            session,
+        ),
     ):
         feed = QueueFeed(invocation.output, bench.store)
         feed.skip()
@@ -118,7 +121,7 @@ def drop(invocation: Invocation, name: str) -> None:
     from orchestrator.services import queue  # noqa: PLC0415 - as above
     from orchestrator.services.status import entry_json  # noqa: PLC0415 - as above
 
-    with working(invocation.repository, "command") as (bench, _):
+    with working(invocation.repository, "command", tell=invocation.output.error) as (bench, _):
         entry = queue.drop(bench, name)
     if invocation.as_json:
         invocation.output.document(entry_json(entry, None))
@@ -134,7 +137,7 @@ def pause(invocation: Invocation, why: str) -> None:
     from orchestrator.bootstrap import working  # noqa: PLC0415 - as above
     from orchestrator.services import queue  # noqa: PLC0415 - as above
 
-    with working(invocation.repository, "command") as (bench, _):
+    with working(invocation.repository, "command", tell=invocation.output.error) as (bench, _):
         queue.pause(bench, why)
     _say_paused(invocation, why or "by a person")
 
@@ -146,7 +149,7 @@ def resume(invocation: Invocation) -> None:
     from orchestrator.bootstrap import working  # noqa: PLC0415 - as above
     from orchestrator.services import queue  # noqa: PLC0415 - as above
 
-    with working(invocation.repository, "command") as (bench, _):
+    with working(invocation.repository, "command", tell=invocation.output.error) as (bench, _):
         queue.resume(bench)
     _say_paused(invocation, None)
 

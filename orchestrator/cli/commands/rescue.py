@@ -73,7 +73,7 @@ def restore(invocation: Invocation, rescue: str, into: str | None, *, detach: bo
     from orchestrator.services.rescues import bring_back  # noqa: PLC0415 - as above
 
     folder = Path(into) if into else require_worktree(invocation.repository)
-    with working(invocation.repository, "rescue") as (bench, _):
+    with working(invocation.repository, "rescue", tell=invocation.output.error) as (bench, _):
         report = bring_back(bench, rescue, folder, detach=detach)
     if invocation.as_json:
         invocation.output.data({**asdict(report), "into": str(folder.resolve())})

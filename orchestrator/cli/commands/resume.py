@@ -20,5 +20,8 @@ def command(invocation: Invocation, run: str | None) -> int:
     from orchestrator.cli.display.interrupts import Interrupts  # noqa: PLC0415 - as above
     from orchestrator.services.resuming import interrupted_run  # noqa: PLC0415 - as above
 
-    with Interrupts() as interrupts, working(invocation.repository, "run") as (bench, session):
+    with (
+        Interrupts() as interrupts,
+        working(invocation.repository, "run", tell=invocation.output.error) as (bench, session),
+    ):
         return resume_run(Stand(invocation.output, bench, session, interrupts), interrupted_run(bench, run))

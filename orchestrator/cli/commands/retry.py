@@ -28,7 +28,10 @@ def command(invocation: Invocation, plans: tuple[str, ...], *, failed: bool, con
 
     if bool(plans) == failed:
         raise click.UsageError("name plans, or give --failed")
-    with Interrupts() as interrupts, working(invocation.repository, "run") as (bench, session):
+    with (
+        Interrupts() as interrupts,
+        working(invocation.repository, "run", tell=invocation.output.error) as (bench, session),
+    ):
         retry = choose_failed(bench, plans, Path.cwd())
 
         def also() -> None:

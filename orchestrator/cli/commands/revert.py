@@ -29,7 +29,10 @@ def command(invocation: Invocation, plan: str, patience: float | None) -> int:
     from orchestrator.services.merge import finish, merged_json  # noqa: PLC0415 - as above
     from orchestrator.services.revert import revert  # noqa: PLC0415 - as above
 
-    with interruptible() as cancel, working(invocation.repository, "queue") as (bench, session):
+    with (
+        interruptible() as cancel,
+        working(invocation.repository, "queue", tell=invocation.output.error) as (bench, session),
+    ):
         entry = revert(bench, plan)
         merged = finish(bench, session, [entry], cancel=cancel, patience=patience)
         if invocation.as_json:

@@ -55,7 +55,10 @@ def run_plans(invocation: Invocation, options: dict[str, Any]) -> int:
         return replace(project, check=request.check) if request.check is not None else project
 
     place = invocation.repository
-    with Interrupts() as interrupts, working(place, "run", override=override) as (bench, session):
+    with (
+        Interrupts() as interrupts,
+        working(place, "run", override=override, tell=invocation.output.error) as (bench, session),
+    ):
         run, outlook = begin_run(bench, request, Path.cwd(), interrupts.check)
         return conduct(Stand(invocation.output, bench, session, interrupts), run, outlook)
 

@@ -31,7 +31,7 @@ def command(invocation: Invocation, plans: tuple[str, ...], run: str | None) -> 
     if plans and run:
         raise click.UsageError("name plans or a run, not both")
     ids = [plan_id(invocation.repository, plan) for plan in plans]
-    with working(invocation.repository, "stop") as (bench, _):
+    with working(invocation.repository, "stop", tell=invocation.output.error) as (bench, _):
         return _stop_plans(invocation, bench, ids) if ids else _stop_run(invocation, bench, run)
 
 

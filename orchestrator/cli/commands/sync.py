@@ -34,7 +34,10 @@ def command(invocation: Invocation) -> int:
 
     with (
         interruptible() as cancel,
-        working(invocation.repository, "queue", override=_following) as (bench, session),
+        working(invocation.repository, "queue", override=_following, tell=invocation.output.error) as (
+            bench,
+            session,
+        ),
     ):
         synced = sync(bench, session, cancel=cancel)
         if invocation.as_json:

@@ -77,7 +77,7 @@ def add(invocation: Invocation, plan: str, *, adopt: bool) -> None:
     from orchestrator.bootstrap import working  # noqa: PLC0415 - `--help` does without
     from orchestrator.services.preparing import add_worktree  # noqa: PLC0415 - as above
 
-    with working(invocation.repository, "worktree") as (bench, _):
+    with working(invocation.repository, "worktree", tell=invocation.output.error) as (bench, _):
         attempt = add_worktree(bench, plan, Path.cwd(), adopt=adopt)
     if invocation.as_json:
         keys = ("id", "plan", "slot", "worktree", "branch", "base")
@@ -101,7 +101,7 @@ def remove(invocation: Invocation, slot: str, *, force: bool) -> None:
     from orchestrator.bootstrap import working  # noqa: PLC0415 - `--help` does without
     from orchestrator.services.clearing import kept_at, remove_slot  # noqa: PLC0415 - as above
 
-    with working(invocation.repository, "worktree") as (bench, _):
+    with working(invocation.repository, "worktree", tell=invocation.output.error) as (bench, _):
         cleared = remove_slot(bench, slot, force=force)
     if invocation.as_json:
         invocation.output.data({"removed": [asdict(cleared)]})
@@ -121,7 +121,7 @@ def prune(invocation: Invocation, *, dry_run: bool, keep: int) -> None:
     if dry_run:
         _show_pruning(invocation, clearing.plan_pruning(looking(invocation.repository), spare=keep))
         return
-    with working(invocation.repository, "worktree") as (bench, _):
+    with working(invocation.repository, "worktree", tell=invocation.output.error) as (bench, _):
         cleared, kept = clearing.prune(bench, spare=keep)
     if invocation.as_json:
         rows = {"removed": [asdict(c) for c in cleared], "kept": [asdict(k) for k in kept]}

@@ -16,7 +16,13 @@ import os
 import sqlite3
 from typing import TYPE_CHECKING, Any, Final
 
-from orchestrator.errors import BusyError, StaleRecordError, StoreUnusableError, UnknownRecordError
+from orchestrator.errors import (
+    BusyError,
+    StaleRecordError,
+    StoreRefusedError,
+    StoreUnusableError,
+    UnknownRecordError,
+)
 from orchestrator.store.sqlite.named import Named
 from plans.effects import step
 
@@ -68,6 +74,7 @@ class Database:
         identity = _identity(path)
         if identity is None and mode == "rw":
             raise FileNotFoundError(path)
+        require_allowed(path, os.R_OK | os.W_OK)
         with translated(path):
             uri = f"{path.absolute().as_uri()}?mode={mode}"
             connection = sqlite3.connect(uri, uri=True, timeout=BUSY_MS / 1000, isolation_level=None)
@@ -206,6 +213,15 @@ def constrained(kind: str, key: str, parent: str = "") -> Iterator[None]:
 
 def _is_busy(error: sqlite3.DatabaseError) -> bool:
     return getattr(error, "sqlite_errorname", "").startswith(("SQLITE_BUSY", "SQLITE_LOCKED"))
+
+
+def require_allowed(path: Path, how: int) -> None:
+    """Raise :class:`StoreRefusedError` for a file that is there and that this user may not open so."""
+    found = path.stat() if path.exists() else None
+    if found is not None and not os.access(path, how):
+        wanted = "written" if how & os.W_OK else "read"
+        whose = f"owner {found.st_uid}, mode {found.st_mode & 0o7777:o}"
+        raise StoreRefusedError(path, f"it may not be {wanted} by this user ({whose})")
 
 
 def _identity(path: Path) -> tuple[int, int] | None:

@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from orchestrator.errors import StoreUnusableError
+from orchestrator.errors import StoreRefusedError
 from plans.effects import step
 
 if TYPE_CHECKING:
@@ -29,11 +29,11 @@ def migrations() -> Sequence[Path]:
 
 
 def is_current(database: Database) -> bool:
-    """Whether nothing needs to be applied; raise :class:`StoreUnusableError` when the store is newer."""
+    """Whether nothing needs to be applied; raise :class:`StoreRefusedError` when the store is newer."""
     found, known = database.pragma("user_version"), len(migrations())
     if found > known:
         reason = f"a newer planctl made it (version {found}, this one knows {known})"
-        raise StoreUnusableError(database.path, reason)
+        raise StoreRefusedError(database.path, reason)
     return bool(found == known)
 
 

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from orchestrator.clock import machine
-from orchestrator.errors import BusyError, StoreUnusableError
+from orchestrator.errors import BusyError, StoreRefusedError, StoreUnusableError
 from orchestrator.store.protocol import SET_ASIDE, StoreOpened
 from orchestrator.store.sqlite import setting_aside
 from orchestrator.store.sqlite.database import Database, StoreCorruptError
@@ -140,12 +140,12 @@ def require_sound(database: Database) -> None:
 
 
 def require_this_machine(database: Database, boot: str, *, remember: bool = True) -> None:
-    """Raise :class:`StoreUnusableError` when the store is another machine's; ``remember`` this boot."""
+    """Raise :class:`StoreRefusedError` when the store is another machine's; ``remember`` this boot."""
     owner = database.query.row("events.meta", key="machine")
     last_boot = database.query.row("events.meta", key="boot")
     same_boot = last_boot is not None and last_boot["value"] == boot
     if owner is not None and owner["value"] != machine() and not same_boot:
-        raise StoreUnusableError(database.path, f"it belongs to another machine ({owner['value']})")
+        raise StoreRefusedError(database.path, f"it belongs to another machine ({owner['value']})")
     if remember and not same_boot:
         with database.transaction():
             _remember_machine(database, boot)

@@ -15,12 +15,13 @@ The copy cannot be written to. It costs about 2 ms per MB, a look through it inc
 from __future__ import annotations
 
 import contextlib
+import os
 import sqlite3
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from orchestrator.errors import BusyError, StoreUnusableError
-from orchestrator.store.sqlite.database import BUSY_MS, Database, translated
+from orchestrator.store.sqlite.database import BUSY_MS, Database, require_allowed, translated
 from orchestrator.store.sqlite.migrations import migrate
 from orchestrator.store.sqlite.opening import require_sound, require_this_machine
 from orchestrator.store.sqlite.store import SqliteStore
@@ -42,6 +43,7 @@ def open_snapshot(path: Path, boot: str) -> SqliteStore | None:
         stamp = _stamp(path)
         if stamp is None:
             return None
+        require_allowed(path, os.R_OK)
         database = Database(sqlite3.connect(":memory:", isolation_level=None), path)
         try:
             _copy(path, database.connection)
