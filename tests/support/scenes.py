@@ -67,6 +67,16 @@ def folder_becomes_link(slot: GitRepo) -> None:
     (slot.path / "docs").symlink_to("src")
 
 
+def folder_becomes_link_to_the_same_names(slot: GitRepo) -> None:
+    """What is seen through the links is not there; one of them leads to itself."""
+    (slot.path / "docs").rename(slot.path / "moved")
+    (slot.path / "docs").symlink_to("moved")
+    (slot.path / "src/a.py").unlink()
+    (slot.path / "src/b.py").unlink()
+    (slot.path / "src").rmdir()
+    (slot.path / "src").symlink_to("src")
+
+
 def odd_names(slot: GitRepo) -> None:
     names = [b"caf\xe9", b"\xff\xfe", b"two\nlines", b'"quoted"', b"tab\there", b"end\r", b" lead", b"-f"]
     names += [b":(glob)x", b"*", b"back\\slash", "ü.txt".encode()]
@@ -328,6 +338,7 @@ CASES: tuple[tuple[Callable[[GitRepo], None], str | None], ...] = (
     (modes_and_links, None),
     (file_becomes_folder, None),
     (folder_becomes_link, None),
+    (folder_becomes_link_to_the_same_names, None),
     (odd_names, None),
     (line_endings, None),
     (line_endings_alone, None),

@@ -44,7 +44,7 @@ def round_trip(repo: GitRepo, tmp_path: Path, seed: int, steps: int) -> None:
     slot = GitRepo(place)
     mess = Mess(slot, seed)
     mess.make(steps)
-    base, before, index = slot.head(), files(place), index_of(repo, place)
+    base, before, index = slot.head(), files(place), index_of(repo, place)[:2]
     git, own = Git(find(repo.path)), find(place).git_dir
     git.ensure_desk()
     said = "\n".join(mess.done)
@@ -63,7 +63,7 @@ def round_trip(repo: GitRepo, tmp_path: Path, seed: int, steps: int) -> None:
     there = files(other)
     differing = [name for name in {**there, **before} if there.get(name) != before.get(name)]
     assert differing == [], said
-    assert index_of(repo, other) == index, said
+    assert index_of(repo, other)[:2] == index, said  # the rest is git's guess by times, see Mess.time
     repo.git("worktree", "remove", "-f", "-f", str(other))
     for name in ("theirs", "one", "two"):
         repo.git("branch", "-q", "-D", name, ok=False)

@@ -179,7 +179,7 @@ def test_p9_pipes_sockets_and_empty_folders_hold_nothing_and_hinder_nothing(
         os.mkfifo(f"{folder}pipe")
         with socket.socket(socket.AF_UNIX) as server:
             server.bind(f"{folder}socket")
-        os.mkdir(f"{folder}empty")
+        Path(f"{folder}empty").mkdir()
     with pytest.raises(RescueIncompleteError) as caught:
         rescue(git, slot.path, "x", stamp=STAMP)
     assert caught.value.whole
