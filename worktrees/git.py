@@ -26,7 +26,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Final, cast
 
-from plans.effects import step
+from plans.effects import step, write_atomic
 from worktrees import environment
 from worktrees.conversation import Conversation
 from worktrees.errors import (
@@ -36,6 +36,7 @@ from worktrees.errors import (
     UnsupportedRepositoryError,
     said,
 )
+from worktrees.gitwords import REFUSED, SWEPT
 from worktrees.keptwriter import KeptWriters
 from worktrees.settings import Settings
 
@@ -56,11 +57,7 @@ _REFERENCE: Final = re.compile(
 MAX_REFERENCE: Final = 512
 _DIED: Final = 128
 _PIPE: Final = -1  # subprocess.PIPE, which GitPython hands on
-# What git says of a repository that it refuses as a whole; only the type of the error depends on it.
-_REFUSED: Final = re.compile(
-    r"^fatal: (?:detected dubious ownership|unknown repository extension|bad config line|Expected git repo)",
-    re.MULTILINE,
-)
+_TRIES: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,15 +120,19 @@ class Git:
         """planctl's own git folder; see the module's text. Made by :meth:`ensure_desk`."""
         return self.repository.state_dir / "desk"
 
+    @property
+    def _has_desk(self) -> bool:
+        return (self.desk / "commondir").exists()
+
     def ensure_desk(self) -> None:
         """Make the desk; harmless when it exists. Whoever writes calls this once."""
-        if (self.desk / "commondir").exists():
+        if self._has_desk:
             return
         with step("desk.make"):
             self.desk.mkdir(parents=True, exist_ok=True)
             (self.desk / "empty").mkdir(exist_ok=True)
-            (self.desk / "HEAD").write_text("ref: refs/planctl/desk\n", encoding="ascii")
-            (self.desk / "commondir").write_text("../..\n", encoding="ascii")
+            write_atomic(self.desk / "HEAD", b"ref: refs/planctl/desk\n", durable=False)
+            write_atomic(self.desk / "commondir", b"../..\n", durable=False)  # last: now it is one
 
     def run(  # noqa: PLR0913 - one door, and every one of these is its business
         self,
@@ -149,17 +150,20 @@ class Git:
 
         ``ok`` are the exit statuses that are answers (an empty collection: every status). ``extra`` are
         environment variables for this call, ``descriptors`` locks that must live as long as the child.
+        A command that failed because a ``git gc`` swept a folder away under it is run again.
         Raises :class:`GitFailedError` for any other status, :class:`UnsupportedRepositoryError` where git
         does not work on this repository at all, :class:`GitTooOldError` where there is no git. The caller
         puts ``--end-of-options`` or ``--`` before whatever came from outside.
         """
         argv = [*self._prefix(at, work_tree), *(() if hooks else environment.NO_HOOKS), *arguments]
-        with _input(stdin) as given, self._write_lock(shared=True, wanted=writes) as held:
-            status, output, messages = _execute(
-                self._git, argv, given, {**environment.ADDED, **(extra or {})}, (*held, *descriptors)
-            )
-        result = GitResult(status, output, _text(messages))
-        if status == _DIED and _REFUSED.search(result.messages):
+        environ = {**environment.ADDED, **(extra or {})}
+        for _ in range(_TRIES if writes else 1):
+            with _input(stdin) as given, self._write_lock(shared=True, wanted=writes) as held:
+                status, output, messages = _execute(self._git, argv, given, environ, (*held, *descriptors))
+            result = GitResult(status, output, _text(messages))
+            if not status or not SWEPT.search(result.messages):
+                break
+        if status == _DIED and REFUSED.search(result.messages):
             raise UnsupportedRepositoryError(self.repository.common_dir, said(result.messages))
         if ok and status not in ok:
             raise GitFailedError(arguments, status, result.messages)
@@ -175,7 +179,7 @@ class Git:
             *environment.FLAGS,
         ]  # -C fails loudly where GitPython's cwd would not
         if at is None:
-            argv.append(f"--git-dir={self.desk if self.desk.exists() else self.repository.common_dir}")
+            argv.append(f"--git-dir={self.desk if self._has_desk else self.repository.common_dir}")
         if work_tree is not None:
             argv.append(f"--work-tree={work_tree}")
         return argv
