@@ -101,6 +101,7 @@ EXITS: Final[Mapping[type[Exception], Exit]] = {
     of_git.PromisedObjectError: Exit(INVALID, "try again when `git fetch` reaches the remote"),
     of_git.MissingObjectError: Exit(FAULT, "`git fsck` looks for damage; a shallow clone lacks history"),
     own.LaunchFailedError: Exit(NO),
+    own.NotUninstalledError: Exit(NO, "move it away, then `planctl uninstall` goes on; nothing was lost"),
     own.NotPreparedError: Exit(NO, "`planctl logs PLAN` shows what its set-up said"),
     own.SlotInUseError: Exit(NO, "`planctl status` shows what is at work"),
     own.StoreRefusedError: Exit(INVALID, "`planctl doctor` shows it; nothing was changed"),

@@ -54,6 +54,7 @@ _IN_ORDER = (
     queues.examine_queue,
     keepsakes.examine_rescues,
     keepsakes.examine_stash,
+    keepsakes.examine_retention,
 )
 
 
