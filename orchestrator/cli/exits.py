@@ -88,6 +88,7 @@ EXITS: Final[Mapping[type[Exception], Exit]] = {
     of_git.DiskFloorError: Exit(BUSY, "free some space, or lower `pool: {disk_floor: …}` in planctl.yaml"),
     of_git.SlotUnavailableError: Exit(BUSY, "`planctl worktree list` shows who has them"),
     of_git.ProvisioningError: Exit(NO, lambda error: f"the log is {error.log}" if error.log else ""),
+    of_git.RescueInterruptedError: Exit(NO, "the worktree was left as it is; try again"),
     of_git.RescueIncompleteError: Exit(NO, lambda error: _LET_GO if error.whole else _BY_HAND),
     of_git.CheckoutLockedError: Exit(BUSY, "let that git command end, then `planctl sync`"),
     of_git.CheckoutInTheWayError: Exit(NO, "commit or move these edits, then `planctl sync`"),
