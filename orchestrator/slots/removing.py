@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from orchestrator.errors import SlotInUseError, StaleRecordError
 from orchestrator.events import EventName
 from orchestrator.slots.keeper import CHECK
+from orchestrator.slots.saving import left_as
 from orchestrator.states import AttemptState, SlotState
 from plans.ids import PlanId
 from worktrees.archive import is_parked_or_landed, park
@@ -71,7 +72,7 @@ def take_off_disk(bench: Workbench, keeper: SlotKeeper, slot: Slot, *, inside: b
         if tree is not None:
             _remove(keeper, tree, inside=inside)
     except RescueIncompleteError as error:
-        _leave(bench, slot, SlotState.QUARANTINED, error)
+        _leave(bench, slot, left_as(error), error)
         raise
     except (GitFailedError, ProvisioningError, SlotUnavailableError, OSError) as error:
         _leave(bench, slot, SlotState.BROKEN, error)
