@@ -153,6 +153,19 @@ def _mode_for(path: Path) -> int:
         return 0o644
 
 
+def sync_files(*paths: Path) -> None:
+    """Make what others wrote into these files survive a power cut, and their names; raises OSError."""
+    for path in paths:
+        descriptor = os.open(path, os.O_RDWR if os.name == "nt" else os.O_RDONLY)
+        try:
+            with step("file.sync"):
+                os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+    for folder in {path.parent for path in paths}:
+        sync_folder(folder)
+
+
 def sync_folder(folder: Path) -> None:
     """Make renames and new names in ``folder`` durable, where the platform can (not on Windows)."""
     if os.name == "nt":

@@ -8,7 +8,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TYPE_CHECKING, assert_never
 
-from plans.effects import step
+from plans.effects import step, sync_files
 from worktrees.errors import BranchExistsError, BranchInUseError, ReferenceMovedError, UnknownRevisionError
 from worktrees.git import branch_reference
 from worktrees.metadata_lock import metadata_lock
@@ -121,6 +121,7 @@ def attach(git: Git, references: References, tree: SlotTree, branch: str) -> Non
             run_in(
                 git, tree, "symbolic-ref", "-m", f"planctl: on {branch}", "HEAD", reference, descriptors=lock
             )  # fmt: skip
+            sync_files(tree.git_dir / "HEAD")
 
 
 def detach_in_place(git: Git, tree: SlotTree) -> None:

@@ -26,7 +26,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Final, cast
 
-from plans.effects import step
+from plans.effects import step, write_atomic
 from worktrees import environment
 from worktrees.conversation import Conversation
 from worktrees.errors import (
@@ -125,13 +125,15 @@ class Git:
 
     def ensure_desk(self) -> None:
         """Make the desk; harmless when it exists. Whoever writes calls this once."""
-        if (self.desk / "commondir").exists():
+        files = {"HEAD": b"ref: refs/planctl/desk\n", "commondir": b"../..\n"}
+        found = {name: self.desk / name for name in files if (self.desk / name).is_file()}
+        if {name: path.read_bytes() for name, path in found.items()} == files:  # a power cut may empty them
             return
         with step("desk.make"):
             self.desk.mkdir(parents=True, exist_ok=True)
             (self.desk / "empty").mkdir(exist_ok=True)
-            (self.desk / "HEAD").write_text("ref: refs/planctl/desk\n", encoding="ascii")
-            (self.desk / "commondir").write_text("../..\n", encoding="ascii")
+            for name, content in files.items():
+                write_atomic(self.desk / name, content)
 
     def run(  # noqa: PLR0913 - one door, and every one of these is its business
         self,
