@@ -59,7 +59,6 @@ def fail_and_go_on(repo: GitRepo, fault: str) -> None:
 def go_on_to_the_end(repo: GitRepo, at: str) -> None:
     """The disk is well again: nothing is at work or damaged, and all that was begun lands, once."""
     assert at_work(repo) == [], at
-    repo.git("fsck", "--no-dangling", "--connectivity-only")
     with store_of(repo) as store:
         begun = bool(store.runs())
     for words in ("resume", "sync", "retry --failed", "sync", "retry --failed") if begun else ():
