@@ -181,13 +181,18 @@ def append_line(path: Path, line: str) -> None:
     """Append one whole line; lines of any number of processes writing at once never mix.
 
     One ``write`` on a descriptor opened with O_APPEND, repeated under an exclusive lock only should the
-    system have taken less than the whole line. The line must not contain a newline.
+    system have taken less than the whole line. The line must not contain a newline. A last line that was torn
+    (by a crash, or a full disk) is ended first: it is lost, and takes no other with it.
     """
     data = (line + "\n").encode("utf-8", "surrogateescape")
     with step("file.append"):
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0), 0o644)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0), 0o644)
         try:
             with _locked(descriptor):
+                size = os.fstat(descriptor).st_size
+                os.lseek(descriptor, max(0, size - 1), os.SEEK_SET)
+                if size and os.read(descriptor, 1) != b"\n":
+                    data = b"\n" + data
                 while data:
                     data = data[os.write(descriptor, data) :]
         finally:

@@ -46,7 +46,8 @@ def reboot(repo: GitRepo) -> None:
     """The machine has another boot id now: the store was last opened in an earlier one."""
     path = repo.path / ".git/planctl/state.db"
     if path.exists() and path.stat().st_size:
-        with contextlib.closing(sqlite3.connect(path)) as store, store:
+        made = contextlib.suppress(sqlite3.OperationalError)  # cut before it had its tables
+        with contextlib.closing(sqlite3.connect(path)) as store, store, made:
             store.execute("UPDATE meta SET value = 'the boot before' WHERE key = 'boot'")
 
 
