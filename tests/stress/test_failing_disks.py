@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import random
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -56,7 +57,7 @@ def fail_and_go_on(repo: GitRepo, fault: str) -> None:
     go_on_to_the_end(repo, f"{fault}\n{done.out}{done.err}")
 
 
-def go_on_to_the_end(repo: GitRepo, at: str) -> None:
+def go_on_to_the_end(repo: GitRepo, at: str, by_hand: Callable[[], None] = lambda: None) -> None:
     """The disk is well again: nothing is at work or damaged, and all that was begun lands, once."""
     assert at_work(repo) == [], at
     with store_of(repo) as store:
@@ -71,6 +72,7 @@ def go_on_to_the_end(repo: GitRepo, at: str) -> None:
         assert run("run-multi", *PLANS, cwd=repo.path).code == 0, at
     assert sorted(landings(repo)) == sorted(PLANS), at
     assert [repo.show("main", name).split() for name in ("one", "two", "three")] == [["a"], ["a"], ["c"]]
+    by_hand()
     fixed = run("doctor", "--fix", "--json", cwd=repo.path)
     assert fixed.code == 0, f"{at}\n{fixed.out}{fixed.err}"
     assert_all_landed(repo, [*PLANS])

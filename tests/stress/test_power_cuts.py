@@ -9,13 +9,16 @@ from __future__ import annotations
 import contextlib
 import os
 import random
+import shutil
 import signal
 import sqlite3
 from pathlib import Path
 
 import pytest
 
+from orchestrator.states import SlotState
 from tests.stress.test_failing_disks import PLANS, go_on_to_the_end, made, moments
+from tests.support.gates import store_of
 from tests.support.plans import landings
 from tests.support.powercut import COMPILER, Recorder, kill_all
 from tests.support.process import run
@@ -38,8 +41,20 @@ def cut_and_go_on(repo: GitRepo, recorder: Recorder, moment: int) -> int:
     lost = recorder.cut(repo.path / ".git", pool, Path(os.environ["XDG_STATE_HOME"]))
     assert said <= set(landings(repo)), f"{at}: {said} were said to be landed"
     reboot(repo)
-    go_on_to_the_end(repo, f"{at}\n{done.out}{done.err}\n" + "\n".join(map(str, lost)))
+    said_so = f"{at}\n{done.out}{done.err}\n" + "\n".join(map(str, lost))
+    go_on_to_the_end(repo, said_so, lambda: move_out(repo))
     return len(lost)
+
+
+def move_out(repo: GitRepo) -> None:
+    """What a person does about worktrees whose metadata git had not synced; ``doctor`` names them."""
+    with store_of(repo) as store:
+        left = store.slots(states={SlotState.QUARANTINED})
+    named = {i["subject"] for i in run("doctor", "--json", cwd=repo.path).data["issues"]}
+    assert {slot.name for slot in left} <= named
+    for slot in left:
+        shutil.rmtree(slot.path)
+        shutil.rmtree(repo.path / ".git/worktrees" / slot.name)
 
 
 def reboot(repo: GitRepo) -> None:
