@@ -258,3 +258,28 @@ def test_s3_1_a_store_that_the_user_may_not_open_is_refused(
     for opened in (open_store, open_readonly_store):
         with pytest.raises(StoreRefusedError, match=r"may not be (read|written) by this user \(owner"):
             opened(found)
+
+
+def test_s3_1_a_store_that_is_deleted_under_a_run_ends_it_and_resume_goes_on(
+    repo: GitRepo, gates: Gates
+) -> None:
+    plans: dict[str, dict[str, object]] = {
+        n: {"files": {"write": [n]}, "run": gates.command(n, f"echo {n} >> {n}")} for n in ("a", "b")
+    }
+    commit_plans(repo, plans, CHECK)
+    process = start("run-multi", "a", "b", cwd=repo.path)
+    gates.await_at("a")
+    gates.await_at("b")
+    lose(repo)
+    gates.open("b")
+    done = end_of(process)
+    assert done.code in (3, 4), done.out + done.err
+    assert "Traceback" not in done.err
+    assert "unexpected" not in done.err, done.err
+    gates.open("a")
+    for _ in range(2):
+        again = run("resume", cwd=repo.path)
+        if again.code == 0:
+            break
+    assert again.code == 0, again.out + again.err
+    assert_all_landed(repo, ["a", "b"])
