@@ -38,10 +38,10 @@ stress: setup  ## the long campaigns: fuzz, crash, differential
 	$(RUN)/python -m pytest -m stress -q -s
 
 bench: setup
-	$(RUN)/python -m benchmarks
+	$(RUN)/python -m benchmarks --cache .benchmarks
 
 wheel: setup
 	$(RUN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir dist .
 
 clean:
-	rm -rf $(VENV) dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) dist .benchmarks .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,4 +1,4 @@
-"""Times in milliseconds, always beside a reference measured in the same run: this and that in turn.
+"""Figures beside a reference measured in the same run: this and that in turn.
 
 A figure alone says more about the machine than about planctl. A ratio of two medians, taken in turn, says
 what a user would notice, and survives other work on the machine.
@@ -20,21 +20,69 @@ Work = Callable[[], object]
 
 
 @dataclass(frozen=True)
+class Target:
+    """What is wanted: ours at most ``limit`` times the reference, or (``faster``) at least so much faster."""
+
+    limit: float
+    faster: bool = False
+
+    def __str__(self) -> str:
+        return f"≥ {self.limit:g}x faster" if self.faster else f"≤ {self.limit:g}"
+
+
+@dataclass(frozen=True)
 class Result:
-    """Medians in milliseconds of planctl's way and of the reference, and how often each was measured."""
+    """Medians of planctl's way and of the reference, and how often each was measured; ``unit`` of both.
+
+    Without a ``reference`` the figure stands alone, and a target is a limit for it.
+    """
 
     name: str
     ours: float
-    reference_name: str
-    reference: float
-    rounds: int
+    reference_name: str = ""
+    reference: float = 0.0
+    rounds: int = 1
+    target: Target | None = None
+    unit: str = "ms"
 
     @property
     def ratio(self) -> float:
-        return self.ours / self.reference
+        return self.ours / self.reference if self.reference else self.ours
+
+    @property
+    def holds(self) -> bool | None:
+        """Whether the target is met; None without one."""
+        if self.target is None:
+            return None
+        if self.target.faster:
+            return self.ratio * self.target.limit <= 1
+        return self.ratio <= self.target.limit
+
+    def cells(self) -> tuple[str, ...]:
+        """The row of the table."""
+        compared = f"{self.ratio:.2f}"
+        if self.target is not None and self.target.faster:
+            compared = f"{1 / self.ratio:.1f}x faster"
+        return (
+            self.name,
+            _figure(self.ours, self.unit),
+            self.reference_name,
+            _figure(self.reference, self.unit) if self.reference else "",
+            compared if self.reference else "",
+            "" if self.target is None else f"{self.target}{'' if self.reference else ' ' + self.unit}",
+            {True: "holds", False: "**falls short**", None: ""}[self.holds],
+            str(self.rounds),
+        )
 
 
-def milliseconds(work: Work, prepare: Work | None) -> float:
+HEAD = ("what", "figure", "beside", "figure", "ratio", "target", "", "rounds")
+
+
+def _figure(value: float, unit: str) -> str:
+    return f"{value:.0f} {unit}" if value >= 100 else f"{value:.3g} {unit}"
+
+
+def milliseconds(work: Work, prepare: Work | None = None) -> float:
     if prepare is not None:
         prepare()
     start = time.perf_counter()
@@ -44,24 +92,29 @@ def milliseconds(work: Work, prepare: Work | None) -> float:
 
 @dataclass(frozen=True)
 class Side:
-    """One of the two that are compared; ``prepare`` comes before each ``work`` and is not measured."""
+    """One of those that are compared; ``prepare`` comes before each ``work`` and is not measured."""
 
     name: str
     work: Work
     prepare: Work | None = None
 
 
-def compare(ours: Side, reference: Side, rounds: int) -> Result:
-    """Both in turn, once unmeasured for the caches, then ``rounds`` times."""
-    sides = (ours, reference)
-    for side in sides:
-        milliseconds(side.work, side.prepare)
-    times: tuple[list[float], list[float]] = ([], [])
-    for number in range(rounds):
-        # who goes first changes, so that a slow spell of the machine hits both
-        for which in (0, 1) if number % 2 else (1, 0):
-            times[which].append(milliseconds(sides[which].work, sides[which].prepare))
-    return Result(ours.name, median(times[0]), reference.name, median(times[1]), rounds)
+def in_turn(sides: Sequence[Side], rounds: int, *, warm: bool = True) -> list[float]:
+    """Medians of all sides in milliseconds: in turn, once unmeasured if ``warm``, then ``rounds`` times."""
+    times: list[list[float]] = [[] for _ in sides]
+    for number in range(-1 if warm else 0, rounds):
+        # who goes first changes, so that a slow spell of the machine hits all
+        order = range(len(sides)) if number % 2 else reversed(range(len(sides)))
+        for which in order:
+            taken = milliseconds(sides[which].work, sides[which].prepare)
+            if number >= 0:
+                times[which].append(taken)
+    return [median(found) for found in times]
+
+
+def compare(ours: Side, reference: Side, rounds: int, target: Target | None = None) -> Result:
+    first, second = in_turn((ours, reference), rounds)
+    return Result(ours.name, first, reference.name, second, rounds, target)
 
 
 def environment() -> dict[str, str]:

@@ -86,10 +86,12 @@ def working(
     from worktrees.damage import remove_empty_objects  # noqa: PLC0415 - as above
     from worktrees.git import Git  # noqa: PLC0415 - as above
     from worktrees.objects import Objects  # noqa: PLC0415 - as above
+    from worktrees.repository import require_main_checkout  # noqa: PLC0415 - as above
 
     git, clock = Git(repository), SystemClock()
     _ = git.version  # too old a git is refused before anything is written
     objects = Objects(repository)  # and so is a repository of a kind that libgit2 cannot open
+    require_main_checkout(repository)
 
     def reload() -> Settings:
         settings = require_usable(load_settings(repository, git, objects))
@@ -144,10 +146,12 @@ def looking(repository: Repository) -> Workbench:
     from orchestrator.workbench import Workbench  # noqa: PLC0415 - GitPython and pygit2
     from worktrees.git import Git  # noqa: PLC0415 - as above
     from worktrees.objects import Objects  # noqa: PLC0415 - as above
+    from worktrees.repository import require_main_checkout  # noqa: PLC0415 - as above
 
     git = Git(repository)
     _ = git.version
     objects = Objects(repository)
+    require_main_checkout(repository)
 
     def reload() -> Settings:
         return require_usable(load_settings(repository, git, objects))

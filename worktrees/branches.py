@@ -6,21 +6,33 @@ Made after the slot is ready and not by ``worktree add -b``: a provisioning that
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import TYPE_CHECKING, assert_never
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, Final, assert_never
 
 from plans.effects import step, sync_files
-from worktrees.errors import BranchExistsError, BranchInUseError, ReferenceMovedError, UnknownRevisionError
+from worktrees.errors import (
+    BranchClashError,
+    BranchExistsError,
+    BranchInUseError,
+    ReferenceMovedError,
+    UnknownRevisionError,
+)
 from worktrees.git import branch_reference
 from worktrees.metadata_lock import metadata_lock
 from worktrees.references import Create, Update
 from worktrees.slot import end_of, head_of, registered, run_in
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from pathlib import Path
 
     from worktrees.git import Git
+    from worktrees.objects import Objects
     from worktrees.references import References
     from worktrees.slot import SlotTree
+
+
+HEADS: Final = "refs/heads/"
 
 
 class Ownership(StrEnum):
@@ -37,6 +49,21 @@ class Ownership(StrEnum):
 def branch_commit(references: References, branch: str) -> str | None:
     """The commit of the branch, or None. Raises :class:`InvalidReferenceError`."""
     return references.read(branch_reference(branch))
+
+
+def require_room(objects: Objects, branches: Collection[str]) -> None:
+    """Raise :class:`BranchClashError` for a branch that git cannot hold beside those that are there.
+
+    Git keeps branches as files in folders: ``plan`` and ``plan/a`` cannot both be.
+    """
+    taken = {name.removeprefix(HEADS) for name in objects.reference_names(HEADS)}
+    folders = {str(folder): name for name in taken for folder in PurePosixPath(name).parents}
+    for branch in branches:
+        if branch not in taken:
+            above = next((str(p) for p in PurePosixPath(branch).parents if str(p) in taken), None)
+            other = above or folders.get(branch)
+            if other:
+                raise BranchClashError(branch, other)
 
 
 def start_of(references: References, branch: str, base: str, ownership: Ownership) -> str:

@@ -56,13 +56,9 @@ def worktrees_of(git: Git) -> Iterator[tuple[Path, Path]]:
     """Yield git folder and top folder of every worktree, the main one first."""
     repository = git.repository
     primary = repository.primary_top
-    if primary is not None and not _is_bare(git):
+    if primary is not None:
         yield repository.common_dir, primary
     yield from registered(repository.common_dir)
-
-
-def _is_bare(git: Git) -> bool:
-    return git.settings.is_true("core.bare")
 
 
 def _names(git_dir: Path, reference: str) -> How | None:

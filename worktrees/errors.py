@@ -102,6 +102,26 @@ class BranchExistsError(PlanctlError):
         super().__init__(f"branch {branch} exists already, at {commit[:12]}")
 
 
+class BranchClashError(PlanctlError):
+    """A branch that git cannot make: another one has its name as a folder, or is one of its folders."""
+
+    def __init__(self, branch: str, other: str) -> None:
+        self.branch = branch
+        self.other = other
+        super().__init__(f"branch {branch} cannot be made beside the branch {other}")
+
+
+class FilterMissingError(PlanctlError):
+    """Files cannot be checked out: a filter that git requires for them has no program that can be run."""
+
+    def __init__(self, name: str, command: str, path: str) -> None:
+        self.name = name
+        self.command = command
+        self.path = path
+        what = f"its program cannot be found: {command}" if command else "it has no command"
+        super().__init__(f"{path} needs the filter {name}, and {what}")
+
+
 class SlotUnavailableError(PlanctlError):
     """No slot can be had: the pool is full, or the disk floor would be passed."""
 
@@ -229,6 +249,14 @@ class MissingObjectError(PlanctlError):
     def __init__(self, name: str) -> None:
         self.name = name
         super().__init__(f"object {name} is not there or is of another kind")
+
+
+class PromisedObjectError(MissingObjectError):
+    """An object that a partial clone left out, and that its remote does not give now."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.args = (f"object {name} was left out of this partial clone, and its remote does not give it",)
 
 
 class IdentityMissingError(PlanctlError):

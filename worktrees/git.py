@@ -36,6 +36,7 @@ from worktrees.errors import (
     UnsupportedRepositoryError,
     said,
 )
+from worktrees.gitwords import REFUSED, SWEPT
 from worktrees.keptwriter import KeptWriters
 from worktrees.settings import Settings
 
@@ -53,14 +54,11 @@ MINIMUM: Final = (2, 38)
 _REFERENCE: Final = re.compile(
     r"(?!.*(?:\.\.|//|@\{|/\.|\.lock(?:/|$)))(?![-./])[^\x00-\x20\x7f~^:?*\[\\]+(?<![./])"
 )
+_DESK: Final = {"HEAD": b"ref: refs/planctl/desk\n", "commondir": b"../..\n"}
 MAX_REFERENCE: Final = 512
 _DIED: Final = 128
 _PIPE: Final = -1  # subprocess.PIPE, which GitPython hands on
-# What git says of a repository that it refuses as a whole; only the type of the error depends on it.
-_REFUSED: Final = re.compile(
-    r"^fatal: (?:detected dubious ownership|unknown repository extension|bad config line|Expected git repo)",
-    re.MULTILINE,
-)
+_TRIES: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,16 +121,18 @@ class Git:
         """planctl's own git folder; see the module's text. Made by :meth:`ensure_desk`."""
         return self.repository.state_dir / "desk"
 
+    @property
+    def _has_desk(self) -> bool:
+        return all(path.exists() and path.stat().st_size for path in (self.desk / name for name in _DESK))
+
     def ensure_desk(self) -> None:
         """Make the desk; harmless when it exists. Whoever writes calls this once."""
-        files = {"HEAD": b"ref: refs/planctl/desk\n", "commondir": b"../..\n"}
-        found = {name: self.desk / name for name in files if (self.desk / name).is_file()}
-        if {name: path.read_bytes() for name, path in found.items()} == files:  # a power cut may empty them
+        if self._has_desk:
             return
         with step("desk.make"):
             self.desk.mkdir(parents=True, exist_ok=True)
             (self.desk / "empty").mkdir(exist_ok=True)
-            for name, content in files.items():
+            for name, content in _DESK.items():  # the last of them makes it one
                 write_atomic(self.desk / name, content)
 
     def run(  # noqa: PLR0913 - one door, and every one of these is its business
@@ -151,17 +151,20 @@ class Git:
 
         ``ok`` are the exit statuses that are answers (an empty collection: every status). ``extra`` are
         environment variables for this call, ``descriptors`` locks that must live as long as the child.
+        A command that failed because a ``git gc`` swept a folder away under it is run again.
         Raises :class:`GitFailedError` for any other status, :class:`UnsupportedRepositoryError` where git
         does not work on this repository at all, :class:`GitTooOldError` where there is no git. The caller
         puts ``--end-of-options`` or ``--`` before whatever came from outside.
         """
         argv = [*self._prefix(at, work_tree), *(() if hooks else environment.NO_HOOKS), *arguments]
-        with _input(stdin) as given, self._write_lock(shared=True, wanted=writes) as held:
-            status, output, messages = _execute(
-                self._git, argv, given, {**environment.ADDED, **(extra or {})}, (*held, *descriptors)
-            )
-        result = GitResult(status, output, _text(messages))
-        if status == _DIED and _REFUSED.search(result.messages):
+        environ = {**environment.ADDED, **(extra or {})}
+        for _ in range(_TRIES if writes else 1):
+            with _input(stdin) as given, self._write_lock(shared=True, wanted=writes) as held:
+                status, output, messages = _execute(self._git, argv, given, environ, (*held, *descriptors))
+            result = GitResult(status, output, _text(messages))
+            if not status or not SWEPT.search(result.messages):
+                break
+        if status == _DIED and REFUSED.search(result.messages):
             raise UnsupportedRepositoryError(self.repository.common_dir, said(result.messages))
         if ok and status not in ok:
             raise GitFailedError(arguments, status, result.messages)
@@ -177,7 +180,7 @@ class Git:
             *environment.FLAGS,
         ]  # -C fails loudly where GitPython's cwd would not
         if at is None:
-            argv.append(f"--git-dir={self.desk if self.desk.exists() else self.repository.common_dir}")
+            argv.append(f"--git-dir={self.desk if self._has_desk else self.repository.common_dir}")
         if work_tree is not None:
             argv.append(f"--work-tree={work_tree}")
         return argv

@@ -36,7 +36,7 @@ def trial_signature(git: Git) -> None:
     git.ensure_desk()
     try:
         with step("identity.trial"):
-            tree = git.run("hash-object", "-t", "tree", "-w", "--stdin", stdin=b"", writes=True).text
+            tree = git.run("hash-object", "-t", "tree", "--stdin", stdin=b"").text
             git.run("commit-tree", "-S", "-m", "planctl: trial signature", tree, writes=True)
     except GitFailedError as error:
         raise SigningFailedError(error.stderr) from error

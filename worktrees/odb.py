@@ -23,7 +23,13 @@ import pygit2
 from pygit2.enums import ObjectType, RepositoryOpenFlag
 
 from plans.effects import step, sync_folder
-from worktrees.errors import GitFailedError, MissingObjectError, UnsupportedRepositoryError
+from worktrees.coreconfig import is_true
+from worktrees.errors import (
+    GitFailedError,
+    MissingObjectError,
+    PromisedObjectError,
+    UnsupportedRepositoryError,
+)
 from worktrees.git import Git
 
 if TYPE_CHECKING:
@@ -35,6 +41,7 @@ if TYPE_CHECKING:
 # Extensions that change nothing for who reads and writes single objects: git fetches what is missing.
 _HARMLESS: Final = ("partialclone", "relativeworktrees")
 _ID: Final = re.compile(r"[0-9a-f]{40}")
+_TRIES: Final = 5
 _extensions: Final = threading.Lock()
 
 
@@ -75,7 +82,15 @@ class ObjectStore:
             kind = self._git.run("cat-file", "-t", "--end-of-options", object_).text
             return self._git.run("cat-file", kind, "--end-of-options", object_).output
         except GitFailedError as error:
+            if self.is_partial:
+                raise PromisedObjectError(object_) from error
             raise MissingObjectError(object_) from error
+
+    @property
+    def is_partial(self) -> bool:
+        """Whether this is a partial clone, which may lack objects and is not damaged."""
+        promisors = self.settings.named("remote", "promisor").values()
+        return bool(self.settings.get("extensions.partialclone")) or any(map(is_true, promisors))
 
     def has(self, object_: str) -> bool:
         """Whether the object is here, without fetching it."""
@@ -89,10 +104,16 @@ class ObjectStore:
         It is durable once :meth:`flush` was called by the same thread; ``durable=False``: it need not be.
         """
         with step("objects.write"):
-            object_ = str(self._repo.odb.write(kind, data))
+            object_ = self._written(kind, data)
         if durable:
             self._unsynced.append(object_)
         return object_
+
+    def _written(self, kind: ObjectType, data: bytes) -> str:
+        for _ in range(_TRIES - 1):
+            with contextlib.suppress(OSError):  # a git gc swept the object's folder away in the middle of it
+                return str(self._repo.odb.write(kind, data))
+        return str(self._repo.odb.write(kind, data))
 
     @property
     def _unsynced(self) -> list[str]:
@@ -139,10 +160,14 @@ class ObjectStore:
         except pygit2.GitError as error:
             raise GitFailedError(("reference", name), 128, str(error)) from error
 
+    def reference_names(self, prefix: str) -> tuple[str, ...]:
+        """Return the full names that start with ``prefix``, of references that cannot be read too."""
+        names = (_text(raw) for raw in self._repo.raw_listall_references())
+        return tuple(name for name in names if name.startswith(prefix))
+
     def references(self, prefix: str) -> dict[str, str]:
         """Return the references whose names start with ``prefix``, as they are on disk now."""
-        names = [_text(raw) for raw in self._repo.raw_listall_references()]
-        pairs = ((name, self.reference(name)) for name in names if name.startswith(prefix))
+        pairs = ((name, self.reference(name)) for name in self.reference_names(prefix))
         return {name: object_ for name, object_ in pairs if object_ is not None}
 
     def now(self) -> tuple[int, int]:
@@ -178,7 +203,24 @@ def _open(repository: Repository) -> pygit2.Repository:
         known = set(pygit2.settings.extensions)
         if not known.issuperset(_HARMLESS):
             pygit2.settings.set_extensions([*_HARMLESS, *known])
+        try:
+            return pygit2.Repository(str(repository.common_dir), RepositoryOpenFlag.NO_SEARCH)
+        except pygit2.GitError as error:
+            if "not owned by current user" not in str(error):
+                raise UnsupportedRepositoryError(repository.common_dir, str(error)) from error
+            return _open_anyway(repository)
+
+
+def _open_anyway(repository: Repository) -> pygit2.Repository:
+    """Open a repository of somebody else's if git does: libgit2 does not read all of git's safe.directory.
+
+    Raises UnsupportedRepositoryError with git's word.
+    """
+    Git(repository).run("rev-parse", "--git-dir", at=repository.top or repository.git_dir)
+    pygit2.settings.owner_validation = False
     try:
         return pygit2.Repository(str(repository.common_dir), RepositoryOpenFlag.NO_SEARCH)
     except pygit2.GitError as error:
         raise UnsupportedRepositoryError(repository.common_dir, str(error)) from error
+    finally:
+        pygit2.settings.owner_validation = True

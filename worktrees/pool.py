@@ -12,13 +12,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from worktrees import reuse
-from worktrees.errors import PoolFolderError, RescueIncompleteError, SlotUnavailableError
+from worktrees.errors import (
+    NotARepositoryError,
+    PoolFolderError,
+    RescueIncompleteError,
+    SlotUnavailableError,
+    UnsupportedRepositoryError,
+)
 from worktrees.exclude import exclude, literal_pattern
+from worktrees.git import Git
 from worktrees.journal import being_made, journal_of
 from worktrees.metadata_lock import metadata_lock
 from worktrees.parked import require_nothing_staged, require_parked
 from worktrees.provision import provision, resume_unmaking
 from worktrees.removal import delete_detached, detach_folders, detached
+from worktrees.repository import find
 from worktrees.slot import (
     CHECK,
     PLAN,
@@ -36,7 +44,6 @@ from worktrees.slot import (
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-    from worktrees.git import Git
     from worktrees.repository import Repository
 
 __all__ = ["CHECK", "PLAN", "Pool", "SlotOptions", "SlotTree", "pool_folder", "slot_name", "slot_path"]
@@ -48,9 +55,10 @@ def pool_folder(repository: Repository, configured: str | None) -> Path:
     """Where the pool lies: as configured, else ``../<name>.worktrees`` beside the main checkout.
 
     A relative path counts from the main checkout's top. Inside the common git folder
-    (``planctl/worktrees``) where the default cannot be written, and for a bare repository: its neighbours
-    are often served as repositories themselves. Nothing is made here. Raises :class:`PoolFolderError`
-    for a configured folder that holds the checkout or git's own files.
+    (``planctl/worktrees``) where the default cannot be written, where it would show up as untracked in
+    another repository around this one (a submodule), and for a bare repository: its neighbours are often
+    served as repositories themselves. Nothing is made here. Raises :class:`PoolFolderError` for a configured
+    folder that holds the checkout or git's own files.
     """
     top = repository.primary_top
     inside = repository.state_dir / "worktrees"
@@ -65,7 +73,20 @@ def pool_folder(repository: Repository, configured: str | None) -> Path:
     if top is None:
         return inside
     beside = top.with_name(f"{top.name}.worktrees")
-    return beside if os.access(beside if beside.exists() else top.parent, os.W_OK | os.X_OK) else inside
+    writable = os.access(beside if beside.exists() else top.parent, os.W_OK | os.X_OK)
+    return beside if writable and not _shows_around(beside) else inside
+
+
+def _shows_around(folder: Path) -> bool:
+    """Whether the folder would be an untracked one of a repository that lies around it."""
+    try:
+        around = find(folder.parent)
+        asked = ("check-ignore", "-q", "--", f"{folder}/")
+        return around.top is None or Git(around).run(*asked, at=around.top, ok=()).status != 0
+    except NotARepositoryError:
+        return False
+    except UnsupportedRepositoryError:  # somebody else's
+        return True
 
 
 class Pool:
@@ -84,12 +105,16 @@ class Pool:
         """See :func:`worktrees.reuse.quiesce`; after the rescue."""
         reuse.quiesce(self.git, tree)
 
-    def tidy(self, tree: SlotTree, commit: str, options: SlotOptions = _DEFAULT) -> None:
+    def tidy(
+        self, tree: SlotTree, commit: str, options: SlotOptions = _DEFAULT, *, spotless: bool = False
+    ) -> None:
         """At release, after the rescue: see :func:`worktrees.reuse.tidy`."""
         if not is_gone(tree):
-            reuse.tidy(self.git, tree, commit, options)
+            reuse.tidy(self.git, tree, commit, options, spotless=spotless)
 
-    def recycle(self, tree: SlotTree, commit: str, options: SlotOptions = _DEFAULT) -> SlotTree:
+    def recycle(
+        self, tree: SlotTree, commit: str, options: SlotOptions = _DEFAULT, *, spotless: bool = False
+    ) -> SlotTree:
         """Make the slot ready at ``commit``, see :func:`worktrees.reuse.recycle`.
 
         A slot whose folder its plan deleted is made anew; so use the slot that is returned.
@@ -98,7 +123,7 @@ class Pool:
             require_parked(self.git, tree)
             self._forget(tree)
             return self.add(tree.name, commit, options)
-        reuse.recycle(self.git, tree, commit, options)
+        reuse.recycle(self.git, tree, commit, options, spotless=spotless)
         return tree
 
     def recycle_for_check(

@@ -6,7 +6,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from worktrees.errors import NotARepositoryError
+from worktrees.coreconfig import core_settings, is_true
+from worktrees.errors import NotARepositoryError, UnsupportedRepositoryError
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,10 +29,19 @@ class Repository:
 
     @property
     def primary_top(self) -> Path | None:
-        """The main checkout's folder by git's layout, or None for a bare repository."""
-        if self.common_dir.name == ".git":
-            return self.common_dir.parent
-        return self.top if self.git_dir == self.common_dir else None
+        """The main checkout's folder, or None: a bare repository, or git does not tell from here.
+
+        Git tells by ``core.worktree``, or by the name ``.git`` of the common folder. Of a git folder called
+        otherwise only who stands in the main checkout knows where that is.
+        """
+        settings = core_settings(self.common_dir)
+        if "core.worktree" in settings:
+            return (self.common_dir / settings["core.worktree"]).resolve()
+        if is_true(settings.get("core.bare", "")):
+            return None
+        if self.git_dir == self.common_dir and self.top is not None:
+            return self.top
+        return self.common_dir.parent if self.common_dir.name == ".git" else None
 
     @property
     def name(self) -> str:
@@ -52,6 +62,27 @@ def find(start: Path) -> Repository:
         if _is_git_dir(folder):
             return _described(folder, None)
     raise NotARepositoryError(start)
+
+
+def require_main_checkout(repository: Repository) -> None:
+    """Raise UnsupportedRepositoryError where a main checkout exists that cannot be worked in from here.
+
+    A landing would move the target under it, and leave the reverse of itself staged there.
+    """
+    top, common = repository.primary_top, repository.common_dir
+    if top is None:
+        if (common / "index").exists() and not is_true(core_settings(common).get("core.bare", "")):
+            raise UnsupportedRepositoryError(common, "where its main checkout is, git tells only there")
+    elif top.is_dir() and not _leads_to(top / ".git", common):
+        raise UnsupportedRepositoryError(common, f"its files are in {top}, where no .git leads back to it")
+
+
+def _leads_to(dot_git: Path, common_dir: Path) -> bool:
+    try:
+        found = _linked(dot_git) if dot_git.is_file() else dot_git
+    except NotARepositoryError:
+        return False
+    return found.resolve() == common_dir
 
 
 def _is_git_dir(folder: Path) -> bool:

@@ -12,9 +12,10 @@
    a nested repository is never deleted: it is refused before anything is touched, and again afterwards
 5. references of the worktree alone deleted, submodules, copies and links brought up to date
 
-``tidy`` does 2 to 4 when a slot is released and leaves a stamp. A stamped slot needs only the checkout when
-it is taken again, and step 4 only if a ``.gitignore`` differs: that is what makes a warm slot fast. The
-stamp is taken off first, so a slot whose reuse was killed is done in full the next time.
+``tidy`` does 2 to 4 when a slot is released and leaves a stamp; where the caller has seen that nothing but
+the commit's own files is there, by bringing forward what differs (``forward.py``). A stamped slot needs only
+the checkout when it is taken again, or only what differs, and step 4 only if a ``.gitignore`` differs: that
+is what makes a warm slot fast. The stamp is taken off first: a slot whose reuse was killed is done in full.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from typing import TYPE_CHECKING, Final
 from plans.effects import step
 from worktrees.bring import bring
 from worktrees.errors import GitFailedError, ProvisioningError, RescueIncompleteError
+from worktrees.forward import bring_forward
 from worktrees.parked import require_parked
 from worktrees.pointer import clear_pointer
 from worktrees.provision import checkout
@@ -62,29 +64,39 @@ def quiesce(git: Git, tree: SlotTree) -> None:
         delete_tree(tree.git_dir / name)
 
 
-def tidy(git: Git, tree: SlotTree, commit: str, options: SlotOptions) -> None:
+def tidy(git: Git, tree: SlotTree, commit: str, options: SlotOptions, *, spotless: bool = False) -> None:
     """At release, after the rescue: leave the slot clean at ``commit``, ready to be taken fast.
 
-    The nearer ``commit`` is to the next base, the better: the target's tip is a good choice. Raises
+    The nearer ``commit`` is to the next base, the better: the target's tip is a good choice. ``spotless``:
+    the caller has just seen that it is (:func:`worktrees.forward.is_spotless`). Raises
     :class:`RescueIncompleteError` (quarantine it) or :class:`ProvisioningError` (it is broken).
     """
     try:
-        _settle(git, tree, commit, options)
+        plain = options.reuse_caches and not options.sparse
+        if not (spotless and plain and _brought_back(git, tree, commit)):
+            _settle(git, tree, commit, options)
         with step("reuse.stamp"):
             (tree.git_dir / _STAMP).write_text(f"{commit}\n", encoding="ascii")
     except (GitFailedError, OSError) as error:
         raise _broken(tree, error) from error
 
 
-def recycle(git: Git, tree: SlotTree, commit: str, options: SlotOptions) -> None:
+def _brought_back(git: Git, tree: SlotTree, commit: str) -> bool:
+    quiesce(git, tree)
+    clear_pointer(tree.path)
+    return bring_forward(git, tree, commit)
+
+
+def recycle(git: Git, tree: SlotTree, commit: str, options: SlotOptions, *, spotless: bool = False) -> None:
     """Steps 2 to 5 for a slot that was rescued or is tidy: detached at ``commit``, clean, complete.
 
-    Raises :class:`RescueIncompleteError` (quarantine it) or :class:`ProvisioningError` (it is broken).
+    ``spotless``: the caller has just seen that nothing was changed or added since :func:`tidy`. Raises
+    :class:`RescueIncompleteError` (quarantine it) or :class:`ProvisioningError` (it is broken).
     """
     try:
         sparse = bool(options.sparse) or (tree.git_dir / "config.worktree").exists()
         if _take_stamp(tree) and options.reuse_caches and not sparse:
-            _advance(git, tree, commit, options)
+            _advance(git, tree, commit, options, spotless=spotless)
         else:
             _settle(git, tree, commit, options)
         if options.submodules:
@@ -134,9 +146,11 @@ def _settle(git: Git, tree: SlotTree, commit: str, options: SlotOptions) -> None
         delete_tree(tree.git_dir / "refs")  # those of the worktree alone; all parked, see quiesce
 
 
-def _advance(git: Git, tree: SlotTree, commit: str, options: SlotOptions) -> None:
+def _advance(git: Git, tree: SlotTree, commit: str, options: SlotOptions, *, spotless: bool) -> None:
     """From a tidy slot: the checkout, and the sweep only where other files are ignored than before."""
     require_intact(tree)
+    if spotless and bring_forward(git, tree, commit):
+        return
     old = head_of(tree.git_dir)
     _save_overwritten(git, tree, commit, options)
     drop_vanished(git, tree, commit)

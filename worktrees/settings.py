@@ -10,12 +10,12 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
+
+from worktrees.coreconfig import is_true
 
 if TYPE_CHECKING:
     from worktrees.git import Git
-
-_TRUE: Final = frozenset({"true", "yes", "on", "1"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,16 @@ class Settings:
 
     def is_true(self, name: str) -> bool:
         """Whether a boolean setting is on, in git's words for it."""
-        return (self.get(name) or "").lower() in _TRUE
+        return is_true(self.get(name) or "")
+
+    def named(self, section: str, key: str) -> dict[str, str]:
+        """Return NAME to value of every ``section.NAME.key``; ``section`` and ``key`` in lower case."""
+        begin, end = f"{section}.", f".{key}"
+        return {
+            name[len(begin) : -len(end)]: value
+            for name, value in self._current().items()
+            if name.startswith(begin) and name.endswith(end) and len(name) > len(begin) + len(end)
+        }
 
     def _current(self) -> dict[str, str]:
         last = self._last

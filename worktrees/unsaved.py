@@ -34,7 +34,7 @@ def overwritten(git: Git, tree: SlotTree, commit: str) -> tuple[str, ...]:
     coming = run_in(git, tree, "diff-index", "--cached", "--name-only", "--diff-filter=D", "-z", commit)
     replaced = run_in(git, tree, "ls-files", "--modified", "-z")  # a folder may stand in a file's place
     wanted = dict.fromkeys((*coming.records, *(p for p in replaced.records if not _is_file(tree, p))))
-    obstacles = list(dict.fromkeys(o for path in wanted if (o := _obstacle(tree, path)) is not None))
+    obstacles = list(dict.fromkeys(o for path in wanted if (o := obstacle(tree, path)) is not None))
     return tuple(dict.fromkeys(_ignored_below(git, tree, obstacles)))
 
 
@@ -43,7 +43,7 @@ def _is_file(tree: SlotTree, path: str) -> bool:
     return place.is_symlink() or place.is_file()
 
 
-def _obstacle(tree: SlotTree, path: str) -> str | None:
+def obstacle(tree: SlotTree, path: str) -> str | None:
     """What has to go for a file to be written at ``path``: what stands there, or a file above it."""
     parts = path.split("/")
     for depth in range(1, len(parts)):

@@ -2,6 +2,7 @@
 
 Before: by tree ids through libgit2, not through what merged. Refused is a candidate that
 
+- names a file whose content is not there (a ``git gc --prune=now`` while it was made; S15),
 - is not a descendant of the target with exactly the parents that were meant (S2, S6),
 - has another tree than the one the verdict speaks of (S2),
 - changes a path that neither its members changed nor a rename explains, unless a second merge by another
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.submitting.key import landed_reference
 from worktrees.changes import landing_scope
+from worktrees.trees import GITLINK
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -43,7 +45,11 @@ def refusal(
 
     ``trees`` maps commits to the trees that their passing verdicts speak of; none for an unchecked landing.
     """
-    refused = _other_parents(bench, old, candidate, work) or _other_tree(bench, candidate, trees)
+    refused = (
+        _other_parents(bench, old, candidate, work)
+        or _other_tree(bench, candidate, trees)
+        or _incomplete(bench, old, candidate)
+    )
     if refused:
         return refused
     outside = landing_scope(bench.objects, old, candidate.commit, work).outside
@@ -73,6 +79,18 @@ def _other_tree(bench: Workbench, candidate: Candidate, trees: Mapping[str, str]
         if bench.objects.tree_of(commit) != tree:
             return Refusal("other-tree", f"the check spoke of tree {tree[:12]}, {commit[:12]} has another")
     return None
+
+
+def _incomplete(bench: Workbench, old: str, candidate: Candidate) -> Refusal | None:
+    """A partial clone lacks contents by design: there is nothing to tell."""
+    objects = bench.objects
+    new = {
+        c.path: c.new_object for c in objects.changes(old, candidate.commit) if c.new_mode not in (0, GITLINK)
+    }
+    gone = sorted(path for path, object_ in new.items() if not objects.has(object_))
+    if not gone or objects.is_partial:
+        return None
+    return Refusal("missing-object", f"the content is not there: {_some(tuple(gone))}", tuple(gone))
 
 
 def _second_opinion(bench: Workbench, old: str, work: Work) -> str | None:

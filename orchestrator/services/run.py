@@ -31,7 +31,9 @@ from orchestrator.services.summary import Summary, summarize
 from orchestrator.sessions.cleanup import reap
 from orchestrator.slots.keeper import SlotKeeper
 from orchestrator.states import RunState
+from worktrees.branches import require_room
 from worktrees.errors import PoolFolderError
+from worktrees.filters import require_filters
 from worktrees.identity import check_identity, trial_signature
 from worktrees.pool import pool_folder
 
@@ -61,6 +63,7 @@ def begin_run(
     require_ready(bench, outlook, request)
     check_identity(bench.git)
     trial_signature(bench.git)
+    require_filters(bench.git, bench.objects, bench.target_tip())
     check()
     return store_run(bench, outlook, request, bench.stamp()), outlook
 
@@ -80,6 +83,7 @@ def read_outlook(bench: Workbench, request: Request, here: Path) -> Outlook:
 def require_ready(bench: Workbench, outlook: Outlook, request: Request) -> None:
     """Of step 2 what writes nothing: raise for worktrees and branches in the way of these plans."""
     require_unprepared(bench, outlook.plans)
+    require_room(bench.objects, [plan.branch for plan in outlook.plans])
     for plan in outlook.plans:
         require_usable(bench, plan.id, plan.branch, adopt=request.adopt)
 

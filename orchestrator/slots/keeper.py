@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 from orchestrator.errors import StaleRecordError
 from orchestrator.events import EventName
 from orchestrator.slots.places import PLAN, is_reclaimable
-from orchestrator.slots.saving import save_work
+from orchestrator.slots.saving import has_nothing_to_save, save_work
 from orchestrator.states import TERMINAL_ATTEMPTS, AttemptState, SlotState
 from orchestrator.store.records import Slot
 from plans.ids import PlanId
@@ -134,7 +134,7 @@ class SlotKeeper:
             tree = self._pool.add(slot.name, commit, options)
         else:
             self._save_late_work(slot, found, commit, options)
-            tree = self._pool.recycle(found, commit, options)
+            tree = self._pool.recycle(found, commit, options, spotless=True)
         if slot.plan:
             link_plan(self.folder, PlanId(slot.plan), tree.path)
         return tree
@@ -191,8 +191,10 @@ class SlotKeeper:
         store = self._bench.store
         slot = self._claim(slot)
         try:
-            self.save(slot)
-            self._clean(slot)
+            spotless = has_nothing_to_save(self._bench, self.tree_of(slot))
+            if not spotless:
+                self.save(slot)
+            self._clean(slot, spotless=spotless)
         except RescueIncompleteError as error:
             return store.move_slot(slot, SlotState.QUARANTINED, detail=str(error), changed_at=self._now())
         except (GitFailedError, ProvisioningError, UnknownRevisionError, OSError) as error:
@@ -219,7 +221,7 @@ class SlotKeeper:
                 slot = store.move_slot(slot, SlotState.BROKEN, changed_at=now)
             return store.move_slot(slot, SlotState.RESCUING, session=self._bench.session, changed_at=now)
 
-    def _clean(self, slot: Slot) -> None:
+    def _clean(self, slot: Slot, *, spotless: bool) -> None:
         """Leave the rescued slot tidy at the target's tip; one without a folder is made anew when taken."""
         tree = self.tree_of(slot)
         if tree is None:
@@ -227,8 +229,8 @@ class SlotKeeper:
         if is_gone(tree):
             require_nothing_staged(self._bench.git, tree)
             return
-        self._pool.quiesce(tree)
-        self._pool.tidy(tree, self._bench.target_tip(), self._saving(slot))
+        tip, options = self._bench.target_tip(), self._saving(slot)
+        self._pool.tidy(tree, tip, options, spotless=spotless)
 
     def give_back_earlier(self, attempt: Attempt) -> None:
         """Give back the slots that earlier attempts of the same plan still hold, their work rescued.

@@ -9,27 +9,34 @@ from types import ModuleType
 
 import pytest
 
-from benchmarks import landing, plans, provisioning, repositories, startup
-from benchmarks.measure import Side, compare
+from benchmarks import landing, memory, plans, provisioning, startup, zuul_merger
+from benchmarks.measure import Result, Side, Target, compare
+from benchmarks.repositories import Shape
 
-SMALL = {"ROUNDS": 1, "PLANS": 3, "BRANCHES": 3, "FOLDERS": 3, "FILES": 2}
+TINY = Shape("tiny", 3, 2, 4)
+SMALL = {
+    "ROUNDS": 1, "COLD_ROUNDS": 1, "MANY_ROUNDS": 1, "LONG_ROUNDS": 1, "SYNCS": 1,
+    "PLANS": 3, "FEW": 1, "MANY": 3, "LESS": 1, "MORE": 2, "BATCH": 2, "SETTLE": 0.0, "WATCHED": 0.1,
+    "SHAPE": TINY, "MANY_SHAPE": TINY, "SHAPES": (TINY, Shape("large", 4, 2, 4)),
+}  # fmt: skip
 
 
 @pytest.mark.skipif(os.name == "nt" or shutil.which("flock") is None, reason="the shell baseline needs flock")
-@pytest.mark.parametrize("section", [startup, provisioning, landing, plans], ids=lambda s: s.__name__)
+@pytest.mark.parametrize(
+    "section", [startup, provisioning, landing, plans, memory], ids=lambda section: section.__name__
+)
 def test_a_section_measures_both_sides(
     section: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in (section, repositories):
-        for name, value in SMALL.items():
-            if hasattr(module, name):
-                monkeypatch.setattr(module, name, value)
-    results = list(section.results(tmp_path))
-    assert results
-    for result in results:
-        assert result.rounds == 1
-        assert result.ours > 0
-        assert result.reference > 0
+    for name, value in SMALL.items():
+        if hasattr(section, name):
+            monkeypatch.setattr(section, name, value)
+    monkeypatch.setattr(zuul_merger, "merger", lambda *_: None)  # a rival is not installed for a test
+    found = list(section.results(tmp_path / "scratch", tmp_path / "cache"))
+    assert found
+    for result in found:
+        assert result.ours != 0
+        assert bool(result.reference_name) == bool(result.reference)
 
 
 def test_both_sides_are_measured_in_turn_and_what_prepares_them_is_not() -> None:
@@ -41,3 +48,14 @@ def test_both_sides_are_measured_in_turn_and_what_prepares_them_is_not() -> None
     result = compare(*sides, rounds=2)
     assert (result.name, result.reference_name, result.rounds) == ("a", "b", 2)
     assert done == ["before a", "a", "b", "b", "before a", "a", "before a", "a", "b"]
+
+
+def test_a_row_says_whether_its_target_holds() -> None:
+    assert Result("a", 10, "b", 100, target=Target(10, faster=True)).cells()[4:7] == (
+        "10.0x faster", "≥ 10x faster", "holds",
+    )  # fmt: skip
+    assert Result("a", 16, "b", 10, target=Target(1.5)).cells()[4:7] == ("1.60", "≤ 1.5", "**falls short**")
+    assert Result("a", 16, target=Target(15), unit="MB").cells()[1:] == (
+        "16 MB", "", "", "", "≤ 15 MB", "**falls short**", "1",
+    )  # fmt: skip
+    assert Result("a", 16, "b", 8).holds is None

@@ -15,15 +15,11 @@ from pathlib import Path
 import pytest
 
 from tests.support import oddities as odd
+from tests.support.odd_runs import TWO, condition, require_refused, require_works
 from tests.support.plans import commit_plans, landings
 from tests.support.process import COMMAND, run
 from tests.support.repo import GitRepo
 
-ROOT = Path(__file__).resolve().parents[2]
-TWO: dict[str, dict[str, object]] = {
-    "a": {"files": {"write": ["one"]}, "run": "echo a > one"},
-    "b": {"files": {"write": ["two"]}, "run": "echo b > two"},
-}
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="the commands of these plans are POSIX shell")
 
 WORKS: dict[str, odd.Odd] = {
@@ -51,60 +47,54 @@ WORKS: dict[str, odd.Odd] = {
     "corrupt-store": odd.corrupt_store,
 }
 
-# what is made of the repository, the command line, the exit code, and what the one line says
-REFUSED: dict[str, tuple[odd.Odd, tuple[str, ...], int, str]] = {
-    "no-commit": (odd.no_commit, ("run-multi", "--all"), 2, "the target branch main does not exist"),
+# what is made of the repository, the command line, and what the one line says
+REFUSED: dict[str, tuple[odd.Odd, tuple[str, ...], str]] = {
+    "no-commit": (odd.no_commit, ("run-multi", "--all"), "the target branch main does not exist"),
     "no-commit-dry-run": (
         odd.no_commit,
         ("run-multi", "a", "--dry-run"),
-        2,
         "the target branch main does not",
     ),
-    "target-missing": (odd.settings("target: trunk\n"), ("run", "a"), 2, "the target branch trunk does not"),
-    "target-hostile": (odd.settings("target: --force\n"), ("run", "a"), 2, "is not a branch"),
-    "settings-deep": (odd.settings("[" * 60_000), ("run", "a"), 2, "planctl.yaml:1:"),
-    "settings-not-utf-8": (odd.settings(b"\xff\xfe\0"), ("run", "a"), 2, "byte 0xff is not UTF-8"),
-    "pool-is-repository": (odd.settings("worktrees: .\n"), ("run", "a"), 2, "the repository itself is there"),
-    "pool-in-git-folder": (odd.settings("worktrees: .git/x\n"), ("run", "a"), 2, "the repository itself is"),
-    "pool-among-plans": (odd.settings("worktrees: plans\n"), ("run", "a"), 2, "plans are read from there"),
-    "sha256": (odd.sha256, ("run-multi", "--all"), 2, "unknown object format 'sha256'"),
+    "target-missing": (odd.settings("target: trunk\n"), ("run", "a"), "the target branch trunk does not"),
+    "target-hostile": (odd.settings("target: --force\n"), ("run", "a"), "is not a branch"),
+    "settings-deep": (odd.settings("[" * 60_000), ("run", "a"), "planctl.yaml:1:"),
+    "settings-not-utf-8": (odd.settings(b"\xff\xfe\0"), ("run", "a"), "byte 0xff is not UTF-8"),
+    "pool-is-repository": (odd.settings("worktrees: .\n"), ("run", "a"), "the repository itself is there"),
+    "pool-in-git-folder": (odd.settings("worktrees: .git/x\n"), ("run", "a"), "the repository itself is"),
+    "pool-among-plans": (odd.settings("worktrees: plans\n"), ("run", "a"), "plans are read from there"),
+    "sha256": (odd.sha256, ("run-multi", "--all"), "unknown object format 'sha256'"),
     "unknown-extension": (
         odd.configured("core.repositoryFormatVersion=1", "extensions.foo=bar"),
         ("lint",),
-        2,
         "unknown repository extension found: foo",
     ),
-    "broken-config": (odd.broken_config, ("lint",), 2, "bad config line"),
-    "state-is-a-file": (odd.state_is_a_file, ("run", "a"), 2, "planctl in it is not a folder"),
+    "broken-config": (odd.broken_config, ("lint",), "bad config line"),
+    "state-is-a-file": (odd.state_is_a_file, ("run", "a"), "planctl in it is not a folder"),
     "no-identity": (
         odd.configured("user.useConfigOnly=true", "user.name=", "user.email="),
         ("run", "a"),
-        2,
         "git knows no identity",
     ),
     "broken-signing": (
         odd.configured("commit.gpgSign=true", "gpg.program=false"),
         ("run", "a"),
-        2,
         "a commit could not be signed",
     ),
-    "broken-plan": (odd.broken_plan, ("run-multi", "--all"), 2, "'bogus' is not known here"),
+    "broken-plan": (odd.broken_plan, ("run-multi", "--all"), "'bogus' is not known here"),
     "plan-leads-out": (
         odd.plan_leads_out,
         ("run-multi", "--all"),
-        2,
         "this link leads out of the repository",
     ),
     "branch-is-target": (
         odd.header("branch: main"),
         ("run", "a", "--adopt"),
-        2,
         "is the target 'main' itself",
     ),
-    "same-branch": (odd.header("branch: plan/b"), ("run-multi", "--all"), 2, "works on 'plan/b' too"),
-    "branch-hostile": (odd.header("branch: --upload-pack=x"), ("run", "a"), 2, "is not a branch"),
-    "branch-taken": (odd.branch_taken, ("run", "a"), 2, "branch plan/a exists already"),
-    "bare-lint": (odd.bare, ("lint",), 2, "plans are read from a worktree"),
+    "same-branch": (odd.header("branch: plan/b"), ("run-multi", "--all"), "works on 'plan/b' too"),
+    "branch-hostile": (odd.header("branch: --upload-pack=x"), ("run", "a"), "is not a branch"),
+    "branch-taken": (odd.branch_taken, ("run", "a"), "branch plan/a exists already"),
+    "bare-lint": (odd.bare, ("lint",), "plans are read from a worktree"),
 }
 
 # the command of the plan, the exit code of planctl, and what it says of the plan
@@ -134,35 +124,15 @@ def two(repo: GitRepo) -> GitRepo:
     return repo
 
 
-def condition(repo: GitRepo) -> tuple[str, str]:
-    """Every reference, and what the checkout shows."""
-    inside = repo.git("rev-parse", "--is-inside-work-tree", ok=False) == "true"
-    status = repo.git("--no-optional-locks", "status", "--porcelain", "--ignored", "-z") if inside else ""
-    return repo.git("for-each-ref", ok=False), status
-
-
 @pytest.mark.parametrize("name", WORKS)
 def test_an_odd_repository_works(two: GitRepo, name: str) -> None:
-    place = WORKS[name](two)
-    before = condition(place)[1]
-    done = run("run-multi", "a", "b", "--json", cwd=place.path)
-    assert done.code == 0, done.out + done.err
-    assert sorted(landings(place)) == ["a", "b"]
-    assert condition(place)[1] == before, "the user's checkout is as it was"
-    assert not (place.path / ".git/ran").exists(), "no hook ran"
+    require_works(WORKS[name](two))
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_an_odd_repository_is_refused_and_nothing_changes(two: GitRepo, name: str) -> None:
-    make, arguments, code, said = REFUSED[name]
-    place = make(two)
-    before = condition(place)
-    done = run(*arguments, cwd=place.path)
-    assert (done.code, "Traceback" in done.err) == (code, False), done.err
-    assert said in done.err + done.out
-    assert not re.search(r"unexpected|fault", done.err)
-    assert condition(place) == before
-    assert not place.path.with_name(f"{place.path.name}.worktrees").exists()
+def test_an_odd_repository_is_refused_and_nothing_changes(two: GitRepo, tmp_path: Path, name: str) -> None:
+    make, arguments, said = REFUSED[name]
+    require_refused(tmp_path, make(two), arguments, said)
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -331,12 +301,3 @@ def test_many_trivial_plans(repo: GitRepo) -> None:
     commit_plans(repo, plans)
     assert run("run-multi", "--all", "-j", "4", cwd=repo.path).code == 0
     assert sorted(landings(repo)) == sorted(plans)
-
-
-def test_every_row_is_in_the_document() -> None:
-    text = (ROOT / "docs/repositories.md").read_text(encoding="utf-8")
-    rows = re.findall(r"^\|.*\| `([^`|]+)` \|$", text, flags=re.MULTILINE)
-    tests = {name for name in globals() if name.startswith("test_")}
-    known = {*WORKS, *REFUSED, *COMMANDS} | tests
-    assert set(rows) <= known, "the document names a row that is not tested"
-    assert {*WORKS, *REFUSED, *COMMANDS} <= set(rows), "a row is missing in the document"
