@@ -35,7 +35,7 @@ contracts: setup
 	$(RUN)/lint-imports --no-cache
 
 stress: setup  ## the long campaigns: fuzz, crash, differential
-	$(RUN)/python -m pytest -m stress -q -s
+	$(RUN)/python -m pytest -n $(JOBS) -m stress -q -ra
 
 bench: setup
 	$(RUN)/python -m benchmarks --cache .benchmarks

@@ -76,8 +76,45 @@ def working(
 
     ``override`` puts the command line's options over the settings, again after each reload. ``tell`` is given
     a line when the store had to be rebuilt. Raises what opening the store does, UnsupportedRepositoryError,
-    GitTooOldError, and InvalidPlansError for a ``planctl.yaml`` that cannot be used.
+    GitTooOldError, InvalidPlansError for a ``planctl.yaml`` that cannot be used, and BusyError while planctl
+    is being uninstalled.
     """
+    from orchestrator.leases.presence import present  # noqa: PLC0415 - as below
+
+    with _begun(
+        repository, kind, present(repository.state_dir), override=override, note=note, tell=tell
+    ) as pair:
+        yield pair
+
+
+@contextlib.contextmanager
+def dismantling(repository: Repository) -> Iterator[tuple[Workbench, SessionHandle] | None]:
+    """As :func:`working`, with everybody else kept out; left without an error, planctl's folder is gone.
+
+    None when others are at work: then nothing has changed.
+    """
+    from orchestrator.leases.presence import alone  # noqa: PLC0415 - as below
+    from worktrees.dismantle import remove_state  # noqa: PLC0415 - as below
+
+    with alone(repository.state_dir) as had:
+        if not had:
+            yield None
+            return
+        with _begun(repository, "uninstall", contextlib.nullcontext()) as pair:
+            yield pair
+        remove_state(repository)
+
+
+@contextlib.contextmanager
+def _begun(
+    repository: Repository,
+    kind: str,
+    presence: contextlib.AbstractContextManager[None],
+    *,
+    override: Callable[[ProjectSettings], ProjectSettings] = lambda project: project,
+    note: str = "",
+    tell: Callable[[str], None] = lambda _line: None,
+) -> Iterator[tuple[Workbench, SessionHandle]]:
     from orchestrator.services.rebuilding.marks import is_needed  # noqa: PLC0415 - for those who only read
     from orchestrator.sessions.cleanup import reap  # noqa: PLC0415 - for those who only read
     from orchestrator.sessions.registry import start_session  # noqa: PLC0415 - for those who only read
@@ -99,31 +136,32 @@ def working(
 
     settings = reload()
     _require_writable(repository)
-    opened = open_store(repository)
-    opened.store.close()
-    git.ensure_desk()
-    stores = thread_store(repository)
-    with contextlib.closing(stores()) as store:  # the leases of the provably dead are free at once
-        reap(store, clock, repository.state_dir / "cleanup.lock")
-        is_new = is_needed(store)
-    if opened.after_boot or is_new:
-        remove_empty_objects(repository)  # before anything is written that they would be taken for
-    with start_session(stores, clock, kind, note=note) as session, git.keep_writers():
-        bench = Workbench(
-            repository=repository,
-            git=git,
-            settings=settings,
-            clock=clock,
-            stores=stores,
-            session=session.id,
-            reload=reload,
-        )
-        if is_new:
-            from orchestrator.services.rebuilding.restore import restore  # noqa: PLC0415 - once in its life
+    with presence:
+        opened = open_store(repository)
+        opened.store.close()
+        git.ensure_desk()
+        stores = thread_store(repository)
+        with contextlib.closing(stores()) as store:  # the leases of the provably dead are free at once
+            reap(store, clock, repository.state_dir / "cleanup.lock")
+            is_new = is_needed(store)
+        if opened.after_boot or is_new:
+            remove_empty_objects(repository)  # before anything is written that they would be taken for
+        with start_session(stores, clock, kind, note=note) as session, git.keep_writers():
+            bench = Workbench(
+                repository=repository,
+                git=git,
+                settings=settings,
+                clock=clock,
+                stores=stores,
+                session=session.id,
+                reload=reload,
+            )
+            if is_new:
+                from orchestrator.services.rebuilding.restore import restore  # noqa: PLC0415 - once in its life
 
-            if (rebuilt := restore(bench)) is not None:
-                tell(f"planctl: {rebuilt}")
-        yield bench, session
+                if (rebuilt := restore(bench)) is not None:
+                    tell(f"planctl: {rebuilt}")
+            yield bench, session
 
 
 def _require_writable(repository: Repository) -> None:

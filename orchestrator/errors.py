@@ -178,6 +178,14 @@ class PortInUseError(PlanctlError):
         super().__init__(f"port {port} is in use by {holder or 'another process'}")
 
 
+class NotUninstalledError(PlanctlError):
+    """planctl was not taken away whole, because something that is not its own is in the way."""
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(f"planctl was not uninstalled: {reason}")
+
+
 class NotPreparedError(PlanctlError):
     """A worktree could not be prepared for a plan; what was made for it stays for ``worktree remove``."""
 

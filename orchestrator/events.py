@@ -40,6 +40,8 @@ class EventName(StrEnum):
     SLOT_PASSED = "worktree.passed"
     """Another process was giving the slot back already."""
     OUTPUTS_FAILED = "outputs.failed"
+    RETENTION_LET_GO = "retention.let-go"
+    RETENTION_FAILED = "retention.failed"
     STORE_REBUILT = "store.rebuilt"
 
 

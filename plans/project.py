@@ -53,8 +53,8 @@ class HookPolicy(StrEnum):
 class ProjectSettings:
     """The keys of ``planctl.yaml`` under the same names; see ``docs/plan-file.md`` for their meaning.
 
-    Times are in seconds. ``jobs`` 0 means as many as there are processors. ``worktrees`` None means the
-    default folder beside the repository; ``outputs`` None the one inside the common git folder.
+    Times are in seconds, infinity for ever. ``jobs`` 0 means as many as there are processors. ``worktrees``
+    None means the default folder beside the repository, ``outputs`` None the one in the common git folder.
     """
 
     plans: tuple[str, ...] = ("plans", "docs/plans")
@@ -90,7 +90,7 @@ class ProjectSettings:
     hot_files: Mapping[str, str] = field(default_factory=dict)
     agents: Mapping[str, str] = field(default_factory=dict)
     notify: tuple[str, ...] = ()
-    retention: Mapping[str, str] = field(default_factory=dict)
+    retention: Mapping[str, float] = field(default_factory=dict)
     parent_death: str = "keep"
     store: str | None = None
     executor: str = "local"

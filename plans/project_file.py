@@ -10,7 +10,7 @@ from plans.errors import Problem
 from plans.kinds import Kind, Reporter, Word, choice, command, flag, number, text
 from plans.nodes import Scalar, Table
 from plans.project import CheckoutPolicy, Enforce, HookPolicy, Method, OverlapMode, ProjectSettings
-from plans.quantities import duration, size
+from plans.quantities import duration, keeping, size
 from plans.shapes import Key, Many, Named, Record
 from plans.source import decode, split
 from plans.vocabulary import branch, name, path_anywhere, path_inside, remote, variable
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 MAX_JOBS: Final = 1024
 MAX_CAPACITY: Final = 1_000_000
+HOUR: Final = 3600.0
 
 
 def _one_of(states: type[StrEnum]) -> Kind[Any]:
@@ -36,6 +37,19 @@ _POOL: Final[Record[dict[str, Any]]] = Record(
     {
         "max": Key(number(1, 100_000), "The most slots there may be."),
         "disk_floor": Key(size(), "Free space below which no slot is added: 20GB."),
+    },
+    dict,
+)
+
+_RETENTION: Final[Record[dict[str, Any]]] = Record(
+    {
+        "rescue": Key(keeping(least=HOUR), "Snapshots of uncommitted work."),
+        "archive": Key(keeping(least=HOUR), "Parked commits and stash entries that left the list."),
+        "logs": Key(keeping(least=HOUR), "Logs of checks and faults, records of commands."),
+        "outputs": Key(keeping(least=HOUR), "Outputs of plans inside the common git folder."),
+        "runs": Key(keeping(least=HOUR), "Frozen plan files of runs of which all has landed."),
+        "sessions": Key(keeping(least=HOUR), "Sessions that have ended."),
+        "events": Key(keeping(least=HOUR), "Events."),
     },
     dict,
 )
@@ -74,7 +88,7 @@ SETTINGS: Final[Record[dict[str, Any]]] = Record(
         "hot_files": Key(Named(text(), text()), "Files that everybody edits, and how they are merged."),
         "agents": Key(Named(name("an agent"), command()), "Command lines of agents."),
         "notify": Key(Many(text()), "Who is told when plans land or fail."),
-        "retention": Key(Named(name("what is kept"), text()), "How long things are kept."),
+        "retention": Key(_RETENTION, "How long things are kept."),
         "parent_death": Key(_word("keep", "stop"), "What a command does when planctl dies."),
         "store": Key(text(longest=1000), "Where state is kept."),
         "executor": Key(_word("local", "dask"), "Where commands run."),

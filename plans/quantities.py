@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from typing import Final
 
@@ -11,6 +12,7 @@ from plans.kinds import Word
 from plans.nodes import shown
 
 YEAR: Final = 366 * 24 * 3600
+_FOREVER: Final = "forever"
 _SECONDS: Final = r"[0-9]{1,9}(?:\.[0-9]{1,9})?"
 _UNITS: Final = (("d", 86400), ("h", 3600), ("m", 60), ("s", 1))
 _PARTS: Final = r"(?=[0-9])(?:([0-9]{1,9})d)?(?:([0-9]{1,9})h)?(?:([0-9]{1,9})m)?(?:([0-9]{1,9})s)?"
@@ -32,6 +34,16 @@ def duration(*, least: float = 0) -> Word[float]:
     plain = {"type": "number", "minimum": least, "maximum": YEAR}
     words = {"type": "string", "pattern": f"^(?:{_SECONDS}|{_PARTS})$"}
     return Word(parse, {"anyOf": [plain, words]})
+
+
+def keeping(*, least: float) -> Word[float]:
+    """Seconds as :func:`duration` has them, of ``least`` at least; infinity for ``forever``."""
+    timed = duration(least=least)
+
+    def parse(value: str) -> float:
+        return math.inf if value == _FOREVER else timed.parse(value)
+
+    return Word(parse, {"anyOf": [{"const": _FOREVER}, *timed.schema()["anyOf"]]})
 
 
 def parse_duration(value: str) -> float:

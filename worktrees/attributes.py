@@ -49,7 +49,7 @@ def _wanted(path: str, entry: Entry) -> bool:
 
 def _make(objects: Objects, files: list[tuple[str, Entry]], rooms: Path, folder: Path) -> None:
     rooms.mkdir(parents=True, exist_ok=True)
-    making = Path(tempfile.mkdtemp(prefix="new-", dir=rooms))
+    making = Path(tempfile.mkdtemp(prefix=f"new-{os.getpid()}-", dir=rooms))
     try:
         for path, entry in files:
             target = making / Path(*path.split("/"))

@@ -171,6 +171,10 @@ class RescueIncompleteError(PlanctlError):
         super().__init__(f"the work in {path} {said}: {reason}{kept}")
 
 
+class RescueInterruptedError(RescueIncompleteError):
+    """A git child was killed while work was captured: nothing is wrong with the work; try again."""
+
+
 class CheckoutInTheWayError(PlanctlError):
     """A checkout of the target holds the user's work on files that a landing changes."""
 

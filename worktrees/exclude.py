@@ -5,17 +5,21 @@
 ``core.bare`` and ``core.worktree`` would have to move), and it would hide the user's own global excludes
 from the plan. The block names nothing that is not ignored in the main checkout already (see ``bring``), so
 sharing it changes nothing there.
+
+The block says what else was made for it (the file, its folder, the end of a last line that had none), so that
+:func:`forget_excludes` leaves everything as it was, byte for byte.
 """
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Final
 
 from plans.effects import step, write_atomic
 from worktrees.metadata_lock import metadata_lock
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterator
     from pathlib import Path
 
     from worktrees.repository import Repository
@@ -23,6 +27,8 @@ if TYPE_CHECKING:
 POINTER_FOLDER: Final = "/.planctl/"
 _BEGIN: Final = b"# planctl: begin (written by planctl; other lines are yours)"
 _END: Final = b"# planctl: end"
+_MADE: Final = b"# planctl: made "
+_FOLDER, _FILE, _LINE_END = b"the folder", b"the file", b"the end of the line above"
 
 
 def exclude(repository: Repository, patterns: Collection[str] = ()) -> None:
@@ -36,7 +42,8 @@ def exclude(repository: Repository, patterns: Collection[str] = ()) -> None:
     with metadata_lock(repository):
         content = _read(repository)
         before, block, after = _split(content)
-        lines = [*block, *sorted(wanted - set(block))]
+        made = [] if block else [_MADE + what for what in _to_be_made(repository, content)]
+        lines = [*made, *block, *sorted(wanted - set(block))]
         _write(
             repository, before + _BEGIN + b"\n" + b"".join(x + b"\n" for x in lines) + _END + b"\n" + after
         )
@@ -44,16 +51,39 @@ def exclude(repository: Repository, patterns: Collection[str] = ()) -> None:
 
 def excluded(repository: Repository) -> tuple[str, ...]:
     """The patterns in planctl's block."""
-    return tuple(line.decode("utf-8", "surrogateescape") for line in _split(_read(repository))[1])
+    lines = _split(_read(repository))[1]
+    return tuple(x.decode("utf-8", "surrogateescape") for x in lines if not x.startswith(_MADE))
 
 
 def forget_excludes(repository: Repository) -> None:
     """Take planctl's block out again, for ``uninstall``; the user's lines stay byte for byte."""
     with metadata_lock(repository):
         content = _read(repository)
-        if _BEGIN in content:
-            before, _, after = _split(content)
+        if _BEGIN not in content:
+            return
+        before, block, after = _split(content)
+        made = {line.removeprefix(_MADE) for line in block if line.startswith(_MADE)}
+        if _LINE_END in made and not after:
+            before = before.removesuffix(b"\n")
+        if before + after or _FILE not in made:
             _write(repository, before + after)
+            return
+        with step("exclude.forget"):
+            _path(repository).unlink()
+        if _FOLDER in made:
+            with step("exclude.folder"), contextlib.suppress(OSError):  # something else is in it by now
+                _path(repository).parent.rmdir()
+
+
+def _to_be_made(repository: Repository, content: bytes) -> Iterator[bytes]:
+    """What has to be there for the block that is not."""
+    path = _path(repository)
+    if not path.parent.is_dir():
+        yield _FOLDER
+    if not path.exists():
+        yield _FILE
+    if content and not content.endswith(b"\n"):
+        yield _LINE_END
 
 
 def literal_pattern(path: str) -> str | None:

@@ -23,6 +23,7 @@ from plans.effects import step, sync_files
 from worktrees.errors import CheckoutLockedError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from worktrees.repository import Repository
@@ -134,6 +135,41 @@ def take_over(repository: Repository, git_dir: Path) -> FollowLock | None:
             held.close()
             return None
     return FollowLock(git_dir, folder, held)
+
+
+def left_drafts(repository: Repository) -> tuple[Path, ...]:
+    """Copies and drafts beside the kernel's locks that nobody holds; nothing is changed.
+
+    Those of a checkout that is still marked are the recovery's to use.
+    """
+    return tuple(path for lock in _unheld(repository) for path in _drafts(lock))
+
+
+def remove_drafts(repository: Repository) -> None:
+    """Remove what :func:`left_drafts` finds, each under its lock."""
+    for lock in _unheld(repository):
+        with step("checkout.litter"):
+            for path in _drafts(lock):
+                path.unlink(missing_ok=True)
+
+
+def _unheld(repository: Repository) -> Iterator[FollowLock]:
+    root = repository.state_dir / "follow"
+    for folder in sorted(root.iterdir()) if root.is_dir() else ():
+        primary = folder.name == "primary"
+        git_dir = repository.common_dir if primary else repository.common_dir / "worktrees" / folder.name
+        lock = take_over(repository, git_dir)
+        if lock is not None:
+            try:
+                yield lock
+            finally:
+                lock.release()
+
+
+def _drafts(lock: FollowLock) -> list[Path]:
+    if read_mark(lock.git_dir) is not None:
+        return []
+    return sorted(path for path in lock.folder.iterdir() if path.name != "lock")
 
 
 def _named_exclusively(draft: Path, name: Path) -> None:

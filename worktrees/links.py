@@ -21,7 +21,7 @@ FOLDER: Final = "plans"
 def link_plan(folder: Path, plan: PlanId, slot: Path) -> bool:
     """Let the plan's link lead to ``slot``, in one moment. False where the system allows no links."""
     link = folder / FOLDER / plan
-    temporary = link.with_name(f".{plan}.{slot.name}.tmp")
+    temporary = link.with_name(f".{plan}.{os.getpid()}-{slot.name}.tmp")
     with step("links.write"):
         link.parent.mkdir(parents=True, exist_ok=True)
         temporary.unlink(missing_ok=True)

@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING
 
 from plans.effects import step
 from worktrees.followlock import read_mark
+from worktrees.git import branch_reference
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping
     from pathlib import Path
 
     from worktrees.git import Git
@@ -40,6 +41,14 @@ def remove_left_locks(git: Git, landing: Mapping[str, str]) -> tuple[str, ...]:
                 lock.unlink(missing_ok=True)
             removed.append(lock.relative_to(common).as_posix())
     return tuple(sorted(removed))
+
+
+def remove_branch_lock(git: Git, branch: str, commits: Collection[str]) -> bool:
+    """Remove the lock on a branch of planctl's that a killed child left, moving it to one of ``commits``.
+
+    False where it holds something else, or git children of some planctl live.
+    """
+    return any(remove_left_locks(git, {branch_reference(branch): commit}) for commit in commits)
 
 
 def own_locks(git: Git) -> tuple[str, ...]:

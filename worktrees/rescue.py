@@ -22,7 +22,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from worktrees.capture import Wanted
-from worktrees.errors import GitFailedError, NotARepositoryError, RescueIncompleteError
+from worktrees.errors import (
+    GitFailedError,
+    NotARepositoryError,
+    RescueIncompleteError,
+    RescueInterruptedError,
+)
 from worktrees.git import valid_reference
 from worktrees.references import Create, References
 from worktrees.snapshots import show
@@ -78,7 +83,8 @@ def rescue(  # noqa: PLR0913 - one door, and each of these is a fact about the w
     try:
         taken = take(git, worktree, git_dir, label, Wanted(tuple(ignored), tuple(named)))
     except (GitFailedError, NotARepositoryError, OSError) as error:
-        raise RescueIncompleteError(worktree, str(error)) from error
+        killed = isinstance(error, GitFailedError) and error.status < 0
+        raise (RescueInterruptedError if killed else RescueIncompleteError)(worktree, str(error)) from error
     if taken is None:
         return None
     message = f"planctl: rescue of {label}"

@@ -31,6 +31,7 @@ from worktrees.pointer import clear_pointer
 from worktrees.provision import checkout
 from worktrees.removal import delete_tree
 from worktrees.slot import head_of, require_intact, run_in
+from worktrees.slotlocks import remove_branch_lock
 from worktrees.sparse import reset_settings
 from worktrees.submodules import drop_vanished, update_submodules
 from worktrees.unsaved import overwritten, untracked
@@ -60,6 +61,7 @@ def quiesce(git: Git, tree: SlotTree) -> None:
     """
     require_intact(tree)
     require_parked(git, tree)
+    remove_branch_lock(git, tree.git_dir)  # before the lock on HEAD, which is what proves it
     for name in _IN_PROGRESS:
         delete_tree(tree.git_dir / name)
 

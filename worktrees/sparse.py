@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 from plans.effects import step
 from worktrees.metadata_lock import metadata_lock
 from worktrees.slot import run_in
+from worktrees.worktreeconfig import note_config
 
 if TYPE_CHECKING:
     from worktrees.git import Git
@@ -31,7 +32,8 @@ def set_sparse(
         return
     mode = "--no-cone" if any(_GLOB.search(p) for p in patterns) else "--cone"
     lines = "".join(f"{p}\n" for p in patterns).encode("utf-8", "surrogateescape")
-    with metadata_lock(git.repository) as lock, step("sparse.set"):  # the first one writes the common config
+    with metadata_lock(git.repository) as lock, step("sparse.set"):
+        note_config(git)  # the first one writes the common configuration
         run_in(
             git, tree, "sparse-checkout", "set", mode, "--stdin", stdin=lines,
             descriptors=(*lock, *descriptors),

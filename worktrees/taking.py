@@ -56,6 +56,8 @@ def take(
         own = own_git_dir(git, worktree) if git_dir is None else git_dir
         return _take(git, worktree, own, label, wanted, always=always)
     except (GitFailedError, NotARepositoryError) as error:
+        if isinstance(error, GitFailedError) and error.status < 0:
+            raise  # git was killed: nothing is wrong with the work, and the next try keeps it as it is
         reason = str(error)
     with scratch_folder(git) as scratch:
         return _salvage(git, worktree, git_dir, scratch, (label, reason))

@@ -115,8 +115,8 @@ class Checker:
     def _output(self, command: str) -> str:
         """What a command of ``environment:`` prints, run outside any tree: trees are keyed by their id."""
         folder = self._bench.folder("checks")
-        log = folder / f"environment-{self._bench.stamp()}.log"
-        name = f"environment-{self._bench.stamp()}"
+        name = f"environment-{os.getpid()}-{self._bench.stamp()}"
+        log = folder / f"{name}.log"
         spec = self._spec(name, shell_argv(command), self._bench.folder("desk", "empty"), log)
         ended = self._run_to_end(spec)
         text = log.read_text(encoding="utf-8", errors="surrogateescape")

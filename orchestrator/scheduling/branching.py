@@ -20,7 +20,8 @@ from worktrees.branches import (
     holders,
     restart_branch,
 )
-from worktrees.errors import BranchExistsError, BranchInUseError
+from worktrees.errors import BranchExistsError, BranchInUseError, GitFailedError
+from worktrees.locks import remove_branch_lock
 from worktrees.references import Create, Update
 
 if TYPE_CHECKING:
@@ -102,6 +103,18 @@ def _point(bench: Workbench, name: str, commit: str, step: str) -> None:
 
 def put_on_branch(bench: Workbench, tree: SlotTree, attempt: Attempt, begin: str) -> None:
     """Have the attempt's branch at ``begin`` and the slot, which is at ``begin``, on it."""
+    try:
+        _move(bench, tree, attempt, begin)
+    except GitFailedError:
+        earlier = (a for a in bench.store.attempts(plan=attempt.plan) if a.branch == attempt.branch)
+        moves = {begin, *(commit for a in earlier for commit in (a.base, a.head) if commit)}
+        if not remove_branch_lock(bench.git, attempt.branch, moves):
+            raise
+        _move(bench, tree, attempt, begin)
+    attach(bench.git, bench.references, tree, attempt.branch)
+
+
+def _move(bench: Workbench, tree: SlotTree, attempt: Attempt, begin: str) -> None:
     found = branch_commit(bench.references, attempt.branch)
     if found is None:
         create_branch(bench.references, attempt.branch, begin, Ownership.OTHER)
@@ -111,4 +124,3 @@ def put_on_branch(bench: Workbench, tree: SlotTree, attempt: Attempt, begin: str
             raise BranchInUseError(attempt.branch, others[0])
         park(bench.git, attempt.plan, [found])
         restart_branch(bench.references, attempt.branch, found, begin)
-    attach(bench.git, bench.references, tree, attempt.branch)

@@ -27,6 +27,7 @@ from orchestrator.scheduling.commands import stages
 from orchestrator.scheduling.drift import Drift, find_drift
 from orchestrator.scheduling.launching import StageLauncher, stage_number
 from orchestrator.slots.keeper import slot_of_attempt
+from orchestrator.slots.unlocking import unlock
 from orchestrator.states import ACTIVE_ATTEMPTS, AttemptState
 from orchestrator.store.records import PhaseDone
 from plans.errors import PlanctlError
@@ -62,6 +63,8 @@ class Finisher:
     def finish(self, attempt: Attempt, plan: Plan, handle: Supervised | None, ended: Ended) -> None:
         """Take a running ``attempt`` whose command has ended to its next state."""
         try:
+            if not is_deleted(attempt):
+                unlock(self._bench, Path(attempt.worktree or ""))
             if ended.succeeded and is_deleted(attempt):
                 gone = {"code": "worktree-deleted", "detail": "its worktree was deleted"}
                 self._fail(attempt, gone | self._save(attempt), exit_code=ended.exit_code)

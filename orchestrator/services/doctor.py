@@ -20,6 +20,7 @@ from orchestrator.errors import StoreUnusableError
 from orchestrator.services.diagnosis import (
     ground,
     keepsakes,
+    litter,
     locks,
     processes,
     queues,
@@ -52,8 +53,10 @@ _IN_ORDER = (
     slots.examine_slots,
     locks.examine_locks,
     queues.examine_queue,
+    litter.examine_litter,
     keepsakes.examine_rescues,
     keepsakes.examine_stash,
+    keepsakes.examine_retention,
 )
 
 

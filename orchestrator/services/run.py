@@ -27,6 +27,7 @@ from orchestrator.scheduling.stashes import StashWatch
 from orchestrator.services.begin import Outlook, Request, look_out, require_unprepared, store_run
 from orchestrator.services.ending import end_commands
 from orchestrator.services.reading import read_catalog
+from orchestrator.services.retention import let_go_daily
 from orchestrator.services.summary import Summary, summarize
 from orchestrator.sessions.cleanup import reap
 from orchestrator.slots.keeper import SlotKeeper
@@ -142,6 +143,7 @@ class Conductor:
         summaries: list[Summary] = []
         self._guarded(stashes.look)
         self._guarded(lambda: summaries.append(self._close()))
+        self._guarded(lambda: let_go_daily(self._bench))
         self._raise_first()
         return summaries[0]
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 from orchestrator.errors import StaleRecordError
 from orchestrator.events import EventName
 from orchestrator.slots.places import PLAN, is_reclaimable
-from orchestrator.slots.saving import has_nothing_to_save, save_work
+from orchestrator.slots.saving import has_nothing_to_save, left_as, save_work
 from orchestrator.states import TERMINAL_ATTEMPTS, AttemptState, SlotState
 from orchestrator.store.records import Slot
 from plans.ids import PlanId
@@ -196,7 +196,7 @@ class SlotKeeper:
                 self.save(slot)
             self._clean(slot, spotless=spotless)
         except RescueIncompleteError as error:
-            return store.move_slot(slot, SlotState.QUARANTINED, detail=str(error), changed_at=self._now())
+            return store.move_slot(slot, left_as(error), detail=str(error), changed_at=self._now())
         except (GitFailedError, ProvisioningError, UnknownRevisionError, OSError) as error:
             return store.move_slot(slot, SlotState.BROKEN, detail=str(error), changed_at=self._now())
         if slot.plan:

@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING
 
 from orchestrator.errors import SlotInUseError, StaleRecordError
 from orchestrator.events import EventName
+from orchestrator.slots.keeper import CHECK
+from orchestrator.slots.saving import left_as
 from orchestrator.states import AttemptState, SlotState
 from plans.ids import PlanId
 from worktrees.archive import is_parked_or_landed, park
@@ -66,12 +68,11 @@ def take_off_disk(bench: Workbench, keeper: SlotKeeper, slot: Slot, *, inside: b
         raise SlotUnavailableError(f"{tree.path} is locked against removal")
     slot = _claim(bench, slot)
     try:
-        rescued = _rescue(keeper, slot, inside=inside)
-        parked = _park(bench, slot, tree) if tree else ()
+        rescued, parked = _save(bench, keeper, slot, tree, inside=inside)
         if tree is not None:
             _remove(keeper, tree, inside=inside)
     except RescueIncompleteError as error:
-        _leave(bench, slot, SlotState.QUARANTINED, error)
+        _leave(bench, slot, left_as(error), error)
         raise
     except (GitFailedError, ProvisioningError, SlotUnavailableError, OSError) as error:
         _leave(bench, slot, SlotState.BROKEN, error)
@@ -80,6 +81,19 @@ def take_off_disk(bench: Workbench, keeper: SlotKeeper, slot: Slot, *, inside: b
         unlink_plan(Path(slot.path).parent, PlanId(slot.plan))
     _forget(bench, slot)
     return Cleared(slot.name, slot.plan, rescued, parked)
+
+
+def _save(
+    bench: Workbench, keeper: SlotKeeper, slot: Slot, tree: SlotTree | None, *, inside: bool
+) -> tuple[str | None, tuple[str, ...]]:
+    """Steps 2 and 3. Nobody works in a check's slot: what a check left there is swept."""
+    if tree is None:
+        return None, ()
+    if slot.purpose != CHECK:
+        return _rescue(keeper, slot, inside=inside), _park(bench, slot, tree)
+    if not is_gone(tree):
+        keeper.pool.recycle_for_check(tree, bench.target_tip())
+    return None, ()
 
 
 def _claim(bench: Workbench, slot: Slot) -> Slot:

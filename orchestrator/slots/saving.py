@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.events import EventName
 from orchestrator.states import SlotState
-from worktrees.errors import RescueIncompleteError
+from worktrees.errors import RescueIncompleteError, RescueInterruptedError
 from worktrees.forward import is_spotless
 from worktrees.rescue import rescue
 from worktrees.slot import is_gone
@@ -60,11 +60,16 @@ def has_nothing_to_save(bench: Workbench, tree: SlotTree | None) -> bool:
     return is_spotless(bench.git, tree)
 
 
+def left_as(why: RescueIncompleteError) -> SlotState:
+    """What a slot is whose rescue failed: ``quarantined``; ``broken``, for another try, if git was killed."""
+    return SlotState.BROKEN if isinstance(why, RescueInterruptedError) else SlotState.QUARANTINED
+
+
 def set_aside(bench: Workbench, slot: Slot, why: RescueIncompleteError) -> None:
     """Quarantine a slot that could not be made ready for the plan that took it: it is nobody's then."""
     bench.store.move_slot(
         slot,
-        SlotState.QUARANTINED,
+        left_as(why),
         session=None,
         attempt=None,
         plan=None,

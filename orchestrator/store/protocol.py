@@ -203,8 +203,8 @@ class Events(Protocol):
     def set_value(self, key: str, value: str | None) -> None:
         """Set it, or remove it with None."""
 
-    def prune(self, *, before: str) -> int:
-        """Forget events older than ``before`` and sessions that ended before it; return how many."""
+    def prune(self, *, events: str, sessions: str) -> int:
+        """Forget events older than ``events``, sessions that ended before ``sessions``; return how many."""
 
 
 class Store(Sessions, Leases, Runs, Queue, Slots, Events, Protocol):

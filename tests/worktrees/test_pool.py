@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -21,6 +24,9 @@ from worktrees.errors import (
 from worktrees.metadata_lock import take
 from worktrees.pool import Pool, SlotOptions, pool_folder, slot_name
 from worktrees.repository import find
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 STEPS = ["provision.journal", "provision.add", "provision.checkout", "provision.done"]
 
@@ -52,23 +58,46 @@ def test_p10_many_processes_make_slots_at_once(repo: GitRepo) -> None:
     assert_ready(repo, pool_of(repo.path), 16)
 
 
-@pytest.mark.stress
-@pytest.mark.timeout(600)
-def test_p10_sixty_four_at_once_five_rounds(repo: GitRepo) -> None:
+@pytest.fixture
+def burner() -> Iterator[None]:
+    """Keeps every processor busy meanwhile."""
+    burning = [
+        subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(os.cpu_count() or 1)
+    ]
+    yield
+    for process in burning:
+        process.kill()
+        process.wait()
+
+
+@pytest.mark.usefixtures("burner")
+@pytest.mark.parametrize(
+    ("count", "rounds"),
+    [(8, 1), pytest.param(64, 5, marks=[pytest.mark.stress, pytest.mark.timeout(900)])],
+)
+def test_p10_many_at_once_under_load_and_one_that_fails(repo: GitRepo, count: int, rounds: int) -> None:
     for n in range(200):
         repo.write(f"many/f{n}.txt", f"{n}\n" * 50)
-    repo.commit()
+    repo.commit("many", {".gitattributes": "*.bin filter=odd\n", "x.bin": "x\n"})
+    repo.git("config", "filter.odd.smudge", "case $PWD in */slot-07) exit 1;; esac; cat")
+    repo.git("config", "filter.odd.clean", "cat")
+    repo.git("config", "filter.odd.required", "true")
     pool = pool_of(repo.path)
-    for _ in range(5):
-        running = [
-            start_add(repo, repo.head(), *(slot_name("slot", n) for n in range(first, 65, 8)))
-            for first in range(1, 9)
-        ]
-        for process in running:
-            _, errors = process.communicate(timeout=300)
-            assert process.returncode == 0, errors.decode()
-        assert_ready(repo, pool, 64)
+    names = [slot_name("slot", n) for n in range(1, count + 1)]
+    for _ in range(rounds):
+        running = {name: start_add(repo, repo.head(), name) for name in names}
+        for name, process in running.items():
+            _, errors = process.communicate(timeout=600)
+            assert process.returncode == (name == "slot-07"), errors.decode()
+        left = [name for name in names if name != "slot-07"]
+        assert [tree.name for tree in pool.list()] == left
+        assert slots_left(repo) == sorted([*left, *left]), "neither folder nor metadata of the failed one"
+        common = repo.path / ".git"
+        assert (common / "planctl/slots/slot-07.making").read_bytes() == b"", "nor its journal"
+        assert [p for p in common.rglob("*.lock") if p.parent.name != "planctl"] == []
+        assert repo.git("for-each-ref", "--format=%(refname)") == "refs/heads/main"
         for tree in pool.list():
+            assert repo.git("status", "--porcelain", at=tree.path) == ""
             pool.remove(tree)
         assert slots_left(repo) == []
 

@@ -121,7 +121,7 @@ def test_excludes_keep_the_users_lines_and_can_be_undone(repo: GitRepo, tmp_path
     assert excluded(repository) == ("/.planctl/", "/x", "/y")
     assert path.is_symlink()
     forget_excludes(repository)
-    assert elsewhere.read_bytes() == b"# mine\r\n*.swp\n\xff\n"
+    assert elsewhere.read_bytes() == b"# mine\r\n*.swp\n\xff"
 
 
 def test_excludes_of_many_threads_are_all_kept(repo: GitRepo) -> None:

@@ -6,11 +6,14 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from orchestrator.services.diagnosis.ward import Examined, Gravity, Issue
+from orchestrator.services.retention import due, let_go
 from worktrees.rescue import list_rescues
 from worktrees.stash import PREFIX, vanished
 
 if TYPE_CHECKING:
     from orchestrator.services.diagnosis.ward import Ward
+    from orchestrator.sessions.registry import SessionHandle
+    from orchestrator.workbench import Workbench
 
 
 def examine_rescues(ward: Ward) -> Examined:
@@ -21,6 +24,20 @@ def examine_rescues(ward: Ward) -> Examined:
         for label, count in sorted(labels.items())
     ]
     return Examined("rescues", f"{labels.total()} snapshots of uncommitted work", tuple(issues))
+
+
+def examine_retention(ward: Ward) -> Examined:
+    """What ``retention:`` lets go, and the next run would."""
+    found = due(ward.git, ward.store, ward.project, ward.clock.now())
+    issues = [
+        Issue("retention-due", Gravity.HINT, one.name, f"{one.thing}, older than is kept", _let_go)
+        for one in found
+    ]
+    return Examined("retention", f"{len(found)} kept things are old enough to go", tuple(issues))
+
+
+def _let_go(bench: Workbench, _session: SessionHandle) -> None:
+    let_go(bench)
 
 
 def examine_stash(ward: Ward) -> Examined:

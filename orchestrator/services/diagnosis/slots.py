@@ -9,8 +9,8 @@ from orchestrator.running.places import record_folder
 from orchestrator.running.supervision import find
 from orchestrator.services.clearing import adopt_folder, in_use, remove_slot
 from orchestrator.services.diagnosis.ward import Examined, Gravity, Issue
-from orchestrator.slots.keeper import SlotKeeper
-from orchestrator.states import SessionState, SlotState
+from orchestrator.slots.keeper import CHECK, SlotKeeper
+from orchestrator.states import SlotState
 from worktrees.journal import being_made
 from worktrees.removal import detached
 from worktrees.slot import is_gone
@@ -81,8 +81,7 @@ def _is_unknown(ward: Ward, command: str) -> bool:
 
 def _half_way(ward: Ward) -> Iterator[Issue]:
     """Slots whose making or removal was cut short; while somebody is at work they may be under way."""
-    others = [s for s in ward.store.sessions({SessionState.ACTIVE}) if s.id != ward.own and ward.living(s.id)]
-    if others:
+    if not ward.is_alone:
         return
     for name in sorted(being_made(ward.repository)):
         yield Issue("slot-half-made", Gravity.ERROR, name, "its making was cut short", _prune)
@@ -104,7 +103,10 @@ def _mend(bench: Workbench, _session: SessionHandle, name: str) -> None:
         return
     if slot.state is SlotState.RESCUING:
         slot = bench.store.move_slot(slot, SlotState.BROKEN, changed_at=bench.clock.now())
-    keeper.give_back(slot)
+    if slot.purpose == CHECK:
+        keeper.free_check_slot(slot)  # nobody works there, and the next check makes it exactly its commit
+    else:
+        keeper.give_back(slot)
 
 
 def _remove(bench: Workbench, _session: SessionHandle, name: str) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.running.supervision import marked_processes
 from orchestrator.services.conductors import conductor_of, living_session
+from orchestrator.states import SessionState
 from worktrees.objects import Objects
 from worktrees.pool import Pool, pool_folder
 from worktrees.references import References
@@ -109,6 +110,12 @@ class Ward:
     def living(self, key: str | None) -> Session | None:
         """The session of that id unless it has ended or its process is proven dead."""
         return living_session(self.store, key)
+
+    @cached_property
+    def is_alone(self) -> bool:
+        """Whether no living session but this doctor's own is at work."""
+        active = self.store.sessions({SessionState.ACTIVE})
+        return not [s for s in active if s.id != self.own and self.living(s.id)]
 
     def is_conducted(self, run: RunRecord | None) -> bool:
         """Whether a process conducts the run."""

@@ -106,12 +106,12 @@ class MemoryEvents(Tables):
             if value is not None:
                 values[key] = value
 
-    def prune(self, *, before: str) -> int:
+    def prune(self, *, events: str, sessions: str) -> int:
         """See the protocol."""
         with self._lock:
-            old = [("events", e.sequence) for e in self._all("events", lambda e: e.ts < before)]
+            old = [("events", e.sequence) for e in self._all("events", lambda e: e.ts < events)]
             ended = self._all("sessions", lambda s: s.state is SessionState.ENDED and s.ended_at)
-            old += [("sessions", s.id) for s in ended if s.ended_at < before]
+            old += [("sessions", s.id) for s in ended if s.ended_at < sessions]
             for table, key in old:
                 del self._writing(table)[key]
             return len(old)

@@ -47,9 +47,9 @@ class SqliteEvents(Tables):
             else:
                 self._db.query.change("events.set_value", key=key, value=value)
 
-    def prune(self, *, before: str) -> int:
+    def prune(self, *, events: str, sessions: str) -> int:
         """See the protocol."""
         with self._db.transaction():
-            return self._db.query.change("events.prune", before=before) + self._db.query.change(
-                "sessions.prune", before=before
+            return self._db.query.change("events.prune", before=events) + self._db.query.change(
+                "sessions.prune", before=sessions
             )

@@ -359,7 +359,9 @@ def test_s3_2_what_is_old_is_forgotten_and_its_numbers_are_not_given_again(store
     store.add_session(ended)
     store.add_session(a_session("s2", started_at="2026-01-01T00:00:00.000Z"))
     store.add_session(a_session("s3", state=SessionState.ENDED, ended_at=LATER))
-    assert store.prune(before=AT) == 3
+    assert store.prune(events="", sessions="") == 0
+    assert store.prune(events="", sessions=AT) == 1
+    assert store.prune(events=AT, sessions="") == 2
     assert [s.id for s in store.sessions()] == ["s2", "s3"]
     assert store.emit("new", at=AT).sequence == 3
 
