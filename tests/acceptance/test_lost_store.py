@@ -119,7 +119,7 @@ def test_s3_1_commands_that_live_are_watched_again(repo: GitRepo, gates: Gates) 
 
 
 def test_s3_1_commands_whose_supervisors_are_dead_run_again(repo: GitRepo, gates: Gates) -> None:
-    from tests.stress.test_killed_runs import kill_supervisors
+    from tests.stress.test_killed_at_work import kill_supervisors
 
     at_gates(repo, gates, "a", "b")
     kill_supervisors(repo, {"a"})
