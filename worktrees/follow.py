@@ -40,6 +40,7 @@ class Follow:
         self._git = git
         self._lock = lock
         self._mark = mark
+        self._copy: Path | None = None
         self.top = top
 
     @property
@@ -56,7 +57,8 @@ class Follow:
         """
         git, lock, old, new = self._git, self._lock, self._mark.old, self._mark.new
         try:
-            copy = self._refreshed_copy()
+            # that of step 2: only we can change the index, and read-tree sees files that changed since
+            copy, self._copy = self._copy or self._refreshed_copy(), None
             kept: tuple[str, ...] = ()
             try:
                 with step("checkout.update"):
@@ -76,7 +78,8 @@ class Follow:
 
     def try_out(self) -> None:
         """Step 2: raise CheckoutInTheWayError with the paths when the user's work is in the way."""
-        copy, old, new = self._refreshed_copy(), self._mark.old, self._mark.new
+        old, new = self._mark.old, self._mark.new
+        copy = self._copy = self._refreshed_copy()
         blocked = in_the_way(self._git, self.top, copy, old, new)
         if blocked:
             raise CheckoutInTheWayError(self.top, blocked, f"your changes are in the way: {_listed(blocked)}")
@@ -88,15 +91,15 @@ class Follow:
                 self._run(copy, "read-tree", "-n", "-m", "-u", old, new)
         except GitFailedError as error:
             raise CheckoutInTheWayError(self.top, (), str(error)) from error
-        finally:
-            with step("checkout.tried"):
-                copy.unlink(missing_ok=True)
 
     def abandon(self) -> None:
         """Unlock without a change; harmless after :meth:`apply`."""
         if self._lock.is_held:
             try:
                 self._lock.unmark()
+                if self._copy is not None:
+                    with step("checkout.tried"):
+                        self._copy.unlink(missing_ok=True)
             finally:
                 self._lock.release()
 

@@ -22,6 +22,7 @@ from plans.document import read_plan
 from worktrees.durable import sync_work
 from worktrees.errors import InvalidReferenceError
 from worktrees.git import branch_reference
+from worktrees.state import DIRT
 
 if TYPE_CHECKING:
     from orchestrator.store.records import Attempt, Entry
@@ -103,7 +104,7 @@ def _require_committed(bench: Workbench, attempt: Attempt) -> None:
     slot = slot_of_attempt(bench, attempt.id)
     if slot is None or not Path(slot.path).is_dir():
         return
-    dirt = bench.git.run("status", "--porcelain", "-z", "--no-renames", at=Path(slot.path)).records
+    dirt = bench.git.run(*DIRT, at=Path(slot.path)).records
     if dirt:
         paths = ", ".join(sorted(record[3:] for record in dirt)[:5])
         raise UsageError(f"{attempt.plan} has uncommitted work in {slot.path} ({paths}): commit it first")
