@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from plans.assembly import assemble
 from plans.body import Body, read_body, with_marks
 from plans.codes import Code
-from plans.effects import step, write_atomic
+from plans.edits import Edit, Fate, OnChange, see, write_all
 from plans.errors import InvalidNameError, InvalidPlansError, Problem, UnknownTaskError
 from plans.header import HEADER, YAML_PLAN
 from plans.ids import PlanId, TaskId
@@ -24,11 +24,12 @@ from plans.source import BOM, YAML, Parts, decode, is_plan_file, looks_like_mark
 from plans.yamltree import scan
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
     from pathlib import Path, PurePath
 
     from plans.model import Plan
 
-__all__ = ["ReadPlan", "is_plan_file", "read_plan", "save_tick", "tick"]
+__all__ = ["ReadPlan", "is_plan_file", "read_plan", "save_tick", "save_ticks", "tick"]
 
 _LINE: Final = re.compile("\n")
 
@@ -160,17 +161,30 @@ def tick(source: bytes, task: TaskId, *, done: bool) -> bytes:
 def save_tick(path: Path, task: TaskId, *, done: bool) -> bool:
     """Tick a task in the file; False where it was so already. Raises like :func:`tick`, and OSError.
 
-    The new file appears whole or not at all. Not promised: that of two ticks at the same moment both stay;
-    callers hold the claim on the task and the lease on the plan. A link is followed, not replaced.
+    The new file appears whole or not at all. A file that is changed between the look and the writing is left
+    as it is: :class:`ChangedMeanwhileError`. A link is followed, not replaced.
     """
-    real = path.resolve(strict=True)
-    source = real.read_bytes()
-    ticked = tick(source, task, done=done)
-    if ticked == source:
-        return False
-    with step("plan.tick"):
-        write_atomic(real, ticked)
-    return True
+    return save_ticks({path: (task,)}, done=done)[path] is Fate.WRITTEN
+
+
+def save_ticks(
+    tasks: Mapping[Path, Sequence[TaskId]],
+    *,
+    done: bool,
+    on_change: OnChange = OnChange.ABORT,
+    journal: Path | None = None,
+    dry_run: bool = False,
+) -> Mapping[Path, Fate]:
+    """Tick tasks of several files, all or none; see :func:`plans.edits.write_all`. Raises as :func:`tick`."""
+    edits = {}
+    for path, wanted in tasks.items():
+        seen = see(path.resolve(strict=True))
+        ticked = seen.content or b""
+        for task in wanted:
+            ticked = tick(ticked, task, done=done)
+        edits[path] = Edit(seen, ticked)
+    fates = write_all(tuple(edits.values()), on_change, journal=journal, dry_run=dry_run)
+    return dict(zip(edits, fates, strict=True))
 
 
 def _report(reporter: Reporter, faults: tuple[Fault, ...]) -> None:

@@ -7,6 +7,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 class PlanctlError(Exception):
@@ -127,3 +131,12 @@ class UndecidedPatternsError(PlanctlError):
         super().__init__(
             f"no answer for {len(a)} against {len(b)} patterns: the exclusions are too entangled"
         )
+
+
+class ChangedMeanwhileError(PlanctlError):
+    """Files changed since they were read, or appeared; nothing was written over them, nor anything else."""
+
+    def __init__(self, paths: tuple[Path, ...]) -> None:
+        self.paths = paths
+        shown = ", ".join(map(str, paths[:3]))
+        super().__init__(f"changed since it was read: {shown}")

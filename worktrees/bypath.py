@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from worktrees.errors import GitFailedError
@@ -43,8 +44,9 @@ class Changed:
         return self.new == _NOTHING
 
 
+@lru_cache(maxsize=8)
 def changed_between(git: Git, old: str, new: str) -> tuple[Changed, ...]:
-    """The paths that differ between the trees of two commits, without renames."""
+    """The paths that differ between the trees of two commits, without renames; asked thrice a landing."""
     fields = git.run("diff-tree", "-r", "-z", "--no-renames", "--raw", old, new).records
     found = []
     for info, path in zip(fields[::2], fields[1::2], strict=True):

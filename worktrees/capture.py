@@ -140,7 +140,7 @@ def _readable_index(
     try:
         copy = ScratchIndex.copy(git, worktree, git_dir / "index", scratch / "index")
         return git_dir / "index", read_listing(git, worktree, copy.path)
-    except (GitFailedError, OSError) as error:
+    except (GitFailedError, PermissionError, IsADirectoryError) as error:
         lost[THE_INDEX] = str(error)
     anew = ScratchIndex(git, worktree, scratch / "of-head")
     with step("rescue.index"):

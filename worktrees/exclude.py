@@ -40,13 +40,15 @@ def exclude(repository: Repository, patterns: Collection[str] = ()) -> None:
     if wanted <= set(_split(_read(repository))[1]):
         return
     with metadata_lock(repository):
-        content = _read(repository)
-        before, block, after = _split(content)
-        made = [] if block else [_MADE + what for what in _to_be_made(repository, content)]
-        lines = [*made, *block, *sorted(wanted - set(block))]
-        _write(
-            repository, before + _BEGIN + b"\n" + b"".join(x + b"\n" for x in lines) + _END + b"\n" + after
-        )
+        while True:
+            content = _read(repository)
+            before, block, after = _split(content)
+            made = [] if block else [_MADE + what for what in _to_be_made(repository, content)]
+            lines = b"".join(x + b"\n" for x in [*made, *block, *sorted(wanted - set(block))])
+            new = before + _BEGIN + b"\n" + lines + _END + b"\n" + after
+            if _read(repository) == content:  # else somebody wrote it meanwhile: anew, from what stands there
+                _write(repository, new)
+                return
 
 
 def excluded(repository: Repository) -> tuple[str, ...]:
@@ -123,7 +125,7 @@ def _write(repository: Repository, content: bytes) -> None:
     path = _path(repository)
     with step("exclude.write"):
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomic(path, content, durable=False)
+        write_atomic(path, content)  # durable: the user's lines are in it
 
 
 def _encoded(pattern: str) -> bytes:

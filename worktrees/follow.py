@@ -16,7 +16,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from plans.effects import step
+from plans.effects import step, sync_files
 from worktrees.bypath import bring_along, changed_between, in_the_way, unwritable
 from worktrees.checkout import is_attached, require_quiet, worktrees_of
 from worktrees.errors import CheckoutInTheWayError, CheckoutLockedError, GitFailedError
@@ -40,6 +40,7 @@ class Follow:
         self._git = git
         self._lock = lock
         self._mark = mark
+        self._copy: Path | None = None
         self.top = top
 
     @property
@@ -56,7 +57,8 @@ class Follow:
         """
         git, lock, old, new = self._git, self._lock, self._mark.old, self._mark.new
         try:
-            copy = self._refreshed_copy()
+            # that of step 2: only we can change the index, and read-tree sees files that changed since
+            copy, self._copy = self._copy or self._refreshed_copy(), None
             kept: tuple[str, ...] = ()
             try:
                 with step("checkout.update"):
@@ -66,6 +68,7 @@ class Follow:
                 with step("checkout.bypath"):
                     kept = bring_along(git, self.top, copy, (old, new), lock.descriptors)
             left = bring_submodules(git, self.top, changed_between(git, old, new))
+            sync_files(copy)  # after a power cut the user's index is the old one or the new, never empty
             with step("checkout.index"):
                 copy.replace(lock.git_dir / "index")
             lock.unmark()
@@ -75,7 +78,8 @@ class Follow:
 
     def try_out(self) -> None:
         """Step 2: raise CheckoutInTheWayError with the paths when the user's work is in the way."""
-        copy, old, new = self._refreshed_copy(), self._mark.old, self._mark.new
+        old, new = self._mark.old, self._mark.new
+        copy = self._copy = self._refreshed_copy()
         blocked = in_the_way(self._git, self.top, copy, old, new)
         if blocked:
             raise CheckoutInTheWayError(self.top, blocked, f"your changes are in the way: {_listed(blocked)}")
@@ -87,15 +91,17 @@ class Follow:
                 self._run(copy, "read-tree", "-n", "-m", "-u", old, new)
         except GitFailedError as error:
             raise CheckoutInTheWayError(self.top, (), str(error)) from error
-        finally:
-            with step("checkout.tried"):
-                copy.unlink(missing_ok=True)
 
     def abandon(self) -> None:
         """Unlock without a change; harmless after :meth:`apply`."""
         if self._lock.is_held:
-            self._lock.unmark()
-            self._lock.release()
+            try:
+                self._lock.unmark()
+                if self._copy is not None:
+                    with step("checkout.tried"):
+                        self._copy.unlink(missing_ok=True)
+            finally:
+                self._lock.release()
 
     def _refreshed_copy(self) -> Path:
         copy = self._lock.copy_of_index()
@@ -135,7 +141,11 @@ def _locked_and_tried(git: Git, checkout: Checkout, mark: Mark) -> Follow:
     try:
         lock.mark(mark)
     except BaseException:
-        lock.release()
+        try:
+            if read_mark(checkout.git_dir) == mark:  # locked, and then something failed
+                lock.unmark()
+        finally:
+            lock.release()
         raise
     follow = Follow(git, checkout.top, lock, mark)
     try:

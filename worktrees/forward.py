@@ -14,7 +14,7 @@ from plans.effects import step
 from worktrees.errors import GitFailedError, RescueIncompleteError
 from worktrees.listing import read_listing
 from worktrees.nested import find_nested
-from worktrees.operation import own_references
+from worktrees.references import References
 from worktrees.slot import head_of, require_intact, run_in
 from worktrees.state import operation_in, status
 from worktrees.unsaved import obstacle
@@ -43,7 +43,8 @@ def is_spotless(git: Git, tree: SlotTree) -> bool:
             return False
         listing = read_listing(git, tree.path)
         marked = listing.unmerged or listing.assumed or listing.skipped or listing.gitlinks
-        if marked or listing.others or own_references(git, tree.path):
+        own = any(path.is_file() for path in (tree.git_dir / "refs").rglob("*"))  # loose files always
+        if marked or listing.others or own:
             return False
         lost: dict[str, str] = {}
         return not (find_nested(git, tree.path, listing, lost.setdefault) or lost or status(git, tree.path))
@@ -61,7 +62,7 @@ def bring_forward(git: Git, tree: SlotTree, commit: str) -> bool:
         return False
     old = head_of(tree.git_dir)
     if old.startswith("ref: "):
-        old = run_in(git, tree, "rev-parse", "--verify", "HEAD^{commit}").text
+        old = References(git).read(old.removeprefix("ref: ").strip()) or ""
     listed = run_in(git, tree, "diff-tree", "-r", "-z", "--no-renames", "--name-status", old, commit).records
     changed = dict(zip(listed[1::2], listed[::2], strict=True))
     if any(path.rpartition("/")[2] in _RULES for path in changed):

@@ -6,6 +6,7 @@ import hashlib
 import os
 import stat
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -37,9 +38,12 @@ class OnDisk:
 def look(top: Path, path: str) -> OnDisk | None:
     """Return what ``path`` below ``top`` holds; None where there is no file or link (a folder, nothing).
 
+    What lies behind a link is not below ``top``: nothing is there.
     Raises :class:`OSError` for what is there and cannot be read, and for devices, sockets and pipes.
     """
     name = top / path
+    if any((top / parent).is_symlink() for parent in PurePosixPath(path).parents[:-1]):
+        return None
     try:
         found = name.lstat()
     except (FileNotFoundError, NotADirectoryError):

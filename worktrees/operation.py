@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from worktrees.state import operation_in
-
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -42,9 +40,10 @@ _OBJECT: Final = re.compile(rb"(?<![0-9a-f])(?:[0-9a-f]{64}|[0-9a-f]{40})(?![0-9
 
 
 def operation_files(git_dir: Path) -> tuple[str, ...]:
-    """The files of the operation in progress, relative to ``git_dir``, sorted; none when there is none."""
-    if operation_in(git_dir) is None:
-        return ()
+    """The files of the operation in progress, relative to ``git_dir``, sorted.
+
+    Some may be there without one: the message that ``merge --squash`` or ``cherry-pick -n`` prepared.
+    """
     found = []
     for name in NAMES:
         path = git_dir / name

@@ -40,6 +40,7 @@ from worktrees.slot import (
     slot_path,
     slots,
 )
+from worktrees.state import DIRT
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -175,9 +176,7 @@ class Pool:
 
         For callers that want to know whether a tidy slot was touched before it is taken again.
         """
-        return tuple(
-            r[3:] for r in run_in(self.git, tree, "status", "--porcelain", "-z", "--no-renames").records
-        )
+        return tuple(record[3:] for record in run_in(self.git, tree, *DIRT).records)
 
     def prune(self) -> tuple[str, ...]:
         """Finish what was killed half way, and forget slots whose folder is gone and that hold no work.

@@ -13,6 +13,7 @@ The snapshot stays referenced, so a restore that was cut short is done again aft
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Final
 
 from plans.effects import step
@@ -28,6 +29,7 @@ from worktrees.snapshots import Snapshot, open_snapshot
 from worktrees.state import Condition, operation_in, own_git_dir, status
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from pathlib import Path
 
     from worktrees.git import Git
@@ -142,9 +144,17 @@ def _replacement(git: Git, snapshot: Snapshot) -> tuple[Replacement, tuple[str, 
     kept = {*snapshot.notes.paths, *snapshot.raw}
     held = {path: entries[path] for path in sorted(kept) if path in entries}
     submodules = tuple(path for path, (mode, _) in held.items() if mode == GITLINK)
+    gone = {*kept, *_below(held.keys(), before)}  # git says nothing of what was below a link to itself
     plan = Replacement.of(
         {path: (mode, snapshot.raw.get(path, oid)) for path, (mode, oid) in held.items() if mode != GITLINK},
-        deleted=[p for p in sorted(kept) if p not in entries and p in before and before[p][0] != GITLINK],
+        deleted=[p for p in sorted(gone) if p not in entries and p in before and before[p][0] != GITLINK],
         permissions=snapshot.notes.permissions,
     )
     return plan, submodules
+
+
+def _below(files: Collection[str], paths: Collection[str]) -> list[str]:
+    """Those of ``paths`` that have one of ``files`` in the place of a folder above them."""
+    folders = {path.rpartition("/")[0] for path in paths}
+    closed = {f for f in folders if f in files or any(str(p) in files for p in PurePosixPath(f).parents)}
+    return [path for path in paths if path.rpartition("/")[0] in closed]

@@ -231,7 +231,7 @@ def _notes(git: Git, found: Survey, base: str | None, disk: dict[str, OnDisk | N
         operation=found.operation,
         paths=tuple(sorted({*disk, *found.tracked_paths} - {*found.lost})),
         permissions=files,
-        intended=tuple(c.path for c in found.changes if c.xy == ".A" and c.kind is ChangeKind.TRACKED),
+        intended=tuple(c.path for c in found.changes if c.xy[1] == "A" and c.kind is ChangeKind.TRACKED),
         assumed=found.listing.assumed,
         skipped=found.listing.hidden(found.worktree),
         unmerged=bool(found.listing.unmerged),

@@ -25,6 +25,11 @@ TRUE_STAT: Final = (
     "-c", "core.splitIndex=false",  # a copy that is written must be whole by itself
 )  # fmt: skip
 """Settings under which git believes no shortcut that the user's configuration allows it."""
+DIRT: Final = (
+    *TRUE_STAT,
+    *("status", "--porcelain", "-z", "--no-renames", "--untracked-files=normal", "--ignore-submodules=none"),
+)
+"""Asks what differs from HEAD or is untracked, whatever the user has git show; a name follows three bytes."""
 
 
 class Condition(StrEnum):

@@ -70,6 +70,7 @@ EXITS: Final[Mapping[type[Exception], Exit]] = {
     of_plans.UnknownPlanError: Exit(INVALID, _nearest),
     of_plans.InvalidNameError: Exit(INVALID),
     of_plans.UnknownTaskError: Exit(INVALID, "`planctl task list` shows the tasks"),
+    of_plans.ChangedMeanwhileError: Exit(NO, "look at the change, then try again"),
     of_plans.CycleError: Exit(INVALID, "take one of these dependencies out"),
     of_git.GitFailedError: Exit(FAULT, "`planctl doctor` looks for known causes"),
     of_git.GitTooOldError: Exit(INVALID, "install a newer git, or put it first on PATH"),

@@ -85,7 +85,9 @@ class PlanOutputs:
         """
         if not _STAMP.fullmatch(name):
             raise InvalidNameError("timestamp", name[:80], "1 to 64 of a-z 0-9 . _ - are allowed")
-        write_atomic(self.timestamps / name, f"{at}\n".encode("ascii"), durable=False)
+        path, content = self.timestamps / name, f"{at}\n".encode("ascii")
+        if not (path.is_file() and path.read_bytes() == content):  # most of them are there already
+            write_atomic(path, content, durable=False)
 
     def stamps(self) -> dict[str, str]:
         """Return the moments by name."""

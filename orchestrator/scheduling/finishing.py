@@ -26,7 +26,7 @@ from orchestrator.scheduling.branching import note_tip
 from orchestrator.scheduling.commands import stages
 from orchestrator.scheduling.drift import Drift, find_drift
 from orchestrator.scheduling.launching import StageLauncher, stage_number
-from orchestrator.slots.keeper import slot_of_attempt
+from orchestrator.slots.lastsave import save_last
 from orchestrator.slots.unlocking import unlock
 from orchestrator.states import ACTIVE_ATTEMPTS, AttemptState
 from orchestrator.store.records import PhaseDone
@@ -35,14 +35,14 @@ from plans.ids import PlanId
 from plans.project import HookPolicy
 from worktrees.candidate import Work
 from worktrees.changes import own_changes
-from worktrees.errors import LeftoversRefusedError, RescueIncompleteError
+from worktrees.durable import sync_work
+from worktrees.errors import LeftoversRefusedError
 from worktrees.leftovers import CommitResult, HeadMoved, commit_leftovers, find_head
 from worktrees.references import Create, Update
 
 if TYPE_CHECKING:
     from orchestrator.running.spec import Ended, Supervised
     from orchestrator.scheduling.observe import Observer
-    from orchestrator.slots.keeper import SlotKeeper
     from orchestrator.store.records import Attempt
     from orchestrator.workbench import Workbench
     from plans.model import Plan
@@ -51,11 +51,8 @@ if TYPE_CHECKING:
 class Finisher:
     """Ends attempts of one run, each in a thread of the loop's pool."""
 
-    def __init__(
-        self, bench: Workbench, keeper: SlotKeeper, launcher: StageLauncher, observer: Observer
-    ) -> None:
+    def __init__(self, bench: Workbench, launcher: StageLauncher, observer: Observer) -> None:
         self._bench = bench
-        self._keeper = keeper
         self._launcher = launcher
         self._observer = observer
 
@@ -66,7 +63,7 @@ class Finisher:
                 unlock(self._bench, Path(attempt.worktree or ""))
             if ended.succeeded and is_deleted(attempt):
                 gone = {"code": "worktree-deleted", "detail": "its worktree was deleted"}
-                self._fail(attempt, gone | self._save(attempt), exit_code=ended.exit_code)
+                self._fail(attempt, gone | save_last(self._bench, attempt.id), exit_code=ended.exit_code)
             elif ended.succeeded:
                 self._succeeded(attempt, plan)
             else:
@@ -77,20 +74,21 @@ class Finisher:
             self.interrupted(current)
         except LeftoversRefusedError as error:
             why = {"code": error.code, "detail": str(error), "paths": list(error.paths)}
-            self._fail(attempt, why | self._save(attempt))
+            self._fail(attempt, why | save_last(self._bench, attempt.id))
         except (PlanctlError, OSError) as error:
             why = {"code": "finishing", "detail": str(error)}
-            self._fail(attempt, why | self._save(attempt))
+            self._fail(attempt, why | save_last(self._bench, attempt.id))
 
     def interrupted(self, attempt: Attempt) -> None:
         """End an attempt whose command was stopped because the whole run was: not counted, run again."""
         why = {"code": "interrupted", "detail": "the run was interrupted"}
-        self._lost(attempt, why | self._save(attempt))
+        self._lost(attempt, why | save_last(self._bench, attempt.id))
 
     def _succeeded(self, attempt: Attempt, plan: Plan) -> None:
         head = self._commit(attempt, plan)
         if head is None:
             return
+        sync_work(self._bench.git, self._bench.objects, attempt.branch, head, attempt.base or head)
         chain, number = stages(plan), stage_number(attempt)
         phase = chain[number].phase
         if phase is not None:
@@ -153,7 +151,7 @@ class Finisher:
         if ended.outcome is Outcome.LOST and handle is not None:
             stop_tree(handle)
         state, why = _ending(ended, stop_wish(handle) if handle else None)
-        why |= self._save(attempt)
+        why |= save_last(self._bench, attempt.id)
         if state is AttemptState.LOST:
             self._lost(attempt, why)
         else:
@@ -165,20 +163,6 @@ class Finisher:
         with store.transaction():
             store.move_attempt(attempt, AttemptState.LOST, reason=why, finished_at=now, counted=False)
             store.emit(EventName.PLAN_LOST, at=now, run=attempt.run, plan=attempt.plan, reason=why)
-
-    def _save(self, attempt: Attempt) -> dict[str, str]:
-        """Keep what is uncommitted; the worktree stays as well. Returns what to add to the reason.
-
-        What cannot be captured (a nested repository) does not hide why the attempt ended.
-        """
-        slot = slot_of_attempt(self._bench, attempt.id)
-        try:
-            kept = self._keeper.save(slot) if slot is not None else None
-        except RescueIncompleteError as error:
-            return {"not_rescued": str(error), **({"rescue": error.reference} if error.reference else {})}
-        except (PlanctlError, OSError) as error:
-            return {"not_rescued": str(error)}
-        return {"rescue": kept} if kept else {}
 
     def _fail(
         self,

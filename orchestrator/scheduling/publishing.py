@@ -25,8 +25,10 @@ class Publisher:
     def look(self, view: View) -> None:
         """Publish the attempts of ``view`` that are not as they were when last published."""
         for plan, attempt in view.attempts.items():
+            if not attempt.started_at or self._seen.get(plan) == (attempt.id, attempt.version):
+                continue
             current = self._bench.store.attempt(attempt.id) or attempt
             mark = (current.id, current.version)
-            if self._seen.get(plan) != mark and current.started_at:
+            if self._seen.get(plan) != mark:
                 publish(self._bench, current)
                 self._seen[plan] = mark

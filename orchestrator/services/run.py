@@ -120,7 +120,7 @@ class Conductor:
         share = HostShare(bench.settings.project.resources)
         launcher = StageLauncher(bench, share, signals.stop)
         starter = Starter(bench, self._keeper, launcher, signals.stop)
-        self._finisher = Finisher(bench, self._keeper, launcher, observer)
+        self._finisher = Finisher(bench, launcher, observer)
         crew = Crew(bench, run, outlook.graph, starter, self._finisher)
         self._loop = RunLoop(bench, observer, crew, self._keeper, share=share, signals=signals)
 

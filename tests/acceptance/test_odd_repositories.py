@@ -233,6 +233,16 @@ def test_work_in_a_free_slot_is_rescued_and_not_landed_with_the_next_plan(two: G
     assert "mine.txt" not in two.git("ls-tree", "--name-only", "main").splitlines()
 
 
+def test_untracked_work_counts_whatever_the_user_has_git_show(two: GitRepo) -> None:
+    two.git("config", "status.showUntrackedFiles", "no")
+    assert run("run", "a", cwd=two.path).code == 0
+    (slot,) = two.path.with_name("repo.worktrees").glob("slot-*")
+    (slot / "mine.txt").write_text("a file of mine\n")
+    assert run("run", "b", cwd=two.path).code == 0
+    (rescue,) = two.git("for-each-ref", "--format=%(refname)", "refs/planctl/rescue").splitlines()
+    assert two.show(rescue, "mine.txt") == "a file of mine\n"
+
+
 def test_another_folder_of_worktrees_is_where_the_next_plan_works(two: GitRepo, tmp_path: Path) -> None:
     assert run("run", "a", cwd=two.path).code == 0
     two.write("planctl.yaml", f"worktrees: {json.dumps(str(tmp_path / 'elsewhere'))}\n")

@@ -182,6 +182,20 @@ def killed(repo: GitRepo, tmp_path: Path) -> Iterator[GitRepo]:
         os.kill(handle.pid, signal.SIGKILL)
 
 
+def test_p9_an_attempt_whose_work_cannot_be_captured_is_lost_all_the_same(killed: GitRepo) -> None:
+    with reading(killed) as store:
+        (attempt,) = store.attempts(plan="one")
+    nested = Path(str(attempt.worktree)) / "nested"
+    killed.git("init", "-q", str(nested))
+    (nested / "file").write_text("work\n")
+    mended(killed, "attempt-without-supervisor", attempt.id)
+    with reading(killed) as store:
+        (lost,) = store.attempts(plan="one")
+    assert lost.state is AttemptState.LOST
+    assert "nested" in lost.reason["not_rescued"]
+    assert (nested / "file").read_text() == "work\n"
+
+
 def test_an_attempt_without_supervisor_is_ended_rescued_and_runs_again(killed: GitRepo) -> None:
     found = issues(doctor(killed))
     (attempt,) = [i["subject"] for i in found.values() if i["code"] == "attempt-without-supervisor"]

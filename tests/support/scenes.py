@@ -67,6 +67,16 @@ def folder_becomes_link(slot: GitRepo) -> None:
     (slot.path / "docs").symlink_to("src")
 
 
+def folder_becomes_link_to_the_same_names(slot: GitRepo) -> None:
+    """What is seen through the links is not there; one of them leads to itself."""
+    (slot.path / "docs").rename(slot.path / "moved")
+    (slot.path / "docs").symlink_to("moved")
+    (slot.path / "src/a.py").unlink()
+    (slot.path / "src/b.py").unlink()
+    (slot.path / "src").rmdir()
+    (slot.path / "src").symlink_to("src")
+
+
 def odd_names(slot: GitRepo) -> None:
     names = [b"caf\xe9", b"\xff\xfe", b"two\nlines", b'"quoted"', b"tab\there", b"end\r", b" lead", b"-f"]
     names += [b":(glob)x", b"*", b"back\\slash", "ü.txt".encode()]
@@ -201,6 +211,125 @@ def bisecting(slot: GitRepo) -> None:
     slot.git("bisect", "start", "HEAD", "HEAD~4")
 
 
+def links_of_all_kinds(slot: GitRepo) -> None:
+    for name, target in (
+        ("loop", "loop"),
+        ("ping", "pong"),
+        ("pong", "ping"),
+        ("to-folder", "src"),
+        ("out", "../../.."),
+        ("absolute", "/etc"),
+        ("through", "to-folder/a.py"),
+        ("long", "x" * 300),
+    ):
+        (slot.path / name).symlink_to(target)
+    Path(os.fsdecode(os.fsencode(slot.path) + b"/bytes")).symlink_to(os.fsdecode(b"\xff\n"))
+    (slot.path / "README.md").unlink()
+    (slot.path / "README.md").symlink_to("README.md")
+    slot.git("add", "loop", "to-folder", "README.md")
+
+
+def renamed_in_case_alone(slot: GitRepo) -> None:
+    slot.git("mv", "README.md", "Readme.md")
+    (slot.path / "src/a.py").rename(slot.path / "src/A.py")
+    slot.git("mv", "src/b.py", "src/c.py")
+    slot.write("src/c.py", "renamed and edited\n")
+
+
+def deleted_and_there_again(slot: GitRepo) -> None:
+    slot.git("rm", "-q", "--cached", "README.md", "src/a.py")
+    slot.write("src/a.py", "another, untracked\n")
+    slot.git("rm", "-q", "src/b.py")
+    slot.write("src/b.py", "again\n")
+    slot.git("add", "-N", "src/b.py")
+    slot.write("gone", "x\n")
+    slot.git("add", "gone")
+    (slot.path / "gone").unlink()
+
+
+def swapped_and_staged(slot: GitRepo) -> None:
+    file_becomes_folder(slot)
+    slot.git("add", "-A")
+    (slot.path / "src").unlink()
+    slot.write("src/again", "a folder after all\n")
+
+
+def hidden_deletion(slot: GitRepo) -> None:
+    slot.git("update-index", "--assume-unchanged", "src/a.py", "README.md")
+    (slot.path / "src/a.py").unlink()
+    (slot.path / "README.md").chmod(0o755)
+
+
+def detached_with_commits(slot: GitRepo) -> None:
+    slot.git("checkout", "-q", "--detach")
+    slot.commit("only here", {"x": "1\n"})
+    slot.write("x", "and more\n")
+
+
+def references_of_its_own(slot: GitRepo) -> None:
+    slot.git("checkout", "-q", "--detach")
+    mine = slot.commit("only in refs/worktree", {"x": "1\n"})
+    slot.git("reset", "-q", "--hard", "HEAD~1")
+    slot.git("update-ref", "refs/worktree/mine", mine)
+
+
+def lock_left_behind(slot: GitRepo) -> None:
+    staged_and_unstaged(slot)
+    index = Path(slot.git("rev-parse", "--git-path", "index"))
+    (slot.path / index).with_name("index.lock").write_bytes(b"half an index")
+
+
+def streamed_by_git(slot: GitRepo) -> None:
+    """Above git's threshold, where it neither filters nor compares."""
+    slot.git("config", "core.bigFileThreshold", "100k")
+    slot.write("large", b"line\r\n" * 100_000 + b"\0")
+    slot.git("add", "large")
+    slot.write("large", b"line\r\n" * 100_001 + b"\0")
+
+
+def merge_not_committed(slot: GitRepo) -> None:
+    slot.git("branch", "theirs")
+    slot.commit("mine", {"mine": "1\n"})
+    slot.git("checkout", "-q", "theirs")
+    slot.commit("theirs", {"theirs": "1\n"})
+    slot.git("checkout", "-q", "plan/x")
+    slot.git("merge", "-q", "--no-commit", "theirs")
+    slot.write("theirs", "edited\n")
+
+
+def merge_with_edits_and_deletions(slot: GitRepo) -> None:
+    merge_stopped(slot)
+    (slot.path / "src/a.py").unlink()
+    slot.write("both.txt", "half resolved\n<<<<<<<\n")
+    (slot.path / "docs/guide.md").chmod(0o755)
+
+
+def squashed(slot: GitRepo) -> None:
+    merge_not_committed(slot)
+    slot.git("reset", "-q", "--hard")
+    slot.git("merge", "-q", "--squash", "theirs")
+
+
+def rebase_stopped_to_edit(slot: GitRepo) -> None:
+    for number in range(3):
+        slot.commit(f"c{number}", {"n": f"{number}\n"})
+    slot.git(
+        "-c", "sequence.editor=sed -i -e 1s/pick/edit/ -e 2aexec=true", "rebase", "-i", "HEAD~3", ok=False
+    )
+    slot.write("n", "edited\n")
+    slot.git("add", "n")
+    slot.write("n", "edited again\n")
+
+
+def cherry_pick_of_many(slot: GitRepo) -> None:
+    diverged(slot)
+    slot.git("checkout", "-q", "theirs")
+    for number in range(2):
+        slot.commit(f"more {number}", {"more": f"{number}\n"})
+    slot.git("checkout", "-q", "plan/x")
+    slot.git("cherry-pick", "main..theirs", ok=False)
+
+
 CASES: tuple[tuple[Callable[[GitRepo], None], str | None], ...] = (
     (staged_and_unstaged, None),
     (staged_then_put_back_on_disk, None),
@@ -209,6 +338,7 @@ CASES: tuple[tuple[Callable[[GitRepo], None], str | None], ...] = (
     (modes_and_links, None),
     (file_becomes_folder, None),
     (folder_becomes_link, None),
+    (folder_becomes_link_to_the_same_names, None),
     (odd_names, None),
     (line_endings, None),
     (line_endings_alone, None),
@@ -218,9 +348,23 @@ CASES: tuple[tuple[Callable[[GitRepo], None], str | None], ...] = (
     (intent_to_add, None),
     (split_index, None),
     (index_version_and_caches, None),
+    (links_of_all_kinds, None),
+    (renamed_in_case_alone, None),
+    (deleted_and_there_again, None),
+    (swapped_and_staged, None),
+    (hidden_deletion, None),
+    (detached_with_commits, None),
+    (references_of_its_own, None),
+    (lock_left_behind, None),
+    (streamed_by_git, None),
+    (squashed, None),
     (merge_stopped, "merging"),
     (merge_half_resolved, "merging"),
     (merge_all_unmerged, "merging"),
+    (merge_not_committed, "merging"),
+    (merge_with_edits_and_deletions, "merging"),
+    (rebase_stopped_to_edit, "rebasing"),
+    (cherry_pick_of_many, "cherry-picking"),
     (cherry_pick_stopped, "cherry-picking"),
     (revert_stopped, "reverting"),
     (rebase_stopped, "rebasing"),

@@ -50,6 +50,7 @@ def in_progress(git_dir: Path) -> dict[str, bytes]:
         "commondir",
         "gitdir",
         "index",
+        "index.lock",  # of a git that died here; it is of no use anywhere else
     }
     files = [path for path in git_dir.rglob("*") if path.is_file() and path.name not in always]
     names = {path.relative_to(git_dir).as_posix(): path for path in files}

@@ -28,6 +28,7 @@ from worktrees.bring import bring
 from worktrees.errors import (
     BranchExistsError,
     BranchInUseError,
+    GitFailedError,
     InvalidReferenceError,
     NoPlanError,
     ProvisioningError,
@@ -35,6 +36,7 @@ from worktrees.errors import (
     UnknownRevisionError,
 )
 from worktrees.exclude import exclude, excluded, forget_excludes, literal_pattern
+from worktrees.git import Git
 from worktrees.links import link_plan, linked_plans, unlink_plan
 from worktrees.pointer import clear_pointer, read_pointer, which_plan, write_pointer
 from worktrees.pool import Pool, SlotOptions

@@ -13,7 +13,7 @@ from orchestrator.running.spec import Ended
 from orchestrator.running.supervision import find, poll, stop_tree
 from orchestrator.services.conductors import conductor_of
 from orchestrator.services.diagnosis.ward import Examined, Gravity, Issue
-from orchestrator.slots.keeper import SlotKeeper, slot_of_attempt
+from orchestrator.slots.lastsave import save_last
 from orchestrator.states import AttemptState, RunState
 
 if TYPE_CHECKING:
@@ -91,10 +91,8 @@ def _lose(bench: Workbench, _session: SessionHandle, attempt: str, code: str) ->
     handle = find(record_folder(bench.repository.state_dir, record.supervisor or f"{attempt}-setup"))
     if handle is not None:
         stop_tree(handle)
-    slot = slot_of_attempt(bench, attempt)
-    if slot is not None:
-        SlotKeeper(bench).save(slot)
     why: dict[str, Any] = {"code": code, "detail": "found by doctor: nothing of it was at work"}
+    why |= save_last(bench, attempt)
     try:
         with store.transaction():
             store.move_attempt(record, AttemptState.LOST, reason=why, finished_at=now, counted=False)

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -71,6 +72,40 @@ while True:
     time.sleep(1000)
 """
 
+BOMB = """
+import os, resource, signal, sys
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+held = os.open(sys.argv[1], os.O_WRONLY)
+most = 48
+if os.getuid() == 0:  # no limit holds root: as a user that nobody is
+    resource.setrlimit(resource.RLIMIT_NPROC, (most, most))
+    os.setuid(2_000_000_000 + os.getpid())
+else:
+    import psutil
+    mine = (p for p in psutil.process_iter(["uids", "num_threads"]) if p.info["uids"].real == os.getuid())
+    most += sum(p.info["num_threads"] for p in mine)
+    resource.setrlimit(resource.RLIMIT_NPROC, (most, most))
+for _ in range(4):  # 16 that are each another process at every turn
+    os.fork()
+os.write(held, b"u")
+while True:
+    try:
+        if os.fork():
+            os._exit(0)
+        os.setsid()
+    except BlockingIOError:
+        continue
+"""
+ZOMBIES = """
+import os, sys, time
+held = os.open(sys.argv[1], os.O_WRONLY)
+for _ in range(20):
+    if os.fork() == 0:
+        os._exit(0)
+os.write(held, b"up\\n")
+time.sleep(1000)
+"""
+
 
 @pytest.fixture
 def commands(tmp_path: Path) -> Iterator[Commands]:
@@ -123,6 +158,27 @@ def test_p15_many_that_ignore_term(commands: Commands) -> None:
         stream.read()
     ended = commands.end(handle)
     assert (ended.outcome, ended.signal, ended.left) == (Outcome.STOPPED, signal.SIGKILL, ())
+
+
+def test_p15_a_fork_bomb_within_limits_that_forks_faster_than_one_can_look(commands: Commands) -> None:
+    """Whoever was seen is gone when he is to be killed: only looking again until nobody is left ends it."""
+    fifo = commands.fifo("fifo")
+    handle = commands.launch([BOMB, str(fifo)], grace=0.05)
+    with fifo.open() as stream:
+        assert stream.read().startswith("u")  # to the end: the last holder is dead
+    ended = commands.end(handle)
+    assert (ended.outcome, ended.left) == (Outcome.EXITED, ())
+
+
+def test_p15_zombies_of_a_parent_that_never_waits(commands: Commands) -> None:
+    fifo = commands.fifo("fifo")
+    handle = commands.launch([ZOMBIES, str(fifo)], grace=0.05)
+    with fifo.open() as stream:
+        assert stream.readline() == "up\n"
+        supervision.stop(handle, grace=0.05)
+        stream.read()
+    ended = commands.end(handle)
+    assert (ended.outcome, ended.left) == (Outcome.STOPPED, ())
 
 
 def kill_supervisor(handle: Supervised) -> None:
@@ -244,6 +300,7 @@ def test_s3_3_death_of_planctl(commands: Commands, policy: ParentDeath) -> None:
         assert launcher.stdout is not None
         assert launcher.stdout.readline() == "launched\n"
         launcher.kill()
+        died = time.time()
     handle = supervision.find(commands.folder / "r")
     assert handle is not None
     commands.launched.append(handle)
@@ -254,6 +311,8 @@ def test_s3_3_death_of_planctl(commands: Commands, policy: ParentDeath) -> None:
     else:
         ended = commands.end(handle)
         assert (ended.outcome, ended.signal) == (Outcome.PARENT_DIED, signal.SIGTERM)
+        assert ended.finished is not None
+        assert ended.finished - died < 5, "noticed, and ended, within five seconds"
 
 
 def test_s1_9_a_lost_terminal_loses_nothing(commands: Commands) -> None:
