@@ -149,8 +149,7 @@ class Git:
     ) -> GitResult:
         """Run ``git ARGUMENTS`` and return what it said.
 
-        ``ok`` are the exit statuses that are answers (an empty collection: every one; death by a signal is
-        none). ``extra`` are
+        ``ok`` are exit statuses that are answers (an empty collection: all; a killed git never is), ``extra``
         environment variables for this call, ``descriptors`` locks that must live as long as the child.
         A command that failed because a ``git gc`` swept a folder away under it is run again.
         Raises :class:`GitFailedError` for any other status, :class:`UnsupportedRepositoryError` where git
