@@ -120,6 +120,7 @@ def _begun(
     from orchestrator.sessions.registry import start_session  # noqa: PLC0415 - for those who only read
     from orchestrator.settings import load_settings, require_usable  # noqa: PLC0415 - as above
     from orchestrator.workbench import Workbench  # noqa: PLC0415 - GitPython and pygit2
+    from worktrees.damage import remove_empty_objects  # noqa: PLC0415 - as above
     from worktrees.git import Git  # noqa: PLC0415 - as above
     from worktrees.objects import Objects  # noqa: PLC0415 - as above
     from worktrees.repository import require_main_checkout  # noqa: PLC0415 - as above
@@ -136,12 +137,15 @@ def _begun(
     settings = reload()
     _require_writable(repository)
     with presence:
-        open_store(repository).store.close()
+        opened = open_store(repository)
+        opened.store.close()
         git.ensure_desk()
         stores = thread_store(repository)
         with contextlib.closing(stores()) as store:  # the leases of the provably dead are free at once
             reap(store, clock, repository.state_dir / "cleanup.lock")
             is_new = is_needed(store)
+        if opened.after_boot or is_new:
+            remove_empty_objects(repository)  # before anything is written that they would be taken for
         with start_session(stores, clock, kind, note=note) as session, git.keep_writers():
             bench = Workbench(
                 repository=repository,

@@ -153,6 +153,19 @@ def _mode_for(path: Path) -> int:
         return 0o644
 
 
+def sync_files(*paths: Path) -> None:
+    """Make what others wrote into these files survive a power cut, and their names; raises OSError."""
+    for path in paths:
+        descriptor = os.open(path, os.O_RDWR if os.name == "nt" else os.O_RDONLY)
+        try:
+            with step("file.sync"):
+                os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+    for folder in {path.parent for path in paths}:
+        sync_folder(folder)
+
+
 def sync_folder(folder: Path) -> None:
     """Make renames and new names in ``folder`` durable, where the platform can (not on Windows)."""
     if os.name == "nt":
@@ -168,13 +181,18 @@ def append_line(path: Path, line: str) -> None:
     """Append one whole line; lines of any number of processes writing at once never mix.
 
     One ``write`` on a descriptor opened with O_APPEND, repeated under an exclusive lock only should the
-    system have taken less than the whole line. The line must not contain a newline.
+    system have taken less than the whole line. The line must not contain a newline. A last line that was torn
+    (by a crash, or a full disk) is ended first: it is lost, and takes no other with it.
     """
     data = (line + "\n").encode("utf-8", "surrogateescape")
     with step("file.append"):
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0), 0o644)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0), 0o644)
         try:
             with _locked(descriptor):
+                size = os.fstat(descriptor).st_size
+                os.lseek(descriptor, max(0, size - 1), os.SEEK_SET)
+                if size and os.read(descriptor, 1) != b"\n":
+                    data = b"\n" + data
                 while data:
                     data = data[os.write(descriptor, data) :]
         finally:

@@ -9,7 +9,7 @@ from enum import StrEnum
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Final, assert_never
 
-from plans.effects import step
+from plans.effects import step, sync_files
 from worktrees.errors import (
     BranchClashError,
     BranchExistsError,
@@ -148,6 +148,7 @@ def attach(git: Git, references: References, tree: SlotTree, branch: str) -> Non
             run_in(
                 git, tree, "symbolic-ref", "-m", f"planctl: on {branch}", "HEAD", reference, descriptors=lock
             )  # fmt: skip
+            sync_files(tree.git_dir / "HEAD")
 
 
 def detach_in_place(git: Git, tree: SlotTree) -> None:

@@ -125,7 +125,7 @@ def _write(repository: Repository, content: bytes) -> None:
     path = _path(repository)
     with step("exclude.write"):
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomic(path, content, durable=False)
+        write_atomic(path, content)  # durable: the user's lines are in it
 
 
 def _encoded(pattern: str) -> bytes:

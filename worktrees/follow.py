@@ -16,7 +16,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from plans.effects import step
+from plans.effects import step, sync_files
 from worktrees.bypath import bring_along, changed_between, in_the_way, unwritable
 from worktrees.checkout import is_attached, require_quiet, worktrees_of
 from worktrees.errors import CheckoutInTheWayError, CheckoutLockedError, GitFailedError
@@ -68,6 +68,7 @@ class Follow:
                 with step("checkout.bypath"):
                     kept = bring_along(git, self.top, copy, (old, new), lock.descriptors)
             left = bring_submodules(git, self.top, changed_between(git, old, new))
+            sync_files(copy)  # after a power cut the user's index is the old one or the new, never empty
             with step("checkout.index"):
                 copy.replace(lock.git_dir / "index")
             lock.unmark()
@@ -94,11 +95,13 @@ class Follow:
     def abandon(self) -> None:
         """Unlock without a change; harmless after :meth:`apply`."""
         if self._lock.is_held:
-            if self._copy is not None:
-                with step("checkout.tried"):
-                    self._copy.unlink(missing_ok=True)
-            self._lock.unmark()
-            self._lock.release()
+            try:
+                self._lock.unmark()
+                if self._copy is not None:
+                    with step("checkout.tried"):
+                        self._copy.unlink(missing_ok=True)
+            finally:
+                self._lock.release()
 
     def _refreshed_copy(self) -> Path:
         copy = self._lock.copy_of_index()
@@ -138,7 +141,11 @@ def _locked_and_tried(git: Git, checkout: Checkout, mark: Mark) -> Follow:
     try:
         lock.mark(mark)
     except BaseException:
-        lock.release()
+        try:
+            if read_mark(checkout.git_dir) == mark:  # locked, and then something failed
+                lock.unmark()
+        finally:
+            lock.release()
         raise
     follow = Follow(git, checkout.top, lock, mark)
     try:

@@ -19,7 +19,7 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO, Final
 
-from plans.effects import step
+from plans.effects import step, sync_files
 from worktrees.errors import CheckoutLockedError
 
 if TYPE_CHECKING:
@@ -81,6 +81,7 @@ class FollowLock:
         draft = self.folder / "mark"
         with step("checkout.draft"):
             draft.write_bytes(mark.line().encode("utf-8", "surrogateescape"))
+            sync_files(draft)  # an empty lock after a power cut would be nobody's
         lock = self.git_dir / "index.lock"
         try:
             with step("checkout.lock"):

@@ -54,6 +54,7 @@ MINIMUM: Final = (2, 38)
 _REFERENCE: Final = re.compile(
     r"(?!.*(?:\.\.|//|@\{|/\.|\.lock(?:/|$)))(?![-./])[^\x00-\x20\x7f~^:?*\[\\]+(?<![./])"
 )
+_DESK: Final = {"HEAD": b"ref: refs/planctl/desk\n", "commondir": b"../..\n"}
 MAX_REFERENCE: Final = 512
 _DIED: Final = 128
 _PIPE: Final = -1  # subprocess.PIPE, which GitPython hands on
@@ -122,7 +123,7 @@ class Git:
 
     @property
     def _has_desk(self) -> bool:
-        return (self.desk / "commondir").exists()
+        return all(path.exists() and path.stat().st_size for path in (self.desk / name for name in _DESK))
 
     def ensure_desk(self) -> None:
         """Make the desk; harmless when it exists. Whoever writes calls this once."""
@@ -131,8 +132,8 @@ class Git:
         with step("desk.make"):
             self.desk.mkdir(parents=True, exist_ok=True)
             (self.desk / "empty").mkdir(exist_ok=True)
-            write_atomic(self.desk / "HEAD", b"ref: refs/planctl/desk\n", durable=False)
-            write_atomic(self.desk / "commondir", b"../..\n", durable=False)  # last: now it is one
+            for name, content in _DESK.items():  # the last of them makes it one
+                write_atomic(self.desk / name, content)
 
     def run(  # noqa: PLR0913 - one door, and every one of these is its business
         self,

@@ -3,8 +3,8 @@
 Promise: while the file says something and nobody holds its lock, the making of that slot was killed, and
 the slot was never handed to anybody. So what lies there is planctl's own. A second file, ``<slot>.git``, is
 locked by the git children that work on the slot: a checkout that outlived a killed or interrupted planctl
-still counts as making, and is waited for before anything is unmade. Not promised: that the journal survives
-a crash of the machine (no fsync); then the leftover is not provably ours and is left alone.
+still counts as making, and is waited for before anything is unmade. It survives a crash of the machine: else
+a leftover would be nobody's, and in the way of that slot for ever.
 """
 
 from __future__ import annotations
@@ -76,11 +76,13 @@ class Journal:
             self._file.truncate(0)
             self._file.write(json.dumps(asdict(making)).encode("ascii"))
             self._file.flush()
+            os.fsync(self._file.fileno())
 
     def clear(self) -> None:
         """The slot is made, or unmade: nothing is under way."""
         with step("provision.done"):
             self._file.truncate(0)
+            os.fsync(self._file.fileno())  # before the slot is handed to anybody
 
 
 @contextlib.contextmanager

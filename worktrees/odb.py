@@ -33,6 +33,7 @@ from worktrees.errors import (
 from worktrees.git import Git
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
     from worktrees.repository import Repository
@@ -132,6 +133,12 @@ class ObjectStore:
         for _ in _syncing().map(_sync, {*files, *(file.parent for file in files)}):
             pass
         self._unsynced.clear()
+
+    def sync_loose(self, objects: Iterable[str]) -> None:
+        """Have those of ``objects`` that are loose survive a power cut, whoever wrote them."""
+        root = self.repository.common_dir / "objects"
+        self._unsynced.extend(o for o in objects if (root / o[:2] / o[2:]).exists())
+        self.flush()
 
     def write_blob(self, content: bytes) -> str:
         """Write a file's content, durably; return its id."""

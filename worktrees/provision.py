@@ -16,7 +16,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from plans.effects import step
+from plans.effects import step, sync_files
 from worktrees.bring import bring
 from worktrees.errors import (
     GitFailedError,
@@ -89,6 +89,8 @@ def _register(git: Git, path: Path, commit: str, journal: Journal) -> SlotTree:
         made = [d for d, worktree in registered(git.repository.common_dir) if worktree == path]
     if not made:
         raise ProvisioningError(path, "git made no metadata for it")
+    # git syncs none of these, and without them a slot is no worktree: nobody could rescue what is there
+    sync_files(path / ".git", *(made[0] / name for name in ("gitdir", "commondir", "HEAD")))
     return SlotTree(path.name, path, made[0])
 
 

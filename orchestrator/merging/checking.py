@@ -36,7 +36,14 @@ if TYPE_CHECKING:
 
 NO_VERDICT_CODES: Final = frozenset({75, 125, 126, 127})
 """Try again later, cannot be tested, not executable, not found: nobody's work is to blame."""
-_NO_SLOT: Final = (ProvisioningError, RescueIncompleteError, GitFailedError, LaunchFailedError, OSError)
+_NO_SLOT: Final = (
+    ProvisioningError,
+    SlotUnavailableError,
+    RescueIncompleteError,
+    GitFailedError,
+    LaunchFailedError,
+    OSError,
+)
 
 
 class CancelledCheckError(Exception):

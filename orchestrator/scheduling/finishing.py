@@ -35,6 +35,7 @@ from plans.ids import PlanId
 from plans.project import HookPolicy
 from worktrees.candidate import Work
 from worktrees.changes import own_changes
+from worktrees.durable import sync_work
 from worktrees.errors import LeftoversRefusedError
 from worktrees.leftovers import CommitResult, HeadMoved, commit_leftovers, find_head
 from worktrees.references import Create, Update
@@ -87,6 +88,7 @@ class Finisher:
         head = self._commit(attempt, plan)
         if head is None:
             return
+        sync_work(self._bench.git, self._bench.objects, attempt.branch, head, attempt.base or head)
         chain, number = stages(plan), stage_number(attempt)
         phase = chain[number].phase
         if phase is not None:

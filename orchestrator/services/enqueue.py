@@ -19,6 +19,7 @@ from orchestrator.states import AttemptState, EntryState
 from orchestrator.submitting.landed import is_on_target
 from orchestrator.submitting.submit import Work, requeue, submit
 from plans.document import read_plan
+from worktrees.durable import sync_work
 from worktrees.errors import InvalidReferenceError
 from worktrees.git import branch_reference
 from worktrees.state import DIRT
@@ -115,6 +116,7 @@ def _first_work(bench: Workbench, attempt: Attempt, priority: float | None, meth
     base, run = attempt.base, bench.store.run(attempt.run)
     assert base is not None, "an attempt gets its base before it gets its worktree"
     assert run is not None, "an attempt is stored with its run"
+    sync_work(bench.git, bench.objects, attempt.branch, head, base)
     plan = next(plan for plan in thaw(bench, run.frozen) if plan.id == attempt.plan)
     return Work(
         target=bench.target,
@@ -149,6 +151,7 @@ def resubmit(bench: Workbench, attempt: Attempt) -> Entry:
     base = old.base
     if not bench.objects.is_ancestor(base, head):
         base = _common_base(bench, attempt.branch, head)
+    sync_work(bench.git, bench.objects, attempt.branch, head, base)
     work = Work(
         target=old.target,
         branch=old.branch,
@@ -201,11 +204,13 @@ def _add_branch(bench: Workbench, name: str, priority: float | None, method: str
     if reference == bench.target:
         raise UsageError(f"{name} is the target itself")
     head = bench.references.resolve(reference)
+    base = _common_base(bench, name, head)
+    sync_work(bench.git, bench.objects, name, head, base)
     work = Work(
         target=bench.target,
         branch=name,
         head=head,
-        base=_common_base(bench, name, head),
+        base=base,
         method=method,
         priority=50 if priority is None else priority,
     )

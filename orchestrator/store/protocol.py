@@ -233,8 +233,10 @@ class StoreOpened:
     """A store, and the corrupt one that it takes the place of and has not been rebuilt from yet.
 
     ``set_aside`` comes from the store itself (:data:`SET_ASIDE`), so that a crash between setting aside and
-    rebuilding does not forget it; every opener is told until the value is removed.
+    rebuilding does not forget it; every opener is told until the value is removed. ``after_boot``: nobody has
+    opened the store since the machine was started.
     """
 
     store: Store
     set_aside: Path | None = None
+    after_boot: bool = False

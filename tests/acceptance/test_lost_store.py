@@ -41,10 +41,6 @@ def middle(repo: GitRepo) -> None:
     _overwrite(repo, 4096, b"\xa5" * (size - 8192))
 
 
-def zero(repo: GitRepo) -> None:
-    os.truncate(store_path(repo), 0)
-
-
 def garbage(repo: GitRepo) -> None:
     store_path(repo).write_bytes(os.urandom(20_000))
 
@@ -55,7 +51,7 @@ def _overwrite(repo: GitRepo, offset: int, data: bytes) -> None:
         file.write(data)
 
 
-DAMAGES: tuple[Callable[[GitRepo], None], ...] = (lose, middle, zero)
+DAMAGES: tuple[Callable[[GitRepo], None], ...] = (lose, middle)
 
 
 def resumed(repo: GitRepo) -> Done:
@@ -108,14 +104,12 @@ def at_gates(repo: GitRepo, gates: Gates, *names: str) -> None:
     end_of(process)
 
 
-@pytest.mark.parametrize("said", [True, False])
-def test_s3_1_commands_that_live_are_watched_again(repo: GitRepo, gates: Gates, said: bool) -> None:
-    """Also where no ``status.json`` tells of them."""
+def test_s3_1_commands_that_live_are_watched_again(repo: GitRepo, gates: Gates) -> None:
+    """Here no ``status.json`` tells of them; the next test has one."""
     at_gates(repo, gates, "a", "b")
     lose(repo)
-    if not said:
-        for path in (repo.path / ".git/planctl/outputs").glob("*/status.json"):
-            path.unlink()
+    for path in (repo.path / ".git/planctl/outputs").glob("*/status.json"):
+        path.unlink()
     assert len(at_work(repo)) == 2
     gates.open("a", "b")
     done = resumed(repo)
@@ -125,7 +119,7 @@ def test_s3_1_commands_that_live_are_watched_again(repo: GitRepo, gates: Gates, 
 
 
 def test_s3_1_commands_whose_supervisors_are_dead_run_again(repo: GitRepo, gates: Gates) -> None:
-    from tests.stress.test_killed_runs import kill_supervisors
+    from tests.stress.test_killed_at_work import kill_supervisors
 
     at_gates(repo, gates, "a", "b")
     kill_supervisors(repo, {"a"})
@@ -258,3 +252,28 @@ def test_s3_1_a_store_that_the_user_may_not_open_is_refused(
     for opened in (open_store, open_readonly_store):
         with pytest.raises(StoreRefusedError, match=r"may not be (read|written) by this user \(owner"):
             opened(found)
+
+
+def test_s3_1_a_store_that_is_deleted_under_a_run_ends_it_and_resume_goes_on(
+    repo: GitRepo, gates: Gates
+) -> None:
+    plans: dict[str, dict[str, object]] = {
+        n: {"files": {"write": [n]}, "run": gates.command(n, f"echo {n} >> {n}")} for n in ("a", "b")
+    }
+    commit_plans(repo, plans, CHECK)
+    process = start("run-multi", "a", "b", cwd=repo.path)
+    gates.await_at("a")
+    gates.await_at("b")
+    lose(repo)
+    gates.open("b")
+    done = end_of(process)
+    assert done.code in (3, 4), done.out + done.err
+    assert "Traceback" not in done.err
+    assert "unexpected" not in done.err, done.err
+    gates.open("a")
+    for _ in range(2):
+        again = run("resume", cwd=repo.path)
+        if again.code == 0:
+            break
+    assert again.code == 0, again.out + again.err
+    assert_all_landed(repo, ["a", "b"])

@@ -49,13 +49,13 @@ def open_sqlite(path: Path, clock: Clock, *, verify: bool = True) -> StoreOpened
             with _alone(path):
                 database = _made_ready(path, clock, suspects, verify=verify)
     try:
-        require_this_machine(database, clock.boot())
+        after_boot = not require_this_machine(database, clock.boot())
         store = SqliteStore(database)
         set_aside = store.value(SET_ASIDE)
     except BaseException:
         database.close()
         raise
-    return StoreOpened(store, Path(set_aside) if set_aside else None)
+    return StoreOpened(store, Path(set_aside) if set_aside else None, after_boot)
 
 
 def take_over(path: Path, clock: Clock) -> None:
@@ -139,8 +139,11 @@ def require_sound(database: Database) -> None:
         raise StoreCorruptError(database.path, f"it is corrupt ({found})")
 
 
-def require_this_machine(database: Database, boot: str, *, remember: bool = True) -> None:
-    """Raise :class:`StoreRefusedError` when the store is another machine's; ``remember`` this boot."""
+def require_this_machine(database: Database, boot: str, *, remember: bool = True) -> bool:
+    """Whether it was last opened in this very boot; ``remember`` this one.
+
+    Raises :class:`StoreRefusedError` when the store is another machine's.
+    """
     owner = database.query.row("events.meta", key="machine")
     last_boot = database.query.row("events.meta", key="boot")
     same_boot = last_boot is not None and last_boot["value"] == boot
@@ -149,6 +152,7 @@ def require_this_machine(database: Database, boot: str, *, remember: bool = True
     if remember and not same_boot:
         with database.transaction():
             _remember_machine(database, boot)
+    return same_boot
 
 
 def _remember_machine(database: Database, boot: str) -> None:

@@ -1,0 +1,24 @@
+"""Work that somebody else's git wrote is made to survive a power cut before planctl promises anything of it.
+
+git's own default syncs neither loose objects nor references (``core.fsync``), so a plan's ``git commit`` may
+be lost with the machine, and what landed on top of it would be broken.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from plans.effects import sync_files
+
+if TYPE_CHECKING:
+    from worktrees.git import Git
+    from worktrees.objects import Objects
+
+
+def sync_work(git: Git, objects: Objects, branch: str, head: str, base: str) -> None:
+    """Sync every loose object of ``base..head``, and the branch. Raises OSError, GitFailedError."""
+    asked = ("rev-list", "--objects", "--no-object-names", "--end-of-options", head, f"^{base}")
+    objects.sync_loose(git.run(*asked).text.split())
+    reference = git.repository.common_dir / "refs" / "heads" / branch
+    if reference.is_file():  # else it is packed, and git syncs packs
+        sync_files(reference)
