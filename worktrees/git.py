@@ -149,7 +149,7 @@ class Git:
     ) -> GitResult:
         """Run ``git ARGUMENTS`` and return what it said.
 
-        ``ok`` are the exit statuses that are answers (an empty collection: every status). ``extra`` are
+        ``ok`` are exit statuses that are answers (an empty collection: all; a killed git never is), ``extra``
         environment variables for this call, ``descriptors`` locks that must live as long as the child.
         A command that failed because a ``git gc`` swept a folder away under it is run again.
         Raises :class:`GitFailedError` for any other status, :class:`UnsupportedRepositoryError` where git
@@ -166,7 +166,7 @@ class Git:
                 break
         if status == _DIED and REFUSED.search(result.messages):
             raise UnsupportedRepositoryError(self.repository.common_dir, said(result.messages))
-        if ok and status not in ok:
+        if status < 0 or (ok and status not in ok):
             raise GitFailedError(arguments, status, result.messages)
         return result
 

@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from worktrees.git import Git
     from worktrees.slot import SlotOptions
 
+_NOT_YET: Final = "0" * 40
+"""What ``git worktree add`` has in HEAD before it has the commit there."""
 _COMMIT: Final = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 
 
@@ -158,7 +160,7 @@ def _unmake_leftover(git: Git, journal: Journal) -> None:
         return
     tree = SlotTree(Path(making.path).name, Path(making.path), Path(making.git_dir))
     head = head_of(tree.git_dir)
-    if head not in ("", making.commit):
+    if head not in ("", _NOT_YET, making.commit):
         raise SlotUnavailableError(f"{tree.path} was left half made, and its HEAD was moved since")
     foreign = _foreign(git, tree, making.commit)
     if foreign is not None:

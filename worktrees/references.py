@@ -19,6 +19,7 @@ from plans.effects import step as effects_step
 from worktrees.errors import GitFailedError, InvalidReferenceError, ReferenceMovedError, UnknownRevisionError
 from worktrees.git import valid_reference
 from worktrees.keptwriter import PATIENT
+from worktrees.locks import remove_left_locks
 from worktrees.objects import Objects
 from worktrees.trees import ZERO
 
@@ -103,13 +104,22 @@ class References:
         ``message`` goes to the reference logs, ``step`` names the effect for the kill tests. Raises
         :class:`ReferenceMovedError` when something was not as expected, :class:`GitFailedError` when git
         failed although everything is, :class:`InvalidReferenceError` for a text that is no name or id.
+        Locks of planctl's own references that killed git children left are removed, once, where it is proven.
         """
+        try:
+            self._try(changes, message, step)
+        except GitFailedError:
+            if not remove_left_locks(self._git, {}):
+                raise
+            self._try(changes, message, step)
+
+    def _try(self, changes: Sequence[Change], message: str, step: str) -> None:
         commands = [_command(c) for c in changes]
         line = " ".join(message.split()) or "planctl"
         try:
             with effects_step(step):
                 if self._git.kept is None:
-                    self._transact(commands, line)
+                    self._one_process(commands, line)
                 else:
                     own = all(c.name.startswith(OWN) for c in changes)
                     self._git.kept.transact(commands, "planctl" if own else line)
@@ -120,7 +130,7 @@ class References:
                 raise ReferenceMovedError("; ".join(moved)) from error
             raise
 
-    def _transact(self, commands: Sequence[str], line: str) -> None:
+    def _one_process(self, commands: Sequence[str], line: str) -> None:
         words = "".join(f"{word}\0" for word in ("start", *commands, "prepare", "commit"))
         stdin = words.encode("utf-8", "surrogateescape")
         self._git.run(*PATIENT, "update-ref", "-m", line, "-z", "--stdin", stdin=stdin, writes=True)

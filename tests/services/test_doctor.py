@@ -402,6 +402,17 @@ def test_a_queue_worker_that_lives_sees_to_its_own_landings(repo: GitRepo) -> No
     assert (said.code, said.data["issues"]) == (0, [])
 
 
+def test_p9_a_candidate_whose_entry_has_ended_goes(repo: GitRepo) -> None:
+    """A worker was killed after its landing was done and before it let go of the candidate."""
+    head = repo.head()
+    with store_of(repo) as store:
+        landed = {"state": EntryState.LANDED, "candidate": head, "landed_commit": head}
+        store.add_entry(an_entry(head=head, base=head, target="refs/heads/main", **landed))
+    repo.git("update-ref", "refs/planctl/candidates/e1", head)
+    mended(repo, "candidate-left", "refs/planctl/candidates/e1")
+    assert repo.git("for-each-ref", "refs/planctl/candidates") == ""
+
+
 def test_p9_a_candidate_of_no_entry_is_parked_before_its_reference_goes(repo: GitRepo) -> None:
     lost = repo.branch("work", {"api.txt": "x\n"})
     for name, commit in (("lonely", lost), ("landed", repo.head())):

@@ -117,6 +117,15 @@ def test_s2_2_killed_at_a_step_the_slot_is_made_again(repo: GitRepo, step: str, 
     assert_ready(repo, pool, 1)
 
 
+def test_s2_2_killed_while_git_had_not_written_head_the_slot_is_made_again(repo: GitRepo) -> None:
+    """``git worktree add`` was killed with zeros in HEAD: nobody moved it."""
+    killed = start_add(repo, repo.head(), "slot-01", kill_at="provision.add:after")
+    killed.communicate(timeout=60)
+    (repo.path / ".git/worktrees/slot-01/HEAD").write_text("0" * 40 + "\n")
+    made = pool_of(repo.path).add("slot-01", repo.head())
+    assert repo.head("HEAD") == repo.git("rev-parse", "HEAD", at=made.path)
+
+
 @pytest.mark.parametrize("step", STEPS[1:3])
 def test_prune_unmakes_what_a_killed_maker_left(repo: GitRepo, step: str) -> None:
     start_add(repo, repo.head(), "slot-01", kill_at=f"{step}:after").communicate(timeout=60)

@@ -98,6 +98,17 @@ def test_a_hostile_name_never_reaches_git(references: References, repo: GitRepo,
         references.transact([Create("refs/planctl/x", "main")], message="m", step="test.refs")
 
 
+def test_s1_7_a_lock_on_planctls_own_reference_that_a_killed_git_left_goes(
+    repo: GitRepo, references: References
+) -> None:
+    lock = repo.path / ".git/refs/planctl/archive/p/1.lock"
+    lock.parent.mkdir(parents=True)
+    lock.touch()
+    references.transact([Create("refs/planctl/archive/p/1", repo.head())], message="m", step="test.refs")
+    assert references.read("refs/planctl/archive/p/1") == repo.head()
+    assert not lock.exists()
+
+
 def test_references_are_renamed_in_the_order_given(repo: GitRepo, references: References) -> None:
     """The files backend is not atomic across references: what decides is put last, and lands last."""
     names = ["refs/planctl/z", "refs/heads/a", "refs/planctl/b", "refs/heads/main"]

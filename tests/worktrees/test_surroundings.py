@@ -28,6 +28,7 @@ from worktrees.bring import bring
 from worktrees.errors import (
     BranchExistsError,
     BranchInUseError,
+    GitFailedError,
     InvalidReferenceError,
     NoPlanError,
     ProvisioningError,
@@ -35,6 +36,7 @@ from worktrees.errors import (
     UnknownRevisionError,
 )
 from worktrees.exclude import exclude, excluded, forget_excludes, literal_pattern
+from worktrees.git import Git
 from worktrees.links import link_plan, linked_plans, unlink_plan
 from worktrees.pointer import clear_pointer, read_pointer, which_plan, write_pointer
 from worktrees.pool import Pool, SlotOptions
@@ -361,3 +363,9 @@ def test_submodules_are_filled_from_the_main_repository(repo: GitRepo, tmp_path:
     pool.recycle(tree, repo.commit("without"))
     assert not inner.exists()
     assert repo.git("status", "--porcelain", at=tree.path) == ""
+
+
+def test_a_killed_git_is_never_an_answer(repo: GitRepo) -> None:
+    """Not even where every exit status is one: what it was to do is not done."""
+    with pytest.raises(GitFailedError, match="status -9"):
+        Git(find(repo.path)).run("-c", "alias.die=!kill -9 $PPID", "die", ok=())

@@ -9,7 +9,7 @@ from orchestrator.merging.recovery import recover
 from orchestrator.merging.takeover import take_over
 from orchestrator.services.diagnosis.ward import Examined, Gravity, Issue
 from orchestrator.slots.keeper import SlotKeeper
-from orchestrator.states import EntryState, IntentState
+from orchestrator.states import OPEN_ENTRIES, EntryState, IntentState
 from orchestrator.submitting.key import CANDIDATES
 from worktrees.archive import is_parked_or_landed, park
 from worktrees.references import Delete
@@ -40,6 +40,12 @@ def examine_queue(ward: Ward) -> Examined:
             Issue("entry-half-way", Gravity.ERROR, e.id, f"{e.branch} was left {e.state}", _recover)
             for e in entries
             if e.state in _HALF_WAY
+        ]
+        ended = {e.id for e in entries if e.state not in OPEN_ENTRIES}
+        issues += [
+            Issue("candidate-left", Gravity.ERROR, name, "its entry of the queue has ended", _recover)
+            for name in ward.references.list(f"{CANDIDATES}/")
+            if name.rpartition("/")[2] in ended
         ]
     issues += _lonely_candidates(ward)
     waiting = sum(e.state not in (EntryState.LANDED, EntryState.DROPPED) for e in entries)
