@@ -29,6 +29,7 @@ def test_work_that_was_mended_and_landed_waits_for_nobody_any_more(repo: GitRepo
     assert "a check is red after" in done.out
     assert "a the target's own check is green after" in done.out, done.out
     assert queue_of(repo) == [("plan/a", "rejected")]
+    assert "queue run" not in run("queue", "list", cwd=repo.path).err, "a worker has nothing to do here"
     tree = repo.path.parent / "repo.worktrees" / "plans" / "a"
     repo.git("-C", str(tree), "rm", "-q", "bad")
     (tree / "good").write_text("a\n", encoding="utf-8")
