@@ -16,9 +16,12 @@ if TYPE_CHECKING:
 
 
 def sync_work(git: Git, objects: Objects, branch: str, head: str, base: str) -> None:
-    """Sync every loose object of ``base..head``, and the branch. Raises OSError, GitFailedError."""
-    asked = ("rev-list", "--objects", "--no-object-names", "--end-of-options", head, f"^{base}")
-    objects.sync_loose(git.run(*asked).text.split())
+    """Sync every loose object of ``base..head``, and the branch. Raises OSError, GitFailedError.
+
+    Objects that are missing are the landing's business, which holds such work; a partial clone fetches none.
+    """
+    asked = ("rev-list", "--objects", "--no-object-names", "--missing=allow-any", "--end-of-options")
+    objects.sync_loose(git.run(*asked, head, f"^{base}").text.split())
     reference = git.repository.common_dir / "refs" / "heads" / branch
     if reference.is_file():  # else it is packed, and git syncs packs
         sync_files(reference)

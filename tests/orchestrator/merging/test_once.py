@@ -101,6 +101,8 @@ while heard := os.read(0, 65536):
     git.stdin.flush()
     asked = [word for word in heard.split(b"\\0") if word in (b"start", b"prepare", b"commit")]
     answers = [git.stdout.readline() for word in asked]
+    if b"" in answers:  # git has ended, and has said why
+        break
     if when == "after":
         os.kill(os.getpid(), signal.SIGKILL)
     if heard == b"commit\\0":
