@@ -196,15 +196,26 @@ def tell_left(tenure: Tenure, checkout: str, kept: tuple[str, ...], failure: str
 def finish(
     tenure: Tenure, entry: Entry, intent: Intent, *, unchecked: bool, proof: Mapping[str, Any]
 ) -> Entry:
-    """Step 6, also for a landing that recovery found made. A flaw in the proof pauses the queue."""
+    """Step 6, also for a landing that recovery found made. A flaw in the proof pauses the queue.
+
+    The references have moved: whoever handed the entry in again meanwhile changes nothing about that.
+    """
     store = tenure.bench.store
     with tenure.writing():
         store.move_intent(intent, IntentState.DONE)
+        entry = store.entry(entry.id) or entry
         note(store, entry.target, TIP, intent.new)
         shown = {"proof": {**proof, "follows": intent.old}}
-        landed = tenure.settle(
-            entry, EntryState.LANDED, landed_commit=intent.new, unchecked=unchecked, reason={}, shown=shown
-        )
+        landed = entry
+        if entry.state is not EntryState.LANDED:
+            landed = tenure.settle(
+                entry,
+                EntryState.LANDED,
+                landed_commit=intent.new,
+                unchecked=unchecked,
+                reason={},
+                shown=shown,
+            )
     forget_candidate(tenure, entry)
     wrong = flaw(tenure.bench, entry, intent.old, intent.new)
     if wrong:

@@ -6,7 +6,7 @@ import os
 import shutil
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -14,11 +14,12 @@ import pytest
 from orchestrator.errors import NothingToDoError, RevertConflictError, UsageError
 from orchestrator.services.enqueue import add
 from orchestrator.services.revert import revert
-from orchestrator.states import EntryState
+from orchestrator.states import EntryState, IntentState
 from orchestrator.submitting.key import landing_key
 from tests.support.process import run, start
 from tests.support.queues import MAIN, Queue, configure, landed_once, queue_of, require_sound
 from tests.support.repo import GitRepo
+from worktrees.references import Change, References
 
 
 @pytest.fixture
@@ -140,6 +141,26 @@ def test_s4_planctl_dies_while_its_git_child_lives_on_and_lands(repo: GitRepo, t
     assert repo.git("status", "--porcelain") == ""
     assert entry["attempts"] <= 2
     require_sound(repo)
+
+
+def test_s4_a_landing_whose_entry_is_handed_in_again_meanwhile_is_finished(
+    queue: Queue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between the references' move and the store's: the entry becomes another attempt's."""
+    first = queue.work("one", {"one": "1\n"})
+    made = References.transact
+
+    def then_changed(self: References, changes: Sequence[Change], *, message: str, step: str) -> None:
+        made(self, changes, message=message, step=step)
+        if step == "landing.refs":
+            queue.bench.store.update_entry(queue.entry(first), priority=60)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(References, "transact", then_changed)
+        queue.drain()
+    assert queue.entry(first).state is EntryState.LANDED
+    assert queue.bench.store.intents({IntentState.OPEN}) == []
+    assert queue.land("two", {"two": "2\n"}).state is EntryState.LANDED
 
 
 def test_s4_a_git_child_that_is_killed_is_looked_after(repo: GitRepo, tmp_path: Path) -> None:
