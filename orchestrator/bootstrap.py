@@ -115,6 +115,7 @@ def _begun(
     note: str = "",
     tell: Callable[[str], None] = lambda _line: None,
 ) -> Iterator[tuple[Workbench, SessionHandle]]:
+    from orchestrator.scheduling.broken import put_branches_back  # noqa: PLC0415 - for those who only read
     from orchestrator.services.rebuilding.marks import is_needed  # noqa: PLC0415 - for those who only read
     from orchestrator.sessions.cleanup import reap  # noqa: PLC0415 - for those who only read
     from orchestrator.sessions.registry import start_session  # noqa: PLC0415 - for those who only read
@@ -161,6 +162,7 @@ def _begun(
 
                 if (rebuilt := restore(bench)) is not None:
                     tell(f"planctl: {rebuilt}")
+            put_branches_back(bench)
             yield bench, session
 
 

@@ -36,6 +36,7 @@ class EventName(StrEnum):
     QUEUE_LOST = "queue.lost"
     LOCKS_REMOVED = "locks.removed"
     STASH_LOST = "stash.lost"
+    BRANCH_LOST = "branch.lost"
     RESCUED = "worktree.rescued"
     SLOT_PASSED = "worktree.passed"
     """Another process was giving the slot back already."""

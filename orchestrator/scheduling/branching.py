@@ -89,18 +89,18 @@ def adopted_commit(bench: Workbench, attempt: Attempt) -> str | None:
     """
     earlier = bench.store.attempts(run=attempt.run, plan=attempt.plan)
     if any(a.id != attempt.id and a.branch == attempt.branch and a.base for a in earlier):
-        return bench.references.read(_adopted(attempt))
+        return bench.references.read(adopted_name(attempt))
     run, commit = bench.store.run(attempt.run), branch_commit(bench.references, attempt.branch)
     if commit is None or is_own(bench, attempt.plan, attempt.branch, commit):
         return None
     if run is None or not run.options.get("adopt"):
         raise BranchExistsError(attempt.branch, commit)
-    _point(bench, _adopted(attempt), commit, "branch.adopt")
+    _point(bench, adopted_name(attempt), commit, "branch.adopt")
     return commit
 
 
-def _adopted(attempt: Attempt) -> str:
-    """Keeps what a run adopted for a plan, so that a retry in it starts there again."""
+def adopted_name(attempt: Attempt) -> str:
+    """The reference that keeps what a run adopted for a plan, so that a retry in it starts there again."""
     return f"{ADOPTED}/{attempt.run}/{attempt.plan}"
 
 

@@ -199,7 +199,8 @@ def test_p9_an_attempt_whose_work_cannot_be_captured_is_lost_all_the_same(killed
 def test_an_attempt_without_supervisor_is_ended_rescued_and_runs_again(killed: GitRepo) -> None:
     found = issues(doctor(killed))
     (attempt,) = [i["subject"] for i in found.values() if i["code"] == "attempt-without-supervisor"]
-    assert {i["code"] for i in found.values()} == {
+    drafts = {"temporary-left"}  # there when it was killed in the middle of writing a file
+    assert {i["code"] for i in found.values()} - drafts == {
         "attempt-without-supervisor", "session-dead", "run-abandoned", "lease-stale",
     }  # fmt: skip
     mended(killed, "attempt-without-supervisor", attempt)

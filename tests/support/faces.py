@@ -111,6 +111,10 @@ class Gate:
 
 
 def contents(folder: Path) -> dict[str, tuple[bytes, int]]:
-    """Every file below ``folder`` with its bytes and time of change: what must not change."""
+    """Every file below ``folder`` with its bytes and time of change: what must not change.
+
+    The store's shared memory is left out: SQLite notes there who reads while others have it open.
+    """
     files = (p for p in sorted(folder.rglob("*")) if p.is_file() and not p.is_symlink())
+    files = (p for p in files if p.name != "state.db-shm")
     return {str(p.relative_to(folder)): (p.read_bytes(), p.stat().st_mtime_ns) for p in files}

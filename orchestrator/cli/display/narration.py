@@ -89,7 +89,7 @@ def _colour(event: StoredEvent) -> Colour | None:
             return Colour.GREEN
         case EventName.PLAN_FAILED | EventName.PLAN_LOST | "entry.conflicted" | "entry.rejected":
             return Colour.RED
-        case EventName.PLAN_SKIPPED | EventName.PLAN_DRIFT | EventName.STASH_LOST:
+        case EventName.PLAN_SKIPPED | EventName.PLAN_DRIFT | EventName.STASH_LOST | EventName.BRANCH_LOST:
             return Colour.YELLOW
         case "entry.blocked" | "entry.held":
             return Colour.YELLOW

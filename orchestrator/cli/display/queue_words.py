@@ -50,6 +50,13 @@ def _stash_lost(data: Data) -> str:
     )
 
 
+def _branch_lost(data: Data) -> str:
+    lost = f"what its command had committed on {data.get('branch')} was lost with the machine; the branch"
+    if data.get("commit"):
+        return f"{lost} was put back to {_short(data, 'commit')}"
+    return f"{lost} could not be put back: {data.get('detail') or 'nothing that is whole is known of it'}"
+
+
 def _landed(data: Data) -> str:
     unchecked = " (unchecked)" if data.get("unchecked") else ""
     return f"landed as {_short(data, 'landed_commit')}{unchecked}"
@@ -72,6 +79,7 @@ _WORDS: Final[dict[str, Callable[[Data], str]]] = {
     EventName.CHECK_REUSED: _reused,
     EventName.CHECKOUT_LEFT: _left,
     EventName.STASH_LOST: _stash_lost,
+    EventName.BRANCH_LOST: _branch_lost,
     EventName.QUEUE_PAUSED: lambda data: f"the queue stands still: {data.get('why')}",
     EventName.QUEUE_RESUMED: lambda _: "the queue goes on",
     EventName.TARGET_MOVED: lambda data: f"the target was moved by somebody else to {_short(data, 'new')}",
