@@ -124,7 +124,7 @@ def _begun(
     from worktrees.damage import remove_empty_objects  # noqa: PLC0415 - as above
     from worktrees.git import Git  # noqa: PLC0415 - as above
     from worktrees.objects import Objects  # noqa: PLC0415 - as above
-    from worktrees.repository import require_main_checkout  # noqa: PLC0415 - as above
+    from worktrees.repository import require_main_checkout, require_writable  # noqa: PLC0415 - as above
 
     git, clock = Git(repository), SystemClock()
     _ = git.version  # too old a git is refused before anything is written
@@ -136,7 +136,7 @@ def _begun(
         return replace(settings, project=override(settings.project))
 
     settings = reload()
-    _require_writable(repository)
+    require_writable(repository)
     with presence:
         opened = open_store(repository)
         opened.store.close()
@@ -164,17 +164,6 @@ def _begun(
                     tell(f"planctl: {rebuilt}")
             put_branches_back(bench)
             yield bench, session
-
-
-def _require_writable(repository: Repository) -> None:
-    """Raise UnsupportedRepositoryError where planctl's folder cannot be made or written to."""
-    from worktrees.errors import UnsupportedRepositoryError  # noqa: PLC0415 - as above
-
-    folder = repository.state_dir if os.path.lexists(repository.state_dir) else repository.common_dir
-    if not folder.is_dir():
-        raise UnsupportedRepositoryError(repository.common_dir, f"{folder.name} in it is not a folder")
-    if not os.access(folder, os.W_OK | os.X_OK):
-        raise UnsupportedRepositoryError(repository.common_dir, "it cannot be written to")
 
 
 def looking(repository: Repository) -> Workbench:

@@ -95,6 +95,15 @@ class UsageError(PlanctlError):
     """What was asked for cannot be done as it was asked; nothing was started."""
 
 
+class NoWorktreeError(UsageError):
+    """Plans are to be read from a worktree, and the user stands in none."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "plans are read from a worktree, and here is none (a bare repository, or inside .git)"
+        )
+
+
 class NothingToDoError(PlanctlError):
     """A run, plan or entry that was named does not exist or needs nothing done."""
 

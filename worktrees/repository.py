@@ -77,6 +77,15 @@ def require_main_checkout(repository: Repository) -> None:
         raise UnsupportedRepositoryError(common, f"its files are in {top}, where no .git leads back to it")
 
 
+def require_writable(repository: Repository) -> None:
+    """Raise UnsupportedRepositoryError where planctl's folder cannot be made or written to."""
+    folder = repository.state_dir if os.path.lexists(repository.state_dir) else repository.common_dir
+    if not folder.is_dir():
+        raise UnsupportedRepositoryError(repository.common_dir, f"{folder.name} in it is not a folder")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise UnsupportedRepositoryError(repository.common_dir, "it cannot be written to")
+
+
 def _leads_to(dot_git: Path, common_dir: Path) -> bool:
     try:
         found = _linked(dot_git) if dot_git.is_file() else dot_git

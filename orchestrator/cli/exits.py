@@ -96,7 +96,9 @@ EXITS: Final[Mapping[type[Exception], Exit]] = {
     of_git.LeftoversRefusedError: Exit(NO, "settle it in the worktree by hand"),
     of_git.RestoreRefusedError: Exit(NO, "--detach checks out there what it stood on; --into names another"),
     of_git.UnknownRescueError: Exit(INVALID, "`planctl rescue list` shows what there is"),
-    of_git.BranchInUseError: Exit(NO, "`planctl worktree list` shows who has it"),
+    of_git.BranchInUseError: Exit(
+        INVALID, "leave it there (`git switch --detach` in that worktree), then try again"
+    ),
     of_git.NoPlanError: Exit(INVALID, "name one with --plan, or `planctl pointer set PLAN` in its worktree"),
     of_git.IdentityMissingError: Exit(INVALID, "`git config user.name` and `user.email`"),
     of_git.SigningFailedError: Exit(INVALID, "mend the signing key, or `git config commit.gpgSign false`"),
@@ -117,6 +119,7 @@ EXITS: Final[Mapping[type[Exception], Exit]] = {
         INVALID, "make its first commit, or name another branch with `target:` in planctl.yaml"
     ),
     own.UsageError: Exit(INVALID),
+    own.NoWorktreeError: Exit(INVALID, "go into a worktree of it; `git worktree add FOLDER` makes one"),
     own.NothingToDoError: Exit(INVALID, "`planctl status` lists what there is"),
     own.InterruptedRunError: Exit(INTERRUPTED, _resume),
     own.InterruptedQueueError: Exit(INTERRUPTED, "`planctl queue run` goes on; nothing was lost"),
@@ -187,9 +190,10 @@ def _usage(error: click.ClickException, invocation: Invocation) -> int:
 def _fault(error: BaseException, found: Exit | None, invocation: Invocation) -> int:
     fact = str(error) if found else f"unexpected {type(error).__name__}: {error}"
     log = write_log(error, _state_dir(invocation))
-    advice = "; ".join(filter(None, (found.advise(error) if found else "", f"log: {log}" if log else "")))
-    invocation.output.error(("planctl: ", Colour.RED), one_line(fact), f" ({advice})" if advice else "")
-    _as_data(error, fact, advice, FAULT, invocation, log=str(log) if log else None)
+    place, advice = f"log: {log}" if log else "", found.advise(error) if found else ""
+    _say(error, f"{fact} ({place})" if place else fact, advice, invocation)
+    said = "; ".join(filter(None, (advice, place)))
+    _as_data(error, fact, said, FAULT, invocation, log=str(log) if log else None)
     return FAULT
 
 

@@ -74,31 +74,33 @@ class Checker:
         self._bench = bench
         self._environments.clear()
 
-    def verdict(self, check: Check, commit: str, entry: Entry | None = None) -> Verdict:
+    def verdict(
+        self, check: Check, commit: str, entry: Entry | None = None, *, of_target: bool = False
+    ) -> Verdict:
         """What ``check`` says of ``commit``'s tree: known already, or by running it now.
 
-        ``entry`` is for whom it is asked. Raises CancelledCheckError.
+        ``entry`` is for whom it is asked; ``of_target``: ``commit`` is the target's own, without its work.
+        Raises CancelledCheckError.
         """
+        about = {**_for_whom(entry), "commit": commit, "check": check.name, "of_target": of_target}
         tree = self._bench.objects.tree_of(commit)
         environment = self._environment(check)
         for known in self._bench.store.verdicts(tree, check.key, environment):
             if known.passed and not known.tainted and self._is_fresh(known):
-                self._tell_reuse(known, check, commit, entry)
+                self._tell_reuse(known, about)
                 return known
-        return self._check(check, commit, (tree, environment), entry)
+        return self._check(check, commit, (tree, environment), about)
 
     def _is_fresh(self, known: Verdict) -> bool:
         age = _time(self._bench.clock.now()) - _time(known.finished_at)
         return timedelta(0) <= age < timedelta(seconds=self._bench.settings.project.verdict_ttl)
 
-    def _tell_reuse(self, known: Verdict, check: Check, commit: str, entry: Entry | None) -> None:
+    def _tell_reuse(self, known: Verdict, about: dict[str, Any]) -> None:
         self._bench.store.emit(
             EventName.CHECK_REUSED,
             at=self._bench.clock.now(),
-            **_for_whom(entry),
-            commit=commit,
+            **about,
             tree=known.tree,
-            check=check.name,
             verdict=known.id,
             said_at=known.finished_at,
             log=known.log,
@@ -124,12 +126,11 @@ class Checker:
             log.unlink()
         return f"{ended.exit_code}\n{text}"
 
-    def _check(self, check: Check, commit: str, key: tuple[str, str], entry: Entry | None) -> Verdict:
+    def _check(self, check: Check, commit: str, key: tuple[str, str], about: dict[str, Any]) -> Verdict:
         bench, clock = self._bench, self._bench.clock
         stamp, started_at, started = bench.stamp(), clock.now(), clock.monotonic()
         log = bench.folder("checks") / f"{stamp}.log"
-        told = {**_for_whom(entry), "commit": commit, "check": check.name}
-        bench.store.emit(EventName.CHECK_STARTED, at=started_at, **told, log=str(log))
+        bench.store.emit(EventName.CHECK_STARTED, at=started_at, **about, log=str(log))
         said = self._in_slot(check, commit, log, f"check-{stamp}")
         seconds = clock.monotonic() - started
         verdict = Verdict(
@@ -154,7 +155,7 @@ class Checker:
                 "seconds": round(seconds, 3),
                 "tainted": said.tainted,
             }
-            bench.store.emit(EventName.CHECK_FINISHED, at=verdict.finished_at, **told, **result)
+            bench.store.emit(EventName.CHECK_FINISHED, at=verdict.finished_at, **about, **result)
         return verdict
 
     def _in_slot(self, check: Check, commit: str, log: Path, name: str) -> _Said:

@@ -68,7 +68,7 @@ def _blame(checker: Checker, check: Check, red: Verdict, old: str, entry: Entry)
     """A plan's own check need not pass before the plan; the target's must."""
     if check.name != TARGET:
         return Judgement(Outcome.RED, check, red)
-    base = checker.verdict(check, old, entry)
+    base = checker.verdict(check, old, entry, of_target=True)
     if base.passed is None:
         return Judgement(Outcome.NO_VERDICT, check, base)
     return Judgement(Outcome.RED if base.passed else Outcome.TARGET_RED, check, red if base.passed else base)

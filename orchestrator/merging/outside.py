@@ -40,7 +40,7 @@ def hindrance_of_tip(tenure: Tenure, checker: Checker, tip: str) -> str | None:
     if noted(bench.store, target, UNVERIFIED) != tip:
         return None
     check = target_check(bench.settings.project)
-    verdict = checker.verdict(check, tip) if check else None
+    verdict = checker.verdict(check, tip, of_target=True) if check else None
     if verdict is not None and verdict.passed is None:
         return f"{tip[:12]} came from outside, and its check gave {verdict.detail} (log: {verdict.log})"
     with tenure.writing():

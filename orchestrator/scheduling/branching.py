@@ -22,6 +22,7 @@ from worktrees.branches import (
 )
 from worktrees.errors import BranchExistsError, BranchInUseError, GitFailedError
 from worktrees.locks import remove_branch_lock
+from worktrees.pool import pool_folder
 from worktrees.references import Create, Update
 
 if TYPE_CHECKING:
@@ -66,10 +67,19 @@ def note_tip(bench: Workbench, attempt: Attempt) -> None:
 
 
 def require_usable(bench: Workbench, plan: str, branch: str, *, adopt: bool) -> None:
-    """Raise BranchExistsError for a branch that is there and somebody else's, unless it is to be adopted."""
+    """Raise BranchExistsError for a branch that is there and somebody else's, unless it is to be adopted.
+
+    Raises BranchInUseError for one that is checked out outside the pool: no slot could be put on it.
+    """
     commit = branch_commit(bench.references, branch)
-    if commit is not None and not adopt and not is_own(bench, plan, branch, commit):
+    if commit is None:
+        return
+    if not adopt and not is_own(bench, plan, branch, commit):
         raise BranchExistsError(branch, commit)
+    pool = pool_folder(bench.repository, bench.settings.project.worktrees)
+    for worktree in holders(bench.git, branch):
+        if not worktree.is_relative_to(pool):
+            raise BranchInUseError(branch, worktree)
 
 
 def adopted_commit(bench: Workbench, attempt: Attempt) -> str | None:

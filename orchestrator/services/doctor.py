@@ -84,7 +84,8 @@ def examine(repository: Repository, opened: Callable[[], Store], own: str | None
     if any(check.issues for check in checks):
         return _report(checks)
     settings = load_settings(repository, git)
-    checks += [ground.examine_identity(git), ground.examine_settings(settings)]
+    checks += [ground.examine_writing(repository), ground.examine_identity(git)]
+    checks.append(ground.examine_settings(settings))
     checks.append(ground.examine_disk(repository, settings.project))
     try:
         store = opened()

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from orchestrator.errors import UsageError
+from orchestrator.errors import NoWorktreeError
 from orchestrator.settings import load_settings, require_usable, working_settings
 from plans.catalog import load_catalog
 from plans.errors import InvalidPlansError, Problem, Severity
@@ -48,11 +48,9 @@ class Linted:
 
 
 def require_top(repository: Repository) -> Path:
-    """The worktree's folder; raises :class:`UsageError` where there is none (a bare repository)."""
+    """The worktree's folder; raises :class:`NoWorktreeError` where there is none (a bare repository)."""
     if repository.top is None:
-        raise UsageError(
-            "plans are read from a worktree, and here is none (a bare repository, or inside .git)"
-        )
+        raise NoWorktreeError
     return repository.top.resolve()
 
 

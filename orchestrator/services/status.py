@@ -15,7 +15,7 @@ from orchestrator.services.truth import Landings
 from orchestrator.states import OPEN_ENTRIES, AttemptState, EntryState, RunState, SessionState
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from orchestrator.clock import Clock
     from orchestrator.scheduling.resourcetable import ResourceRow
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from orchestrator.store.records import Attempt, Entry, Lease, RunRecord, Session
     from worktrees.repository import Repository
 
-_NEEDS_A_PERSON = frozenset({EntryState.CONFLICTED, EntryState.REJECTED, EntryState.HELD, EntryState.BLOCKED})
+_CAME_TO_NOTHING = frozenset({EntryState.CONFLICTED, EntryState.REJECTED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +70,33 @@ def _checked(attempt: Attempt, is_there: Callable[[Attempt], bool]) -> Attempt:
 
 
 def queue_entries(entries: Sequence[Entry], *, every: bool = False) -> list[dict[str, Any]]:
-    """Entries still open or waiting for a person (with ``every`` all), in the order of the queue."""
+    """Entries still open or waiting for a person (with ``every`` all), in the order of the queue.
+
+    What came to nothing waits for nobody once newer work of its plan or branch was handed in.
+    """
     ordered = in_order(e for e in entries if e.state in OPEN_ENTRIES)
     places = {entry.id: number for number, entry in enumerate(ordered, 1)}
-    shown = [*ordered, *(e for e in entries if e.id not in places and (every or e.state in _NEEDS_A_PERSON))]
+    newest = {
+        name: e.sequence for e in _by_age(entries) if e.state is not EntryState.DROPPED for name in _names(e)
+    }
+
+    def waits(entry: Entry) -> bool:
+        is_newest = all(newest[name] <= entry.sequence for name in _names(entry))
+        return entry.state in _CAME_TO_NOTHING and is_newest
+
+    shown = [*ordered, *(e for e in entries if e.id not in places and (every or waits(e)))]
     return [entry_json(entry, places.get(entry.id)) for entry in shown]
+
+
+def _by_age(entries: Sequence[Entry]) -> list[Entry]:
+    return sorted(entries, key=lambda e: e.sequence)
+
+
+def _names(entry: Entry) -> Iterator[tuple[str, str, str]]:
+    """What an entry is of, on its target."""
+    yield entry.target, "branch", entry.branch
+    if entry.plan:
+        yield entry.target, "plan", entry.plan
 
 
 def entry_json(entry: Entry, position: int | None) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, assert_never
 
+from orchestrator.services.explaining import cure_of
 from orchestrator.states import AttemptState
 
 if TYPE_CHECKING:
@@ -17,11 +18,15 @@ _A = AttemptState
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """The end of one plan: its state and, unless all is well, why. ``log`` names a check's log."""
+    """The end of one plan: its state and, unless all is well, why. ``log`` names a check's log.
+
+    ``cure`` is what a person can do about an entry that still stands in the queue.
+    """
 
     plan: str
     state: str
     why: Mapping[str, Any]
+    cure: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +56,10 @@ def summarize(run: str, attempts: Iterable[Attempt], entries: Mapping[str, Entry
     for plan, attempt in sorted(newest.items()):
         lists[_list_of(attempt, land=land)].append(plan)
         entry = entries.get(attempt.entry or "")
-        shown = entry if entry is not None and attempt.state is _A.QUEUED else attempt
-        lines.append(Line(plan, str(shown.state), shown.reason))
+        if entry is not None and attempt.state is _A.QUEUED:
+            lines.append(Line(plan, str(entry.state), entry.reason, cure_of(entry)))
+        else:
+            lines.append(Line(plan, str(attempt.state), attempt.reason))
     return Summary(run, lines=tuple(lines), **{name: tuple(plans) for name, plans in lists.items()})
 
 

@@ -128,7 +128,8 @@ def test_s0_3_no_space_for_the_store_ends_in_a_clean_line(
     done = end_of(process)
     assert done.code == 3, done.out + done.err
     assert "Traceback" not in done.err
-    assert len(done.err.splitlines()) == 1, done.err
+    fact, hint = done.err.splitlines()
+    assert (fact[:9], hint[:8]) == ("planctl: ", "  hint: "), done.err
     assert gates.nobody_at("a")
     assert at_work(repo) == []
     gates.open("a")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import re
 import subprocess
 import sys
@@ -109,6 +110,19 @@ def test_s0_3_a_fault_is_one_line_a_log_and_exit_3(monkeypatch: pytest.MonkeyPat
     assert "Traceback (most recent call last)" in text
     assert "planctl 0.1.0, Python 3." in text
     assert log.stat().st_mode & 0o077 == 0, "a traceback may hold what is nobody else's business"
+
+
+def test_s0_3_a_known_fault_has_its_advice_on_a_line_of_its_own(
+    monkeypatch: pytest.MonkeyPatch, repo: GitRepo
+) -> None:
+    full = OSError(errno.ENOSPC, "No space left on device", "x")
+    said = fail_with(monkeypatch, full, repo=repo.path)
+    assert said.code == 3
+    (log,) = logs(repo)
+    assert said.stderr.splitlines() == [
+        f"planctl: [Errno 28] No space left on device: 'x' (log: {log})",
+        "  hint: make room or mend the disk, then `planctl resume` goes on; nothing was lost",
+    ]
 
 
 def test_s0_3_outside_a_repository_the_log_is_a_temporary_file(

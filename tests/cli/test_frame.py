@@ -176,5 +176,6 @@ def test_a_result_that_could_not_be_written_is_a_fault_and_no_traceback(tmp_path
             env={**os.environ, "TMPDIR": str(tmp_path)},
         )
     assert done.returncode == 3
-    assert len(done.stderr.splitlines()) == 1
+    fact, hint = done.stderr.splitlines()
+    assert (fact[:9], hint[:8]) == ("planctl: ", "  hint: "), done.stderr
     assert "No space left" in done.stderr

@@ -10,10 +10,12 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from orchestrator.scheduling.reasons import Code, reason
+from orchestrator.services.status import queue_entries
 from orchestrator.states import AttemptState, EntryState, RunState
 from tests.support.cli import planctl
 from tests.support.faces import LIMIT, add_dead_session, cli, contents, store_of, write_plan
@@ -110,6 +112,26 @@ def test_every_wait_is_one_sentence_and_the_keys_are_those_of_the_contract(repo:
     entry = {"id", "plan", "branch", "state", "position", "priority", "head", "base", "candidate", "tree"}
     assert entry | {"landed_commit", "reason", "attempts"} <= set(data["queue"][0])
     assert data["queue"][0]["position"] == 1
+
+
+def test_what_came_to_nothing_is_shown_until_newer_work_of_its_plan_or_branch_is_on_its_way() -> None:
+    def entries(newer: EntryState, **fields: Any) -> list[str]:
+        old = an_entry("old", sequence=1, state=EntryState.REJECTED)
+        new = an_entry("new", sequence=2, state=newer, **fields)
+        return [entry["id"] for entry in queue_entries([old, new])]
+
+    assert entries(EntryState.CHECKING) == ["new"]
+    assert entries(EntryState.HELD) == ["new"]
+    assert entries(EntryState.LANDED) == []
+    assert entries(EntryState.LANDED, plan=None) == [], "the branch by itself"
+    assert entries(EntryState.LANDED, branch="other") == [], "the plan on another branch"
+    assert entries(EntryState.LANDED, plan=None, branch="other") == ["old"]
+    assert entries(EntryState.LANDED, target="release") == ["old"]
+    assert entries(EntryState.CONFLICTED) == ["new"]
+    assert entries(EntryState.DROPPED) == ["old"]
+    older = an_entry("old", sequence=1, state=EntryState.LANDED)
+    newer = an_entry("new", sequence=2, state=EntryState.REJECTED)
+    assert [entry["id"] for entry in queue_entries([older, newer])] == ["new"]
 
 
 def test_a_plan_stopped_by_a_person_is_not_said_to_have_waited_for_another(repo: GitRepo) -> None:

@@ -79,7 +79,7 @@ def _table(output: Output, bench: Workbench) -> Iterator[LiveTable | None]:
 
 
 def _say_summary(output: Output, summary: Summary) -> None:
-    """What became of each plan, and the command that does the failed ones again (S1.10)."""
+    """What became of each plan, what lets it go on, and how to do the failed ones again (S1.10)."""
     lists = {
         "landed": summary.landed,
         "finished": summary.finished,
@@ -90,6 +90,8 @@ def _say_summary(output: Output, summary: Summary) -> None:
     for line in summary.lines:
         if line.plan in summary.failed or line.plan in summary.skipped:
             output.text((f"  {line.plan}", Colour.BOLD), f" {line.state}: {_why(line)}")
+            if line.cure:
+                output.text(("    hint: ", Colour.DIM), line.cure)
     output.text(", ".join(f"{len(plans)} {name}" for name, plans in lists.items() if plans))
     if summary.failed:
         output.note(f"planctl retry {' '.join(summary.failed)}   does these again")

@@ -55,7 +55,7 @@ def show_queue(output: Output, queue: Mapping[str, Any]) -> None:
         output.note("the queue is empty")
     elif worker:
         output.note(f"{worker['kind']} {worker['session']} (pid {worker['pid']}) works at it")
-    else:
+    elif any(entry["position"] for entry in queue["entries"]):
         output.note("nobody works at it; `planctl queue run` does")
 
 

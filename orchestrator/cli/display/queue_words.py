@@ -24,11 +24,16 @@ def said_of_queue(event: StoredEvent) -> str | None:
 
 def _checked(data: Data) -> str:
     verdict = {True: "green", False: "red", None: "without a verdict"}[data.get("passed")]
-    return f"check is {verdict} after {data.get('seconds')} s"
+    return f"{_whose(data)}check is {verdict} after {data.get('seconds')} s"
 
 
 def _reused(data: Data) -> str:
-    return f"check is green: the same tree passed it at {str(data.get('said_at'))[:19]}"
+    return f"{_whose(data)}check is green: the same tree passed it at {str(data.get('said_at'))[:19]}"
+
+
+def _whose(data: Data) -> str:
+    """A check of the target, for an entry whose own was red, is not of its work."""
+    return "the target's own " if data.get("of_target") else ""
 
 
 def _left(data: Data) -> str:

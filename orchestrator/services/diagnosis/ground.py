@@ -14,6 +14,7 @@ from worktrees.errors import GitTooOldError, IdentityMissingError, UnsupportedRe
 from worktrees.identity import check_identity
 from worktrees.objects import Objects
 from worktrees.pool import pool_folder
+from worktrees.repository import require_writable
 
 if TYPE_CHECKING:
     from orchestrator.settings import Settings
@@ -47,6 +48,16 @@ def examine_repository(repository: Repository) -> Examined:
         return Examined("repository", error.reason, (issue,))
     kind = "bare" if repository.primary_top is None else "with a main checkout"
     return Examined("repository", f"{repository.common_dir}, {kind}")
+
+
+def examine_writing(repository: Repository) -> Examined:
+    """Whether planctl's own folder can be written to; to look and to plan it need not be."""
+    try:
+        require_writable(repository)
+    except UnsupportedRepositoryError as error:
+        issue = Issue("repository-read-only", Gravity.ERROR, str(repository.common_dir), error.reason)
+        return Examined("writing", error.reason, (issue,))
+    return Examined("writing", f"{repository.common_dir} can be written to")
 
 
 def examine_identity(git: Git) -> Examined:
