@@ -6,6 +6,7 @@ be lost with the machine, and what landed on top of it would be broken.
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING
 
 from plans.effects import sync_files
@@ -23,5 +24,5 @@ def sync_work(git: Git, objects: Objects, branch: str, head: str, base: str) -> 
     asked = ("rev-list", "--objects", "--no-object-names", "--missing=allow-any", "--end-of-options")
     objects.sync_loose(git.run(*asked, head, f"^{base}").text.split())
     reference = git.repository.common_dir / "refs" / "heads" / branch
-    if reference.is_file():  # else it is packed, and git syncs packs
+    with contextlib.suppress(FileNotFoundError):  # it is packed, perhaps this moment, and git syncs packs
         sync_files(reference)

@@ -81,8 +81,8 @@ def queue_entries(entries: Sequence[Entry], *, every: bool = False) -> list[dict
     }
 
     def waits(entry: Entry) -> bool:
-        is_newest = all(newest[name] <= entry.sequence for name in _names(entry))
-        return entry.state in _CAME_TO_NOTHING and is_newest
+        came_to_nothing = entry.state in _CAME_TO_NOTHING
+        return came_to_nothing and all(newest[name] <= entry.sequence for name in _names(entry))
 
     shown = [*ordered, *(e for e in entries if e.id not in places and (every or waits(e)))]
     return [entry_json(entry, places.get(entry.id)) for entry in shown]
