@@ -183,10 +183,10 @@ def _syncing() -> ThreadPoolExecutor:
 
 
 def _sync(path: Path) -> None:
-    if path.is_dir():
-        sync_folder(path)
-        return
-    with contextlib.suppress(FileNotFoundError):  # it was there already, in a pack
+    with contextlib.suppress(FileNotFoundError):  # packed, perhaps this moment, and its folder swept away
+        if path.is_dir():
+            sync_folder(path)
+            return
         descriptor = os.open(path, os.O_RDONLY if os.name != "nt" else os.O_RDWR)
         try:
             os.fsync(descriptor)

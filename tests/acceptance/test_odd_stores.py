@@ -59,7 +59,6 @@ def collecting(repo: GitRepo, stop: threading.Event, rounds: list[int]) -> None:
         rounds.append(done.returncode)
 
 
-@pytest.mark.stress  # git's manual warns of gc --prune=now beside other work: a run may fail and need retry
 @pytest.mark.parametrize("count", [3, pytest.param(48, marks=[pytest.mark.stress, pytest.mark.timeout(600)])])
 def test_git_gc_without_pause_harms_nothing(repo: GitRepo, count: int) -> None:
     plans: dict[str, dict[str, object]] = {
