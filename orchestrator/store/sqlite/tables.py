@@ -28,9 +28,9 @@ class Tables:
         self._db = database
         self._read: dict[tuple[str, str], tuple[tuple[Any, ...], Any]] = {}
 
-    def transaction(self) -> AbstractContextManager[None]:
+    def transaction(self, *, durable: bool = True) -> AbstractContextManager[None]:
         """See :meth:`orchestrator.store.protocol.Store.transaction`."""
-        return self._db.transaction()
+        return self._db.transaction(durable=durable)
 
     def _one(self, codec: Codec[_Record], query: str, **parameters: Any) -> _Record | None:
         with self._db.reading():
