@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from orchestrator.errors import StaleRecordError
 from orchestrator.events import EventName
-from orchestrator.slots.places import PLAN, is_reclaimable
+from orchestrator.slots.places import PLAN, holder_of, is_reclaimable
 from orchestrator.slots.saving import has_nothing_to_save, left_as, save_work
 from orchestrator.states import TERMINAL_ATTEMPTS, AttemptState, SlotState
 from orchestrator.store.records import Slot
@@ -80,7 +80,11 @@ class SlotKeeper:
     def _to_reclaim(self, purpose: str) -> Slot | None:
         """The slot that is missed least; each one given back is free, or out of the question, afterwards."""
         store = self._bench.store
-        ended = [s for s in store.slots(purpose=purpose) if is_reclaimable(self._bench, s)]
+        ended = [
+            s
+            for s in store.slots(purpose=purpose)
+            if is_reclaimable(self._bench, s, holder_of(self._bench, s))
+        ]
 
         def loss(slot: Slot) -> tuple[bool, str]:
             holder = store.attempt(slot.attempt or "")
