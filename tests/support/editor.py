@@ -21,7 +21,10 @@ def open_editor(repo: GitRepo) -> Iterator[Callable[[], None]]:
     os.mkfifo(go)
     editor = f"echo > '{here}'; cat '{go}'; false"
     process = subprocess.Popen(
-        ["git", "commit", "-q", "-a"], cwd=repo.path, stderr=subprocess.DEVNULL, env={**os.environ, "GIT_EDITOR": f'sh -c "{editor}" -'}
+        ["git", "commit", "-q", "-a"],
+        cwd=repo.path,
+        stderr=subprocess.DEVNULL,
+        env={**os.environ, "GIT_EDITOR": f'sh -c "{editor}" -'},
     )
     here.read_text()
     assert (repo.path / INDEX_LOCK).exists()
