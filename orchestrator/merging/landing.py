@@ -30,6 +30,7 @@ from orchestrator.states import EntryState, IntentState
 from orchestrator.store.records import Entry, Intent
 from orchestrator.submitting.checkouts import note_detached
 from orchestrator.submitting.key import landed_reference
+from orchestrator.submitting.locked import LOCKED
 from plans.project import CheckoutPolicy
 from worktrees.checkout import checkouts_of, detach_checkout
 from worktrees.errors import CheckoutInTheWayError, CheckoutLockedError, GitFailedError, ReferenceMovedError
@@ -80,10 +81,16 @@ def land(tenure: Tenure, landing: Landing) -> Entry:
                 return _transact(tenure, landing, follows)
         except CheckoutInTheWayError as error:
             if not isinstance(error, CheckoutLockedError) or seconds is None:
-                why = {"code": "checkout", "detail": str(error), "paths": list(error.paths)}
-                return tenure.settle(entry, EntryState.BLOCKED, reason=why)
+                return tenure.settle(entry, EntryState.BLOCKED, reason=_in_the_way(error))
             tenure.bench.clock.wait(threading.Event(), seconds)
     raise AssertionError("the last try returns")
+
+
+def _in_the_way(error: CheckoutInTheWayError) -> dict[str, Any]:
+    if isinstance(error, CheckoutLockedError):
+        locks = [] if error.lock is None else [str(error.lock)]
+        return {"code": LOCKED, "detail": str(error), "paths": locks}
+    return {"code": "checkout", "detail": str(error), "paths": list(error.paths)}
 
 
 def look_ahead(tenure: Tenure, landing: Landing) -> None:
@@ -173,7 +180,7 @@ def _not_landed(tenure: Tenure, entry: Entry, intent: Intent, error: Exception) 
         return tenure.settle(entry, EntryState.QUEUED, reason={"code": "target-moved", "detail": str(error)})
     locks = foreign_locks(tenure.bench.git)
     why = f"{error}; lock files in the way: {', '.join(locks)}" if locks else str(error)
-    reason = {"code": "locked" if locks else "git-failed", "detail": why, "paths": list(locks)}
+    reason = {"code": LOCKED if locks else "git-failed", "detail": why, "paths": list(locks)}
     return tenure.settle(entry, EntryState.BLOCKED, reason=reason)
 
 

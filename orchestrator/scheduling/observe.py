@@ -13,6 +13,7 @@ from orchestrator.scheduling.view import Foreign, Options, View
 from orchestrator.slots.places import places, session_is_alive
 from orchestrator.slots.room import lasting_shortage
 from orchestrator.states import ACTIVE_ATTEMPTS, MOVING_ENTRIES, OPEN_ENTRIES, AttemptState, EntryState
+from orchestrator.submitting import locked
 from orchestrator.submitting.landed import landed_plans
 from plans.ids import PlanId
 from plans.intersect import witness
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
     from orchestrator.slots.places import Places
     from orchestrator.store.protocol import Store
-    from orchestrator.store.records import Attempt, RunRecord
+    from orchestrator.store.records import Attempt, Entry, RunRecord
     from orchestrator.workbench import Workbench
     from plans.graph import PlanGraph
     from plans.model import Plan
@@ -43,6 +44,7 @@ class Observer:
         self._witnesses: dict[tuple[PlanId, str], str | None] = {}
         self._landed: tuple[str, dict[str, str]] = ("", {})
         self._not_landed: set[PlanId] = set()
+        self._locked: dict[str, float] = {}
         self._again = bool(run.options.get("again"))
 
     def view(self) -> View:
@@ -67,6 +69,7 @@ class Observer:
             foreign=self._foreign(store),
             capacities=self._bench.settings.project.resources,
             standstill=self._standstill(store),
+            borne=frozenset(key for key, entry in entries.items() if self._is_borne(entry)),
             places=self._places({a.id: a for a in attempts}),
         )
 
@@ -155,7 +158,14 @@ class Observer:
         if entry is None:
             return False
         waits = entry.state is EntryState.QUEUED and self._standstill(store) is not None
-        return waits or entry.state not in MOVING_ENTRIES
+        return waits or (entry.state not in MOVING_ENTRIES and not self._is_borne(entry))
+
+    def _is_borne(self, entry: Entry) -> bool:
+        """Whether it is blocked by a lock file of git, and that is not so for too long yet."""
+        if entry.state is not EntryState.BLOCKED or entry.reason.get("code") != locked.LOCKED:
+            return False
+        now = self._bench.clock.monotonic()
+        return now - self._locked.setdefault(entry.id, now) < locked.PATIENCE
 
     def _plan_of(self, store: Store, attempt: Attempt) -> Plan | None:
         if attempt.run not in self._thawed:

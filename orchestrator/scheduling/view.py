@@ -60,8 +60,8 @@ class View:
     ``counted`` and ``lost`` how many failed and lost attempts there are; ``landed`` commits of plans (of any
     run) that are on the target; ``unchanged`` the plans of this run whose very text has landed already.
     ``phases`` maps completed phases to the pinned commit; of plans of this run only those that their newest
-    attempt has completed. ``standstill`` is why nothing may land at all for now, if so; ``places`` None
-    means a pool without bounds.
+    attempt has completed. ``standstill`` is why nothing may land at all for now, if so; ``borne`` the entries
+    blocked by a lock file that may still go by itself; ``places`` None means a pool without bounds.
     """
 
     run: str
@@ -77,6 +77,7 @@ class View:
     foreign: tuple[Foreign, ...] = ()
     capacities: Mapping[str, int] = field(default_factory=dict)
     standstill: str | None = None
+    borne: frozenset[str] = frozenset()
     places: Places | None = None
 
     def plan(self, plan: PlanId) -> Plan:
@@ -99,7 +100,7 @@ class View:
         if attempt.state is not AttemptState.QUEUED or entry is None:
             return None
         if entry.state in STUCK_ENTRIES:
-            return str(entry.state)
+            return None if entry.id in self.borne else str(entry.state)
         if entry.state is EntryState.QUEUED and self.standstill:
             return f"queued, and the queue stands still ({self.standstill})"
         return self._behind_in_vain(entry)
