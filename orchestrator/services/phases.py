@@ -77,7 +77,7 @@ def phase_lines(store: Store, declared: Mapping[str, Plan], wanted: str | None) 
 
 
 def _by_end(phase: Phase, plan: Plan, whole: Mapping[str, Attempt]) -> PhaseDone | None:
-    """A phase that nobody completed by itself is complete with all of its plan; another text is other work."""
+    """A phase that nobody completed by itself is complete with all of its plan: the same text."""
     attempt = whole.get(plan.id)
     if attempt is None or attempt.digest != plan.digest or attempt.head is None:
         return None
