@@ -84,3 +84,21 @@ def test_s10_work_stacked_on_a_phase_of_a_plan_that_failed_then_waits_for_its_re
     assert repo.show("main", "upper") == "more\nmore\n"
     assert repo.show("main", "lower").startswith("more\nmore\n")
     require_sound(repo)
+
+
+def test_l4_a_run_ends_when_its_work_lands_after_a_plan_whose_newest_head_another_run_had_refused(
+    repo: GitRepo, tmp_path: Path
+) -> None:
+    flag = tmp_path / "red"
+    lower = STACKED["lower"] | {"check": f"test ! -e {flag}"}
+    commit_plans(repo, STACKED | {"lower": lower})
+    assert run("run-multi", "--all", cwd=repo.path).code == 0
+    flag.touch()
+    assert run("run-multi", "lower", "--again", cwd=repo.path).code == 1
+    done = run("run-multi", "upper", "--again", cwd=repo.path, timeout=20)
+    assert done.code == 1
+    assert "lands after lower, which was rejected" in done.out
+    flag.unlink()
+    assert run("retry", "lower", cwd=repo.path).code == 0
+    assert run("merge", "upper", cwd=repo.path).code == 0
+    require_sound(repo)
