@@ -154,8 +154,9 @@ def _can_move(view: View) -> bool:
     """Whether something at work, in the queue or in another run may still change what was decided."""
     if view.working:
         return True
-    if any(a.state is _A.QUEUED and view.stuck(p) is None for p, a in view.attempts.items()):
-        return True
+    queued = [p for p, a in view.attempts.items() if a.state is _A.QUEUED]
+    if view.options.land and any(view.stuck(plan) is None for plan in queued):
+        return True  # a run that lands nothing is not there for what a person has handed in
     if view.places and view.places.coming and view.places.free < 1 and _waiting(view):
         return True
     return any(_waits_for_others(view, plan) for plan in _waiting(view))

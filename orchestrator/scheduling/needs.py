@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, assert_never
 
 from orchestrator.scheduling.reasons import Code, Reason, reason
-from orchestrator.states import ACTIVE_ATTEMPTS, AttemptState
+from orchestrator.scheduling.view import MAY_LAND
+from orchestrator.states import AttemptState
 from plans.graph import EdgeReason
 from plans.holding import held, holds_of
 from plans.model import Until
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 _A = AttemptState
 _DONE_WORK = frozenset({_A.FINISHED, _A.QUEUED, _A.CONFLICTED, _A.REJECTED, _A.LANDED})
 _BEGUN = _DONE_WORK | {_A.RUNNING, _A.PREPARED, _A.FAILED, _A.TIMED_OUT}
-_MAY_LAND = ACTIVE_ATTEMPTS | {_A.PENDING, _A.WAITING}
 _GONE = frozenset({_A.FAILED, _A.TIMED_OUT, _A.CANCELLED, _A.LOST})
 """Ended for good: what is to be done again is ``pending`` before the plans after it are looked at."""
 _REFUSED = frozenset({_A.CONFLICTED, _A.REJECTED})
@@ -101,7 +101,7 @@ def meets_in_this_run(view: View, plan: PlanId) -> Reason | None:
 
 def _may_land(view: View, plan: PlanId) -> bool:
     """Whether a plan of this run may still land; one held up by a stuck landing does not hold up others."""
-    return view.state(plan) in _MAY_LAND and view.stuck(plan) is None
+    return view.state(plan) in MAY_LAND and view.stuck(plan) is None
 
 
 def meets_elsewhere(view: View, plan: PlanId) -> Reason | None:

@@ -15,6 +15,7 @@ from orchestrator.slots.room import lasting_shortage
 from orchestrator.states import ACTIVE_ATTEMPTS, MOVING_ENTRIES, OPEN_ENTRIES, AttemptState, EntryState
 from orchestrator.submitting import locked
 from orchestrator.submitting.landed import landed_plans
+from orchestrator.submitting.stacking import refused_plans, unlanded_stacks
 from plans.ids import PlanId
 from plans.intersect import witness
 
@@ -55,6 +56,7 @@ class Observer:
         queued = [a.entry for a in newest.values() if a.entry and a.state is AttemptState.QUEUED]
         listed = {e.id: e for e in store.entries(target=self._bench.target, states=OPEN_ENTRIES)}
         entries = {key: entry for key in queued if (entry := listed.get(key) or store.entry(key))}
+        behind = [entry for entry in entries.values() if entry.after]
         return View(
             run=self._run.id,
             graph=self._graph,
@@ -69,6 +71,8 @@ class Observer:
             foreign=self._foreign(store),
             capacities=self._bench.settings.project.resources,
             standstill=self._standstill(store),
+            refused=refused_plans(self._bench, sorted({plan for entry in behind for plan in entry.after})),
+            unlanded=unlanded_stacks(self._bench, behind),
             borne=frozenset(key for key, entry in entries.items() if self._is_borne(entry)),
             places=self._places({a.id: a for a in attempts}),
         )

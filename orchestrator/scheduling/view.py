@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
-from orchestrator.states import WORKING_ATTEMPTS, AttemptState, EntryState
+from orchestrator.states import ACTIVE_ATTEMPTS, WORKING_ATTEMPTS, AttemptState, EntryState
 from plans.holding import held, holds_of
+from plans.ids import PlanId
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
     from orchestrator.slots.places import Places
     from orchestrator.store.records import Attempt, Entry
     from plans.graph import PlanGraph
-    from plans.ids import PlanId
     from plans.model import Plan
     from plans.project import OverlapMode
 
@@ -61,7 +61,9 @@ class View:
     run) that are on the target; ``unchanged`` the plans of this run whose very text has landed already.
     ``phases`` maps completed phases to the pinned commit; of plans of this run only those that their newest
     attempt has completed. ``standstill`` is why nothing may land at all for now, if so; ``borne`` the entries
-    blocked by a lock file that may still go by itself; ``places`` None means a pool without bounds.
+    blocked by a lock file that may still go by itself; ``refused`` and ``unlanded`` what the queue knows of
+    plans that queued entries land after (see ``submitting.stacking``); ``places`` None means a pool without
+    bounds.
     """
 
     run: str
@@ -78,6 +80,8 @@ class View:
     capacities: Mapping[str, int] = field(default_factory=dict)
     standstill: str | None = None
     borne: frozenset[str] = frozenset()
+    refused: Mapping[str, str] = field(default_factory=dict)
+    unlanded: Mapping[str, str] = field(default_factory=dict)
     places: Places | None = None
 
     def plan(self, plan: PlanId) -> Plan:
@@ -106,11 +110,17 @@ class View:
         return self._behind_in_vain(entry)
 
     def _behind_in_vain(self, entry: Entry) -> str | None:
-        """An entry that must land after a plan of another run which nobody is about to land."""
+        """An entry that must land after work which nobody is about to land."""
         elsewhere = {foreign.plan for foreign in self.foreign if not foreign.stuck}
-        for plan in entry.after:
-            outside = plan not in self.attempts and plan not in self.landed
-            if outside and plan not in elsewhere:
+        for name in entry.after:
+            plan = PlanId(name)
+            here = self.state(plan) in MAY_LAND and self.stuck(plan) is None
+            if here or plan in elsewhere:
+                continue
+            if plan in self.refused:
+                return f"queued behind {plan}, which was {self.refused[plan]}"
+            has_landed = plan in self.landed or self.state(plan) is AttemptState.LANDED
+            if not has_landed or self.unlanded.get(entry.id) == plan:
                 return f"queued behind {plan}, which has not landed"
         return None
 
@@ -143,4 +153,5 @@ MOST_LOST: Final = 5
 """A plan whose supervisor dies this often in one run has something killing it; it fails."""
 FAILED_ATTEMPTS: Final = frozenset({AttemptState.FAILED, AttemptState.TIMED_OUT, AttemptState.LOST})
 _MENDABLE: Final = frozenset({"exit-code", "signal", "timeout", "setup-failed"})
+MAY_LAND = ACTIVE_ATTEMPTS | {AttemptState.PENDING, AttemptState.WAITING}
 STUCK_ENTRIES = frozenset({EntryState.BLOCKED, EntryState.HELD, EntryState.DROPPED})
