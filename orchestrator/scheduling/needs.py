@@ -93,7 +93,7 @@ def meets_in_this_run(view: View, plan: PlanId) -> Reason | None:
                 return reason(Code.NO_LAND, edge.before)
             return reason(Code.OVERLAP, edge.before, edge.detail)
     rivals = {*view.plan(plan).conflicts_with}
-    for other in view.working():
+    for other in view.working:
         if other in rivals or plan in view.plan(other).conflicts_with:
             return reason(Code.CONFLICT, other)
     return None
@@ -134,7 +134,7 @@ def over_capacity(view: View, plan: PlanId) -> Reason | None:
 def lacking_resource(view: View, plan: PlanId) -> Reason | None:
     """Which resource plans at work have used up, in any run here, or None. Capacity is 1 unless set."""
     wanted = held(holds_of(view.plan(plan)))
-    in_use = [view.held(other) for other in view.working()] if wanted else []
+    in_use = [view.held(other) for other in view.working] if wanted else []
     for name in sorted(wanted):
         used = sum(amounts.get(name, 0) for amounts in in_use)
         used += sum(f.resources.get(name, 0) for f in view.foreign if f.working)
@@ -145,7 +145,7 @@ def lacking_resource(view: View, plan: PlanId) -> Reason | None:
 
 def lacking_place(view: View) -> Reason | None:
     """Whether all places of this run or all worktrees of the pool are taken, or the disk is too full."""
-    if len(view.working()) >= view.options.jobs:
+    if len(view.working) >= view.options.jobs:
         return reason(Code.CAPACITY)
     if view.places is not None and view.places.free < 1:
         return reason(Code.POOL)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from functools import cached_property
+from typing import TYPE_CHECKING, Final
 
 from orchestrator.states import ACTIVE_ATTEMPTS, WORKING_ATTEMPTS, AttemptState, EntryState
 from plans.holding import held, holds_of
@@ -51,7 +52,7 @@ class Foreign:
         return self.state in WORKING_ATTEMPTS
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class View:
     """One moment of one run.
 
@@ -128,10 +129,29 @@ class View:
         done = {phase for other, phase in self.phases if other == plan}
         return held(holds_of(self.plan(plan)), done)
 
+    @cached_property
     def working(self) -> tuple[PlanId, ...]:
         """Plans of this run with a command at work or being prepared."""
         return tuple(p for p, a in self.attempts.items() if a.state in WORKING_ATTEMPTS)
 
+    @cached_property
+    def failed(self) -> PlanId | None:
+        """A plan that failed for good in this run, if any."""
+        ended = (p for p, a in self.attempts.items() if a.state in FAILED_ATTEMPTS)
+        return next((plan for plan in ended if not self.goes_again(plan)), None)
 
+    def goes_again(self, plan: PlanId) -> bool:
+        """Whether a plan that failed or was lost gets a new attempt; refused work is not mended by one."""
+        attempt = self.attempts[plan]
+        if attempt.state is AttemptState.LOST:
+            return self.lost.get(plan, 0) <= MOST_LOST
+        few = self.counted.get(plan, 0) <= self.plan(plan).retries
+        return few and attempt.reason.get("code") in _MENDABLE
+
+
+MOST_LOST: Final = 5
+"""A plan whose supervisor dies this often in one run has something killing it; it fails."""
+FAILED_ATTEMPTS: Final = frozenset({AttemptState.FAILED, AttemptState.TIMED_OUT, AttemptState.LOST})
+_MENDABLE: Final = frozenset({"exit-code", "signal", "timeout", "setup-failed"})
 MAY_LAND = ACTIVE_ATTEMPTS | {AttemptState.PENDING, AttemptState.WAITING}
 STUCK_ENTRIES = frozenset({EntryState.BLOCKED, EntryState.HELD, EntryState.DROPPED})

@@ -210,10 +210,11 @@ class Events(Protocol):
 class Store(Sessions, Leases, Runs, Queue, Slots, Events, Protocol):
     """Everything that planctl remembers of one repository."""
 
-    def transaction(self) -> AbstractContextManager[None]:
+    def transaction(self, *, durable: bool = True) -> AbstractContextManager[None]:
         """One writer, all or nothing; BusyError when no turn is had within a minute.
 
         May be nested: the inner one joins, and is undone alone when it raises and the outer goes on.
+        ``durable=False``: a power cut may lose it until the next durable one, a crash of the process not.
         """
 
     def close(self) -> None:

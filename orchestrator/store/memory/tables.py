@@ -44,7 +44,7 @@ class Tables:
         self._before: list[dict[str, dict[Any, Any]]] = []
 
     @contextlib.contextmanager
-    def transaction(self) -> Iterator[None]:
+    def transaction(self, *, durable: bool = True) -> Iterator[None]:  # noqa: ARG002 - memory is not durable
         """See :meth:`orchestrator.store.protocol.Store.transaction`."""
         with self._lock:
             self._before.append({})
