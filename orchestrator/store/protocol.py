@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
     from contextlib import AbstractContextManager
     from pathlib import Path
 
@@ -214,6 +214,12 @@ class Store(Sessions, Leases, Runs, Queue, Slots, Events, Protocol):
         """One writer, all or nothing; BusyError when no turn is had within a minute.
 
         May be nested: the inner one joins, and is undone alone when it raises and the outer goes on.
+        """
+
+    def after_commit(self, action: Callable[[], None]) -> None:
+        """Do ``action`` once what is written now is committed, at once outside a transaction.
+
+        Never when the transaction is undone: for what is shown elsewhere of the store, such as files.
         """
 
     def close(self) -> None:
