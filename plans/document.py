@@ -204,9 +204,11 @@ def _known_id(reporter: Reporter) -> PlanId | None:
 
 
 def _id_from_name(path: PurePath, table: Table, reporter: Reporter) -> PlanId | None:
-    """The id in the file's name; it is a problem only where the header does not try to name one."""
+    """The id in the file's name, unless the header names one: where that is wrong, there is no id."""
+    if any(key.text == "plan" for key, _ in table.entries):
+        return None
     found = _stem_id(path)
-    if found is None and all(key.text != "plan" for key, _ in table.entries):
+    if found is None:
         plain = re.sub(r"[^a-z0-9]+", "-", path.stem.lower()).strip("-")[:64]
         hint = f"add 'plan: {plain or 'some-id'}' to the header"
         message = "the file's name is no plan id, and the header has no 'plan'"

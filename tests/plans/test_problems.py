@@ -323,6 +323,15 @@ def test_cycles_are_named_in_order() -> None:
     assert messages == ["plans wait for each other: a → b → c → a", "plans wait for each other: x → y → x"]
 
 
+@pytest.mark.parametrize("said", ["bad id", "", "[a]", "../x"])
+def test_a_file_whose_header_names_no_valid_id_has_none(said: str) -> None:
+    """Nor that of its name: the header was to name another one."""
+    read = read_plan(Path("a.md"), header(f"plan: {said}"))
+    assert read.id is None
+    assert {(p.plan, p.field) for p in read.problems} == {(None, "plan")}
+    assert read_plan(Path("a.md"), header("retries: x")).id == "a"
+
+
 def test_a_dependency_on_a_broken_plan_is_not_called_unknown() -> None:
     found = linted(("a.md", "dependencies: [b]"), ("b.md", "retries: x"))
     assert [(p.path, p.code) for p in found] == [("b.md", Code.BAD_NUMBER)]
