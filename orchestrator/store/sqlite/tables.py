@@ -10,7 +10,7 @@ from orchestrator.store.sqlite.database import constrained
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from contextlib import AbstractContextManager
 
     from orchestrator.store.sqlite.codec import Codec
@@ -31,6 +31,10 @@ class Tables:
     def transaction(self, *, durable: bool = True) -> AbstractContextManager[None]:
         """See :meth:`orchestrator.store.protocol.Store.transaction`."""
         return self._db.transaction(durable=durable)
+
+    def after_commit(self, action: Callable[[], None]) -> None:
+        """See :meth:`orchestrator.store.protocol.Store.after_commit`."""
+        self._db.after_commit(action)
 
     def _one(self, codec: Codec[_Record], query: str, **parameters: Any) -> _Record | None:
         with self._db.reading():
