@@ -30,7 +30,7 @@ SHARES = {"run": 26, "landing": 20, "slots": 18, "rescue": 14, "migration": 4, "
 SEED = int(os.environ.get("PLANCTL_STRESS_SEED", "20261125"))
 KILLS = int(os.environ.get("PLANCTL_STRESS_KILLS", "1000"))
 ONLY = os.environ.get("PLANCTL_STRESS_ONLY", "")
-SLICE = {"run": "git=400", "landing": "all=350", "rescue": "planctl=150", "migration": "planctl=170"}
+SLICE = {"run": "git=400", "landing": "all=350", "rescue": "planctl=150", "migration": "planctl=60"}
 """One kill each, amid the calls that an undisturbed run makes; `make test` does not count them first."""
 AT_ONCE = 10
 SHARDS = 4
