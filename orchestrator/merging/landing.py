@@ -7,7 +7,9 @@ The order is the promise:
 3. the intent is stored durably
 4. one reference transaction: verify epoch, create landed reference, update the target (last)
 5. checkouts follow
-6. the intent is done, the entry landed, the candidate's own reference removed; the proof
+6. the intent is done, the entry landed; the proof
+
+The candidate's own reference goes when the worker has nothing else to do.
 
 A crash between any two leaves what ``recovery`` tells apart and finishes. An unknown outcome of 4 is
 resolved by looking.
@@ -23,7 +25,7 @@ from typing import TYPE_CHECKING, Any, Final
 from orchestrator.events import EventName
 from orchestrator.merging.pausing import TIP, note, pause
 from orchestrator.merging.postcheck import flaw
-from orchestrator.merging.resolving import forget_candidate, has_landed, undo
+from orchestrator.merging.resolving import has_landed, undo
 from orchestrator.states import EntryState, IntentState
 from orchestrator.store.records import Entry, Intent
 from orchestrator.submitting.checkouts import note_detached
@@ -223,7 +225,6 @@ def finish(
                 reason={},
                 shown=shown,
             )
-    forget_candidate(tenure, entry)
     wrong = flaw(tenure.bench, entry, intent.old, intent.new)
     if wrong:
         pause(store, tenure.bench.clock, entry.target, f"the proof of a landing failed: {wrong}")

@@ -12,10 +12,10 @@ from orchestrator.merging.outside import hindrance_of_tip, notice_move
 from orchestrator.merging.pausing import UNVERIFIED, noted, standstill
 from orchestrator.merging.planner import Process, QueueView, Stay, plan_serial
 from orchestrator.merging.processing import Processor
-from orchestrator.merging.stacking import refused_plans, unlanded_stacks
 from orchestrator.states import OPEN_ENTRIES, EntryState
 from orchestrator.submitting.landed import landed_plans
 from orchestrator.submitting.locked import LOCKED
+from orchestrator.submitting.stacking import refused_plans, unlanded_stacks
 from plans.errors import InvalidPlansError
 
 if TYPE_CHECKING:

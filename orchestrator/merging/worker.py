@@ -10,6 +10,7 @@ One tenure:
 3. take the epoch
 4. finish or undo what a dead worker left
 5. until asked to stop: one snapshot, one decision, one entry
+6. candidates of entries that have ended are let go, whenever there is nothing else to do
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from orchestrator.merging.checking import CancelledCheckError, Checker
 from orchestrator.merging.locked import LockWait
 from orchestrator.merging.pausing import standstill
 from orchestrator.merging.recovery import recover
+from orchestrator.merging.resolving import forget_candidates
 from orchestrator.merging.round import Round
 from orchestrator.merging.takeover import take_over
 from orchestrator.sessions.cleanup import reap
@@ -135,17 +137,24 @@ class QueueWorker:
         recover(tenure, self._keeper)
         ensure_commit_graph(bench.git, bench.objects, bench.target_tip())
         rounds = Round(tenure, self._checker, allow_policy_change=self._allow_policy_change)
+        ended = False
         while not self._cancel.is_set():
             tenure.check()
             chosen = rounds.choose()
+            if chosen is None and ended:
+                forget_candidates(tenure)
+                ended = False
             if done(chosen is None):
-                return
+                break
             if chosen is None:
                 self._rest()
                 continue
             rounds.process(chosen)
+            ended = True
             self._failures = 0
             self._on_change()
+        if ended:
+            forget_candidates(tenure)
 
     def _nothing_moves(self) -> bool:
         """Whether the worker that holds the lease has nothing left that it could land."""

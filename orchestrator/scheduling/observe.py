@@ -12,9 +12,10 @@ from orchestrator.scheduling.resourcetable import ResourceTable
 from orchestrator.scheduling.view import Foreign, Options, View
 from orchestrator.slots.places import places, session_is_alive
 from orchestrator.slots.room import lasting_shortage
-from orchestrator.states import ACTIVE_ATTEMPTS, MOVING_ENTRIES, AttemptState, EntryState
+from orchestrator.states import ACTIVE_ATTEMPTS, MOVING_ENTRIES, OPEN_ENTRIES, AttemptState, EntryState
 from orchestrator.submitting import locked
 from orchestrator.submitting.landed import landed_plans
+from orchestrator.submitting.stacking import refused_plans, unlanded_stacks
 from plans.ids import PlanId
 from plans.intersect import witness
 
@@ -53,7 +54,9 @@ class Observer:
         attempts = store.attempts(run=self._run.id)
         newest = {PlanId(a.plan): a for a in sorted(attempts, key=lambda a: a.number)}
         queued = [a.entry for a in newest.values() if a.entry and a.state is AttemptState.QUEUED]
-        entries = {key: entry for key in queued if (entry := store.entry(key))}
+        listed = {e.id: e for e in store.entries(target=self._bench.target, states=OPEN_ENTRIES)}
+        entries = {key: entry for key in queued if (entry := listed.get(key) or store.entry(key))}
+        behind = [entry for entry in entries.values() if entry.after]
         return View(
             run=self._run.id,
             graph=self._graph,
@@ -68,8 +71,10 @@ class Observer:
             foreign=self._foreign(store),
             capacities=self._bench.settings.project.resources,
             standstill=self._standstill(store),
+            refused=refused_plans(self._bench, sorted({plan for entry in behind for plan in entry.after})),
+            unlanded=unlanded_stacks(self._bench, behind),
             borne=frozenset(key for key, entry in entries.items() if self._is_borne(entry)),
-            places=self._places(),
+            places=self._places({a.id: a for a in attempts}),
         )
 
     def declared_by_others(self, plan: PlanId, states: Collection[AttemptState]) -> dict[PlanId, PatternSet]:
@@ -87,9 +92,9 @@ class Observer:
                 declared[other.id] = other.manifest.write
         return declared
 
-    def _places(self) -> Places:
+    def _places(self, known: Mapping[str, Attempt]) -> Places:
         short = lasting_shortage(self._bench)
-        return replace(places(self._bench, self._run.id), short=str(short or ""))
+        return replace(places(self._bench, self._run.id, known), short=str(short or ""))
 
     def _standstill(self, store: Store) -> str | None:
         """Why the queue lands nothing for now; its worker stores it under these names."""
