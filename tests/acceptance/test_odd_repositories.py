@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from tests.support import oddities as odd
-from tests.support.odd_runs import TWO, condition, require_refused, require_works
+from tests.support.odd_runs import condition, require_refused, require_works
 from tests.support.plans import commit_plans, landings
 from tests.support.process import COMMAND, run
 from tests.support.repo import GitRepo
@@ -130,12 +130,6 @@ ALONE = frozenset({
 
 def alone(names: Iterable[str]) -> list[object]:
     return [pytest.param(name, marks=pytest.mark.stress) if name in ALONE else name for name in names]
-
-
-@pytest.fixture
-def two(repo: GitRepo) -> GitRepo:
-    commit_plans(repo, TWO)
-    return repo
 
 
 @pytest.mark.parametrize("name", alone(WORKS))
