@@ -18,10 +18,11 @@ if TYPE_CHECKING:
 
 
 def examine_references(ward: Ward) -> Examined:
-    """Branches and planctl's own; that of a plan at work is put back by whatever command works here next."""
+    """Branches and planctl's own; whatever works here next puts back those of plans that have not landed."""
     found = broken_references(ward.objects, "refs/heads", OWN)
-    at_work = {f"refs/heads/{a.branch}" for a in ward.store.attempts(states={AttemptState.RUNNING})}
-    ours = {name for name in found if name.startswith(OWN) or name in at_work or name == ward.target}
+    landed = AttemptState.LANDED
+    of_plans = {f"refs/heads/{a.branch}" for a in ward.store.latest_attempts() if a.state is not landed}
+    ours = {name for name in found if name.startswith(OWN) or name in of_plans or name == ward.target}
     issues = [_issue(name, Gravity.ERROR if name in ours else Gravity.WARNING) for name in found]
     return Examined("references", f"{len(found)} are broken", tuple(issues))
 
