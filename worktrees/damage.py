@@ -15,7 +15,7 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from plans.effects import step
-from worktrees.errors import GitFailedError
+from worktrees.errors import GitRefusedError
 from worktrees.metadata_lock import metadata_lock
 from worktrees.references import Create, References
 
@@ -108,6 +108,6 @@ def _is_whole(git: Git, objects: Objects, commit: str, base: str) -> bool:
         return False
     try:
         git.run("rev-list", "--objects", "--quiet", "--end-of-options", commit, f"^{base}")
-    except GitFailedError:
+    except GitRefusedError:
         return False
     return True
