@@ -95,6 +95,14 @@ def put_back(git: Git, objects: Objects, reference: str, places: Iterable[str], 
     return commit
 
 
+def remove_broken(git: Git, objects: Objects, reference: str) -> None:
+    """Remove a broken ``reference``: nothing can be made in its place while it is there."""
+    with metadata_lock(git.repository):
+        if is_broken(objects, reference):
+            with step("references.remove-broken"):
+                (git.repository.common_dir / reference).unlink()
+
+
 def _is_whole(git: Git, objects: Objects, commit: str, base: str) -> bool:
     if not objects.has_commit(commit):
         return False
