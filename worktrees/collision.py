@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
-from plans.edits import OnChange
+from plans.onchange import OnChange
 from worktrees.replacement import Replacement
 
 if TYPE_CHECKING:

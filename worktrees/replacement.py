@@ -84,17 +84,17 @@ def _walk(folder: Path) -> list[tuple[Path, list[str], list[str]]]:
     return found
 
 
-def put_files(objects: Objects, top: Path, plan: Replacement, touch: Callable[[str], None]) -> None:
+def put_files(objects: Objects, top: Path, plan: Replacement, beginning: Callable[[str], None]) -> None:
     """Delete, then write; see :func:`in_the_way` for what was asked before. Raises :class:`OSError`.
 
-    ``touch`` is told each path right before, and may raise.
+    ``beginning`` is told each path right before, and may raise.
     """
     for path in plan.deleted:
-        touch(path)
+        beginning(path)
         with step("restore.delete"):
             _delete(top, path)
     for file in plan.files:
-        touch(file.path)
+        beginning(file.path)
         with step("restore.files"):
             _write(objects, top, file)
 

@@ -20,8 +20,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from plans.edits import OnChange
 from plans.effects import step, sync_files
+from plans.onchange import OnChange
 from worktrees.beforehand import Kind, kind_of
 from worktrees.errors import GitFailedError, RescueIncompleteError, RestoreRefusedError
 from worktrees.objects import Objects

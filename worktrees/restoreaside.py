@@ -55,28 +55,30 @@ def _has_nothing_of_its_own(git: Git, into: Path, link: str) -> bool:
     return not git.run(*ignored, at=into / link).records
 
 
-def put_aside(target: Target, aside: Aside, replaced: Sequence[str], touch: Callable[[str], None]) -> None:
+def put_aside(
+    target: Target, aside: Aside, replaced: Sequence[str], beginning: Callable[[str], None]
+) -> None:
     """Write it all; see :func:`aside_in_the_way` for what was asked before. Raises :class:`OSError`."""
     git, into = target.git, target.into
     for link in replaced:
-        touch(link)
+        beginning(link)
         for name in _entries(into / link):
             delete_tree(into / link / name)
     folders = sorted((kept for kept in aside.kept if kept.is_folder), key=lambda kept: kept.path)
     with step("restore.folders"):
         for kept in folders:
-            touch(kept.path)
+            beginning(kept.path)
             (into / kept.path).mkdir(parents=True, exist_ok=True)
     files = [
         NewFile(kept.path, "100644", kept.object, kept.permissions)
         for kept in aside.kept
         if kept.object is not None
     ]
-    put_files(Objects(git.repository), into, Replacement((), tuple(files)), touch)
+    put_files(Objects(git.repository), into, Replacement((), tuple(files)), beginning)
     with step("restore.links"):
         for kept in aside.kept:
             if kept.target is not None:
-                touch(kept.path)
+                beginning(kept.path)
                 (into / kept.path).unlink(missing_ok=True)
                 (into / kept.path).symlink_to(kept.target)
     for path in aside.embedded:
@@ -89,13 +91,13 @@ def put_aside(target: Target, aside: Aside, replaced: Sequence[str], touch: Call
 
 
 def put_worktrees(
-    target: Target, aside: Aside, touch: Callable[[str], None], restore: Callable[[str, Path], object]
+    target: Target, aside: Aside, beginning: Callable[[str], None], restore: Callable[[str, Path], object]
 ) -> None:
     """Make the linked worktrees of the same repository that were inside anew; ``restore`` fills one."""
     git, into = target.git, target.into
     for path, commit in aside.worktrees.items():
         base = git.run("rev-parse", "--verify", f"{commit}^1").text
-        touch(path)
+        beginning(path)
         with metadata_lock(git.repository), step("restore.worktree"):
             words = ("worktree", "add", "-q", "--detach", "--", str(into / path), base)
             git.run(*words, writes=True, descriptors=target.held)

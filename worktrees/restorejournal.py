@@ -74,8 +74,9 @@ def is_restoring(repository: Repository) -> bool:
 
 
 def _lock_file(repository: Repository) -> BinaryIO:
-    repository.state_dir.mkdir(parents=True, exist_ok=True)
-    return (repository.state_dir / "restores.lock").open("ab")
+    with step("restore.lock"):
+        repository.state_dir.mkdir(parents=True, exist_ok=True)
+        return (repository.state_dir / "restores.lock").open("ab")
 
 
 def folder_of(repository: Repository, git_dir: Path) -> Path:

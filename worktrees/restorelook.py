@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Final
 
-from plans.edits import OnChange
+from plans.onchange import OnChange
 from worktrees.collision import Collision, Decision, collide, decide
 from worktrees.errors import HalfRestoredError, RestoreRefusedError
 from worktrees.listing import GITLINK, read_listing

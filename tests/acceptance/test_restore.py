@@ -241,6 +241,7 @@ def check_cut_short(repo: GitRepo, chosen: list[str], how: str) -> None:
 
     A moment after the end may leave it whole in place of that; never anything between the two.
     """
+    begin_anew(repo)
     back = GitRepo(repo.path.with_name("back"))
     clean = as_it_is(back)
     for number, moment in enumerate(chosen):

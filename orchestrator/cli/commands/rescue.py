@@ -85,7 +85,7 @@ def restore(
     from orchestrator.cli.display import restoring  # noqa: PLC0415 - as above
     from orchestrator.services.pointers import require_worktree  # noqa: PLC0415 - as above
     from orchestrator.services.rescues import bring_back, would_bring_back  # noqa: PLC0415 - as above
-    from plans.edits import OnChange  # noqa: PLC0415 - as above
+    from plans.onchange import OnChange  # noqa: PLC0415 - as above
     from worktrees.restorelook import Wish  # noqa: PLC0415 - as above
 
     folder = Path(into) if into else require_worktree(invocation.repository)
