@@ -46,6 +46,7 @@ class Code(StrEnum):
     KEY_NOT_TEXT = "key-not-text", "a list or mapping is used as a key"
     # Values
     UNKNOWN_KEY = "unknown-key", "a key that planctl does not know"
+    NO_EFFECT = "no-effect", "a key that has no effect in this version"
     MISSING_KEY = "missing-key", "a key that is needed here is missing"
     CONFLICTING_KEYS = "conflicting-keys", "keys that exclude each other stand together"
     WRONG_TYPE = "wrong-type", "a list, a mapping or a single value stands where another is expected"

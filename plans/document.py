@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING, Any, Final
 from plans.assembly import assemble
 from plans.body import Body, read_body, with_marks
 from plans.codes import Code
-from plans.edits import Edit, Fate, OnChange, see, write_all
+from plans.edits import Edit, Fate, see, write_all
 from plans.errors import InvalidNameError, InvalidPlansError, Problem, UnknownTaskError
 from plans.header import HEADER, YAML_PLAN
 from plans.ids import PlanId, TaskId
 from plans.kinds import Reporter, has_errors
 from plans.nodes import Fault, Node, Scalar, Table
+from plans.onchange import OnChange
 from plans.source import BOM, YAML, Parts, decode, is_plan_file, looks_like_markdown, split
 from plans.yamltree import scan
 
@@ -204,9 +205,11 @@ def _known_id(reporter: Reporter) -> PlanId | None:
 
 
 def _id_from_name(path: PurePath, table: Table, reporter: Reporter) -> PlanId | None:
-    """The id in the file's name; it is a problem only where the header does not try to name one."""
+    """The id in the file's name, unless the header names one: where that is wrong, there is no id."""
+    if any(key.text == "plan" for key, _ in table.entries):
+        return None
     found = _stem_id(path)
-    if found is None and all(key.text != "plan" for key, _ in table.entries):
+    if found is None:
         plain = re.sub(r"[^a-z0-9]+", "-", path.stem.lower()).strip("-")[:64]
         hint = f"add 'plan: {plain or 'some-id'}' to the header"
         message = "the file's name is no plan id, and the header has no 'plan'"

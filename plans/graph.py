@@ -60,6 +60,13 @@ class PlanGraph:
 
     def order(self, durations: Mapping[str, float] | None = None) -> tuple[PlanId, ...]:
         """The order of starting: topological, then priority, then the longer remaining chain, then id."""
+        return self._in_order(durations) if durations else self._usual_order
+
+    @cached_property
+    def _usual_order(self) -> tuple[PlanId, ...]:
+        return self._in_order(None)
+
+    def _in_order(self, durations: Mapping[str, float] | None) -> tuple[PlanId, ...]:
         remaining = self.remaining(durations)
         waiting = dict(self._starts.in_degree())
         ready = [self._rank(plan, remaining) for plan, count in waiting.items() if not count]

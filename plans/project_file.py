@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from plans.codes import Code
-from plans.errors import Problem
+from plans.errors import Problem, Severity
 from plans.kinds import Kind, Reporter, Word, choice, command, flag, number, text
 from plans.nodes import Scalar, Table
 from plans.project import CheckoutPolicy, Enforce, HookPolicy, Method, OverlapMode, ProjectSettings
@@ -17,6 +17,7 @@ from plans.vocabulary import branch, name, path_anywhere, path_inside, remote, v
 from plans.yamltree import scan
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from enum import StrEnum
     from pathlib import PurePath
 
@@ -96,6 +97,15 @@ SETTINGS: Final[Record[dict[str, Any]]] = Record(
     dict,
 )
 """Every key of ``planctl.yaml``."""
+NOT_YET: Final[Mapping[str, str]] = {
+    "remote": "the branch of the local repository counts",
+    "check_jobs": "checks run one at a time",
+    "hot_files": "these files are merged like all others; landings that change the key are held all the same",
+    "notify": "nobody is told",
+    "store": "state is kept in the common git folder",
+    "executor": "commands run here",
+}
+"""Keys that are read and have no effect in this version, with what is so instead."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +136,27 @@ def _read(source: bytes, reporter: Reporter) -> dict[str, Any]:
         reporter.add(Problem(reporter.path, f.code, f.message, f.line, f.column, hint=f.hint))
     root = scanned.root if scanned else None
     if isinstance(root, Table):
-        return SETTINGS.read_keys(root, "", reporter)
+        values = SETTINGS.read_keys(root, "", reporter)
+        _tell_without_effect(root, values, reporter)
+        return values
     if root is not None and not (isinstance(root, Scalar) and root.is_empty):
         reporter.at(root, "", Code.HEADER_NOT_MAPPING, "the file is not made of 'key: value' lines")
     return {}
+
+
+def _tell_without_effect(root: Table, values: Mapping[str, Any], reporter: Reporter) -> None:
+    """Whoever sets one of these to something else than what is so anyhow believes that it works."""
+    plain = ProjectSettings()
+    for key, _ in root.entries:
+        if key.text in NOT_YET and values.get(key.text) not in (None, getattr(plain, key.text)):
+            message = f"{key.text!r} has no effect in this version: {NOT_YET[key.text]}"
+            where = (key.line, key.column, key.text)
+            problem = Problem(
+                reporter.path,
+                Code.NO_EFFECT,
+                message,
+                *where,
+                hint="take it out, or leave it for a later version",
+                severity=Severity.WARNING,
+            )
+            reporter.add(problem)

@@ -25,6 +25,7 @@ def hermetic(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monke
     for name in list(os.environ):
         if name.startswith(("GIT_", "PLANCTL_", "XDG_")):
             monkeypatch.delenv(name)
+    monkeypatch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)  # each planctl would compile all of itself
     settings = {
         "HOME": str(home),
         "XDG_STATE_HOME": str(home / "state"),

@@ -10,6 +10,7 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Final, assert_never
 
 from plans.effects import step, sync_files
+from worktrees.checkout import checkouts_of
 from worktrees.errors import (
     BranchClashError,
     BranchExistsError,
@@ -20,7 +21,8 @@ from worktrees.errors import (
 from worktrees.git import branch_reference
 from worktrees.metadata_lock import metadata_lock
 from worktrees.references import Create, Update
-from worktrees.slot import end_of, head_of, registered, run_in
+from worktrees.slot import run_in
+from worktrees.symbolic import head_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -119,11 +121,7 @@ def holders(git: Git, branch: str) -> tuple[Path, ...]:
 
     The same places that git looks at (``die_if_checked_out``); worktrees whose folder is gone do not count.
     """
-    repository = git.repository
-    places = [(d, w) for d, w in registered(repository.common_dir) if w.exists()]
-    if repository.primary_top is not None:
-        places.insert(0, (repository.common_dir, repository.primary_top))
-    return tuple(worktree for git_dir, worktree in places if _holds(git_dir, branch))
+    return tuple(checkout.top for checkout in checkouts_of(git, f"refs/heads/{branch}"))
 
 
 def attach(git: Git, references: References, tree: SlotTree, branch: str) -> None:
@@ -161,18 +159,3 @@ def detach_in_place(git: Git, tree: SlotTree) -> None:
     with metadata_lock(git.repository) as lock, step("branch.detach"):
         commit = run_in(git, tree, "rev-parse", "--verify", "HEAD^{commit}", descriptors=lock).text
         run_in(git, tree, "update-ref", "--no-deref", "HEAD", commit, descriptors=lock)
-
-
-def _holds(git_dir: Path, branch: str) -> bool:
-    reference = f"refs/heads/{branch}"
-    if end_of(git_dir, "HEAD") == end_of(git_dir, reference):
-        return True
-    rebased = (git_dir / "rebase-merge" / "head-name", git_dir / "rebase-apply" / "head-name")
-    if any(p.is_file() and _text(p) == reference for p in rebased):
-        return True
-    bisected = git_dir / "BISECT_START"
-    return bisected.is_file() and _text(bisected) == branch
-
-
-def _text(path: Path) -> str:
-    return path.read_bytes().decode("utf-8", "surrogateescape").strip()

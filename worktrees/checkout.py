@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Final
 
 from plans.effects import step
 from worktrees.errors import CheckoutInTheWayError, GitFailedError
-from worktrees.slot import end_of, registered
+from worktrees.slot import registered
+from worktrees.symbolic import end_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -64,12 +65,15 @@ def worktrees_of(git: Git) -> Iterator[tuple[Path, Path]]:
 def _names(git_dir: Path, reference: str) -> How | None:
     if is_attached(git_dir, reference):
         return How.ATTACHED
+    try:
+        present = os.listdir(git_dir)  # noqa: PTH208 - one look instead of three: a run has dozens of worktrees
+    except FileNotFoundError:  # removed this moment
+        return None
     for folder in ("rebase-merge", "rebase-apply"):
-        if _text(git_dir / folder / "head-name") == reference:
+        if folder in present and _text(git_dir / folder / "head-name") == reference:
             return How.REBASING
-    if reference.removeprefix("refs/heads/") == _text(git_dir / "BISECT_START"):
-        return How.BISECTING
-    return None
+    name = reference.removeprefix("refs/heads/")
+    return How.BISECTING if "BISECT_START" in present and _text(git_dir / "BISECT_START") == name else None
 
 
 def is_attached(git_dir: Path, reference: str) -> bool:
@@ -77,7 +81,8 @@ def is_attached(git_dir: Path, reference: str) -> bool:
 
     A commit made on ``trunk``, a symbolic reference to ``main``, moves ``main``.
     """
-    return end_of(git_dir, "HEAD") == end_of(git_dir, reference)
+    head = end_of(git_dir, "HEAD")
+    return head == reference or (head != "HEAD" and head == end_of(git_dir, reference))
 
 
 def _text(path: Path) -> str:

@@ -186,9 +186,13 @@ class CheckoutInTheWayError(PlanctlError):
 
 
 class CheckoutLockedError(CheckoutInTheWayError):
-    """The index of a checkout of the target is locked: git is at work there, or was killed there."""
+    """The index of a checkout of the target is locked: git is at work there, or was killed there.
 
-    def __init__(self, checkout: Path, reason: str) -> None:
+    ``lock`` is the file, where one is known.
+    """
+
+    def __init__(self, checkout: Path, reason: str, lock: Path | None = None) -> None:
+        self.lock = lock
         super().__init__(checkout, (), reason)
 
 

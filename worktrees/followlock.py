@@ -87,7 +87,8 @@ class FollowLock:
             with step("checkout.lock"):
                 _named_exclusively(draft, lock)
         except FileExistsError as error:
-            raise CheckoutLockedError(self.git_dir, "its index is locked: git is at work there") from error
+            why = f"{lock} is there: git is at work in that checkout, or was killed there"
+            raise CheckoutLockedError(self.git_dir, why, lock) from error
         finally:
             with step("checkout.drafted"):
                 draft.unlink(missing_ok=True)

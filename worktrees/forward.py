@@ -15,8 +15,9 @@ from worktrees.errors import GitFailedError, RescueIncompleteError
 from worktrees.listing import read_listing
 from worktrees.nested import find_nested
 from worktrees.references import References
-from worktrees.slot import head_of, require_intact, run_in
+from worktrees.slot import require_intact, run_in
 from worktrees.state import operation_in, status
+from worktrees.symbolic import head_of
 from worktrees.unsaved import obstacle
 
 if TYPE_CHECKING:

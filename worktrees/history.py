@@ -30,12 +30,14 @@ def near_bases(
     paint = {one: 1, other: 2}
     waiting = [(-look(one)[0], one), (-look(other)[0], other)]
     heapq.heapify(waiting)
+    fresh = {one, other}  # of those that wait, the ones that are not stale
     common: set[str] = set()
     for _ in range(limit):
-        if all(paint[commit] & _STALE for _, commit in waiting):
+        if not fresh:
             best = [commit for commit in common if not paint[commit] & _STALE]
             return tuple(best) if len(best) <= 1 else None
         _, commit = heapq.heappop(waiting)
+        fresh.discard(commit)
         colour = paint[commit]
         if colour == _BOTH:
             common.add(commit)
@@ -44,4 +46,5 @@ def near_bases(
             if paint.get(parent, 0) & colour != colour:
                 paint[parent] = paint.get(parent, 0) | colour
                 heapq.heappush(waiting, (-look(parent)[0], parent))
+                (fresh.discard if paint[parent] & _STALE else fresh.add)(parent)
     return None

@@ -107,3 +107,11 @@ def being_made(repository: Repository) -> frozenset[str]:
     root = repository.state_dir / "slots"
     files = root.glob("*.making") if root.is_dir() else ()
     return frozenset(Path(f).stem for f in files if f.stat().st_size)
+
+
+def is_being_made(repository: Repository, name: str) -> bool:
+    """Whether the slot of that name is one of :func:`being_made`."""
+    try:
+        return (repository.state_dir / "slots" / f"{name}.making").stat().st_size > 0
+    except FileNotFoundError:
+        return False

@@ -37,8 +37,11 @@ class Objects(ObjectStore):
         super().__init__(repository)
         self._entries: dict[str, dict[str, Entry]] = {}
         self._kept = 0
+        self._bases: dict[tuple[str, str], tuple[str, ...]] = {}
         self._looked: dict[str, tuple[int, tuple[str, ...]]] = {}
         self._named: dict[tuple[str, str], tuple[tuple[str, Entry], ...]] = {}
+        self.grown: set[tuple[str, str]] = set()
+        """Pairs of trees found to be plain growth (``treemerge.py``): so for ever, being ids."""
 
     def commit(self, commit: str) -> CommitText:
         """Return a commit, parsed; raise :class:`MissingObjectError` when ``commit`` is none."""
@@ -134,7 +137,7 @@ class Objects(ObjectStore):
 
     def is_ancestor(self, ancestor: str, commit: str) -> bool:
         """Whether ``commit`` is ``ancestor`` or contains it."""
-        near = near_bases(self._look, ancestor, commit)
+        near = self._near(ancestor, commit)
         if near is not None:
             return near == (ancestor,)
         asked = ("merge-base", "--is-ancestor", "--end-of-options", ancestor, commit)
@@ -142,11 +145,23 @@ class Objects(ObjectStore):
 
     def merge_bases(self, one: str, other: str) -> tuple[str, ...]:
         """Return all best common ancestors; none for unrelated histories."""
-        near = near_bases(self._look, one, other)
+        near = self._near(one, other)
         if near is not None:
             return near
         asked = ("merge-base", "--all", "--end-of-options", one, other)
         return tuple(self._git.run(*asked, ok=(0, 1)).text.split())
+
+    def _near(self, one: str, other: str) -> tuple[str, ...] | None:
+        """See ``near_bases``. A landing asks for the same two commits several times."""
+        pair = (one, other) if one < other else (other, one)
+        near = self._bases.get(pair)
+        if near is None:
+            near = near_bases(self._look, *pair)
+            if len(self._bases) > _KEPT:
+                self._bases.clear()
+            if near is not None and not self._repo.is_shallow:  # which may be fetched further
+                self._bases[pair] = near
+        return near
 
     def _look(self, commit: str) -> tuple[int, tuple[str, ...]]:
         known = self._looked.get(commit)

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from worktrees.errors import GitFailedError, RescueIncompleteError
-from worktrees.slot import head_of
+from worktrees.symbolic import head_of
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -21,7 +21,7 @@ from worktrees.errors import (
 )
 from worktrees.exclude import exclude, literal_pattern
 from worktrees.git import Git
-from worktrees.journal import being_made, journal_of
+from worktrees.journal import being_made, is_being_made, journal_of
 from worktrees.metadata_lock import metadata_lock
 from worktrees.parked import require_nothing_staged, require_parked
 from worktrees.provision import provision, resume_unmaking
@@ -39,6 +39,7 @@ from worktrees.slot import (
     slot_name,
     slot_path,
     slots,
+    worktree_of,
 )
 from worktrees.state import DIRT
 
@@ -161,6 +162,9 @@ class Pool:
 
     def find(self, name: str) -> SlotTree | None:
         """The slot of that name, or None."""
+        usual = self.git.repository.common_dir / "worktrees" / name
+        if worktree_of(usual) == self.folder / name and not is_being_made(self.git.repository, name):
+            return SlotTree(name, self.folder / name, usual)
         return next((tree for tree in self.list() if tree.name == name), None)
 
     def free_name(self, purpose: str, taken: Collection[str] = ()) -> str:

@@ -29,9 +29,10 @@ from worktrees.journal import Journal, Making, journal_of
 from worktrees.metadata_lock import metadata_lock
 from worktrees.parked import require_nothing_staged, require_parked
 from worktrees.removal import delete_detached, detach_folders
-from worktrees.slot import SlotTree, head_of, is_gone, registered, run_in, slot_path
+from worktrees.slot import SlotTree, is_gone, registered, run_in, slot_path
 from worktrees.sparse import set_sparse
 from worktrees.submodules import update_submodules
+from worktrees.symbolic import head_of
 
 if TYPE_CHECKING:
     from worktrees.git import Git

@@ -19,7 +19,7 @@ that ``git add`` was given is, to git, no change: it is not reported, so not kep
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from worktrees.capture import Wanted
 from worktrees.errors import (
@@ -28,8 +28,8 @@ from worktrees.errors import (
     RescueIncompleteError,
     RescueInterruptedError,
 )
+from worktrees.filing import PREFIX, file_snapshot
 from worktrees.git import valid_reference
-from worktrees.references import Create, References
 from worktrees.snapshots import show
 from worktrees.taking import take
 
@@ -40,7 +40,6 @@ if TYPE_CHECKING:
     from worktrees.git import Git
 
 __all__ = ["PREFIX", "RescueInfo", "Rescued", "list_rescues", "rescue", "show"]
-PREFIX: Final = "refs/planctl/rescue"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +67,8 @@ def rescue(  # noqa: PLR0913 - one door, and each of these is a fact about the w
 ) -> Rescued | None:
     """Snapshot ``worktree`` under ``refs/planctl/rescue/<label>/<stamp>``; None: there is nothing to keep.
 
+    Where the newest snapshot of ``label`` holds the very same, its reference stands for both (filing.py).
+
     ``ignored`` are patterns of ignored files to keep (git globs; without a slash at any depth; a folder
     means all in it), ``named`` further ones by their very paths. ``stamp`` makes the name unique, a ULID.
     ``git_dir`` is the worktree's metadata folder where the caller knows it, so that a damaged ``.git`` file
@@ -76,7 +77,7 @@ def rescue(  # noqa: PLR0913 - one door, and each of these is a fact about the w
     Raises :class:`RescueIncompleteError` as the module's text says; :class:`InvalidReferenceError` for a
     label that cannot be a reference.
     """
-    reference = valid_reference(f"{PREFIX}/{label}/{stamp}")
+    valid_reference(f"{PREFIX}/{label}/{stamp}")
     if git_dir is not None and worktree.is_symlink():
         raise RescueIncompleteError(worktree, "it was replaced by a symbolic link")
     worktree = worktree.resolve()
@@ -87,8 +88,7 @@ def rescue(  # noqa: PLR0913 - one door, and each of these is a fact about the w
         raise (RescueInterruptedError if killed else RescueIncompleteError)(worktree, str(error)) from error
     if taken is None:
         return None
-    message = f"planctl: rescue of {label}"
-    References(git).transact([Create(reference, taken.commit)], message=message, step="rescue.reference")
+    reference = file_snapshot(git, label, stamp, taken.commit)
     if taken.reasons:
         reason = ", ".join(taken.reasons[:5])
         raise RescueIncompleteError(worktree, reason, reference, whole=not taken.lost)

@@ -30,10 +30,11 @@ from worktrees.parked import require_parked
 from worktrees.pointer import clear_pointer
 from worktrees.provision import checkout
 from worktrees.removal import delete_tree
-from worktrees.slot import head_of, require_intact, run_in
+from worktrees.slot import require_intact, run_in
 from worktrees.slotlocks import remove_branch_lock
 from worktrees.sparse import reset_settings
 from worktrees.submodules import drop_vanished, update_submodules
+from worktrees.symbolic import head_of
 from worktrees.unsaved import overwritten, untracked
 
 if TYPE_CHECKING:

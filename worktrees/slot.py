@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from worktrees.errors import RescueIncompleteError
+from worktrees.symbolic import read_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Sequence
@@ -21,9 +22,6 @@ if TYPE_CHECKING:
 
 PLAN: Final = "slot"
 CHECK: Final = "check"
-_DEEPEST: Final = 5
-"""Git follows no more symbolic references than that (``SYMREF_MAXDEPTH``)."""
-_OWN: Final = ("refs/bisect/", "refs/worktree/", "refs/rewritten/")
 _NAME: Final = re.compile(rf"(?:{PLAN}|{CHECK})-[0-9]{{2,4}}")
 
 
@@ -83,7 +81,7 @@ def registered(common_dir: Path) -> Iterator[tuple[Path, Path]]:
 
 def worktree_of(git_dir: Path) -> Path | None:
     """The folder that a metadata folder names, or None where it names none (yet)."""
-    text = _read_text(git_dir / "gitdir")
+    text = read_text(git_dir / "gitdir")
     if not text:
         return None
     return Path(os.path.normpath(git_dir / text)).parent  # relative since git 2.48, if configured so
@@ -109,7 +107,7 @@ def require_intact(tree: SlotTree) -> None:
 
     Nothing that deletes may run otherwise: git would find another repository, perhaps the user's.
     """
-    text = _read_text(tree.path / ".git") or ""
+    text = read_text(tree.path / ".git") or ""
     points_to = Path(os.path.normpath(tree.path / text.removeprefix("gitdir:").strip()))
     named = worktree_of(tree.git_dir)
     if not text.startswith("gitdir:") or not _same(points_to, tree.git_dir):
@@ -140,47 +138,6 @@ def run_in(
     return git.run(
         *arguments, at=tree.path, stdin=stdin, ok=ok, writes=True, extra=pinned, descriptors=descriptors
     )
-
-
-def head_of(git_dir: Path) -> str:
-    """The text of HEAD: a commit, or ``ref: refs/heads/…``; empty when there is none."""
-    return _read_text(git_dir / "HEAD") or ""
-
-
-def end_of(git_dir: Path, name: str) -> str:
-    """The reference that ``name`` stands for in a worktree: itself, or the end of its chain of symbolic ones.
-
-    ``name`` is ``HEAD`` or a full name; a detached HEAD stands for itself. Symbolic references are loose
-    files always (files backend), or links as ``core.preferSymlinkRefs`` makes them.
-    """
-    for _ in range(_DEEPEST):
-        following = _next_of(_loose(git_dir, name))
-        if following is None:
-            break
-        name = following
-    return name
-
-
-def _next_of(path: Path) -> str | None:
-    text = f"ref: {path.readlink()}" if path.is_symlink() else _read_text(path) or ""
-    name = text.removeprefix("ref:").strip()
-    is_name = name.startswith("refs/") and ".." not in name and "\0" not in name
-    return name if text.startswith("ref:") and is_name else None
-
-
-def _loose(git_dir: Path, name: str) -> Path:
-    """The file of a reference: HEAD and those of gitglossary's "per-worktree ref" are the worktree's own."""
-    common = _read_text(git_dir / "commondir")
-    if common is None or not name.startswith("refs/") or name.startswith(_OWN):
-        return git_dir / name
-    return git_dir / common / name
-
-
-def _read_text(path: Path) -> str | None:
-    try:
-        return path.read_bytes().decode("utf-8", "surrogateescape").rstrip("\r\n")
-    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
-        return None
 
 
 def _same(one: Path, other: Path) -> bool:

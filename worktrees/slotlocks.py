@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from plans.effects import step
-from worktrees.slot import end_of
 from worktrees.state import own_git_dir
+from worktrees.symbolic import end_of
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -42,8 +42,7 @@ def pin_stashes(git: Git) -> tuple[str, ...]:
     """
     while True:
         entries = stash_entries(git)
-        pinned = References(git).list(f"{PREFIX}/")
-        new = [Create(f"{PREFIX}/{e}", e) for e in entries if f"{PREFIX}/{e}" not in pinned]
+        new = [Create(name, e) for e in entries if References(git).read(name := f"{PREFIX}/{e}") is None]
         try:
             if new:
                 References(git).transact(new, message="planctl: stash entry", step="stash.pin")

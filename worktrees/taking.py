@@ -18,9 +18,9 @@ from worktrees.notes import Notes
 from worktrees.operation import named_commits
 from worktrees.pinned import PinnedGit
 from worktrees.scratch import scratch_folder
-from worktrees.slot import head_of
 from worktrees.snapshot import commit_tree, extra_tree, make_snapshot
 from worktrees.state import own_git_dir
+from worktrees.symbolic import head_of
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -88,7 +88,8 @@ def _require_growth(objects: Objects, name: str, was: Entry | None, now: Entry) 
         raise _EntangledError
     if was is not None and was.mode != now.mode:
         raise _EntangledError
-    if not now.is_tree:
+    pair = (was.object if was else "", now.object)
+    if not now.is_tree or pair in objects.grown:
         return
     before: Mapping[str, Entry] = objects.entries(was.object) if was else {}
     after = objects.entries(now.object)
@@ -97,3 +98,4 @@ def _require_growth(objects: Objects, name: str, was: Entry | None, now: Entry) 
     for child, entry in after.items():
         if before.get(child) != entry:
             _require_growth(objects, child, before.get(child), entry)
+    objects.grown.add(pair)

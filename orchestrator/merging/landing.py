@@ -7,7 +7,9 @@ The order is the promise:
 3. the intent is stored durably
 4. one reference transaction: verify epoch, create landed reference, update the target (last)
 5. checkouts follow
-6. the intent is done, the entry landed, the candidate's own reference removed; the proof
+6. the intent is done, the entry landed; the proof
+
+The candidate's own reference goes when the worker has nothing else to do.
 
 A crash between any two leaves what ``recovery`` tells apart and finishes. An unknown outcome of 4 is
 resolved by looking.
@@ -23,11 +25,12 @@ from typing import TYPE_CHECKING, Any, Final
 from orchestrator.events import EventName
 from orchestrator.merging.pausing import TIP, note, pause
 from orchestrator.merging.postcheck import flaw
-from orchestrator.merging.resolving import forget_candidate, has_landed, undo
+from orchestrator.merging.resolving import has_landed, undo
 from orchestrator.states import EntryState, IntentState
 from orchestrator.store.records import Entry, Intent
 from orchestrator.submitting.checkouts import note_detached
 from orchestrator.submitting.key import landed_reference
+from orchestrator.submitting.locked import LOCKED
 from plans.project import CheckoutPolicy
 from worktrees.checkout import checkouts_of, detach_checkout
 from worktrees.errors import CheckoutInTheWayError, CheckoutLockedError, GitFailedError, ReferenceMovedError
@@ -78,10 +81,16 @@ def land(tenure: Tenure, landing: Landing) -> Entry:
                 return _transact(tenure, landing, follows)
         except CheckoutInTheWayError as error:
             if not isinstance(error, CheckoutLockedError) or seconds is None:
-                why = {"code": "checkout", "detail": str(error), "paths": list(error.paths)}
-                return tenure.settle(entry, EntryState.BLOCKED, reason=why)
+                return tenure.settle(entry, EntryState.BLOCKED, reason=_in_the_way(error))
             tenure.bench.clock.wait(threading.Event(), seconds)
     raise AssertionError("the last try returns")
+
+
+def _in_the_way(error: CheckoutInTheWayError) -> dict[str, Any]:
+    if isinstance(error, CheckoutLockedError):
+        locks = [] if error.lock is None else [str(error.lock)]
+        return {"code": LOCKED, "detail": str(error), "paths": locks}
+    return {"code": "checkout", "detail": str(error), "paths": list(error.paths)}
 
 
 def look_ahead(tenure: Tenure, landing: Landing) -> None:
@@ -171,7 +180,7 @@ def _not_landed(tenure: Tenure, entry: Entry, intent: Intent, error: Exception) 
         return tenure.settle(entry, EntryState.QUEUED, reason={"code": "target-moved", "detail": str(error)})
     locks = foreign_locks(tenure.bench.git)
     why = f"{error}; lock files in the way: {', '.join(locks)}" if locks else str(error)
-    reason = {"code": "locked" if locks else "git-failed", "detail": why, "paths": list(locks)}
+    reason = {"code": LOCKED if locks else "git-failed", "detail": why, "paths": list(locks)}
     return tenure.settle(entry, EntryState.BLOCKED, reason=reason)
 
 
@@ -216,7 +225,6 @@ def finish(
                 reason={},
                 shown=shown,
             )
-    forget_candidate(tenure, entry)
     wrong = flaw(tenure.bench, entry, intent.old, intent.new)
     if wrong:
         pause(store, tenure.bench.clock, entry.target, f"the proof of a landing failed: {wrong}")

@@ -27,7 +27,7 @@ from orchestrator.merging.message import landing_message, landing_trailers
 from orchestrator.merging.pausing import turn_red
 from orchestrator.merging.policy import changed_policy, is_policy_change_allowed
 from orchestrator.merging.postcheck import refusal
-from orchestrator.merging.resolving import forget_candidate, remove_unreachable
+from orchestrator.merging.resolving import remove_unreachable
 from orchestrator.states import EntryState
 from orchestrator.submitting.key import candidate_reference
 from orchestrator.submitting.landed import landed_commits
@@ -183,10 +183,7 @@ class Processor:
                 return self._end(entry, EntryState.HELD if held else EntryState.QUEUED, why)
 
     def _end(self, entry: Entry, to: EntryState, why: dict[str, Any], **changes: Any) -> Entry:
-        ended = self._tenure.settle(entry, to, reason=why, **changes)
-        if to not in (EntryState.QUEUED, EntryState.HELD):
-            forget_candidate(self._tenure, ended)
-        return ended
+        return self._tenure.settle(entry, to, reason=why, **changes)
 
     def _stuck(self, entry: Entry, error: Exception) -> Entry:
         why = {"code": "git-failed", "detail": str(error), "messages": str(getattr(error, "stderr", ""))}

@@ -14,13 +14,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from orchestrator.merging.landing import finish, tell_left
-from orchestrator.merging.resolving import forget_candidate, has_landed, undo
+from orchestrator.merging.resolving import forget_candidates, has_landed, undo
 from orchestrator.running.supervision import find
 from orchestrator.running.waiting import end
 from orchestrator.sessions.identity import is_alive
 from orchestrator.slots.keeper import CHECK
-from orchestrator.states import OPEN_ENTRIES, EntryState, IntentState, SessionState, SlotState
-from orchestrator.submitting.key import CANDIDATES
+from orchestrator.states import EntryState, IntentState, SessionState, SlotState
 from worktrees.follow import recover_follows
 
 if TYPE_CHECKING:
@@ -41,10 +40,7 @@ def recover(tenure: Tenure, keeper: SlotKeeper) -> None:
             _resolve(tenure, intent)
     for entry in bench.store.entries(target=bench.target, states=_HALF_WAY):
         tenure.settle(entry, EntryState.QUEUED, reason={**entry.reason, "code": "recovered"})
-    for name in bench.references.list(f"{CANDIDATES}/"):
-        ended = bench.store.entry(name.rpartition("/")[2])
-        if ended is not None and ended.state not in OPEN_ENTRIES:
-            forget_candidate(tenure, ended)
+    forget_candidates(tenure)
     for slot in bench.store.slots(purpose=CHECK, states={SlotState.LEASED, SlotState.RESCUING}):
         if not _is_in_use(bench.store, slot):
             _free(tenure, keeper, slot)

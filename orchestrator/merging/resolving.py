@@ -7,10 +7,11 @@ is an unfinished landing, or one that somebody has reset away; it is removed by 
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING
 
-from orchestrator.states import IntentState
-from orchestrator.submitting.key import candidate_reference, landed_reference
+from orchestrator.states import OPEN_ENTRIES, IntentState
+from orchestrator.submitting.key import CANDIDATES, landed_reference
 from worktrees.errors import GitFailedError
 from worktrees.references import Delete
 
@@ -42,19 +43,20 @@ def remove_unreachable(tenure: Tenure, entry: Entry) -> None:
         tenure.transact([Delete(name, left)], message="planctl: undo", step="landing.undo")
 
 
-def forget_candidate(tenure: Tenure, entry: Entry) -> None:
-    """Remove the candidate's own reference, if it is there.
+def forget_candidates(tenure: Tenure) -> None:
+    """Remove the references of candidates whose entries have ended, all at once.
 
-    That it cannot be removed now (somebody is packing references) harms nothing: the next worker does it.
+    That they cannot be removed now (somebody is packing references) harms nothing: the next worker does it.
     """
-    name = candidate_reference(entry.id)
-    kept = tenure.bench.references.read(name)
-    if kept is None:
-        return
-    try:
-        tenure.transact([Delete(name, kept)], message="planctl: ended", step="candidate.forget")
-    except GitFailedError:
-        return
+    bench = tenure.bench
+    ended = [
+        Delete(name, commit)
+        for name, commit in bench.references.list(f"{CANDIDATES}/").items()
+        if (entry := bench.store.entry(name.rpartition("/")[2])) and entry.state not in OPEN_ENTRIES
+    ]
+    if ended:
+        with contextlib.suppress(GitFailedError):
+            tenure.transact(ended, message="planctl: ended", step="candidate.forget")
 
 
 def _name(entry: Entry) -> str:

@@ -7,13 +7,15 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.errors import StaleRecordError
+from orchestrator.merging.locked import LockedEntries
 from orchestrator.merging.outside import hindrance_of_tip, notice_move
 from orchestrator.merging.pausing import UNVERIFIED, noted, standstill
 from orchestrator.merging.planner import Process, QueueView, Stay, plan_serial
 from orchestrator.merging.processing import Processor
-from orchestrator.merging.stacking import refused_plans, unlanded_stacks
 from orchestrator.states import OPEN_ENTRIES, EntryState
 from orchestrator.submitting.landed import landed_plans
+from orchestrator.submitting.locked import LOCKED
+from orchestrator.submitting.stacking import refused_plans, unlanded_stacks
 from plans.errors import InvalidPlansError
 
 if TYPE_CHECKING:
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
     from orchestrator.store.records import Entry
 
 _OVERWRITTEN = frozenset(
-    {None, "behind", "paused", "order", "dependency-rejected", "recovered", "interrupted"}
+    {None, "behind", "paused", "order", "dependency-rejected", "recovered", "interrupted", LOCKED}
 )
 """Reasons that say no more than where the entry stands; one that says more (a conflict, a log) stays."""
 
@@ -38,6 +40,7 @@ class Round:
         self._unusable: str | None = None
         self._outside: str | None = None
         self._tried: set[str] = set()
+        self._locked = LockedEntries(tenure.bench)
         self._later: set[str] = set()
 
     def choose(self) -> Entry | None:
@@ -48,6 +51,7 @@ class Round:
             self._moved_to(tip)
         if tip != self._settled_at:
             self._refresh(tip)
+        self._tried -= self._locked.freed()
         chosen = self._decide()
         if chosen is not None and self._tip_hinders():
             chosen = self._decide()
@@ -63,6 +67,7 @@ class Round:
             return
         if ended.state is EntryState.BLOCKED:
             self._tried.add(ended.id)
+            self._locked.note(ended)
         if ended.reason.get("code") == "no-verdict":
             self._later.add(ended.id)
 

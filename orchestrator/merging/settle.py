@@ -1,4 +1,4 @@
-"""Move an entry and the attempt that it came from, with the event, in one transaction."""
+"""Move an entry and the attempt that it came from, with the event, in one transaction; then its files."""
 
 from __future__ import annotations
 
@@ -48,9 +48,14 @@ def settle(
             **detail,
             **(shown or {}),
         )
-    if moved.attempt and (attempt := store.attempt(moved.attempt)):
-        publish(bench, attempt)
+    store.after_commit(lambda: _publish(bench, moved))
     return moved
+
+
+def _publish(bench: Workbench, entry: Entry) -> None:
+    attempt = bench.store.attempt(entry.attempt) if entry.attempt else None
+    if attempt is not None:
+        publish(bench, attempt)
 
 
 def _move_attempt(bench: Workbench, entry: Entry) -> None:

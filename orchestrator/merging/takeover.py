@@ -15,8 +15,11 @@ if TYPE_CHECKING:
     from orchestrator.leases.lease import HeldLease
     from orchestrator.workbench import Workbench
 
-PATIENCE: Final = (0.1, 0.2, 0.4, 0.8, 1.6, 3.2)
-"""Seconds between tries while git children of some planctl live, who may be the ones that hold the locks."""
+PATIENCE: Final = (0.5,)
+"""Seconds between tries while git children of some planctl live, who may be the ones that hold the locks.
+
+Each try takes a second by itself (``core.filesRefLockTimeout``); a worker makes as many as it needs.
+"""
 
 
 def take_over(bench: Workbench, lease: HeldLease) -> Tenure:

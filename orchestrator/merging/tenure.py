@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from orchestrator.errors import FencePassedError
 from orchestrator.merging.settle import settle
-from orchestrator.states import IntentState
+from orchestrator.states import EntryState, IntentState
 from worktrees.errors import GitFailedError, ReferenceMovedError
 from worktrees.locks import remove_left_locks
 from worktrees.references import ZERO, Create, Update, Verify
@@ -25,12 +25,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from orchestrator.leases.lease import HeldLease
-    from orchestrator.states import EntryState
     from orchestrator.store.records import Entry
     from orchestrator.workbench import Workbench
     from worktrees.references import Change
 
 EPOCH: Final = "refs/planctl/epoch"
+_PASSING: Final = frozenset({EntryState.MERGING, EntryState.CHECKING, EntryState.LANDING})
+"""Recovery takes these back to the queue; nothing is lost when a power cut has done so already."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +47,13 @@ class Tenure:
         self.lease.check()
 
     @contextlib.contextmanager
-    def writing(self) -> Iterator[None]:
-        """One transaction of the store, in which the lease is this tenure's; else LeaseLostError."""
+    def writing(self, *, durable: bool = True) -> Iterator[None]:
+        """One transaction of the store, in which the lease is this tenure's; else LeaseLostError.
+
+        ``durable=False``: a power cut may lose it, for what recovery would take back anyhow.
+        """
         store = self.bench.store
-        with store.transaction():
+        with store.transaction(durable=durable):
             grant = store.lease(self.lease.name)
             if grant is None or (grant.session, grant.token) != (self.bench.session, self.lease.token):
                 raise self.lease.lose("another worker has it now")
@@ -57,7 +61,7 @@ class Tenure:
 
     def settle(self, entry: Entry, to: EntryState, **changes: Any) -> Entry:
         """Move ``entry``; raises LeaseLostError, and StaleRecordError when a person was faster."""
-        with self.writing():
+        with self.writing(durable=to not in _PASSING):
             return settle(self.bench, entry, to, **changes)
 
     def transact(self, changes: Sequence[Change], *, message: str, step: str) -> None:

@@ -10,17 +10,26 @@ One tenure:
 3. take the epoch
 4. finish or undo what a dead worker left
 5. until asked to stop: one snapshot, one decision, one entry
+6. candidates of entries that have ended are let go, whenever there is nothing else to do
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from orchestrator.errors import BusyError, FencePassedError, LeaseLostError, StaleRecordError
+from orchestrator.errors import (
+    BusyError,
+    FencePassedError,
+    LeaseLostError,
+    LocksInTheWayError,
+    StaleRecordError,
+)
 from orchestrator.events import EventName
 from orchestrator.merging.checking import CancelledCheckError, Checker
+from orchestrator.merging.locked import LockWait
 from orchestrator.merging.pausing import standstill
 from orchestrator.merging.recovery import recover
+from orchestrator.merging.resolving import forget_candidates
 from orchestrator.merging.round import Round
 from orchestrator.merging.takeover import take_over
 from orchestrator.sessions.cleanup import reap
@@ -67,13 +76,15 @@ class QueueWorker:
         self._on_change = on_change
         self._allow_policy_change = allow_policy_change
         self._failures = 0
+        self._locks = LockWait(bench)
 
     def drain(self, done: Callable[[bool], bool], waiting: Callable[[], None] = lambda: None) -> None:
         """Work until ``done(idle)`` is true or the worker is cancelled.
 
         ``done`` is asked before each step; ``idle`` says that nothing can be processed now. ``waiting`` is
-        called at each look while another worker has the queue, and may raise to end the wait. Raises
-        LeaseLostError when the session itself is lost, and GitFailedError, OSError or LocksInTheWayError
+        called at each look while another worker has the queue, and may raise BusyError to end the wait. So it
+        is while lock files keep it from being taken over; then LocksInTheWayError is raised, as it is when
+        that has lasted. Raises LeaseLostError when the session itself is lost, and GitFailedError or OSError
         when several tenures in a row were ended by it.
         """
         while not self._cancel.is_set():
@@ -88,6 +99,11 @@ class QueueWorker:
                 continue
             if self._serve(lease, done):
                 return
+            if self._locks.met:
+                try:
+                    waiting()
+                except BusyError:
+                    raise self._locks.met from None
             self._rest()
 
     def _serve(self, lease: HeldLease, done: Callable[[bool], bool]) -> bool:
@@ -104,6 +120,10 @@ class QueueWorker:
                 raise
             self._tell_lost(error)
             return False
+        except LocksInTheWayError as error:
+            if self._locks.bear(error):
+                self._tell_lost(error)
+            return done(self._nothing_moves())
         except CancelledCheckError:
             return True
         finally:
@@ -113,20 +133,28 @@ class QueueWorker:
     def _work(self, lease: HeldLease, done: Callable[[bool], bool]) -> None:
         bench = self._bench
         tenure = take_over(bench, lease)
+        self._locks.over()
         recover(tenure, self._keeper)
         ensure_commit_graph(bench.git, bench.objects, bench.target_tip())
         rounds = Round(tenure, self._checker, allow_policy_change=self._allow_policy_change)
+        ended = False
         while not self._cancel.is_set():
             tenure.check()
             chosen = rounds.choose()
+            if chosen is None and ended:
+                forget_candidates(tenure)
+                ended = False
             if done(chosen is None):
-                return
+                break
             if chosen is None:
                 self._rest()
                 continue
             rounds.process(chosen)
+            ended = True
             self._failures = 0
             self._on_change()
+        if ended:
+            forget_candidates(tenure)
 
     def _nothing_moves(self) -> bool:
         """Whether the worker that holds the lease has nothing left that it could land."""

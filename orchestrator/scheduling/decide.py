@@ -10,7 +10,7 @@ attempt that is about to be made again.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from orchestrator.scheduling import needs
 from orchestrator.scheduling.reasons import Code, Reason, reason
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from plans.ids import PlanId
 
 _A = AttemptState
-MOST_LOST: Final = 5
-"""A plan whose supervisor dies this often in one run has something killing it; it fails."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,17 +118,10 @@ def _decide_one(view: View, plan: PlanId) -> Decision | None:
         case _A.FINISHED if view.options.land:
             behind = needs.lands_behind(view, plan)
             return Wait(plan, behind) if behind else Enqueue(plan)
-        case _A.FAILED | _A.TIMED_OUT if view.counted.get(plan, 0) <= view.plan(plan).retries:
-            return Again(plan, counted=True) if _may_retry(view, plan) else None
-        case _A.LOST if view.lost.get(plan, 0) <= MOST_LOST:
-            return Again(plan, counted=False)
+        case (_A.FAILED | _A.TIMED_OUT | _A.LOST) as state if view.goes_again(plan):
+            return Again(plan, counted=state is not _A.LOST)
         case _:
             return None
-
-
-def _may_retry(view: View, plan: PlanId) -> bool:
-    """Work that was refused is not mended by doing it once more."""
-    return view.attempts[plan].reason.get("code") in ("exit-code", "signal", "timeout", "setup-failed")
 
 
 def _decide_waiting(view: View, plan: PlanId) -> Decision:
@@ -140,7 +131,7 @@ def _decide_waiting(view: View, plan: PlanId) -> Decision:
     for need in unmet:
         if need["code"] == Code.DEPENDENCY_FAILED:
             return Skip(plan, need)
-    failed = None if view.options.keep_going else _failed_plan(view)
+    failed = None if view.options.keep_going else view.failed
     if failed and view.attempts[plan].number == 1:  # a further attempt is no new plan
         return Skip(plan, reason(Code.STOPPED, failed))
     too_much = needs.over_capacity(view, plan)
@@ -159,20 +150,13 @@ def _hindrance(view: View, plan: PlanId) -> Reason | None:
     )
 
 
-def _failed_plan(view: View) -> PlanId | None:
-    """A plan that failed for good in this run, if any."""
-    for plan, attempt in view.attempts.items():
-        if attempt.state in (_A.FAILED, _A.TIMED_OUT, _A.LOST) and _decide_one(view, plan) is None:
-            return plan
-    return None
-
-
 def _can_move(view: View) -> bool:
     """Whether something at work, in the queue or in another run may still change what was decided."""
-    if view.working():
+    if view.working:
         return True
-    if any(a.state is _A.QUEUED and view.stuck(p) is None for p, a in view.attempts.items()):
-        return True
+    queued = [p for p, a in view.attempts.items() if a.state is _A.QUEUED]
+    if view.options.land and any(view.stuck(plan) is None for plan in queued):
+        return True  # a run that lands nothing is not there for what a person has handed in
     if view.places and view.places.coming and view.places.free < 1 and _waiting(view):
         return True
     return any(_waits_for_others(view, plan) for plan in _waiting(view))

@@ -117,7 +117,7 @@ class RunLoop:
     def _round(self, pool: ThreadPoolExecutor) -> tuple[View, tuple[Decision, ...]]:
         with self._bench.store.transaction():
             view = self._observer.view()
-            self._share.keep({view.attempts[plan].id: view.held(plan) for plan in view.working()})
+            self._share.keep({view.attempts[plan].id: view.held(plan) for plan in view.working})
             decisions = tuple(self._with_resources(view, decision) for decision in decide(view))
             started = [apply(self._bench, view, decision) for decision in decisions]
         for attempt in started:

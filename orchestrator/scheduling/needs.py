@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, assert_never
 
 from orchestrator.scheduling.reasons import Code, Reason, reason
-from orchestrator.states import ACTIVE_ATTEMPTS, AttemptState
+from orchestrator.scheduling.view import MAY_LAND
+from orchestrator.states import AttemptState
 from plans.graph import EdgeReason
 from plans.holding import held, holds_of
 from plans.model import Until
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 _A = AttemptState
 _DONE_WORK = frozenset({_A.FINISHED, _A.QUEUED, _A.CONFLICTED, _A.REJECTED, _A.LANDED})
 _BEGUN = _DONE_WORK | {_A.RUNNING, _A.PREPARED, _A.FAILED, _A.TIMED_OUT}
-_MAY_LAND = ACTIVE_ATTEMPTS | {_A.PENDING, _A.WAITING}
 _GONE = frozenset({_A.FAILED, _A.TIMED_OUT, _A.CANCELLED, _A.LOST})
 """Ended for good: what is to be done again is ``pending`` before the plans after it are looked at."""
 _REFUSED = frozenset({_A.CONFLICTED, _A.REJECTED})
@@ -93,7 +93,7 @@ def meets_in_this_run(view: View, plan: PlanId) -> Reason | None:
                 return reason(Code.NO_LAND, edge.before)
             return reason(Code.OVERLAP, edge.before, edge.detail)
     rivals = {*view.plan(plan).conflicts_with}
-    for other in view.working():
+    for other in view.working:
         if other in rivals or plan in view.plan(other).conflicts_with:
             return reason(Code.CONFLICT, other)
     return None
@@ -101,7 +101,7 @@ def meets_in_this_run(view: View, plan: PlanId) -> Reason | None:
 
 def _may_land(view: View, plan: PlanId) -> bool:
     """Whether a plan of this run may still land; one held up by a stuck landing does not hold up others."""
-    return view.state(plan) in _MAY_LAND and view.stuck(plan) is None
+    return view.state(plan) in MAY_LAND and view.stuck(plan) is None
 
 
 def meets_elsewhere(view: View, plan: PlanId) -> Reason | None:
@@ -134,7 +134,7 @@ def over_capacity(view: View, plan: PlanId) -> Reason | None:
 def lacking_resource(view: View, plan: PlanId) -> Reason | None:
     """Which resource plans at work have used up, in any run here, or None. Capacity is 1 unless set."""
     wanted = held(holds_of(view.plan(plan)))
-    in_use = [view.held(other) for other in view.working()] if wanted else []
+    in_use = [view.held(other) for other in view.working] if wanted else []
     for name in sorted(wanted):
         used = sum(amounts.get(name, 0) for amounts in in_use)
         used += sum(f.resources.get(name, 0) for f in view.foreign if f.working)
@@ -145,7 +145,7 @@ def lacking_resource(view: View, plan: PlanId) -> Reason | None:
 
 def lacking_place(view: View) -> Reason | None:
     """Whether all places of this run or all worktrees of the pool are taken, or the disk is too full."""
-    if len(view.working()) >= view.options.jobs:
+    if len(view.working) >= view.options.jobs:
         return reason(Code.CAPACITY)
     if view.places is not None and view.places.free < 1:
         return reason(Code.POOL)

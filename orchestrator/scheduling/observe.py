@@ -12,8 +12,10 @@ from orchestrator.scheduling.resourcetable import ResourceTable
 from orchestrator.scheduling.view import Foreign, Options, View
 from orchestrator.slots.places import places, session_is_alive
 from orchestrator.slots.room import lasting_shortage
-from orchestrator.states import ACTIVE_ATTEMPTS, MOVING_ENTRIES, AttemptState, EntryState
+from orchestrator.states import ACTIVE_ATTEMPTS, MOVING_ENTRIES, OPEN_ENTRIES, AttemptState, EntryState
+from orchestrator.submitting import locked
 from orchestrator.submitting.landed import landed_plans
+from orchestrator.submitting.stacking import refused_plans, unlanded_stacks
 from plans.ids import PlanId
 from plans.intersect import witness
 
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
 
     from orchestrator.slots.places import Places
     from orchestrator.store.protocol import Store
-    from orchestrator.store.records import Attempt, RunRecord
+    from orchestrator.store.records import Attempt, Entry, RunRecord
     from orchestrator.workbench import Workbench
     from plans.graph import PlanGraph
     from plans.model import Plan
@@ -43,6 +45,7 @@ class Observer:
         self._witnesses: dict[tuple[PlanId, str], str | None] = {}
         self._landed: tuple[str, dict[str, str]] = ("", {})
         self._not_landed: set[PlanId] = set()
+        self._locked: dict[str, float] = {}
         self._again = bool(run.options.get("again"))
 
     def view(self) -> View:
@@ -51,7 +54,9 @@ class Observer:
         attempts = store.attempts(run=self._run.id)
         newest = {PlanId(a.plan): a for a in sorted(attempts, key=lambda a: a.number)}
         queued = [a.entry for a in newest.values() if a.entry and a.state is AttemptState.QUEUED]
-        entries = {key: entry for key in queued if (entry := store.entry(key))}
+        listed = {e.id: e for e in store.entries(target=self._bench.target, states=OPEN_ENTRIES)}
+        entries = {key: entry for key in queued if (entry := listed.get(key) or store.entry(key))}
+        behind = [entry for entry in entries.values() if entry.after]
         return View(
             run=self._run.id,
             graph=self._graph,
@@ -66,7 +71,10 @@ class Observer:
             foreign=self._foreign(store),
             capacities=self._bench.settings.project.resources,
             standstill=self._standstill(store),
-            places=self._places(),
+            refused=refused_plans(self._bench, sorted({plan for entry in behind for plan in entry.after})),
+            unlanded=unlanded_stacks(self._bench, behind),
+            borne=frozenset(key for key, entry in entries.items() if self._is_borne(entry)),
+            places=self._places({a.id: a for a in attempts}),
         )
 
     def declared_by_others(self, plan: PlanId, states: Collection[AttemptState]) -> dict[PlanId, PatternSet]:
@@ -84,9 +92,9 @@ class Observer:
                 declared[other.id] = other.manifest.write
         return declared
 
-    def _places(self) -> Places:
+    def _places(self, known: Mapping[str, Attempt]) -> Places:
         short = lasting_shortage(self._bench)
-        return replace(places(self._bench, self._run.id), short=str(short or ""))
+        return replace(places(self._bench, self._run.id, known), short=str(short or ""))
 
     def _standstill(self, store: Store) -> str | None:
         """Why the queue lands nothing for now; its worker stores it under these names."""
@@ -154,7 +162,14 @@ class Observer:
         if entry is None:
             return False
         waits = entry.state is EntryState.QUEUED and self._standstill(store) is not None
-        return waits or entry.state not in MOVING_ENTRIES
+        return waits or (entry.state not in MOVING_ENTRIES and not self._is_borne(entry))
+
+    def _is_borne(self, entry: Entry) -> bool:
+        """Whether it is blocked by a lock file of git, and that is not so for too long yet."""
+        if entry.state is not EntryState.BLOCKED or entry.reason.get("code") != locked.LOCKED:
+            return False
+        now = self._bench.clock.monotonic()
+        return now - self._locked.setdefault(entry.id, now) < locked.PATIENCE
 
     def _plan_of(self, store: Store, attempt: Attempt) -> Plan | None:
         if attempt.run not in self._thawed:

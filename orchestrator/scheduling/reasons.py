@@ -80,7 +80,7 @@ def sentence(stored: Mapping[str, Any]) -> str:
     """One line for people: why a plan waits or was passed over."""
     code, plan, detail = stored.get("code"), stored.get("plan", ""), stored.get("detail", "")
     template = _SENTENCES.get(str(code))
-    if template is None or (code == Code.STOPPED and not plan):  # stopped by a person, told by ``detail``
+    if template is None or ("{plan}" in template and not plan):  # a person's word, or the queue's: whole
         return str(detail or code or "")
     where = f" in run {stored['run']}" if stored.get("run") else ""
     return template.format(plan=plan, detail=detail, where=where)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from functools import cached_property
+from typing import TYPE_CHECKING, Final
 
-from orchestrator.states import WORKING_ATTEMPTS, AttemptState, EntryState
+from orchestrator.states import ACTIVE_ATTEMPTS, WORKING_ATTEMPTS, AttemptState, EntryState
 from plans.holding import held, holds_of
+from plans.ids import PlanId
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -14,7 +16,6 @@ if TYPE_CHECKING:
     from orchestrator.slots.places import Places
     from orchestrator.store.records import Attempt, Entry
     from plans.graph import PlanGraph
-    from plans.ids import PlanId
     from plans.model import Plan
     from plans.project import OverlapMode
 
@@ -51,7 +52,7 @@ class Foreign:
         return self.state in WORKING_ATTEMPTS
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class View:
     """One moment of one run.
 
@@ -59,8 +60,10 @@ class View:
     ``counted`` and ``lost`` how many failed and lost attempts there are; ``landed`` commits of plans (of any
     run) that are on the target; ``unchanged`` the plans of this run whose very text has landed already.
     ``phases`` maps completed phases to the pinned commit; of plans of this run only those that their newest
-    attempt has completed. ``standstill`` is why nothing may land at all for now, if so; ``places`` None
-    means a pool without bounds.
+    attempt has completed. ``standstill`` is why nothing may land at all for now, if so; ``borne`` the entries
+    blocked by a lock file that may still go by itself; ``refused`` and ``unlanded`` what the queue knows of
+    plans that queued entries land after (see ``submitting.stacking``); ``places`` None means a pool without
+    bounds.
     """
 
     run: str
@@ -76,6 +79,9 @@ class View:
     foreign: tuple[Foreign, ...] = ()
     capacities: Mapping[str, int] = field(default_factory=dict)
     standstill: str | None = None
+    borne: frozenset[str] = frozenset()
+    refused: Mapping[str, str] = field(default_factory=dict)
+    unlanded: Mapping[str, str] = field(default_factory=dict)
     places: Places | None = None
 
     def plan(self, plan: PlanId) -> Plan:
@@ -98,17 +104,23 @@ class View:
         if attempt.state is not AttemptState.QUEUED or entry is None:
             return None
         if entry.state in STUCK_ENTRIES:
-            return str(entry.state)
+            return None if entry.id in self.borne else str(entry.state)
         if entry.state is EntryState.QUEUED and self.standstill:
             return f"queued, and the queue stands still ({self.standstill})"
         return self._behind_in_vain(entry)
 
     def _behind_in_vain(self, entry: Entry) -> str | None:
-        """An entry that must land after a plan of another run which nobody is about to land."""
+        """An entry that must land after work which nobody is about to land."""
         elsewhere = {foreign.plan for foreign in self.foreign if not foreign.stuck}
-        for plan in entry.after:
-            outside = plan not in self.attempts and plan not in self.landed
-            if outside and plan not in elsewhere:
+        for name in entry.after:
+            plan = PlanId(name)
+            here = self.state(plan) in MAY_LAND and self.stuck(plan) is None
+            if here or plan in elsewhere:
+                continue
+            if plan in self.refused:
+                return f"queued behind {plan}, which was {self.refused[plan]}"
+            has_landed = plan in self.landed or self.state(plan) is AttemptState.LANDED
+            if not has_landed or self.unlanded.get(entry.id) == plan:
                 return f"queued behind {plan}, which has not landed"
         return None
 
@@ -117,9 +129,29 @@ class View:
         done = {phase for other, phase in self.phases if other == plan}
         return held(holds_of(self.plan(plan)), done)
 
+    @cached_property
     def working(self) -> tuple[PlanId, ...]:
         """Plans of this run with a command at work or being prepared."""
         return tuple(p for p, a in self.attempts.items() if a.state in WORKING_ATTEMPTS)
 
+    @cached_property
+    def failed(self) -> PlanId | None:
+        """A plan that failed for good in this run, if any."""
+        ended = (p for p, a in self.attempts.items() if a.state in FAILED_ATTEMPTS)
+        return next((plan for plan in ended if not self.goes_again(plan)), None)
 
+    def goes_again(self, plan: PlanId) -> bool:
+        """Whether a plan that failed or was lost gets a new attempt; refused work is not mended by one."""
+        attempt = self.attempts[plan]
+        if attempt.state is AttemptState.LOST:
+            return self.lost.get(plan, 0) <= MOST_LOST
+        few = self.counted.get(plan, 0) <= self.plan(plan).retries
+        return few and attempt.reason.get("code") in _MENDABLE
+
+
+MOST_LOST: Final = 5
+"""A plan whose supervisor dies this often in one run has something killing it; it fails."""
+FAILED_ATTEMPTS: Final = frozenset({AttemptState.FAILED, AttemptState.TIMED_OUT, AttemptState.LOST})
+_MENDABLE: Final = frozenset({"exit-code", "signal", "timeout", "setup-failed"})
+MAY_LAND = ACTIVE_ATTEMPTS | {AttemptState.PENDING, AttemptState.WAITING}
 STUCK_ENTRIES = frozenset({EntryState.BLOCKED, EntryState.HELD, EntryState.DROPPED})

@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from orchestrator.errors import NothingToDoError, UsageError
 from orchestrator.scheduling.finishing import commit_work, complete_phase
 from orchestrator.scheduling.freeze import thaw
 from orchestrator.states import AttemptState
+from orchestrator.store.records import PhaseDone
 from plans.ids import PhaseId, PlanId
 from worktrees.leftovers import HeadMoved
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from orchestrator.store.protocol import Store
-    from orchestrator.store.records import Attempt, PhaseDone
+    from orchestrator.store.records import Attempt
     from orchestrator.workbench import Workbench
-    from plans.model import Phase
+    from plans.model import Phase, Plan
     from worktrees.repository import Repository
+
+_WHOLE: Final = frozenset({AttemptState.FINISHED, AttemptState.QUEUED, AttemptState.LANDED})
 
 
 def complete(bench: Workbench, plan: PlanId, phase: PhaseId) -> str:
@@ -57,25 +60,36 @@ class PhaseLine:
     done: PhaseDone | None
 
 
-def phase_lines(store: Store, declared: Mapping[str, Sequence[Phase]], plan: str | None) -> list[PhaseLine]:
+def phase_lines(store: Store, declared: Mapping[str, Plan], wanted: str | None) -> list[PhaseLine]:
     """The phases of one plan, or of all: those that plan files declare, and completed ones beyond these."""
-    done = {(d.plan, d.phase): d for d in store.phases_done(plan)}
+    done = {(d.plan, d.phase): d for d in store.phases_done(wanted)}
+    whole = {a.plan: a for a in store.latest_attempts() if a.state in _WHOLE}
     lines = [
-        PhaseLine(name, phase.id, phase.title, done.pop((name, phase.id), None))
-        for name, phases in declared.items()
-        for phase in phases
-        if plan in (None, name)
+        PhaseLine(
+            name, phase.id, phase.title, done.pop((name, phase.id), None) or _by_end(phase, plan, whole)
+        )
+        for name, plan in declared.items()
+        for phase in plan.phases
+        if wanted in (None, name)
     ]
     lines += [PhaseLine(d.plan, d.phase, "", d) for d in done.values()]
     return sorted(lines, key=lambda line: line.plan)
 
 
-def declared_phases(repository: Repository) -> dict[str, Sequence[Phase]]:
-    """The phases of the plan files of the worktree, as far as these can be read."""
+def _by_end(phase: Phase, plan: Plan, whole: Mapping[str, Attempt]) -> PhaseDone | None:
+    """A phase that nobody completed by itself is complete with all of its plan: the same text."""
+    attempt = whole.get(plan.id)
+    if attempt is None or attempt.digest != plan.digest or attempt.head is None:
+        return None
+    return PhaseDone(plan.id, phase.id, attempt.id, attempt.head, attempt.finished_at or attempt.created_at)
+
+
+def declared_plans(repository: Repository) -> dict[str, Plan]:
+    """The plans of the plan files of the worktree, as far as these can be read."""
     from orchestrator.services.plans import load_plans  # noqa: PLC0415 - YAML, for this alone
     from orchestrator.settings import working_settings  # noqa: PLC0415 - as above
 
     if repository.top is None:
         return {}
     catalog = load_plans(repository, working_settings(repository), ())
-    return {plan.id: plan.phases for plan in catalog.plans.values()}
+    return {plan.id: plan for plan in catalog.plans.values()}

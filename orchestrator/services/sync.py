@@ -23,8 +23,8 @@ from worktrees.bypath import changed_between
 from worktrees.checkout import attach_checkout, is_attached
 from worktrees.errors import CheckoutInTheWayError
 from worktrees.follow import obstacles
-from worktrees.slot import head_of
 from worktrees.subfollow import bring_submodules
+from worktrees.symbolic import head_of
 
 if TYPE_CHECKING:
     import threading

@@ -11,8 +11,8 @@ from orchestrator.settings import working_settings
 from orchestrator.states import SlotState
 from worktrees.errors import GitFailedError, NotARepositoryError
 from worktrees.pool import Pool, SlotTree, pool_folder
-from worktrees.slot import head_of
 from worktrees.state import worktree_state
+from worktrees.symbolic import head_of
 from worktrees.tips import read_tip
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from orchestrator.errors import StaleRecordError
 from orchestrator.events import EventName
-from orchestrator.slots.places import PLAN, is_reclaimable
+from orchestrator.slots.places import PLAN, holder_of, is_reclaimable
 from orchestrator.slots.saving import has_nothing_to_save, left_as, save_work
 from orchestrator.states import TERMINAL_ATTEMPTS, AttemptState, SlotState
 from orchestrator.store.records import Slot
@@ -79,11 +79,11 @@ class SlotKeeper:
 
     def _to_reclaim(self, purpose: str) -> Slot | None:
         """The slot that is missed least; each one given back is free, or out of the question, afterwards."""
-        store = self._bench.store
-        ended = [s for s in store.slots(purpose=purpose) if is_reclaimable(self._bench, s)]
+        held = [(s, holder_of(self._bench, s)) for s in self._bench.store.slots(purpose=purpose)]
+        ended = [slot for slot, holder in held if is_reclaimable(self._bench, slot, holder)]
 
         def loss(slot: Slot) -> tuple[bool, str]:
-            holder = store.attempt(slot.attempt or "")
+            holder = holder_of(self._bench, slot)
             return holder is None or holder.state is not AttemptState.LANDED, slot.changed_at
 
         return min(ended, key=loss, default=None)
@@ -270,9 +270,8 @@ class SlotKeeper:
             self.try_give_back(slot)
 
     def _landed(self, run: str) -> list[Slot]:
-        store = self._bench.store
-        leased = store.slots(purpose=PLAN, states={SlotState.LEASED})
-        holders = [(slot, store.attempt(slot.attempt)) for slot in leased if slot.attempt]
+        leased = self._bench.store.slots(purpose=PLAN, states={SlotState.LEASED})
+        holders = [(slot, holder_of(self._bench, slot)) for slot in leased]
         return [s for s, a in holders if a and a.run == run and a.state is AttemptState.LANDED]
 
     def save(self, slot: Slot, label: str = "") -> str | None:

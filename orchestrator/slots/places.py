@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 from orchestrator.states import TERMINAL_ATTEMPTS, AttemptState, SessionState, SlotState
 
 if TYPE_CHECKING:
-    from orchestrator.store.records import Slot
+    from collections.abc import Mapping
+
+    from orchestrator.store.records import Attempt, Slot
     from orchestrator.workbench import Workbench
 
 PLAN = "plan"
@@ -27,34 +29,36 @@ class Places:
     short: str = ""
 
 
-def places(bench: Workbench, run: str) -> Places:
-    """Look at the pool for ``run``: free slots, those still to be made, and those that can be taken back."""
-    taken = [s for s in bench.store.slots(purpose=PLAN) if is_taken(bench, s)]
-    preparing = bench.store.attempts(states={AttemptState.PREPARING})
+def places(bench: Workbench, run: str, known: Mapping[str, Attempt]) -> Places:
+    """Look at the pool for ``run``: free slots, those still to be made, and those that can be taken back.
+
+    ``known`` are attempts that were read this moment, by id.
+    """
+    store = bench.store
+    used = [s for s in store.slots(purpose=PLAN) if s.state not in (SlotState.FREE, SlotState.REMOVED)]
+    held = [(slot, known.get(slot.attempt or "") or holder_of(bench, slot)) for slot in used]
+    taken = [(slot, holder) for slot, holder in held if not is_reclaimable(bench, slot, holder)]
+    preparing = store.attempts(states={AttemptState.PREPARING})
     unplaced = sum(a.slot is None for a in preparing)
     free = bench.settings.project.pool_max - len(taken) - unplaced
-    return Places(free, any(_is_coming(bench, slot, run) for slot in taken))
+    return Places(free, any(_is_coming(bench, slot, holder, run) for slot, holder in taken))
 
 
-def is_taken(bench: Workbench, slot: Slot) -> bool:
-    """Whether ``slot`` is out of reach: in use, or needing a person."""
-    if slot.state in (SlotState.FREE, SlotState.REMOVED):
-        return False
-    return not is_reclaimable(bench, slot)
+def holder_of(bench: Workbench, slot: Slot) -> Attempt | None:
+    """The attempt that a slot was given to, if it was to one."""
+    return bench.store.attempt(slot.attempt) if slot.attempt else None
 
 
-def is_reclaimable(bench: Workbench, slot: Slot) -> bool:
-    """Whether nobody will use the slot any more: its attempt has ended, or who was rescuing it is dead."""
+def is_reclaimable(bench: Workbench, slot: Slot, holder: Attempt | None) -> bool:
+    """Whether nobody will use the slot any more: its holder has ended, or who was rescuing it is dead."""
     if slot.state is SlotState.RESCUING:
         return not session_is_alive(bench, slot.session)
-    holder = bench.store.attempt(slot.attempt) if slot.attempt else None
     return slot.state is SlotState.LEASED and holder is not None and holder.state in TERMINAL_ATTEMPTS
 
 
-def _is_coming(bench: Workbench, slot: Slot, run: str) -> bool:
+def _is_coming(bench: Workbench, slot: Slot, holder: Attempt | None, run: str) -> bool:
     if slot.state is SlotState.RESCUING:
         return True
-    holder = bench.store.attempt(slot.attempt) if slot.attempt else None
     if slot.state is not SlotState.LEASED or holder is None or holder.run == run:
         return False
     other = bench.store.run(holder.run)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
     from contextlib import AbstractContextManager
     from pathlib import Path
 
@@ -210,10 +210,17 @@ class Events(Protocol):
 class Store(Sessions, Leases, Runs, Queue, Slots, Events, Protocol):
     """Everything that planctl remembers of one repository."""
 
-    def transaction(self) -> AbstractContextManager[None]:
+    def transaction(self, *, durable: bool = True) -> AbstractContextManager[None]:
         """One writer, all or nothing; BusyError when no turn is had within a minute.
 
         May be nested: the inner one joins, and is undone alone when it raises and the outer goes on.
+        ``durable=False``: a power cut may lose it until the next durable one, a crash of the process not.
+        """
+
+    def after_commit(self, action: Callable[[], None]) -> None:
+        """Do ``action`` once what is written now is committed, at once outside a transaction.
+
+        Never when the transaction is undone: for what is shown elsewhere of the store, such as files.
         """
 
     def close(self) -> None:

@@ -8,7 +8,10 @@ from pathlib import Path
 import pytest
 
 from tests.support.gates import Gates
+from tests.support.odd_runs import TWO
+from tests.support.plans import commit_plans
 from tests.support.process import end_started
+from tests.support.repo import GitRepo
 
 
 @pytest.fixture
@@ -17,3 +20,10 @@ def gates(tmp_path: Path) -> Iterator[Gates]:
     yield gates
     end_started()
     gates.clear()
+
+
+@pytest.fixture
+def two(repo: GitRepo) -> GitRepo:
+    """A repository with plans ``a`` and ``b``, which have nothing to do with each other."""
+    commit_plans(repo, TWO)
+    return repo

@@ -65,16 +65,7 @@ def demo(*, cwd: Path, env: dict[str, str]) -> subprocess.CompletedProcess[str]:
 
 
 @posix
-@pytest.mark.usefixtures("program")
-def test_the_demo_holds_what_it_says(tmp_path: Path) -> None:
-    done = demo(cwd=tmp_path, env=dict(os.environ))
-    assert done.returncode == 0, done.stdout + done.stderr
-    for said in ("landed", "rejected", "conflicted", "conflicts in README.md", "What happened, and why"):
-        assert said in done.stdout
-
-
-@posix
-def test_the_demo_needs_no_home_and_no_identity(tmp_path: Path, program: Path) -> None:
+def test_the_demo_holds_what_it_says_and_needs_no_home_and_no_identity(tmp_path: Path, program: Path) -> None:
     temporary, state = tmp_path / "temporary", tmp_path / "state"  # ports are noted in the state folder
     temporary.mkdir()
     env = {
@@ -85,6 +76,8 @@ def test_the_demo_needs_no_home_and_no_identity(tmp_path: Path, program: Path) -
     }
     done = demo(cwd=program, env=env)
     assert done.returncode == 0, done.stdout + done.stderr
+    for said in ("landed", "rejected", "conflicted", "conflicts in README.md", "What happened, and why"):
+        assert said in done.stdout
     assert list(temporary.iterdir()) == [], "nothing is left behind"
 
 

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from orchestrator.states import RunState
+from tests.support.editor import INDEX_LOCK, open_editor
 from tests.support.gates import Gates, assert_all_landed, assert_at_rest, at_work, store_of
-from tests.support.plans import commit_plans
-from tests.support.process import end_of, run, start
+from tests.support.plans import commit_plans, landings
+from tests.support.process import end_of, read_until, run, start
 from tests.support.repo import GitRepo
 
 BROKEN = """\
@@ -138,3 +139,36 @@ def test_s0_3_no_space_for_the_store_ends_in_a_clean_line(
     assert_all_landed(repo, ["a", "b"])
     with store_of(repo) as store:
         assert store.runs()[-1].state is RunState.FINISHED
+
+
+HASTY = """\
+import sys
+from orchestrator.merging import landing
+landing.PATIENCE = ()
+from orchestrator.cli.main import main
+main()
+"""
+
+
+def test_l1_an_open_editor_of_a_commit_holds_up_a_run_and_does_not_end_it(
+    repo: GitRepo, tmp_path: Path
+) -> None:
+    write = {"files": {"write": ["new"]}}
+    commit_plans(
+        repo,
+        {"a": {**write, "run": "echo a > new"}, "b": {"dependencies": ["a"], "run": "echo b >> new"}},
+    )
+    repo.write("src/b.py", "mine\n")
+    script = tmp_path / "hasty.py"
+    script.write_text(HASTY)
+    with open_editor(repo) as close:
+        process = start("run-multi", "--all", "--json", cwd=repo.path, script=str(script))
+        blocked = read_until(process, "entry.blocked", "a")
+        assert (blocked["code"], blocked["paths"]) == ("locked", [str(repo.path / INDEX_LOCK)])
+        status = run("status", "--json", cwd=repo.path)
+        assert str(repo.path / INDEX_LOCK) in status.out
+        close()
+    done = end_of(process)
+    assert done.code == 0, done.out + done.err
+    assert landings(repo) == ["a", "b"]
+    assert repo.git("status", "--porcelain") == " M src/b.py"

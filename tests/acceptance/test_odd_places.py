@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.support import odd_places as odd
-from tests.support.odd_runs import TWO, condition, require_refused, require_works
-from tests.support.plans import commit_plans
+from tests.support.odd_runs import condition, require_refused, require_works
 from tests.support.process import run
 from tests.support.repo import GitRepo
 from worktrees.pool import pool_folder
@@ -19,12 +18,6 @@ pytestmark = pytest.mark.skipif(os.name == "nt", reason="the commands of these p
 as_root = pytest.mark.skipif(
     not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only the superuser gives files away"
 )
-
-
-@pytest.fixture
-def two(repo: GitRepo) -> GitRepo:
-    commit_plans(repo, TWO)
-    return repo
 
 
 @pytest.mark.stress

@@ -8,17 +8,10 @@ from pathlib import Path
 import pytest
 
 from tests.support import odd_settings as odd
-from tests.support.odd_runs import TWO, require_refused, require_works
-from tests.support.plans import commit_plans
+from tests.support.odd_runs import require_refused, require_works
 from tests.support.repo import GitRepo
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="the commands of these plans are POSIX shell")
-
-
-@pytest.fixture
-def two(repo: GitRepo) -> GitRepo:
-    commit_plans(repo, TWO)
-    return repo
 
 
 @pytest.mark.stress

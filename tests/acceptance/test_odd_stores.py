@@ -10,18 +10,12 @@ from pathlib import Path
 import pytest
 
 from tests.support import odd_stores as odd
-from tests.support.odd_runs import TWO, require_refused, require_works
+from tests.support.odd_runs import require_refused, require_works
 from tests.support.plans import commit_plans, landings
 from tests.support.process import run
 from tests.support.repo import GitRepo
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="the commands of these plans are POSIX shell")
-
-
-@pytest.fixture
-def two(repo: GitRepo) -> GitRepo:
-    commit_plans(repo, TWO)
-    return repo
 
 
 @pytest.mark.stress

@@ -57,3 +57,48 @@ def test_s10_a_plan_whose_older_head_lands_after_all_no_longer_holds_up_what_is_
     done = run("merge", "lower", "upper", "--json", cwd=repo.path)
     assert states(done) == {"lower": "landed", "upper": "landed"}
     require_sound(repo)
+
+
+def test_s10_work_stacked_on_a_phase_of_a_plan_that_failed_then_waits_for_its_retry(
+    repo: GitRepo, tmp_path: Path
+) -> None:
+    flag = tmp_path / "fails"
+    phases = [{"name": "1", "run": "echo more >> lower"}, {"name": "2", "run": f"test ! -e {flag}"}]
+    upper = STACKED["upper"] | {"dependencies": [{"plan": "lower", "phase": 1}]}
+    commit_plans(repo, {"lower": {"files": {"write": ["lower"]}, "phases": phases}, "upper": upper})
+    assert run("run-multi", "--all", cwd=repo.path).code == 0
+    flag.touch()
+    assert run("run-multi", "--all", "--again", "--no-land", "--keep-going", cwd=repo.path).code == 1
+    done = run("merge", "upper", "--json", cwd=repo.path)
+    (waits,) = done.data["entries"]
+    assert (done.code, waits["state"], waits["reason"]["code"]) == (1, "queued", "order")
+    assert "lower" in waits["reason"]["detail"]
+    flag.unlink()
+    retried = run("retry", "lower", "--continue", cwd=repo.path)
+    assert "upper queued: lands after lower\n" in retried.out, "the run ends, and leaves the queue to others"
+    assert states(run("merge", "lower", "upper", "--json", cwd=repo.path)) == {
+        "lower": "landed",
+        "upper": "landed",
+    }
+    assert landings(repo) == ["lower", "upper", "lower", "upper"]
+    assert repo.show("main", "upper") == "more\nmore\n"
+    assert repo.show("main", "lower").startswith("more\nmore\n")
+    require_sound(repo)
+
+
+def test_l4_a_run_ends_when_its_work_lands_after_a_plan_whose_newest_head_another_run_had_refused(
+    repo: GitRepo, tmp_path: Path
+) -> None:
+    flag = tmp_path / "red"
+    lower = STACKED["lower"] | {"check": f"test ! -e {flag}"}
+    commit_plans(repo, STACKED | {"lower": lower})
+    assert run("run-multi", "--all", cwd=repo.path).code == 0
+    flag.touch()
+    assert run("run-multi", "lower", "--again", cwd=repo.path).code == 1
+    done = run("run-multi", "upper", "--again", cwd=repo.path, timeout=20)
+    assert done.code == 1
+    assert "lands after lower, which was rejected" in done.out
+    flag.unlink()
+    assert run("retry", "lower", cwd=repo.path).code == 0
+    assert run("merge", "upper", cwd=repo.path).code == 0
+    require_sound(repo)

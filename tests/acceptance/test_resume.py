@@ -239,3 +239,19 @@ def test_resume_without_an_interrupted_run(repo: GitRepo) -> None:
     done = run("resume", cwd=repo.path)
     assert done.code == 2
     assert "no run was interrupted" in done.err
+
+
+def test_work_of_an_interrupted_run_is_rescued_once(repo: GitRepo, gates: Gates) -> None:
+    """At the interruption, and when the slot is used again: nothing has changed in between."""
+    command = f"echo half > half; {gates.command('a', 'echo a > one')}"
+    commit_plans(repo, {"a": {"files": {"write": ["**"]}, "run": command}})
+    process = start("run-multi", "a", cwd=repo.path)
+    gates.await_at("a")
+    process.send_signal(signal.SIGINT)
+    assert end_of(process).code == 130
+    names = ("for-each-ref", "--format=%(refname)", "refs/planctl/rescue")
+    kept = repo.git(*names)
+    gates.pass_later("a")
+    assert run("resume", cwd=repo.path).code == 0
+    assert repo.git(*names) == kept
+    assert repo.show(kept, "half") == "half\n"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from pathlib import Path
 
@@ -75,6 +76,21 @@ def test_every_code_of_lint_is_listed_with_its_meaning() -> None:
     )
     assert {code: rows.get(code) for code in Code} == {code: code.meaning for code in Code}
     assert rows.keys() == {*Code, *of_patterns, *of_settings}
+
+
+def test_every_code_of_doctor_is_listed_with_what_to_do() -> None:
+    """S1.16: whatever ``Issue("code", …)`` there is, and nothing else."""
+    calls = [
+        node
+        for path in (ROOT / "orchestrator").rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Issue"
+    ]
+    codes = {call.args[0].value for call in calls if isinstance(call.args[0], ast.Constant)}
+    computed = [ast.unparse(call.args[0]) for call in calls if not isinstance(call.args[0], ast.Constant)]
+    assert computed == ["p.code"], "of settings, which lint lists"
+    text = (DOCS / "troubleshooting.md").read_text(encoding="utf-8")
+    assert sorted(first_column(section(text, "What doctor says"))) == sorted(codes)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: p.relative_to(ROOT).as_posix())

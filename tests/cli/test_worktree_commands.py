@@ -10,7 +10,7 @@ import pytest
 
 from orchestrator.states import AttemptState, SlotState
 from tests.support.cli import Said, planctl
-from tests.support.faces import bench_at, reading, store_of, write_plan
+from tests.support.faces import LIMIT, bench_at, cli, reading, store_of, write_plan
 from tests.support.repo import GitRepo
 from worktrees.repository import find
 
@@ -276,6 +276,24 @@ def test_s2_1_the_pointer_of_a_plans_worktree_stays_and_that_of_ones_own_can_be_
     assert planctl("pointer", "clear", "--json", repo=plans.path).data["was"] == "two"
     assert planctl("pointer", "show", repo=plans.path).code == 1
     assert planctl("pointer", "set", "../one", repo=plans.path).code == 2
+
+
+def test_phases_of_a_plan_whose_work_is_done_are_complete(repo: GitRepo) -> None:
+    def shown() -> list[tuple[str, str, str | None]]:
+        rows = planctl("phase", "list", "one", "--json", repo=repo.path).data["phases"]
+        return [(row["phase"], row["state"], row["commit"]) for row in rows]
+
+    phases = '[{name: "1", run: "echo 1 > f"}, {name: "2"}]'
+    write_plan(repo, "one", "echo 2 > f", phases=phases)
+    repo.commit("a plan")
+    assert [row[1] for row in shown()] == ["open", "open"]
+    process = cli(repo, "run-multi", "one")
+    process.communicate(timeout=LIMIT)
+    assert process.returncode == 0
+    pinned = repo.head("refs/planctl/phases/one/1")
+    assert shown() == [("1", "complete", pinned), ("2", "complete", repo.head("plan/one"))]
+    write_plan(repo, "one", "echo 3 > f", phases=phases)
+    assert shown()[1] == ("2", "open", None), "another text is other work"
 
 
 def test_s2_1_phase_complete_takes_its_plan_from_where_it_stands(plans: GitRepo) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from plans import project_file
 from plans.catalog import build_catalog, load_catalog
 from plans.codes import Code
 from plans.document import is_plan_file, read_plan
@@ -323,6 +324,15 @@ def test_cycles_are_named_in_order() -> None:
     assert messages == ["plans wait for each other: a → b → c → a", "plans wait for each other: x → y → x"]
 
 
+@pytest.mark.parametrize("said", ["bad id", "", "[a]", "../x"])
+def test_a_file_whose_header_names_no_valid_id_has_none(said: str) -> None:
+    """Nor that of its name: the header was to name another one."""
+    read = read_plan(Path("a.md"), header(f"plan: {said}"))
+    assert read.id is None
+    assert {(p.plan, p.field) for p in read.problems} == {(None, "plan")}
+    assert read_plan(Path("a.md"), header("retries: x")).id == "a"
+
+
 def test_a_dependency_on_a_broken_plan_is_not_called_unknown() -> None:
     found = linted(("a.md", "dependencies: [b]"), ("b.md", "retries: x"))
     assert [(p.path, p.code) for p in found] == [("b.md", Code.BAD_NUMBER)]
@@ -361,6 +371,29 @@ def test_one_problem_of_the_settings(text: str, code: str, field: str) -> None:
     read = read_settings(Path("planctl.yaml"), text.encode())
     assert [(p.code, p.field, p.path) for p in read.problems] == [(code, field, "planctl.yaml")]
     assert read.settings == ProjectSettings()
+
+
+NOT_YET = {
+    "remote": "origin",
+    "check_jobs": "4",
+    "hot_files": "{CHANGELOG.md: union}",
+    "notify": "[me]",
+    "store": "/var/state",
+    "executor": "dask",
+}
+
+
+@pytest.mark.parametrize(("key", "value"), NOT_YET.items())
+def test_a_key_without_effect_in_this_version_is_a_warning_at_its_line(key: str, value: str) -> None:
+    (problem,) = read_settings(Path("planctl.yaml"), f"jobs: 2\n{key}: {value}\n".encode()).problems
+    assert (problem.code, problem.field, problem.line) == (Code.NO_EFFECT, key, 2)
+    assert problem.severity is Severity.WARNING
+    assert "has no effect in this version" in problem.message
+
+
+def test_a_key_without_effect_that_says_what_is_so_anyhow_is_none() -> None:
+    assert not read_settings(Path("planctl.yaml"), b"check_jobs: 1\nexecutor: local\n").problems
+    assert set(NOT_YET) == set(project_file.NOT_YET)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="links and pipes are made in the way of POSIX")

@@ -22,6 +22,7 @@ from tests.stress.killing.scenarios.pair import Pair
 from tests.stress.killing.scenarios.rescue import Rescue
 from tests.stress.killing.scenarios.run import Run
 from tests.stress.killing.scenarios.slots import Slots
+from tests.support.powercut import COMPILER
 
 SCENARIOS: dict[str, Scenario] = {
     s.name: s for s in (Run(), Landing(), Slots(), Rescue(), Migration(), Pair())
@@ -30,8 +31,13 @@ SHARES = {"run": 26, "landing": 20, "slots": 18, "rescue": 14, "migration": 4, "
 SEED = int(os.environ.get("PLANCTL_STRESS_SEED", "20261125"))
 KILLS = int(os.environ.get("PLANCTL_STRESS_KILLS", "1000"))
 ONLY = os.environ.get("PLANCTL_STRESS_ONLY", "")
+SLICE = {"run": "git=400", "landing": "all=350", "rescue": "planctl=150", "migration": "planctl=60"}
+"""One kill each, amid the calls that an undisturbed run makes; `make test` does not count them first."""
 AT_ONCE = 10
 SHARDS = 4
+needs_compiler = pytest.mark.skipif(
+    COMPILER is None, reason="calls are counted by a library made by cc, on Linux"
+)
 Benches = Callable[[str], Bench]
 Record = Callable[[str, object], None]
 
@@ -66,6 +72,7 @@ def tell(record: Record, tally: Tally) -> None:
     )
 
 
+@needs_compiler
 @pytest.mark.stress
 @pytest.mark.timeout(3600)
 @pytest.mark.skipif(bool(ONLY), reason="PLANCTL_STRESS_ONLY names one kill")
@@ -100,12 +107,9 @@ def test_one_kill(benches: Benches) -> None:
     assert benches(name).play(Kill(how, at)), "nothing was killed"
 
 
+@needs_compiler
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("name", SCENARIOS)
+@pytest.mark.parametrize("name", SLICE)
 def test_a_slice_of_the_campaign(benches: Benches, name: str) -> None:
-    """One kill of each kind; which ones, changes with the day's seed only when somebody changes it."""
-    bench, chosen = benches(name), random.Random(f"7-{name}")
-    counts = bench.count()
-    tally = Tally(bench)
-    tally.play(next(random_kills(counts, chosen, 1)))
-    tally.require_none_failed()
+    how, _, at = SLICE[name].partition("=")
+    assert benches(name).play(Kill(how, at)), "nothing was killed: the run makes fewer calls than that"

@@ -120,7 +120,7 @@ class World:
 
     def check(self) -> None:
         """What must hold at every moment."""
-        working = self.view.working()
+        working = self.view.working
         assert len(working) <= self.view.options.jobs
         used: dict[str, int] = {}
         for plan in working:

@@ -11,16 +11,8 @@ from tests.support.repo import GitRepo
 from worktrees.archive import delete_branch, is_parked_or_landed, park
 from worktrees.errors import BranchInUseError, InvalidReferenceError, ReferenceMovedError
 from worktrees.git import Git
-from worktrees.repository import find
 
 MAIN = ("refs/heads/main",)
-
-
-@pytest.fixture
-def git(repo: GitRepo) -> Git:
-    git = Git(find(repo.path))
-    git.ensure_desk()
-    return git
 
 
 def test_p9_parking_numbers_and_is_idempotent(repo: GitRepo, git: Git) -> None:

@@ -16,19 +16,6 @@ from worktrees.repository import find
 TRAILERS = {"Plan-Id": "x", "Planctl-Run": "01J0000000000000000000000A"}
 
 
-@pytest.fixture
-def slot(repo: GitRepo, tmp_path: Path) -> GitRepo:
-    repo.git("worktree", "add", "-q", "-b", "plan/x", str(tmp_path / "slot"))
-    return GitRepo(tmp_path / "slot")
-
-
-@pytest.fixture
-def git(repo: GitRepo) -> Git:
-    git = Git(find(repo.path))
-    git.ensure_desk()
-    return git
-
-
 def commit(git: Git, slot: GitRepo, *, hooks: bool = False) -> Committed | NothingLeft | HeadMoved:
     return commit_leftovers(
         git, slot.path, "leftovers of x", run_hooks=hooks, expected_branch="plan/x", trailers=TRAILERS

@@ -33,19 +33,6 @@ from worktrees.restorelook import Wish
 STAMP = "01J0000000000000000000000A"
 
 
-@pytest.fixture
-def slot(repo: GitRepo, tmp_path: Path) -> GitRepo:
-    repo.git("worktree", "add", "-q", "-b", "plan/x", str(tmp_path / "slot"))
-    return GitRepo(tmp_path / "slot")
-
-
-@pytest.fixture
-def git(repo: GitRepo) -> Git:
-    git = Git(find(repo.path))
-    git.ensure_desk()
-    return git
-
-
 def pipe_in_place_of_a_file(slot: GitRepo) -> None:
     (slot.path / "src/a.py").unlink()
     os.mkfifo(slot.path / "src/a.py")

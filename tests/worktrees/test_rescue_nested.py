@@ -19,19 +19,6 @@ from worktrees.restore import restore
 STAMP = "01J0000000000000000000000A"
 
 
-@pytest.fixture
-def slot(repo: GitRepo, tmp_path: Path) -> GitRepo:
-    repo.git("worktree", "add", "-q", "-b", "plan/x", str(tmp_path / "slot"))
-    return GitRepo(tmp_path / "slot")
-
-
-@pytest.fixture
-def git(repo: GitRepo) -> Git:
-    git = Git(find(repo.path))
-    git.ensure_desk()
-    return git
-
-
 def kept(git: Git, place: Path, stamp: str = STAMP) -> str:
     """Rescue ``place``, which holds a repository: all of it is kept, and nothing of it was touched."""
     before = everything(place)

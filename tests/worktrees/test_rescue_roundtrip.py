@@ -26,19 +26,6 @@ from worktrees.state import operation_in
 STAMP = "01J0000000000000000000000A"
 
 
-@pytest.fixture
-def slot(repo: GitRepo, tmp_path: Path) -> GitRepo:
-    repo.git("worktree", "add", "-q", "-b", "plan/x", str(tmp_path / "slot"))
-    return GitRepo(tmp_path / "slot")
-
-
-@pytest.fixture
-def git(repo: GitRepo) -> Git:
-    git = Git(find(repo.path))
-    git.ensure_desk()
-    return git
-
-
 def in_progress(git_dir: Path) -> dict[str, bytes]:
     """Files that say what is in progress: everything that a worktree's git folder does not always have."""
     always = {

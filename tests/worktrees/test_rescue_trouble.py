@@ -46,19 +46,6 @@ restore(Git(find(Path(sys.argv[1]))), sys.argv[3], Path(sys.argv[2]))
 """
 
 
-@pytest.fixture
-def slot(repo: GitRepo, tmp_path: Path) -> GitRepo:
-    repo.git("worktree", "add", "-q", "-b", "plan/x", str(tmp_path / "slot"))
-    return GitRepo(tmp_path / "slot")
-
-
-@pytest.fixture
-def git(repo: GitRepo) -> Git:
-    git = Git(find(repo.path))
-    git.ensure_desk()
-    return git
-
-
 def elsewhere(program: str, *arguments: object, **extra: str) -> int:
     argv = [sys.executable, "-c", program, *map(str, arguments)]
     return subprocess.run(
@@ -134,7 +121,8 @@ def test_p9_two_rescues_of_one_worktree_at_once(repo: GitRepo, slot: GitRepo, gi
         done = list(pool.map(lambda n: rescue(git, slot.path, "x", stamp=f"{STAMP}{n}"), range(4)))
     trees = {repo.git("rev-parse", f"{one.commit}^{{tree}}") for one in done if one is not None}
     assert len(trees) == 1
-    assert len(list_rescues(git)) == len(done)
+    found = {info.reference: info.commit for info in list_rescues(git)}
+    assert {one.reference for one in done if one is not None} == found.keys()
 
 
 def test_p9_a_worktree_of_a_bare_repository(repo: GitRepo, tmp_path: Path) -> None:

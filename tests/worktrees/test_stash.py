@@ -4,19 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
-
 from tests.support.repo import GitRepo
 from worktrees.git import Git
-from worktrees.repository import find
 from worktrees.stash import pin_stashes, put_back, stash_entries, vanished
-
-
-@pytest.fixture
-def git(repo: GitRepo) -> Git:
-    git = Git(find(repo.path))
-    git.ensure_desk()
-    return git
 
 
 def stash(repo: GitRepo, text: str) -> str:

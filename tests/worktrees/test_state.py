@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from tests.support import scenes
@@ -13,19 +11,6 @@ from worktrees.git import Git
 from worktrees.repository import find
 from worktrees.slotlocks import remove_slot_locks
 from worktrees.state import Change, ChangeKind, Condition, worktree_state
-
-
-@pytest.fixture
-def slot(repo: GitRepo, tmp_path: Path) -> GitRepo:
-    repo.git("worktree", "add", "-q", "-b", "plan/x", str(tmp_path / "slot"))
-    return GitRepo(tmp_path / "slot")
-
-
-@pytest.fixture
-def git(repo: GitRepo) -> Git:
-    git = Git(find(repo.path))
-    git.ensure_desk()
-    return git
 
 
 def test_clean_and_dirty(repo: GitRepo, slot: GitRepo, git: Git) -> None:

@@ -51,7 +51,7 @@ def show(invocation: Invocation, plan: str | None, named: str | None) -> None:
     repository = invocation.repository
     wanted = chosen_plan(invocation, plan, named) if plan or named else None
     with contextlib.closing(open_readonly_store(repository)) as store:
-        lines = phases.phase_lines(store, phases.declared_phases(repository), wanted)
+        lines = phases.phase_lines(store, phases.declared_plans(repository), wanted)
     if invocation.as_json:
         invocation.output.data({"phases": [_data(line) for line in lines]})
         return

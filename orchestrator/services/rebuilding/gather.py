@@ -17,7 +17,8 @@ from worktrees.branches import branch_commit
 from worktrees.pointer import read_pointer
 from worktrees.pool import CHECK as CHECK_PREFIX
 from worktrees.pool import Pool, pool_folder
-from worktrees.slot import head_of, is_gone
+from worktrees.slot import is_gone
+from worktrees.symbolic import head_of
 from worktrees.trailers import split
 
 if TYPE_CHECKING:

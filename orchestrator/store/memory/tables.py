@@ -42,21 +42,37 @@ class Tables:
         self._lock = threading.RLock()
         self._data: defaultdict[str, dict[Any, Any]] = defaultdict(dict)
         self._before: list[dict[str, dict[Any, Any]]] = []
+        self._after: list[Callable[[], None]] = []
 
     @contextlib.contextmanager
-    def transaction(self) -> Iterator[None]:
+    def transaction(self, *, durable: bool = True) -> Iterator[None]:  # noqa: ARG002 - memory is not durable
         """See :meth:`orchestrator.store.protocol.Store.transaction`."""
         with self._lock:
             self._before.append({})
+            already = len(self._after)
             try:
                 yield
             except BaseException:
+                del self._after[already:]
                 self._data.update(self._before.pop())
                 raise
             before = self._before.pop()
             if self._before:
                 # The outer may still be undone: a table that it had not touched stood then as it did for us.
                 self._before[-1] = {**before, **self._before[-1]}
+            else:
+                self._do_after()
+
+    def after_commit(self, action: Callable[[], None]) -> None:
+        """See the protocol."""
+        with self._lock:
+            self._after.append(action)
+            if not self._before:
+                self._do_after()
+
+    def _do_after(self) -> None:
+        while self._after:
+            self._after.pop(0)()
 
     def _writing(self, table: str) -> dict[Any, Any]:
         """The rows of ``table``, for a write inside the lock; they are remembered for undoing."""

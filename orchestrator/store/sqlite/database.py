@@ -27,7 +27,7 @@ from orchestrator.store.sqlite.named import Named
 from plans.effects import step
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 BUSY_MS: Final = 5000
@@ -63,6 +63,7 @@ class Database:
         self.query = Named(connection)
         self._identity = identity
         self._depth = 0
+        self._after: list[Callable[[], None]] = []
         connection.row_factory = sqlite3.Row
 
     @classmethod
@@ -99,21 +100,36 @@ class Database:
 
         ``durable=False``: a power cut may lose it (a crash of the process does not).
         """
+        with self._durably(durable=durable), self._block():
+            yield
+        if not self._depth:
+            self._do_after()
+
+    def after_commit(self, action: Callable[[], None]) -> None:
+        """See :meth:`orchestrator.store.protocol.Store.after_commit`."""
+        self._after.append(action)
+        if not self._depth:
+            self._do_after()
+
+    def _do_after(self) -> None:
+        while self._after:
+            self._after.pop(0)()
+
+    @contextlib.contextmanager
+    def _durably(self, *, durable: bool) -> Iterator[None]:
         with translated(self.path):
             if self._depth or durable:
-                with self._block():
-                    yield
+                yield
                 return
             self.connection.execute("PRAGMA synchronous = NORMAL")
             try:
-                with self._block():
-                    yield
+                yield
             finally:
                 self.connection.execute("PRAGMA synchronous = FULL")
 
     @contextlib.contextmanager
     def _block(self) -> Iterator[None]:
-        inner = f"inner{self._depth}" if self._depth else ""
+        inner, already = f"inner{self._depth}" if self._depth else "", len(self._after)
         self._depth += 1
         try:
             if inner:
@@ -125,6 +141,7 @@ class Database:
                 yield
                 self._commit()
         except BaseException:
+            del self._after[already:]
             self._undo(inner)
             raise
         finally:

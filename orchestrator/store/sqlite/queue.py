@@ -27,7 +27,7 @@ _INTENT: Final = Codec(Intent, IntentState, INTENT, "landings.write_intent", tup
 
 
 class SqliteQueue(Tables):
-    """See :class:`orchestrator.store.protocol.Queue`. All writes are durable (``synchronous=FULL``)."""
+    """See :class:`orchestrator.store.protocol.Queue`. A write is as durable as its transaction."""
 
     def add_entry(self, entry: Entry) -> Entry:
         """See the protocol."""

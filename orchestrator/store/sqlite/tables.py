@@ -10,7 +10,7 @@ from orchestrator.store.sqlite.database import constrained
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from contextlib import AbstractContextManager
 
     from orchestrator.store.sqlite.codec import Codec
@@ -28,26 +28,32 @@ class Tables:
         self._db = database
         self._read: dict[tuple[str, str], tuple[tuple[Any, ...], Any]] = {}
 
-    def transaction(self) -> AbstractContextManager[None]:
+    def transaction(self, *, durable: bool = True) -> AbstractContextManager[None]:
         """See :meth:`orchestrator.store.protocol.Store.transaction`."""
-        return self._db.transaction()
+        return self._db.transaction(durable=durable)
+
+    def after_commit(self, action: Callable[[], None]) -> None:
+        """See :meth:`orchestrator.store.protocol.Store.after_commit`."""
+        self._db.after_commit(action)
 
     def _one(self, codec: Codec[_Record], query: str, **parameters: Any) -> _Record | None:
         with self._db.reading():
             row = self._db.query.row(query, **parameters)
-        return None if row is None else codec.load(row)
+        return None if row is None else self._known(codec, row)
 
     def _all(self, codec: Codec[_Record], query: str, **parameters: Any) -> list[_Record]:
         with self._db.reading():
             rows = self._db.query.rows(query, **parameters)
-        return [self._loaded(codec, row) if codec.table else codec.load(row) for row in rows]
+        return [self._known(codec, row) for row in rows]
 
-    def _loaded(self, codec: Codec[_Record], row: sqlite3.Row) -> _Record:
-        """The record of a row that moves: a run reads hundreds in each round, and few have changed since.
+    def _known(self, codec: Codec[_Record], row: sqlite3.Row) -> _Record:
+        """The record of ``row``; of those that move the last reading is kept.
 
-        What was read before is told by all its columns, not by its version: that of a write which was undone
-        comes a second time.
+        A run reads hundreds in each round, and few have changed since. What was read before is told by all
+        its columns, not by its version: that of a write which was undone comes a second time.
         """
+        if not codec.table:
+            return codec.load(row)
         key, content = (codec.write, str(row[0])), tuple(row)
         known = self._read.get(key)
         if known is not None and known[0] == content:

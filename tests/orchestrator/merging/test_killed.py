@@ -117,7 +117,7 @@ def at_random_moments(template: Path, folder: Path, count: int | None, seed: int
 
 
 def test_s4_killed_at_any_moment_a_slice(template: Path, tmp_path: Path) -> None:
-    at_random_moments(template, tmp_path, 4, seed=20261121)
+    at_random_moments(template, tmp_path, 2, seed=20261121)
 
 
 @pytest.mark.stress

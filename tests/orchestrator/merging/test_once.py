@@ -12,10 +12,14 @@ from pathlib import Path
 import pytest
 
 from orchestrator.errors import NothingToDoError, RevertConflictError, UsageError
+from orchestrator.merging import settle as settling
 from orchestrator.services.enqueue import add
 from orchestrator.services.revert import revert
 from orchestrator.states import EntryState, IntentState
+from orchestrator.store.records import Attempt
 from orchestrator.submitting.key import landing_key
+from orchestrator.workbench import Workbench
+from tests.support.plans import commit_plans
 from tests.support.process import run, start
 from tests.support.queues import MAIN, Queue, configure, landed_once, queue_of, require_sound
 from tests.support.repo import GitRepo
@@ -292,3 +296,27 @@ def test_an_entry_is_found_by_the_beginning_of_its_id(queue: Queue) -> None:
     assert queue.entry(one).state is EntryState.DROPPED
     queue.repo.git("branch", "-q", "-D", "one")
     assert add(queue.bench, one.id[:8]).state is EntryState.QUEUED
+
+
+def test_no_file_is_written_while_the_store_is_and_none_for_what_is_undone(
+    repo: GitRepo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    published: list[bool] = []
+
+    def note(bench: Workbench, attempt: Attempt) -> None:
+        published.append(bench.store.attempt(attempt.id) == attempt)
+
+    monkeypatch.setattr(settling, "publish", note)
+    commit_plans(repo, {"p": {"run": "echo p > p"}})
+    assert run("run-multi", "p", "--no-land", cwd=repo.path).code == 0
+    with queue_of(repo) as queue:
+        entry = queue.add("p")
+        published.clear()
+        with pytest.raises(RuntimeError), queue.bench.store.transaction():  # noqa: PT012 - what is undone
+            settling.settle(queue.bench, entry, EntryState.DROPPED)
+            raise RuntimeError
+        assert published == []
+        with queue.bench.store.transaction():
+            settling.settle(queue.bench, entry, EntryState.DROPPED)
+            assert published == []
+        assert published == [True]

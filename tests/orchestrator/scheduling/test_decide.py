@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 from orchestrator.scheduling.decide import (
-    MOST_LOST,
     Again,
     End,
     Enqueue,
@@ -18,7 +17,7 @@ from orchestrator.scheduling.decide import (
     decide,
 )
 from orchestrator.scheduling.reasons import Code, reason, sentence
-from orchestrator.scheduling.view import Foreign
+from orchestrator.scheduling.view import MOST_LOST, Foreign
 from orchestrator.slots.places import Places
 from orchestrator.states import AttemptState as A
 from orchestrator.states import EntryState

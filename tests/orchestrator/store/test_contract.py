@@ -405,6 +405,26 @@ def test_a_nested_transaction_joins_and_is_undone_alone(store: Store) -> None:
     assert store.value("inner") == "1"
 
 
+def test_what_is_to_follow_a_commit_is_done_after_it_and_never_for_what_was_undone(store: Store) -> None:
+    done: list[str] = []
+    store.after_commit(lambda: done.append("at once"))
+    with store.transaction():
+        with store.transaction():
+            store.after_commit(lambda: done.append("inner"))
+        with pytest.raises(RuntimeError), store.transaction():  # noqa: PT012 - as above
+            store.after_commit(lambda: done.append("undone"))
+            raise RuntimeError
+        assert done == ["at once"]
+    assert done == ["at once", "inner"]
+    with pytest.raises(RuntimeError), store.transaction():  # noqa: PT012 - as above
+        store.after_commit(lambda: done.append("undone"))
+        raise RuntimeError
+    with store.transaction():
+        store.after_commit(lambda: store.emit("plan.started", at=AT))
+    assert done == ["at once", "inner"]
+    assert len(store.events_after(0)) == 1
+
+
 def test_a_refused_write_inside_a_transaction_leaves_the_rest(store: Store) -> None:
     session = a_session()
     with store.transaction():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -95,3 +96,19 @@ def state_of(repo: GitRepo, plan: str) -> str:
 
 def has_store(repo: GitRepo) -> bool:
     return Path(repo.path, ".git/planctl/state.db").exists()
+
+
+def go_on_until(world: World, where: Mapping[str, str], *options: str) -> None:
+    """What a person does until every plan is ``where`` it belongs: resume, start what never was, retry."""
+    for _ in range(4):
+        if has_store(world.repo):
+            resume_all(world)
+        states = {plan: state_of(world.repo, plan) for plan in where}
+        if new := [plan for plan, state in states.items() if not state]:
+            world.planctl("run-multi", *new, *options, ok=(0, 1))
+        elif wrong := [plan for plan, state in states.items() if state != where[plan]]:
+            world.remove_named_locks()
+            world.planctl("retry", *wrong, ok=(0, 1))
+        else:
+            return
+    raise AssertionError(f"after all that it stands at {states}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.stress.killing.scenario import Scenario, World, has_store, resume_all, state_of
+from tests.stress.killing.scenario import Scenario, World, go_on_until
 from tests.stress.killing.scenarios.run import require_users_things
 from tests.support.invariants import require_invariants
 from tests.support.plans import commit_plans, landings
@@ -32,18 +32,7 @@ class Pair(Scenario):
         return {"start": start, "stash": repo.git("stash", "list", "--format=%H")}
 
     def go_on(self, world: World) -> None:
-        for _ in range(4):
-            if has_store(world.repo):
-                resume_all(world)
-            states = {plan: state_of(world.repo, plan) for plan in MINE}
-            if new := [plan for plan, state in states.items() if not state]:
-                world.planctl("run-multi", *new, "-j", "2", ok=(0, 1))
-            elif wrong := [plan for plan, state in states.items() if state != "landed"]:
-                world.remove_named_locks()
-                world.planctl("retry", *wrong, ok=(0, 1))
-            else:
-                return
-        raise AssertionError(f"after all that it stands at {states}")
+        go_on_until(world, dict.fromkeys(MINE, "landed"), "-j", "2")
 
     def require(self, world: World) -> None:
         repo = world.repo

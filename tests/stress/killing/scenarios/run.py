@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.stress.killing.scenario import Scenario, World, has_store, resume_all, state_of
+from tests.stress.killing.scenario import Scenario, World, go_on_until
 from tests.support.invariants import require_invariants
 from tests.support.plans import commit_plans, landings
 from tests.support.repo import GitRepo
@@ -39,19 +39,7 @@ class Run(Scenario):
         return {"start": start, "stash": repo.git("stash", "list", "--format=%H")}
 
     def go_on(self, world: World) -> None:
-        for _ in range(4):
-            if has_store(world.repo):
-                resume_all(world)
-            states = {plan: state_of(world.repo, plan) for plan in PLANS}
-            new = [plan for plan, state in states.items() if not state]
-            if new:
-                world.planctl("run-multi", *new, "-j", "4", "--adopt", "--keep-going", ok=(0, 1))
-            elif wrong := [plan for plan, state in states.items() if state != WHERE[plan]]:
-                world.remove_named_locks()
-                world.planctl("retry", *wrong, ok=(0, 1))
-            else:
-                return
-        raise AssertionError(f"after all that it stands at {states}")
+        go_on_until(world, WHERE, "-j", "4", "--adopt", "--keep-going")
 
     def require(self, world: World) -> None:
         repo = world.repo

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.stress.killing.scenario import Scenario, World, has_store, resume_all, state_of
+from tests.stress.killing.scenario import Scenario, World, go_on_until
 from tests.support.plans import commit_plans, landings
 from tests.support.process import run
 from tests.support.repo import GitRepo
@@ -37,18 +37,7 @@ class Slots(Scenario):
         return {}
 
     def go_on(self, world: World) -> None:
-        for _ in range(4):
-            if has_store(world.repo):
-                resume_all(world)
-            states = {plan: state_of(world.repo, plan) for plan in NEXT}
-            if new := [plan for plan, state in states.items() if not state]:
-                world.planctl("run-multi", *new, "-j", "3", ok=(0, 1))
-            elif wrong := [plan for plan, state in states.items() if state != "landed"]:
-                world.remove_named_locks()
-                world.planctl("retry", *wrong, ok=(0, 1))
-            else:
-                return
-        raise AssertionError(f"after all that it stands at {states}")
+        go_on_until(world, dict.fromkeys(NEXT, "landed"), "-j", "3")
 
     def require(self, world: World) -> None:
         repo = world.repo

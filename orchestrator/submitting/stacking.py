@@ -12,13 +12,15 @@ from typing import TYPE_CHECKING, Final
 from orchestrator.states import ACTIVE_ATTEMPTS, MOVING_ENTRIES, AttemptState, EntryState
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from orchestrator.store.records import Attempt, Entry
     from orchestrator.workbench import Workbench
 
 _ENDED_BADLY: Final = frozenset({EntryState.REJECTED, EntryState.CONFLICTED, EntryState.DROPPED})
 _MAY_LAND: Final = ACTIVE_ATTEMPTS | {AttemptState.CONFLICTED, AttemptState.REJECTED}
+_MAY_GO_ON: Final = frozenset(AttemptState) - _MAY_LAND - {AttemptState.LANDED}
+"""``retry --continue`` takes up the branch of the newest attempt where it stands."""
 
 
 def refused_plans(bench: Workbench, plans: Sequence[str]) -> dict[str, str]:
@@ -50,15 +52,28 @@ def unlanded_stacks(bench: Workbench, entries: Sequence[Entry]) -> dict[str, str
 
 
 def _is_to_land(bench: Workbench, plan: str, pin: str) -> bool:
-    """Whether an attempt of ``plan`` that may still land holds ``pin``, and nothing that landed does."""
+    """Whether work of ``plan`` that may still land holds ``pin``, and nothing that landed does."""
     objects, store = bench.objects, bench.store
-    if not any(_holds(bench, a, pin) for a in store.attempts(plan=plan, states=_MAY_LAND)):
+    if not any(_holds(bench, head, pin) for head in _may_land(bench, plan)):
         return False
     landed = store.entries(target=bench.target, states={EntryState.LANDED})
     heads = [e.head for e in landed if e.plan == plan and objects.has_commit(e.head)]
     return not any(objects.is_ancestor(pin, head) for head in heads)
 
 
-def _holds(bench: Workbench, attempt: Attempt, pin: str) -> bool:
-    head = attempt.head or bench.references.read(f"refs/heads/{attempt.branch}")
+def _may_land(bench: Workbench, plan: str) -> Iterator[str | None]:
+    """Where the work of each attempt that may still land stands."""
+    attempts = bench.store.attempts(plan=plan)
+    for attempt in attempts:
+        if attempt.state in _MAY_LAND:
+            yield attempt.head or _branch(bench, attempt)
+    if attempts and attempts[-1].state in _MAY_GO_ON:
+        yield _branch(bench, attempts[-1])
+
+
+def _branch(bench: Workbench, attempt: Attempt) -> str | None:
+    return bench.references.read(f"refs/heads/{attempt.branch}")
+
+
+def _holds(bench: Workbench, head: str | None, pin: str) -> bool:
     return head is not None and bench.objects.has_commit(head) and bench.objects.is_ancestor(pin, head)
