@@ -157,6 +157,10 @@ def _begun(
                 session=session.id,
                 reload=reload,
             )
+            if opened.after_boot or is_new:
+                from orchestrator.services.own_references import mend_all  # noqa: PLC0415 - after a start of the machine
+
+                mend_all(bench)
             if is_new:
                 from orchestrator.services.rebuilding.restore import restore  # noqa: PLC0415 - once in its life
 

@@ -18,7 +18,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from worktrees.errors import GitFailedError
+from worktrees.errors import GitRefusedError
 from worktrees.ondisk import look
 from worktrees.scratch import store_files
 
@@ -167,7 +167,7 @@ class Gatherer:
             names = self._git.run(*asked, "--directory", at=source).records
             specs = [spec for pattern in self._patterns for spec in pathspecs(pattern)]
             wanted = self._git.run(*asked, "--", *specs, at=source).records if specs else []
-        except GitFailedError:
+        except GitRefusedError:
             return frozenset()
         self.found += [Found(f"{path}/{name}", source / name) for name in wanted if not name.endswith("/")]
         return frozenset(f"{path}/{name.rstrip('/')}" for name in names)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from worktrees.errors import GitFailedError
+from worktrees.errors import GitRefusedError
 from worktrees.subfollow import GITLINK, submodules_in_the_way
 
 if TYPE_CHECKING:
@@ -181,7 +181,7 @@ def _link_id(git: Git, target: bytes) -> str:
 def _is_beginning(git: Git, top: Path, path: Path, change: Changed) -> bool:
     try:
         new = git.run("cat-file", "--filters", f"--path={change.path}", change.new, at=top).output
-    except GitFailedError:
+    except GitRefusedError:
         return False
     return new.startswith(path.read_bytes())
 

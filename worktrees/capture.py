@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from plans.effects import step
 from worktrees.aside import LEFT_OVER, Gatherer, pathspecs
-from worktrees.errors import GitFailedError
+from worktrees.errors import GitRefusedError
 from worktrees.listing import Listing, read_listing
 from worktrees.nested import Nested, NestedKind, find_left, find_nested, in_place_of_files
 from worktrees.operation import operation_files, own_references
@@ -140,7 +140,7 @@ def _readable_index(
     try:
         copy = ScratchIndex.copy(git, worktree, git_dir / "index", scratch / "index")
         return git_dir / "index", read_listing(git, worktree, copy.path)
-    except (GitFailedError, PermissionError, IsADirectoryError) as error:
+    except (GitRefusedError, PermissionError, IsADirectoryError) as error:
         lost[THE_INDEX] = str(error)
     anew = ScratchIndex(git, worktree, scratch / "of-head")
     with step("rescue.index"):

@@ -15,7 +15,7 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from plans.effects import step
-from worktrees.errors import GitFailedError
+from worktrees.errors import GitRefusedError
 from worktrees.metadata_lock import metadata_lock
 from worktrees.references import Create, References
 
@@ -95,11 +95,19 @@ def put_back(git: Git, objects: Objects, reference: str, places: Iterable[str], 
     return commit
 
 
+def remove_broken(git: Git, objects: Objects, reference: str) -> None:
+    """Remove a broken ``reference``: nothing can be made in its place while it is there."""
+    with metadata_lock(git.repository):
+        if is_broken(objects, reference):
+            with step("references.remove-broken"):
+                (git.repository.common_dir / reference).unlink()
+
+
 def _is_whole(git: Git, objects: Objects, commit: str, base: str) -> bool:
     if not objects.has_commit(commit):
         return False
     try:
         git.run("rev-list", "--objects", "--quiet", "--end-of-options", commit, f"^{base}")
-    except GitFailedError:
+    except GitRefusedError:
         return False
     return True

@@ -12,13 +12,17 @@ if TYPE_CHECKING:
 
 
 class GitFailedError(PlanctlError):
-    """The git program ended with a status that the caller did not expect."""
+    """The git program ended with a status that the caller did not expect, or was killed (a negative one)."""
 
     def __init__(self, arguments: Sequence[str], status: int, stderr: str) -> None:
         self.arguments = tuple(arguments)
         self.status = status
         self.stderr = stderr
         super().__init__(f"git {_command(arguments)} failed with status {status}: {said(stderr)}")
+
+
+class GitRefusedError(GitFailedError):
+    """Git ended by itself: what it says is about what it was asked, which a killed git's end is not."""
 
 
 def said(stderr: str) -> str:

@@ -31,6 +31,7 @@ from worktrees import environment
 from worktrees.conversation import Conversation
 from worktrees.errors import (
     GitFailedError,
+    GitRefusedError,
     GitTooOldError,
     InvalidReferenceError,
     UnsupportedRepositoryError,
@@ -49,8 +50,7 @@ if TYPE_CHECKING:
 
     from worktrees.repository import Repository
 
-MINIMUM: Final = (2, 38)
-"""``merge-tree --write-tree`` came with 2.38."""
+MINIMUM: Final = (2, 38)  # the first with ``merge-tree --write-tree``
 _REFERENCE: Final = re.compile(
     r"(?!.*(?:\.\.|//|@\{|/\.|\.lock(?:/|$)))(?![-./])[^\x00-\x20\x7f~^:?*\[\\]+(?<![./])"
 )
@@ -167,7 +167,7 @@ class Git:
         if status == _DIED and REFUSED.search(result.messages):
             raise UnsupportedRepositoryError(self.repository.common_dir, said(result.messages))
         if status < 0 or (ok and status not in ok):
-            raise GitFailedError(arguments, status, result.messages)
+            raise (GitRefusedError if status > 0 else GitFailedError)(arguments, status, result.messages)
         return result
 
     def _prefix(self, at: Path | None, work_tree: Path | None) -> list[str]:

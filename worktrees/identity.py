@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from plans.effects import step
-from worktrees.errors import GitFailedError, IdentityMissingError, SigningFailedError
+from worktrees.errors import GitRefusedError, IdentityMissingError, SigningFailedError
 
 if TYPE_CHECKING:
     from worktrees.git import Git
@@ -25,7 +25,7 @@ def check_identity(git: Git) -> None:
     for variable in ("GIT_COMMITTER_IDENT", "GIT_AUTHOR_IDENT"):
         try:
             git.run("var", variable)
-        except GitFailedError as error:
+        except GitRefusedError as error:
             raise IdentityMissingError(error.stderr) from error
 
 
@@ -38,7 +38,7 @@ def trial_signature(git: Git) -> None:
         with step("identity.trial"):
             tree = git.run("hash-object", "-t", "tree", "--stdin", stdin=b"").text
             git.run("commit-tree", "-S", "-m", "planctl: trial signature", tree, writes=True)
-    except GitFailedError as error:
+    except GitRefusedError as error:
         raise SigningFailedError(error.stderr) from error
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 from plans.effects import step
 from worktrees.archive import park
-from worktrees.errors import GitFailedError, LeftoversRefusedError
+from worktrees.errors import GitRefusedError, LeftoversRefusedError
 from worktrees.git import branch_reference
 from worktrees.listing import read_listing
 from worktrees.markers import has_conflict
@@ -129,7 +129,7 @@ def _commit(git: Git, worktree: Path, message: str, *, run_hooks: bool) -> None:
             return  # only line endings differed, or the like: nothing that git would commit
         with step("leftovers.commit"):
             git.run("commit", "-q", "-F", "-", at=worktree, stdin=data, hooks=run_hooks, writes=True)
-    except GitFailedError as error:
+    except GitRefusedError as error:
         raise LeftoversRefusedError(worktree, "refused", str(error)) from error
 
 

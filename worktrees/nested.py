@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from worktrees import repository
-from worktrees.errors import GitFailedError, NotARepositoryError
+from worktrees.errors import GitRefusedError, NotARepositoryError
 from worktrees.listing import read_listing
 from worktrees.state import ChangeKind, status
 
@@ -101,7 +101,7 @@ def _is_left(git: Git, git_dir: Path) -> bool:
     pinned = {"GIT_DIR": str(git_dir), "GIT_WORK_TREE": str(git_dir)}
     try:
         return bool(_hidden_kinds(git, git_dir, pinned))
-    except GitFailedError:
+    except GitRefusedError:
         return True
 
 
@@ -182,7 +182,7 @@ def judge(git: Git, worktree: Path, path: str) -> list[Nested]:
     try:
         found = [Nested(path, kind) for kind in _kinds(git, folder)]
         inner = find_nested(git, folder)
-    except (GitFailedError, OSError):
+    except (GitRefusedError, OSError):
         return [Nested(path, NestedKind.UNREADABLE_SUBMODULE)]
     return [*found, *(Nested(f"{path}/{nested.path}", nested.kind) for nested in inner)]
 

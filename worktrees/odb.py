@@ -26,6 +26,7 @@ from plans.effects import step, sync_folder
 from worktrees.coreconfig import is_true
 from worktrees.errors import (
     GitFailedError,
+    GitRefusedError,
     MissingObjectError,
     PromisedObjectError,
     UnsupportedRepositoryError,
@@ -81,7 +82,7 @@ class ObjectStore:
         try:
             kind = self._git.run("cat-file", "-t", "--end-of-options", object_).text
             return self._git.run("cat-file", kind, "--end-of-options", object_).output
-        except GitFailedError as error:
+        except GitRefusedError as error:
             if self.is_partial:
                 raise PromisedObjectError(object_) from error
             raise MissingObjectError(object_) from error

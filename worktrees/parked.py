@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from worktrees.errors import GitFailedError, RescueIncompleteError
+from worktrees.errors import GitRefusedError, RescueIncompleteError
 from worktrees.symbolic import head_of
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def require_parked(git: Git, tree: SlotTree) -> None:
         lost = git.run(
             "rev-list", "--single-worktree", "--max-count=1", *sorted(set(held.values())), "--not", "--all"
         ).text
-    except GitFailedError as error:
+    except GitRefusedError as error:
         raise RescueIncompleteError(tree.path, f"its commits cannot be read: {error}") from error
     if lost:
         names = ", ".join(name for name, text in held.items() if text == lost) or ", ".join(held)

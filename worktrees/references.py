@@ -16,7 +16,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeAlias, assert_never
 
 from plans.effects import step as effects_step
-from worktrees.errors import GitFailedError, InvalidReferenceError, ReferenceMovedError, UnknownRevisionError
+from worktrees.errors import (
+    GitFailedError,
+    GitRefusedError,
+    InvalidReferenceError,
+    ReferenceMovedError,
+    UnknownRevisionError,
+)
 from worktrees.git import valid_reference
 from worktrees.keptwriter import PATIENT
 from worktrees.locks import remove_left_locks
@@ -95,7 +101,7 @@ class References:
             return self._git.run(
                 "rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}", at=where
             ).text
-        except (GitFailedError, ValueError) as error:  # ValueError: a NUL byte, which no argument can hold
+        except (GitRefusedError, ValueError) as error:  # ValueError: a NUL byte, which no argument can hold
             raise UnknownRevisionError(revision) from error
 
     def transact(self, changes: Sequence[Change], *, message: str, step: str) -> None:

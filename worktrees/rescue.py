@@ -83,12 +83,12 @@ def rescue(  # noqa: PLR0913 - one door, and each of these is a fact about the w
     worktree = worktree.resolve()
     try:
         taken = take(git, worktree, git_dir, label, Wanted(tuple(ignored), tuple(named)))
+        reference = file_snapshot(git, label, stamp, taken.commit) if taken else None
     except (GitFailedError, NotARepositoryError, OSError) as error:
         killed = isinstance(error, GitFailedError) and error.status < 0
         raise (RescueInterruptedError if killed else RescueIncompleteError)(worktree, str(error)) from error
-    if taken is None:
+    if taken is None or reference is None:
         return None
-    reference = file_snapshot(git, label, stamp, taken.commit)
     if taken.reasons:
         reason = ", ".join(taken.reasons[:5])
         raise RescueIncompleteError(worktree, reason, reference, whole=not taken.lost)

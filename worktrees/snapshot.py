@@ -19,7 +19,7 @@ from plans.effects import step
 from worktrees.aside import FOLDER, Aside, Found, store
 from worktrees.aside import NAME as ASIDE
 from worktrees.capture import gather
-from worktrees.errors import GitFailedError
+from worktrees.errors import GitRefusedError
 from worktrees.listing import GITLINK
 from worktrees.notes import NAME, Notes
 from worktrees.ondisk import OnDisk, look
@@ -123,7 +123,7 @@ def _written(index: ScratchIndex, found: Survey) -> str:
     """The tree of an index; entries whose content the repository has lost are left out, and said."""
     try:
         return index.write_tree()
-    except GitFailedError:
+    except GitRefusedError:
         lines = index.run("ls-files", "-s", "-z").records
         entries = [(line.split("\t", 1)[1], line.split(" ")) for line in lines]
         asked = "".join(f"{words[1]}\n" for _, words in entries).encode("ascii")

@@ -1,4 +1,4 @@
-"""Branches that a power cut broke while a plan was at work on them, put back so that its run can go on.
+"""Branches of plans that a power cut broke, put back so that a run, or a retry, can go on.
 
 What a command commits is git's to keep until it has ended, and git's default syncs nothing of it: the file
 of the branch may be empty after a power cut, and whatever reads it fails. Such a branch is put back to the
@@ -23,17 +23,22 @@ if TYPE_CHECKING:
 
 
 def put_branches_back(bench: Workbench) -> None:
-    """Put back every broken branch of an attempt at work, and emit ``branch.lost`` for each."""
-    for attempt in bench.store.attempts(states={AttemptState.RUNNING}):
-        if is_broken(bench.objects, branch_reference(attempt.branch)):
-            _put_back(bench, attempt)
+    """Put back every broken branch of a plan that has not landed, and emit ``branch.lost`` for each."""
+    for newest in bench.store.latest_attempts():
+        if newest.state is AttemptState.LANDED:
+            continue
+        if is_broken(bench.objects, branch_reference(newest.branch)):
+            attempts = bench.store.attempts(plan=newest.plan)
+            begun = [a for a in attempts if a.base and a.branch == newest.branch]
+            for attempt in begun[-1:]:
+                _put_back(bench, attempt)
 
 
 def _put_back(bench: Workbench, attempt: Attempt) -> None:
     if attempt.base is None or bench.references.read(adopted_name(attempt)) is not None:
         return
     reference, why = branch_reference(attempt.branch), ""
-    places = (*logged(bench.repository, reference), attempt.base)
+    places = (*logged(bench.repository, reference), attempt.head or attempt.base)
     try:
         commit = put_back(bench.git, bench.objects, reference, places, attempt.base)
     except GitFailedError as error:

@@ -74,3 +74,60 @@ def test_a_broken_branch_of_somebody_elses_is_only_named(repo: GitRepo) -> None:
     found = {i["subject"]: i for i in said.data["issues"] if i["code"] == "reference-broken"}
     assert (found["refs/heads/mine"]["severity"], found["refs/heads/mine"]["fixed"]) == ("warning", False)
     assert mine.read_bytes() == b""
+
+
+@pytest.fixture
+def landed(repo: GitRepo) -> GitRepo:
+    """Plan a has landed; b, which needs that, has not begun."""
+    phases = [{"name": "1", "run": "echo a >> a"}]
+    commit_plans(repo, {"a": {"phases": phases}, "b": {"dependencies": ["a"], "run": "echo b >> b"}})
+    assert run("run-multi", "a", cwd=repo.path).code == 0
+    return repo
+
+
+@pytest.mark.parametrize("with_store", [True, False], ids=["with-store", "store-lost"])
+def test_p9_planctls_own_references_that_a_power_cut_broke_are_mended(
+    landed: GitRepo, *, with_store: bool
+) -> None:
+    before = landed.git("for-each-ref", "--format=%(refname) %(objectname)", "refs/planctl/landed")
+    own = landed.path / ".git/refs/planctl"
+    broken = [own / "epoch", *own.glob("landed/a/*"), *own.glob("phases/a/*")]
+    assert len(broken) == 4
+    landed.write(".git/refs/planctl/candidates/x", "")
+    for file in broken:
+        file.write_bytes(b"")
+    if not with_store:
+        for file in (landed.path / ".git/planctl").glob("state.db*"):
+            file.unlink()
+    said = run("doctor", "--fix", "--json", cwd=landed.path)
+    assert all(i["fixed"] for i in said.data["issues"] if i["code"] == "reference-broken")
+    assert landed.git("for-each-ref", "--format=%(refname) %(objectname)", "refs/planctl/landed") == before
+    done = run("run-multi", "b", cwd=landed.path)
+    assert done.code == 0, done.out + done.err
+    assert run("run-multi", "a", "--again", cwd=landed.path).code == 0
+
+
+def test_a_broken_reference_to_what_was_kept_is_named_with_what_to_do_and_blocks_nothing(
+    landed: GitRepo,
+) -> None:
+    kept = landed.write(".git/refs/planctl/archive/stash/x", "")
+    said = run("doctor", "--fix", "--json", cwd=landed.path)
+    (issue,) = (i for i in said.data["issues"] if i["code"] == "reference-broken")
+    assert (issue["fixed"], "remove that file" in issue["detail"]) == (False, True)
+    assert kept.exists()
+    assert run("run-multi", "b", cwd=landed.path).code == 0
+
+
+@pytest.mark.parametrize("arguments", [(), ("--continue",)])
+def test_p9_a_failed_attempts_branch_that_a_power_cut_broke_is_put_back_for_its_retry(
+    repo: GitRepo, tmp_path: Path, arguments: tuple[str, ...]
+) -> None:
+    flag = tmp_path / "ready"
+    work = f"echo one >> one; git add one; git commit -qm one; test -e {flag}"
+    commit_plans(repo, {"a": {"files": {"write": ["one"]}, "run": work}})
+    assert run("run-multi", "--all", cwd=repo.path).code == 1
+    flag.touch()
+    (repo.path / ".git" / BRANCH).write_bytes(b"")
+    done = run("retry", "a", *arguments, cwd=repo.path)
+    assert done.code == 0, done.out + done.err
+    assert repo.show("main", "one") == "one\n" * (2 if arguments else 1)

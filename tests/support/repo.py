@@ -46,6 +46,11 @@ class GitRepo:
             )
         return done.stdout.decode("utf-8", "surrogateescape").removesuffix("\n")
 
+    def said(self, *arguments: str) -> str:
+        """What git says on stderr, however it ends."""
+        done = subprocess.run(["git", *arguments], cwd=self.path, capture_output=True, check=False)
+        return done.stderr.decode("utf-8", "replace")
+
     def write(self, name: str, text: str | bytes) -> Path:
         path = self.path / name
         path.parent.mkdir(parents=True, exist_ok=True)

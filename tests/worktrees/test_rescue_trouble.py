@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import shutil
 import signal
@@ -17,7 +18,12 @@ from tests.support.insides import everything, with_everything
 from tests.support.manifest import manifest
 from tests.support.repo import GitRepo
 from tests.support.scenes import merge_stopped, staged_and_unstaged
-from worktrees.errors import HalfRestoredError, RescueIncompleteError, RestoreRefusedError
+from worktrees.errors import (
+    HalfRestoredError,
+    RescueIncompleteError,
+    RescueInterruptedError,
+    RestoreRefusedError,
+)
 from worktrees.git import Git
 from worktrees.halfway import half_restored, undo
 from worktrees.repository import find
@@ -81,6 +87,47 @@ def test_p9_a_killed_rescue_is_simply_done_again(
     done = rescue(git, slot.path, "x", stamp=STAMP[:-1] + "B")
     assert done is not None
     assert {info.commit for info in list_rescues(git)} >= {done.commit}
+
+
+WRAPPER = """\
+#!/bin/sh
+number=$(($(cat "$CALLS") + 1))
+echo $number > "$CALLS"
+if [ $number = "$KILLED" ]; then
+    [ -z "$GIT_INDEX_FILE" ] || : > "$GIT_INDEX_FILE.lock"
+    kill -9 $$
+fi
+exec "$REAL_GIT" "$@"
+"""
+
+
+@pytest.mark.parametrize("every", [8, pytest.param(1, marks=pytest.mark.stress)])
+@pytest.mark.usefixtures("repo")
+def test_p9_whichever_git_is_killed_the_rescue_says_nothing_about_the_work(
+    slot: GitRepo, git: Git, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, every: int
+) -> None:
+    """An OOM killer takes one git child, which may leave its index locked: tried again, all is kept."""
+    merge_stopped(slot)
+    calls, wrapper, real = tmp_path / "calls", tmp_path / "bin/git", shutil.which("git")
+    assert real is not None
+    wrapper.parent.mkdir()
+    wrapper.write_text(WRAPPER)
+    wrapper.chmod(0o755)
+    monkeypatch.setenv("CALLS", str(calls))
+    monkeypatch.setenv("REAL_GIT", real)
+    monkeypatch.setenv("PATH", f"{wrapper.parent}:{os.environ['PATH']}")
+    for killed in itertools.count(2, every):
+        calls.write_text("0")
+        monkeypatch.setenv("KILLED", str(killed))
+        try:
+            done = rescue(git, slot.path, "x", stamp=STAMP)
+        except RescueInterruptedError:
+            continue
+        break
+    monkeypatch.setenv("KILLED", "none")
+    assert done is not None
+    assert killed > 10
+    assert [info.commit for info in list_rescues(git)] == [done.commit]
 
 
 MOMENTS = ("restore.files:after", "restore.links:before", "restore.index:before", "restore.operation:before")
