@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING, Any, Final
 from plans.assembly import assemble
 from plans.body import Body, read_body, with_marks
 from plans.codes import Code
-from plans.edits import Edit, Fate, OnChange, see, write_all
+from plans.edits import Edit, Fate, see, write_all
 from plans.errors import InvalidNameError, InvalidPlansError, Problem, UnknownTaskError
 from plans.header import HEADER, YAML_PLAN
 from plans.ids import PlanId, TaskId
 from plans.kinds import Reporter, has_errors
 from plans.nodes import Fault, Node, Scalar, Table
+from plans.onchange import OnChange
 from plans.source import BOM, YAML, Parts, decode, is_plan_file, looks_like_markdown, split
 from plans.yamltree import scan
 

@@ -24,17 +24,10 @@ from typing import TYPE_CHECKING
 
 from plans.effects import create_atomic, step, sync_folder, write_atomic
 from plans.errors import ChangedMeanwhileError
+from plans.onchange import OnChange
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-
-
-class OnChange(StrEnum):
-    """What to do about a file that is not as it was seen."""
-
-    OVERWRITE = "overwrite"
-    SKIP = "skip"
-    ABORT = "abort"
 
 
 class Fate(StrEnum):

@@ -215,6 +215,15 @@ class RestoreRefusedError(PlanctlError):
         super().__init__(f"nothing was restored into {path}: {reason}")
 
 
+class HalfRestoredError(PlanctlError):
+    """A restore into a worktree was cut short, and cannot be taken back as things are; nothing is lost."""
+
+    def __init__(self, path: Path, reason: str) -> None:
+        self.path = path
+        self.reason = reason
+        super().__init__(f"a restore into {path} was cut short and is not taken back yet: {reason}")
+
+
 class UnknownRescueError(PlanctlError):
     """A reference that is no snapshot made by planctl."""
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from plans.effects import step
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from worktrees.objects import Objects
 
@@ -84,12 +84,18 @@ def _walk(folder: Path) -> list[tuple[Path, list[str], list[str]]]:
     return found
 
 
-def put_files(objects: Objects, top: Path, plan: Replacement) -> None:
-    """Delete, then write; see :func:`in_the_way` for what was asked before. Raises :class:`OSError`."""
-    with step("restore.files"):
-        for path in plan.deleted:
+def put_files(objects: Objects, top: Path, plan: Replacement, beginning: Callable[[str], None]) -> None:
+    """Delete, then write; see :func:`in_the_way` for what was asked before. Raises :class:`OSError`.
+
+    ``beginning`` is told each path right before, and may raise.
+    """
+    for path in plan.deleted:
+        beginning(path)
+        with step("restore.delete"):
             _delete(top, path)
-        for file in plan.files:
+    for file in plan.files:
+        beginning(file.path)
+        with step("restore.files"):
             _write(objects, top, file)
 
 

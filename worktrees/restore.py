@@ -1,40 +1,49 @@
 """Bring a rescue back into a worktree of the user's choice: files, index, operation in progress.
 
-1. The worktree must be clean and stand at the commit that the rescued one stood at (``detach=True`` puts it
-   there), and nothing untracked or ignored may be where a file has to go: else refused, nothing changed.
-2. Files: deletions first, then every kept file anew, as the bytes that were on disk; no filter runs.
-   Then repositories that were inside, git folders included, as they were.
-3. Index: built aside from the worktree's own, put in place under ``index.lock`` in one rename.
-4. The files of a merge, rebase or the like.
+1. Look: the worktree must stand at the commit that the rescued one stood at (``detach`` puts it there) and be
+   in the middle of nothing. What has work in it there is decided on by :class:`OnChange`: abort (anything
+   uncommitted), overwrite, skip. Refused, nothing has changed.
+2. Overwriting, the target's own work is rescued first.
+3. The journal (restorejournal.py) tells how everything was, before anything is written.
+4. Files: deletions first, then every kept file anew, as the bytes that were on disk; no filter runs.
+   Then repositories that were inside, git folders included, as they were. Each path is looked at once more.
+5. Index: built aside from the worktree's own, put in place under ``index.lock`` in one rename.
+6. The files of a merge, rebase or the like; all is synced; the journal goes.
 
-The snapshot stays referenced, so a restore that was cut short is done again after the worktree was reset.
+Promise: all of it or nothing. A failure takes everything back at once, after a kill halfway.py does.
 """
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
-from pathlib import PurePosixPath
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from plans.effects import step
-from worktrees.errors import GitFailedError, RestoreRefusedError
-from worktrees.listing import GITLINK, read_listing
+from plans.effects import step, sync_files
+from plans.onchange import OnChange
+from worktrees.beforehand import Kind, kind_of
+from worktrees.errors import GitFailedError, RescueIncompleteError, RestoreRefusedError
 from worktrees.objects import Objects
-from worktrees.replacement import Replacement, in_the_way, put_files
-from worktrees.restoreaside import aside_in_the_way, put_aside, put_worktrees, require_room
-from worktrees.restoreindex import restore_index, restore_operation
-from worktrees.scratch import ScratchIndex, scratch_folder
-from worktrees.snapshot import tree_entries
-from worktrees.snapshots import Snapshot, open_snapshot
-from worktrees.state import Condition, operation_in, own_git_dir, status
+from worktrees.replacement import put_files
+from worktrees.rescue import rescue
+from worktrees.restoreaside import put_aside, put_worktrees
+from worktrees.restoreindex import operation_paths, restore_index, restore_operation
+from worktrees.restorejournal import Journal, begin, close, restoring, sweep, take_back
+from worktrees.restorelook import Intention, Wish, look
+from worktrees.restoretarget import Target
+from worktrees.scratch import scratch_folder
+from worktrees.snapshots import open_snapshot
+from worktrees.state import own_git_dir
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
     from pathlib import Path
 
     from worktrees.git import Git
 
-_NEEDS_DETACHED: Final = (Condition.REBASING, Condition.APPLYING, Condition.BISECTING)
+__all__ = ["Foreseen", "OnChange", "RestoreReport", "foresee", "restore"]
+BEFORE: Final = "before-restore"
+"""What the rescues of overwritten work are filed under."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +53,7 @@ class RestoreReport:
     ``branch`` is the reference that the rescued worktree was on (None: detached); it is not checked out
     here. ``submodules`` have a changed commit, which the user checks out there. ``nested`` are the
     repositories inside that were brought back, git folders included, ``lost`` what the rescue never had.
+    ``overwritten`` and ``skipped`` are paths of the target with work in them; ``rescued`` keeps the first.
     """
 
     reference: str
@@ -56,105 +66,171 @@ class RestoreReport:
     submodules: tuple[str, ...]
     nested: tuple[str, ...] = ()
     lost: tuple[str, ...] = ()
+    overwritten: tuple[str, ...] = ()
+    skipped: tuple[str, ...] = ()
+    rescued: str | None = None
 
 
-def restore(git: Git, reference: str, into: Path, *, detach: bool = False) -> RestoreReport:
-    """Bring the rescue ``reference`` back into the worktree ``into``; see the module's text.
+@dataclass(frozen=True, slots=True)
+class Foreseen:
+    """What a restore would do, path by path; ``would_rescue``: the target's own work would be kept first."""
 
-    Raises :class:`RestoreRefusedError` (nothing changed), :class:`UnknownRescueError`,
-    :class:`NotARepositoryError`, :class:`OSError`, :class:`GitFailedError`.
-    """
+    reference: str
+    commit: str
+    would_write: tuple[str, ...]
+    would_delete: tuple[str, ...]
+    would_overwrite: tuple[str, ...]
+    would_skip: tuple[str, ...]
+    would_rescue: bool
+    operation: str | None
+    nested: tuple[str, ...]
+
+
+def foresee(git: Git, reference: str, into: Path, wish: Wish) -> Foreseen:
+    """What :func:`restore` would do; nothing is changed. Raises as that does."""
     snapshot = open_snapshot(git, reference)
     into = into.resolve()
-    git_dir = own_git_dir(git, into)
     with scratch_folder(git) as scratch:
-        _require_clean(git, into, git_dir, scratch)
-        must_move = _must_move(git, into, snapshot, detach=detach)
-        plan, submodules = _replacement(git, snapshot)
-        listed = [line.split("\t", 1) for line in git.run("ls-files", "-s", "-z", at=into).records]
-        tracked = frozenset(path for _, path in listed)
-        links = [path for entry, path in listed if entry.startswith(GITLINK)]
-        obstacles, replaced = aside_in_the_way(git, into, snapshot.aside, tracked, links)
-        if paths := (*in_the_way(into, plan, tracked), *obstacles):
-            raise RestoreRefusedError(into, f"{paths[0]} is in the way", paths, snapshot.notes.base)
-        require_room(into, snapshot.aside)
-        if must_move:
-            _detach(git, into, snapshot)
-        put_files(Objects(git.repository), into, plan)
-        put_aside(git, into, snapshot.aside, replaced)
-        restore_index(git, into, git_dir, snapshot, scratch)
-        restore_operation(git, into, git_dir, snapshot)
-    put_worktrees(git, into, snapshot.aside, lambda commit, folder: restore(git, commit, folder))
+        found = look(Target(git, into, own_git_dir(git, into)), snapshot, wish, scratch)
+    files, skips = found.decision.files, wish.on_change is OnChange.SKIP
+    met = tuple(sorted(found.met))
+    return Foreseen(
+        reference=reference,
+        commit=snapshot.commit,
+        would_write=tuple(file.path for file in files.files if file.path not in found.met),
+        would_delete=tuple(path for path in files.deleted if path not in found.met),
+        would_overwrite=() if skips else met,
+        would_skip=met if skips else (),
+        would_rescue=found.is_dirty and not skips,
+        operation=snapshot.notes.operation,
+        nested=tuple(snapshot.notes.nested),
+    )
+
+
+def restore(
+    git: Git, reference: str, into: Path, wish: Wish | None = None, *, stamp: str = "", owner: str = ""
+) -> RestoreReport:
+    """Bring the rescue ``reference`` back into the worktree ``into``; see the module's text.
+
+    ``stamp`` names the rescue of what is overwritten, a ULID; ``owner`` says for whom the pool holds the
+    worktree, so that it is not taken back from the next one.
+
+    Raises :class:`RestoreRefusedError` (nothing changed), :class:`ChangedMeanwhileError`, :class:`OSError`
+    and :class:`GitFailedError` (taken back), :class:`HalfRestoredError` (an earlier one was cut short),
+    :class:`UnknownRescueError`, :class:`NotARepositoryError`.
+    """
+    with restoring(git.repository) as held:
+        into = into.resolve()
+        target = Target(git, into, own_git_dir(git, into), held)
+        return _restore(target, reference, wish or Wish(), (stamp, owner))
+
+
+def _restore(target: Target, reference: str, wish: Wish, names: tuple[str, str]) -> RestoreReport:
+    snapshot = open_snapshot(target.git, reference)
+    with scratch_folder(target.git) as scratch:
+        found = look(target, snapshot, wish, scratch)
+        overwrites = wish.on_change is OnChange.OVERWRITE
+        rescued = _keep(found, names[0]) if overwrites and found.is_dirty else None
+        _carry_out(found, scratch, names[1])
+    notes, met = snapshot.notes, tuple(sorted(found.met))
     return RestoreReport(
         reference=reference,
         commit=snapshot.commit,
-        base=snapshot.notes.base,
-        branch=snapshot.notes.head,
-        written=tuple(file.path for file in plan.files),
-        deleted=plan.deleted,
-        operation=snapshot.notes.operation,
-        submodules=tuple(path for path in submodules if path not in snapshot.notes.nested),
-        nested=tuple(snapshot.notes.nested),
-        lost=tuple(f"{path}: {reason}" for path, reason in snapshot.notes.lost.items()),
+        base=notes.base,
+        branch=notes.head,
+        written=tuple(file.path for file in found.decision.files.files),
+        deleted=found.decision.files.deleted,
+        operation=notes.operation,
+        submodules=tuple(
+            path for path in found.work.submodules if path not in {*notes.nested, *found.decision.left}
+        ),
+        nested=tuple(notes.nested),
+        lost=tuple(f"{path}: {reason}" for path, reason in notes.lost.items()),
+        overwritten=met if overwrites else (),
+        skipped=() if overwrites else met,
+        rescued=rescued,
     )
 
 
-def _require_clean(git: Git, into: Path, git_dir: Path, scratch: Path) -> None:
-    if operation := operation_in(git_dir):
-        raise RestoreRefusedError(into, f"it is in the middle of something ({operation})")
-    if (git_dir / "index.lock").exists():
-        raise RestoreRefusedError(into, "another git process is at work in it")
-    index = ScratchIndex.copy(git, into, git_dir / "index", scratch / "before")
-    index.unhide(read_listing(git, into, index.path))
-    if paths := [change.path for change in status(git, into, index.path)]:
-        raise RestoreRefusedError(into, f"it has uncommitted work, {paths[0]} for one", paths)
+def _keep(found: Intention, stamp: str) -> str | None:
+    """Rescue the target as it is, ignored files that are in the way too."""
+    target = found.target
+    try:
+        kept = rescue(target.git, target.into, BEFORE, named=found.ignored, stamp=stamp)
+    except RescueIncompleteError as error:
+        if error.whole:
+            return error.reference
+        reason = f"what is in it cannot be kept whole ({error.reason})"
+        raise RestoreRefusedError(target.into, reason, base=found.snapshot.notes.base) from error
+    return kept.reference if kept else None
 
 
-def _must_move(git: Git, into: Path, snapshot: Snapshot, *, detach: bool) -> bool:
-    """Whether HEAD must be detached at the base first; refused unless that is allowed."""
-    base = snapshot.notes.base
-    head = git.run("rev-parse", "-q", "--verify", "HEAD", at=into, ok=(0, 1)).text or None
-    if head != base and (base is None or not detach):
-        reason = f"it stands at {(head or 'no commit')[:12]}, the work at {(base or 'no commit')[:12]}"
-        raise RestoreRefusedError(into, reason, base=base)
-    on_branch = git.run("symbolic-ref", "-q", "HEAD", at=into, ok=(0, 1)).status == 0
-    operation = snapshot.notes.operation
-    if on_branch and operation in _NEEDS_DETACHED and not detach:
-        # Going on with it would move the branch that is checked out here.
-        reason = f"the work is in the middle of something ({operation}) that needs a detached HEAD"
-        raise RestoreRefusedError(into, reason, base=base)
-    return head != base or (on_branch and operation in _NEEDS_DETACHED)
+def _carry_out(found: Intention, scratch: Path, owner: str) -> None:
+    target, snapshot, touch = found.target, found.snapshot, found.touching
+    journal = _begin(found, owner)
+    try:
+        if found.must_move:
+            _detach(found)
+        put_files(Objects(target.git.repository), target.into, found.decision.files, touch)
+        put_aside(target, snapshot.aside, found.replaced, touch)
+        restore_index(target, snapshot, scratch, found.decision)
+        restore_operation(target, snapshot)
+        put_worktrees(target, snapshot.aside, touch, partial(_fill, target))
+        _sync(found)
+        close(target.folder)
+    except BaseException:
+        take_back(target.git, target.folder, journal, target.into, touch.paths)
+        raise
+    with contextlib.suppress(OSError):  # all is whole; doctor sweeps what is left
+        sweep(target.folder)
 
 
-def _detach(git: Git, into: Path, snapshot: Snapshot) -> None:
-    assert snapshot.notes.base is not None
+def _fill(outer: Target, commit: str, into: Path) -> None:
+    git, into = outer.git, into.resolve()
+    _restore(Target(git, into, own_git_dir(git, into), outer.held), commit, Wish(), ("", ""))
+
+
+def _begin(found: Intention, owner: str) -> Journal:
+    target, snapshot = found.target, found.snapshot
+    head = (target.git_dir / "HEAD").read_text(encoding="utf-8", errors="surrogateescape")
+    journal = Journal(
+        into=str(target.into),
+        git_dir=str(target.git_dir),
+        reference=snapshot.reference,
+        commits=(found.head, snapshot.notes.base),
+        head=head if found.must_move else "",
+        owner=owner,
+        inner=tuple(snapshot.aside.worktrees),
+    )
+    files = found.decision.files
+    tree = [*files.deleted, *(file.path for file in files.files), *found.replaced, *found.moved]
+    tree += [*(kept.path for kept in snapshot.aside.kept), *snapshot.aside.worktrees]
+    try:
+        return begin(target.git.repository, journal, tree, operation_paths(snapshot))
+    except BaseException:
+        close(target.folder)
+        sweep(target.folder)
+        raise
+
+
+def _detach(found: Intention) -> None:
+    base = found.snapshot.notes.base
+    assert base is not None
+    found.touching.moved(found.moved)
     # Without --no-overwrite-ignore git writes over ignored files without a word.
-    words = ("checkout", "-q", "--no-overwrite-ignore", "--detach", snapshot.notes.base)
+    words = ("checkout", "-q", "--no-overwrite-ignore", "--detach", base)
     try:
         with step("restore.detach"):
-            git.run(*words, at=into, writes=True)
+            held = found.target.held
+            found.target.git.run(*words, at=found.target.into, writes=True, descriptors=held)
     except GitFailedError as error:
-        raise RestoreRefusedError(into, str(error), base=snapshot.notes.base) from error
+        raise RestoreRefusedError(found.target.into, str(error), base=base) from error
 
 
-def _replacement(git: Git, snapshot: Snapshot) -> tuple[Replacement, tuple[str, ...]]:
-    """What to put on disk, and the submodules among the kept paths."""
-    entries = tree_entries(git, snapshot.commit)
-    before = tree_entries(git, snapshot.base_tree)
-    kept = {*snapshot.notes.paths, *snapshot.raw}
-    held = {path: entries[path] for path in sorted(kept) if path in entries}
-    submodules = tuple(path for path, (mode, _) in held.items() if mode == GITLINK)
-    gone = {*kept, *_below(held.keys(), before)}  # git says nothing of what was below a link to itself
-    plan = Replacement.of(
-        {path: (mode, snapshot.raw.get(path, oid)) for path, (mode, oid) in held.items() if mode != GITLINK},
-        deleted=[p for p in sorted(gone) if p not in entries and p in before and before[p][0] != GITLINK],
-        permissions=snapshot.notes.permissions,
-    )
-    return plan, submodules
-
-
-def _below(files: Collection[str], paths: Collection[str]) -> list[str]:
-    """Those of ``paths`` that have one of ``files`` in the place of a folder above them."""
-    folders = {path.rpartition("/")[0] for path in paths}
-    closed = {f for f in folders if f in files or any(str(p) in files for p in PurePosixPath(f).parents)}
-    return [path for path in paths if path.rpartition("/")[0] in closed]
+def _sync(found: Intention) -> None:
+    """Before the journal goes: what it could take back must be there after a power cut."""
+    into, git_dir = found.target.into, found.target.git_dir
+    paths = [file.path for file in found.decision.files.files]
+    paths += [kept.path for kept in found.snapshot.aside.kept]
+    sync_files(*(into / path for path in paths if kind_of(into, path) is Kind.FILE))
+    sync_files(*(git_dir / name for name in found.snapshot.operation))

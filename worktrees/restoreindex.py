@@ -2,49 +2,55 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from typing import TYPE_CHECKING
 
 from plans.effects import step
 from worktrees.objects import Objects
+from worktrees.restorejournal import install_index
 from worktrees.scratch import ScratchIndex
+from worktrees.snapshot import tree_entries
 from worktrees.snapshots import tree_changes
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from worktrees.git import Git
+    from worktrees.collision import Decision
+    from worktrees.restoretarget import Target
     from worktrees.snapshots import Snapshot
 
 
-def restore_index(git: Git, into: Path, git_dir: Path, snapshot: Snapshot, scratch: Path) -> None:
-    """Give ``into`` the rescued index.
+def restore_index(target: Target, snapshot: Snapshot, scratch: Path, decision: Decision) -> None:
+    """Give the worktree the rescued index, but for entries that the decision leaves as they are.
 
-    It starts from the worktree's own, which is that of the base, so entries that were not changed keep what
-    git knows of their files. Raises :class:`FileExistsError` when another git process holds the index.
+    It starts from the worktree's own, which is that of the base where nothing was changed, so such entries
+    keep what git knows of their files. Raises :class:`FileExistsError` when another git holds the index.
     """
+    git, into, git_dir = target.git, target.into, target.git_dir
     index = ScratchIndex.copy(git, into, git_dir / "index", scratch / "restored")
-    changes = tree_changes(git, snapshot.base_tree, snapshot.index_tree)
+    left = decision.left
+    changes = [c for c in tree_changes(git, snapshot.base_tree, snapshot.index_tree) if c.path not in left]
+    stages = {at: entry for at, entry in snapshot.stages.items() if at[1] not in left}
+    entries = {c.path: (c.mode, c.object) for c in changes if c.mode != "000000"}
+    if decision.taken:
+        whole = tree_entries(git, snapshot.index_tree)
+        entries |= {path: whole[path] for path in decision.taken if path in whole}
+    gone = {c.path for c in changes if c.mode == "000000"} | {path for _, path in stages}
+    gone |= decision.taken - entries.keys()
     none = "0" * len(snapshot.commit)
-    gone = [c.path for c in changes if c.mode == "000000"]
-    unmerged = {path for _, path in snapshot.stages}
     # Removals first: a file and a folder of one name cannot be in an index together.
-    index.set_entries(f"0 {none} 0\t{path}" for path in sorted({*gone, *unmerged}))
-    index.set_entries(f"{c.mode} {c.object} 0\t{c.path}" for c in changes if c.mode != "000000")
+    index.set_entries(f"0 {none} 0\t{path}" for path in sorted(gone))
+    index.set_entries(f"{mode} {oid} 0\t{path}" for path, (mode, oid) in sorted(entries.items()))
     index.set_entries(
-        f"{mode} {oid} {stage}\t{path}" for (stage, path), (mode, oid) in sorted(snapshot.stages.items())
+        f"{mode} {oid} {stage}\t{path}" for (stage, path), (mode, oid) in sorted(stages.items())
     )
-    _intend(index, snapshot.notes.intended)
+    notes = snapshot.notes
+    _intend(index, tuple(path for path in notes.intended if path not in left))
     with step("restore.draft"):
         index.run("update-index", "-q", "--refresh", ok=(0, 1))
-        for mark, paths in (
-            ("--assume-unchanged", snapshot.notes.assumed),
-            ("--skip-worktree", snapshot.notes.skipped),
-        ):
-            if paths:
+        for mark, marked in (("--assume-unchanged", notes.assumed), ("--skip-worktree", notes.skipped)):
+            if paths := tuple(path for path in marked if path not in left):
                 index.run("update-index", "-z", mark, "--stdin", stdin=_joined(paths))
-    _install(index.path, git_dir)
+    install_index(index.path, git_dir, target.folder)
 
 
 def _intend(index: ScratchIndex, paths: tuple[str, ...]) -> None:
@@ -57,27 +63,17 @@ def _joined(paths: tuple[str, ...]) -> bytes:
     return "".join(f"{path}\0" for path in paths).encode("utf-8", "surrogateescape")
 
 
-def _install(index: Path, git_dir: Path) -> None:
-    """Replace the index the way git does: whole, under its lock, its time kept (see scratch.py)."""
-    lock = git_dir / "index.lock"
-    with step("restore.index"):
-        descriptor = os.open(lock, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
-        try:
-            with os.fdopen(descriptor, "wb") as out, index.open("rb") as source:
-                shutil.copyfileobj(source, out)
-            known = index.stat()
-            os.utime(lock, ns=(known.st_atime_ns, known.st_mtime_ns))
-            lock.replace(git_dir / "index")
-        except BaseException:
-            lock.unlink(missing_ok=True)
-            raise
+def operation_paths(snapshot: Snapshot) -> tuple[str, ...]:
+    """The files in git's folder that :func:`restore_operation` writes; such references are always loose."""
+    return (*snapshot.operation, *snapshot.notes.references)
 
 
-def restore_operation(git: Git, into: Path, git_dir: Path, snapshot: Snapshot) -> None:
+def restore_operation(target: Target, snapshot: Snapshot) -> None:
     """Write the files and references of the merge, rebase or the like that was in progress."""
+    git = target.git
     objects = Objects(git.repository)
     for name, oid in snapshot.operation.items():
-        path = git_dir / name
+        path = target.git_dir / name
         with step("restore.operation"):
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(objects.read(oid))
@@ -86,4 +82,12 @@ def restore_operation(git: Git, into: Path, git_dir: Path, snapshot: Snapshot) -
         lines = [f"update {name}\0{oid}\0\0" for name, oid in snapshot.notes.references.items()]
         data = "".join(lines).encode("utf-8", "surrogateescape")
         with step("restore.references"):
-            git.run("update-ref", "-z", "--stdin", at=into, stdin=data, writes=True)
+            git.run(
+                "update-ref",
+                "-z",
+                "--stdin",
+                at=target.into,
+                stdin=data,
+                writes=True,
+                descriptors=target.held,
+            )

@@ -63,6 +63,8 @@ def _resume(error: own.InterruptedRunError) -> str:
 
 
 _LET_GO: Final = "`planctl worktree remove SLOT --force` lets it go; `planctl rescue restore` brings it back"
+_NOT_THERE: Final = "--detach checks out there what it stood on; --into names another"
+_IN_THE_WAY: Final = "--into names another worktree; --on-change overwrite (rescued first) or skip goes on"
 _BY_HAND: Final = "the worktree was left as it is; move the work out by hand"
 
 EXITS: Final[Mapping[type[Exception], Exit]] = {
@@ -94,7 +96,11 @@ EXITS: Final[Mapping[type[Exception], Exit]] = {
     of_git.CheckoutLockedError: Exit(BUSY, "let that git command end, then `planctl sync`"),
     of_git.CheckoutInTheWayError: Exit(NO, "commit or move these edits, then `planctl sync`"),
     of_git.LeftoversRefusedError: Exit(NO, "settle it in the worktree by hand"),
-    of_git.RestoreRefusedError: Exit(NO, "--detach checks out there what it stood on; --into names another"),
+    of_git.RestoreRefusedError: Exit(
+        NO,
+        lambda error: _IN_THE_WAY if error.paths else _NOT_THERE,  # work in the way, or another commit
+    ),
+    of_git.HalfRestoredError: Exit(NO, "settle that, then `planctl doctor --fix` takes it back"),
     of_git.UnknownRescueError: Exit(INVALID, "`planctl rescue list` shows what there is"),
     of_git.BranchInUseError: Exit(
         INVALID, "leave it there (`git switch --detach` in that worktree), then try again"

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 from orchestrator.errors import FileExistsAlreadyError, UsageError
 from orchestrator.services.plans import load_plans, require_top, usable_settings
 from orchestrator.settings import FILE
-from plans.edits import Edit, Fate, OnChange, Seen, write_all
+from plans.edits import Edit, Fate, Seen, write_all
 from plans.effects import step
 from plans.ids import PlanId
+from plans.onchange import OnChange
 from plans.templates import example_plan, new_plan, settings_template
 
 if TYPE_CHECKING:

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from orchestrator.errors import UsageError
 from orchestrator.services.pointers import slot_at
+from orchestrator.services.restores import require_taken_back
 from orchestrator.states import WORKING_ATTEMPTS, SlotState
 from worktrees.errors import UnknownRescueError
 from worktrees.rescue import PREFIX, RescueInfo, list_rescues
-from worktrees.restore import RestoreReport, restore
+from worktrees.restore import Foreseen, RestoreReport, foresee, restore
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from orchestrator.workbench import Workbench
     from worktrees.git import Git
+    from worktrees.halfway import TakenBack
+    from worktrees.restorelook import Wish
 
 _SHORTEST: Final = 6
 """Characters of a stamp or commit; with fewer, it would be chance which one is meant."""
@@ -48,18 +52,43 @@ def require_rescue(git: Git, name: str) -> RescueInfo:
     return begun[0]
 
 
-def bring_back(bench: Workbench, name: str, into: Path, *, detach: bool) -> RestoreReport:
-    """Bring a snapshot back into the clean worktree ``into``.
+@dataclass(frozen=True, slots=True)
+class BroughtBack:
+    """A restore, and what was taken back before it."""
 
-    Raises RestoreRefusedError (nothing has changed), UnknownRescueError, and UsageError for a slot of the
-    pool that is free, and so anybody's next, or has a command at work.
+    report: RestoreReport
+    taken_back: tuple[TakenBack, ...]
+
+
+def bring_back(bench: Workbench, name: str, into: Path, wish: Wish) -> BroughtBack:
+    """Bring a snapshot back into the worktree ``into``; one that was cut short there is taken back first.
+
+    Raises RestoreRefusedError (nothing has changed), HalfRestoredError, UnknownRescueError,
+    ChangedMeanwhileError (taken back), and UsageError for a slot of the pool that is free, and so anybody's
+    next, or has a command at work.
     """
     found = require_rescue(bench.git, name)
+    owner = _owner(bench, into)
+    taken_back = require_taken_back(bench, into)
+    report = restore(bench.git, found.reference, into, wish, stamp=bench.stamp(), owner=owner)
+    return BroughtBack(report, taken_back)
+
+
+def would_bring_back(bench: Workbench, name: str, into: Path, wish: Wish) -> Foreseen:
+    """What :func:`bring_back` would do; nothing is changed. Raises as that does."""
+    found = require_rescue(bench.git, name)
+    _owner(bench, into)
+    return foresee(bench.git, found.reference, into, wish)
+
+
+def _owner(bench: Workbench, into: Path) -> str:
+    """The attempt that the pool holds the worktree for; empty where it is no slot."""
     slot = slot_at(bench.store, into)
-    if slot is not None:
-        if slot.state is not SlotState.LEASED:
-            raise UsageError(f"{slot.name} is {slot.state}; `planctl worktree add PLAN` gives you one")
-        holder = bench.store.attempt(slot.attempt or "")
-        if holder is not None and holder.state in WORKING_ATTEMPTS:
-            raise UsageError(f"{holder.plan} is at work in {slot.name}")
-    return restore(bench.git, found.reference, into, detach=detach)
+    if slot is None:
+        return ""
+    if slot.state is not SlotState.LEASED:
+        raise UsageError(f"{slot.name} is {slot.state}; `planctl worktree add PLAN` gives you one")
+    holder = bench.store.attempt(slot.attempt or "")
+    if holder is not None and holder.state in WORKING_ATTEMPTS:
+        raise UsageError(f"{holder.plan} is at work in {slot.name}")
+    return slot.attempt or ""

@@ -4,7 +4,8 @@ The caller keeps everybody else out (``leases.presence``). The order is what mak
 step, and harmless to begin again:
 
 1. nothing may be at work: no session, no command of a plan
-2. what a killed landing left is finished or undone, as the next worker would do
+2. a restore that was cut short is taken back, and what a killed landing left is finished or undone, as the
+   next worker would do
 3. every worktree of the pool is rescued, parked and removed; one whose work cannot be kept whole ends it here
 4. files that plans left among their outputs are parked
 5. references: commits that nothing else leads to are parked, then all that only planctl needs is deleted
@@ -26,6 +27,7 @@ from orchestrator.scheduling.branching import ADOPTED, is_own
 from orchestrator.services.clearing import adopt_folder
 from orchestrator.services.leftover_outputs import park_outputs
 from orchestrator.services.leftover_references import Kept, Partition, partition
+from orchestrator.services.restores import require_taken_back
 from orchestrator.slots.keeper import SlotKeeper
 from orchestrator.slots.removing import Cleared, take_off_disk
 from orchestrator.states import IntentState, SlotState
@@ -98,6 +100,7 @@ def dismantle(bench: Workbench, session: SessionHandle) -> Uninstalled:
     nothing, and beginning again goes on.
     """
     left = _left(bench)
+    require_taken_back(bench)
     _finish_landings(bench, session)
     removed = _remove_slots(bench)
     park_outputs(bench)

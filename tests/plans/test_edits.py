@@ -12,9 +12,10 @@ import pytest
 
 from plans import edits
 from plans.document import save_tick, save_ticks
-from plans.edits import Edit, Fate, OnChange, Seen, recover, see, write_all
+from plans.edits import Edit, Fate, Seen, recover, see, write_all
 from plans.errors import ChangedMeanwhileError
 from plans.ids import TaskId
+from plans.onchange import OnChange
 from tests.support.cli import planctl
 from tests.support.repo import GitRepo
 

@@ -26,7 +26,8 @@ _KERNEL_LOCKS = re.compile(
 )
 # Files that are in use only while a process is at work. What git left half written in objects is gc's.
 _TEMPORARY = re.compile(
-    r"(?!objects/)(.*\.tmp|.*\.new|.*\.holder|planctl/snapshot-[^/]*|planctl/trash/.*|planctl/attributes/new-.*"
+    r"(?!objects/)(.*\.tmp|.*\.new|.*\.holder|planctl/snapshot-[^/]*|planctl/trash/.*"
+    r"|planctl/restores/.*|planctl/attributes/new-.*"
     r"|planctl/follow/[^/]+/(?!lock$).*|planctl/checks/environment-.*|.*/planctl-index)"
 )
 _WORKING = {AttemptState.PREPARING, AttemptState.RUNNING}

@@ -28,6 +28,7 @@ from worktrees.git import Git
 from worktrees.repository import find
 from worktrees.rescue import list_rescues, rescue, show
 from worktrees.restore import restore
+from worktrees.restorelook import Wish
 
 STAMP = "01J0000000000000000000000A"
 
@@ -372,10 +373,10 @@ def test_restore_refuses_to_overwrite(repo: GitRepo, slot: GitRepo, git: Git, tm
     done = rescue(git, slot.path, "slot-01", ignored=("*.log",), stamp=STAMP)
     assert done is not None
 
-    def refused(reason: str, **how: bool) -> RestoreRefusedError:
+    def refused(reason: str, wish: Wish | None = None) -> RestoreRefusedError:
         before = on_disk(tmp_path / "other"), repo.git("rev-parse", "HEAD", at=tmp_path / "other")
         with pytest.raises(RestoreRefusedError, match=reason) as caught:
-            restore(git, done.reference, tmp_path / "other", **how)
+            restore(git, done.reference, tmp_path / "other", wish)
         after = on_disk(tmp_path / "other"), repo.git("rev-parse", "HEAD", at=tmp_path / "other")
         assert after == before
         return caught.value
@@ -384,7 +385,7 @@ def test_restore_refuses_to_overwrite(repo: GitRepo, slot: GitRepo, git: Git, tm
     repo.git("worktree", "add", "-q", "--detach", str(other.path), "main")
     assert refused("stands at").base == slot.head()
     other.write("x.log", "my own\n")
-    assert refused("x.log", detach=True).paths == ("x.log",)
+    assert refused("x.log", Wish(detach=True)).paths == ("x.log",)
     repo.git("checkout", "-q", "--detach", "plan/x", at=other.path)
     assert refused("in the way").paths == ("x.log",), "ignored files are the user's too"
     (other.path / "x.log").unlink()
@@ -422,7 +423,7 @@ def test_detaching_overwrites_no_ignored_file(repo: GitRepo, slot: GitRepo, git:
     other.write("settings.local", "my own\n")
     head = other.head()
     with pytest.raises(RestoreRefusedError):
-        restore(git, done.reference, other.path, detach=True)
+        restore(git, done.reference, other.path, Wish(detach=True))
     assert (other.path / "settings.local").read_text() == "my own\n"
     assert other.head() == head
 
@@ -433,7 +434,7 @@ def test_restore_detaches_when_told(repo: GitRepo, slot: GitRepo, git: Git) -> N
     done = rescue(git, slot.path, "slot-01", stamp=STAMP)
     assert done is not None
     main = repo.head()
-    restore(git, done.reference, repo.path, detach=True)
+    restore(git, done.reference, repo.path, Wish(detach=True))
     assert repo.git("rev-parse", "main") == main
     assert repo.head() == slot.head()
     assert repo.git("status", "--porcelain") == " M src/a.py"

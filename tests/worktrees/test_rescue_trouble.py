@@ -18,8 +18,14 @@ from tests.support.insides import everything, with_everything
 from tests.support.manifest import manifest
 from tests.support.repo import GitRepo
 from tests.support.scenes import merge_stopped, staged_and_unstaged
-from worktrees.errors import RescueIncompleteError, RescueInterruptedError, RestoreRefusedError
+from worktrees.errors import (
+    HalfRestoredError,
+    RescueIncompleteError,
+    RescueInterruptedError,
+    RestoreRefusedError,
+)
 from worktrees.git import Git
+from worktrees.halfway import half_restored, undo
 from worktrees.repository import find
 from worktrees.rescue import list_rescues, rescue, show
 from worktrees.restore import restore
@@ -128,7 +134,7 @@ MOMENTS = ("restore.files:after", "restore.links:before", "restore.index:before"
 
 
 @pytest.mark.parametrize("moment", MOMENTS)
-def test_p9_a_killed_restore_is_done_again_after_a_reset(
+def test_p9_s1_8_a_killed_restore_is_taken_back_and_done_again(
     repo: GitRepo, slot: GitRepo, git: Git, tmp_path: Path, moment: str
 ) -> None:
     merge_stopped(slot)
@@ -140,13 +146,14 @@ def test_p9_a_killed_restore_is_done_again_after_a_reset(
     assert reference is not None
     other = GitRepo(tmp_path / "other")
     repo.git("worktree", "add", "-q", "--detach", str(other.path), base)
+    clean = everything(other.path), manifest(repo, other.path)
     killed = elsewhere(_RESTORE, repo.path, other.path, reference, PLANCTL_KILL_AT=moment)
     assert killed == -signal.SIGKILL
-    with pytest.raises(RestoreRefusedError):
+    with pytest.raises(HalfRestoredError):
         restore(git, reference, other.path)
-    (find(other.path).git_dir / "index.lock").unlink(missing_ok=True)
-    other.git("reset", "-q", "--hard")
-    other.git("clean", "-q", "-ffd")
+    (half,) = half_restored(git.repository)
+    undo(git, half, STAMP)
+    assert (everything(other.path), manifest(repo, other.path)) == clean
     restore(git, reference, other.path)
     names = before.keys() - {".git"}
     assert {name: everything(other.path)[name] for name in names} == {name: before[name] for name in names}

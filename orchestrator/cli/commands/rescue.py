@@ -65,28 +65,35 @@ def show(invocation: Invocation, rescue: str) -> None:
     help="The worktree to bring it to.",
 )
 @click.option("--detach", is_flag=True, help="Check out there the commit that the work stood on, first.")
+@click.option(
+    "--on-change",
+    metavar="abort|overwrite|skip",
+    type=click.Choice(["abort", "overwrite", "skip"]),
+    default="abort",
+    help="What to do about work in the way: refuse (the default), write over it, rescued first, or leave it.",
+)
+@click.option("--dry-run", is_flag=True, help="Show what would be done, path by path; change nothing.")
 @pass_invocation
-def restore(invocation: Invocation, rescue: str, into: str | None, *, detach: bool) -> None:
-    """Bring RESCUE back into a clean worktree: this one, or DIR. Nothing is ever overwritten."""
-    from orchestrator.bootstrap import working  # noqa: PLC0415 - `--help` does without
+def restore(
+    invocation: Invocation, rescue: str, into: str | None, *, detach: bool, on_change: str, dry_run: bool
+) -> None:
+    """Bring RESCUE back into a worktree, this one or DIR: all of it or nothing.
+
+    Work that is there is never overwritten, unless --on-change says so; then it is rescued first.
+    """
+    from orchestrator.bootstrap import looking, working  # noqa: PLC0415 - `--help` does without
+    from orchestrator.cli.display import restoring  # noqa: PLC0415 - as above
     from orchestrator.services.pointers import require_worktree  # noqa: PLC0415 - as above
-    from orchestrator.services.rescues import bring_back  # noqa: PLC0415 - as above
+    from orchestrator.services.rescues import bring_back, would_bring_back  # noqa: PLC0415 - as above
+    from plans.onchange import OnChange  # noqa: PLC0415 - as above
+    from worktrees.restorelook import Wish  # noqa: PLC0415 - as above
 
     folder = Path(into) if into else require_worktree(invocation.repository)
-    with working(invocation.repository, "rescue", tell=invocation.output.error) as (bench, _):
-        report = bring_back(bench, rescue, folder, detach=detach)
-    if invocation.as_json:
-        invocation.output.data({**asdict(report), "into": str(folder.resolve())})
+    wish = Wish(OnChange(on_change), detach)
+    if dry_run:
+        foreseen = would_bring_back(looking(invocation.repository), rescue, folder, wish)
+        restoring.show_foreseen(invocation, foreseen, folder)
         return
-    output = invocation.output
-    output.text(f"{len(report.written)} files written, {len(report.deleted)} deleted in ", str(folder))
-    if report.operation:
-        output.text(f"it is {report.operation} again")
-    if report.branch:
-        output.note(f"the work was on {report.branch.removeprefix('refs/heads/')}")
-    for path in report.submodules:
-        output.note("check out its commit yourself in the submodule ", one_line(path))
-    for path in report.nested:
-        output.text("a repository of its own, brought back whole: ", one_line(path))
-    for lost in report.lost:
-        output.note("the rescue never had ", one_line(lost))
+    with working(invocation.repository, "rescue", tell=invocation.output.error) as (bench, _):
+        done = bring_back(bench, rescue, folder, wish)
+    restoring.show_done(invocation, done, folder)

@@ -39,10 +39,6 @@ class Rescue(Scenario):
         _require_kept(repo)
         back = repo.path.with_name("back")
         if not _is_whole(repo, back):
-            repo.git(
-                "reset", "-q", "--hard", at=back
-            )  # what the killed restore wrote; the snapshot has it all
-            repo.git("clean", "-qfd", at=back)
             world.planctl("rescue", "restore", "p", "--into", "../back", "--detach")
 
     def require(self, world: World) -> None:
