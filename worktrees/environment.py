@@ -53,7 +53,8 @@ FLAGS: Final = (
     "-c", "submodule.recurse=false",  # submodules are handled by name, see provision
     "-c", "core.fsync=committed",  # git's default fsyncs neither references nor loose objects
     "-c", "advice.detachedHead=false",
-    "-c", "checkout.workers=0",  # parallel checkout: as many as processors, above git's own threshold
+    "-c", "checkout.workers=0",  # parallel checkout: as many as processors
+    "-c", "checkout.thresholdForParallelism=2000",  # for fewer files processes cost more than they save
 )  # fmt: skip
 NO_HOOKS: Final = ("-c", f"core.hooksPath={os.devnull}")
 """Added to every call that does not ask for hooks: planctl's own steps are not the user's actions."""

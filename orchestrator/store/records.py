@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from orchestrator.states import AttemptState, EntryState, IntentState, RunState, SessionState, SlotState
 
@@ -11,8 +11,34 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-@dataclass(frozen=True, slots=True)
-class Session:
+class Record:
+    """Equal when all fields are, and shown with all of them.
+
+    Said once: what ``dataclass`` writes for each record is compiled at every start of planctl, and
+    comparing and showing were a third of that.
+    """
+
+    __slots__ = ()
+    __dataclass_fields__: ClassVar[dict[str, Any]]
+
+    def __eq__(self, other: object) -> bool:
+        if type(other) is not type(self):
+            return NotImplemented
+        return self._values() == other._values()
+
+    def __hash__(self) -> int:
+        return hash(self._values())
+
+    def __repr__(self) -> str:
+        shown = zip(self.__dataclass_fields__, self._values(), strict=True)
+        return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in shown)})"
+
+    def _values(self) -> tuple[Any, ...]:
+        return tuple(getattr(self, name) for name in self.__dataclass_fields__)
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Session(Record):
     """A living process that does work. Identity is (pid, process_started); ``expires`` is monotonic."""
 
     id: str
@@ -33,8 +59,8 @@ class Session:
     version: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Lease:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Lease(Record):
     """A grant: ``session`` holds ``name`` until ``expires`` (monotonic, of ``boot``) under ``token``."""
 
     name: str
@@ -46,8 +72,8 @@ class Lease:
     purpose: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class RunRecord:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class RunRecord(Record):
     """One ``run-multi``; ``frozen`` is the commit under ``refs/planctl/runs/<id>`` with the plan files.
 
     ``plans`` are the ids in it, ``options`` what it was called with (JSON values).
@@ -65,8 +91,8 @@ class RunRecord:
     version: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Attempt:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Attempt(Record):
     """One execution of one plan in a run. ``number`` counts from 1 within (run, plan).
 
     ``reason`` is JSON: ``{"code": "overlap", "plan": "api", "detail": "src/a.py"}`` for a wait, and for a
@@ -102,8 +128,8 @@ class Attempt:
     version: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Entry(Record):
     """A branch head in the merge queue; ``id`` is its landing key (see ``merging/key.py``).
 
     ``base`` is the commit its own work starts from, ``explicit_base`` says that the work must be merged
@@ -137,8 +163,8 @@ class Entry:
     version: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Verdict(Record):
     """What a check said of one exact tree. ``passed`` None: no verdict (infrastructure), nobody is blamed."""
 
     id: str
@@ -156,8 +182,8 @@ class Verdict:
     detail: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Intent:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Intent(Record):
     """A landing about to be made, stored durably before the references move.
 
     ``old`` and ``new`` are the target's commits, ``epoch`` the object the epoch reference must name,
@@ -176,8 +202,8 @@ class Intent:
     version: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Slot:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Slot(Record):
     """A worktree of the pool: a stable folder, reused from plan to plan. ``purpose``: plan or check."""
 
     name: str
@@ -192,8 +218,8 @@ class Slot:
     version: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class PhaseDone:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class PhaseDone(Record):
     """A completed phase of a plan and the commit that is pinned for it."""
 
     plan: str
@@ -203,8 +229,8 @@ class PhaseDone:
     at: str
 
 
-@dataclass(frozen=True, slots=True)
-class StoredEvent:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class StoredEvent(Record):
     """One line of the log of what happened; ``sequence`` rises by one."""
 
     sequence: int

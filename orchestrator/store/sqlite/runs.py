@@ -53,7 +53,7 @@ class SqliteRuns(Tables):
 
     def attempt(self, key: str) -> Attempt | None:
         """See the protocol."""
-        return self._one(_ATTEMPT, "attempts.get", id=key)
+        return self._one_kept(_ATTEMPT, "attempts.get", id=key)
 
     def attempts(
         self,

@@ -39,6 +39,12 @@ class Tables:
     def _one(self, codec: Codec[_Record], query: str, **parameters: Any) -> _Record | None:
         with self._db.reading():
             row = self._db.query.row(query, **parameters)
+        return None if row is None else codec.load(row)
+
+    def _one_kept(self, codec: Codec[_Record], query: str, **parameters: Any) -> _Record | None:
+        """The same, for a record that each round of a run asks for."""
+        with self._db.reading():
+            row = self._db.query.row(query, **parameters)
         return None if row is None else self._known(codec, row)
 
     def _all(self, codec: Codec[_Record], query: str, **parameters: Any) -> list[_Record]:
