@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support import campaigns
 from tests.support.repo import GitRepo, build_template
 
 # A background job starts with SIGINT ignored, one under nohup with SIGHUP; so would all that tests start.
@@ -17,6 +18,10 @@ if os.name == "posix" and signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 ROOT = Path(__file__).resolve().parent.parent
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.pluginmanager.register(campaigns)
 
 
 @pytest.fixture(autouse=True)

@@ -106,6 +106,15 @@ def marker_of(pid: int) -> str | None:
     return None
 
 
+def image_of(pid: int) -> bytes:
+    """What the process says that it runs, its arguments included; empty where that cannot be told."""
+    try:
+        with open(f"/proc/{pid}/cmdline", "rb") as file:
+            return file.read()
+    except OSError:  # it has ended, or this system has no such table
+        return b""
+
+
 def send(process: Process, number: int) -> bool:
     """Send signal ``number`` to exactly that process; return whether it was there to receive it.
 

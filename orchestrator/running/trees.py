@@ -80,9 +80,12 @@ def _marked(process: Process, attempt: str) -> bool:
 def ask_to_end(find: Callable[[], list[Process]], grace: float, rest: Callable[[float], None]) -> None:
     """Ask everything that ``find`` returns to end; return when nothing is left or the grace is over.
 
-    ``grace`` is in seconds; ``rest`` waits up to so many seconds, and reaps.
+    ``grace`` is in seconds; ``rest`` waits up to so many seconds, and reaps. What was forked and had not yet
+    become the program that it was forked for has its parent's handler, and forgets what that heard: it is
+    asked once more when it is that program.
     """
     alive = _frozen(find)
+    unborn = {p.pid: image for p in alive if (image := _image_shared_with_parent(p))}
     for number in (signal.SIGTERM, signal.SIGCONT):
         for process in alive:
             platforms.send(process, number)
@@ -92,6 +95,15 @@ def ask_to_end(find: Callable[[], list[Process]], grace: float, rest: Callable[[
         rest(min(pause, left))
         pause = min(pause * 1.5, _LONGEST_REST)
         alive = find()
+        for process in alive:
+            if process.pid in unborn and platforms.image_of(process.pid) not in (unborn[process.pid], b""):
+                del unborn[process.pid]
+                platforms.send(process, signal.SIGTERM)
+
+
+def _image_shared_with_parent(process: Process) -> bytes:
+    image = platforms.image_of(process.pid)
+    return image if image == platforms.image_of(process.parent) else b""
 
 
 def kill(find: Callable[[], list[Process]], rest: Callable[[float], None]) -> tuple[int, ...]:

@@ -15,6 +15,7 @@ from plans.patterns import (
     PatternSet,
     bracket_literals,
 )
+from tests.support.campaigns import Record
 from tests.support.pathspec import PathspecOracle, odd_glob, odd_paths, random_glob, random_texts, small_paths
 
 TABLE = [
@@ -177,11 +178,11 @@ def test_s2_6_matching_agrees_with_git_on_hostile_names(tmp_path: Path) -> None:
 
 @pytest.mark.stress
 @pytest.mark.timeout(900)
-def test_matching_agrees_with_git_in_long_campaigns(tmp_path: Path) -> None:
+def test_matching_agrees_with_git_in_long_campaigns(tmp_path: Path, record_property: Record) -> None:
     cases = compare_small(tmp_path / "small", 11, 6000)
     for number in range(8):
         cases += compare_odd(tmp_path / f"odd{number}", 20 + number, 1000)
-    print(f"matching: {cases} pairs of pattern and path agree with git")
+    record_property("held", f"matching: {cases} pairs of pattern and path agree with git")
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.campaigns import Record
 from tests.support.gates import assert_all_landed, at_work, store_of
 from tests.support.plans import commit_plans, landings
 from tests.support.process import Done, run
@@ -24,6 +25,7 @@ PLANS: dict[str, dict[str, object]] = {
     "c": {"files": {"write": ["one", "three"]}, "run": "echo c > three; git add -A; git commit -qm c"},
 }
 CHECK = "check: test ! -e bad\n"
+SHARDS = 8
 FAULTS = ("ENOSPC@*:{}", "ENOSPC@*:{}+", "EIO@*:{}", "EIO@*:{}+")
 
 
@@ -78,10 +80,10 @@ def go_on_to_the_end(repo: GitRepo, at: str, by_hand: Callable[[], None] = lambd
     assert_all_landed(repo, [*PLANS])
 
 
-def campaign(template: Path, tmp_path: Path, faults: list[str]) -> None:
+def campaign(template: Path, tmp_path: Path, faults: list[str]) -> str:
     for number, fault in enumerate(faults):
         fail_and_go_on(made(template, tmp_path / f"run-{number}"), fault)
-    print(f"{len(faults)} faults of the disk: a clean line or a failed plan each, all landed once")
+    return f"{len(faults)} faults of the disk: a clean line or a failed plan each, all landed once"
 
 
 @pytest.mark.timeout(300)
@@ -90,10 +92,12 @@ def test_a_run_on_a_disk_that_fails_is_gone_on_with(template: Path, tmp_path: Pa
 
 
 @pytest.mark.stress
-@pytest.mark.timeout(36_000)
-def test_every_moment_of_a_run_on_a_disk_that_fails(template: Path, tmp_path: Path) -> None:
+@pytest.mark.timeout(7200)
+@pytest.mark.parametrize("shard", range(SHARDS))
+def test_every_moment_of_a_run_on_a_disk_that_fails(
+    template: Path, tmp_path: Path, record_property: Record, shard: int
+) -> None:
     total = moments(made(template, tmp_path / "whole"), tmp_path / "trace")
     chosen = random.Random(20261125)
     faults = [chosen.choice(FAULTS).format(moment) for moment in range(1, total + 1)]
-    print(f"{total} moments")
-    campaign(template, tmp_path, faults)
+    record_property("held", campaign(template, tmp_path, faults[shard::SHARDS]))

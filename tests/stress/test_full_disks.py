@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.stress.test_failing_disks import CHECK, PLANS, go_on_to_the_end, require_clean_words
+from tests.support.campaigns import Record
 from tests.support.plans import commit_plans
 from tests.support.process import run
 from tests.support.repo import GitRepo
@@ -75,9 +76,11 @@ def test_a_run_on_a_full_disk_is_gone_on_with(template: Path, tmp_path: Path) ->
 @pytest.mark.stress
 @pytest.mark.timeout(36_000)
 @pytest.mark.parametrize("where", ["all", "pool"])
-def test_every_level_of_a_disk_that_fills_up(template: Path, tmp_path: Path, where: str) -> None:
+def test_every_level_of_a_disk_that_fills_up(
+    template: Path, tmp_path: Path, record_property: Record, where: str
+) -> None:
     most = 900 if where == "all" else 120
     levels = range(0, most, most // 45)
     for left in levels:
         fill_and_go_on(template, tmp_path / f"{left}", left * KIB, where)
-    print(f"{len(levels)} levels of a full disk under {where}: all landed once in the end")
+    record_property("held", f"{len(levels)} levels of a full disk under {where}: all landed once in the end")

@@ -22,6 +22,7 @@ from tests.stress.killing.scenarios.pair import Pair
 from tests.stress.killing.scenarios.rescue import Rescue
 from tests.stress.killing.scenarios.run import Run
 from tests.stress.killing.scenarios.slots import Slots
+from tests.support.campaigns import Record
 from tests.support.powercut import COMPILER
 
 SCENARIOS: dict[str, Scenario] = {
@@ -39,7 +40,6 @@ needs_compiler = pytest.mark.skipif(
     COMPILER is None, reason="calls are counted by a library made by cc, on Linux"
 )
 Benches = Callable[[str], Bench]
-Record = Callable[[str, object], None]
 
 
 def chunks() -> list[tuple[str, int, int]]:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.running import supervision
+from tests.support.campaigns import Record
 from tests.support.gates import Gates, assert_all_landed, at_work, store_of
 from tests.support.plans import commit_plans
 from tests.support.process import end_of, end_started, run, start
@@ -55,7 +56,7 @@ def kill_supervisors(repo: GitRepo, plans: set[str]) -> None:
             supervision.kill_supervisor(handle)
 
 
-def campaign_at_work(template: Path, tmp_path: Path, seed: int, count: int) -> None:
+def campaign_at_work(template: Path, tmp_path: Path, seed: int, count: int) -> str:
     chosen, killed = random.Random(seed), 0
     for number in range(count):
         gates = Gates(tmp_path / f"gates-{number}")
@@ -64,7 +65,7 @@ def campaign_at_work(template: Path, tmp_path: Path, seed: int, count: int) -> N
         finally:
             end_started()
             gates.clear()
-    print(
+    return (
         f"{count} kills with commands at work, {killed} of {3 * count} supervisors: landed once, run as due"
     )
 
@@ -76,5 +77,5 @@ def test_commands_at_work_are_watched_again_or_run_again(template: Path, tmp_pat
 
 @pytest.mark.stress
 @pytest.mark.timeout(3600)
-def test_25_kills_with_commands_at_work(template: Path, tmp_path: Path) -> None:
-    campaign_at_work(template, tmp_path, seed=20261121, count=25)
+def test_25_kills_with_commands_at_work(template: Path, tmp_path: Path, record_property: Record) -> None:
+    record_property("held", campaign_at_work(template, tmp_path, seed=20261121, count=25))

@@ -18,6 +18,7 @@ import pytest
 
 from orchestrator.states import SlotState
 from tests.stress.test_failing_disks import PLANS, go_on_to_the_end, made, moments
+from tests.support.campaigns import Record
 from tests.support.gates import store_of
 from tests.support.plans import landings
 from tests.support.powercut import COMPILER, Recorder, kill_all
@@ -66,12 +67,12 @@ def reboot(repo: GitRepo) -> None:
             store.execute("UPDATE meta SET value = 'the boot before' WHERE key = 'boot'")
 
 
-def campaign(template: Path, tmp_path: Path, cases: list[int]) -> None:
+def campaign(template: Path, tmp_path: Path, cases: list[int]) -> str:
     lost = 0
     for number, moment in enumerate(cases):
         recorder = Recorder(tmp_path / f"recorder-{number}")
         lost += cut_and_go_on(made(template, tmp_path / f"cut-{number}"), recorder, moment)
-    print(f"{len(cases)} power cuts, {lost} files lost something: landed once, nothing corrupt")
+    return f"{len(cases)} power cuts, {lost} files lost something: landed once, nothing corrupt"
 
 
 @needs_compiler
@@ -82,8 +83,9 @@ def test_a_run_goes_on_after_a_power_cut(template: Path, tmp_path: Path) -> None
 
 @needs_compiler
 @pytest.mark.stress
-@pytest.mark.timeout(36_000)
-def test_60_power_cuts(template: Path, tmp_path: Path) -> None:
+@pytest.mark.timeout(7200)
+@pytest.mark.parametrize("seed", range(4))
+def test_60_power_cuts(template: Path, tmp_path: Path, record_property: Record, seed: int) -> None:
     total = moments(made(template, tmp_path / "whole"), tmp_path / "trace")
-    chosen = random.Random(20261125)
-    campaign(template, tmp_path, [chosen.randint(20, total) for _ in range(60)])
+    chosen = random.Random(20261125 + seed)
+    record_property("held", campaign(template, tmp_path, [chosen.randint(20, total) for _ in range(15)]))

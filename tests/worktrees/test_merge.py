@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.campaigns import Record
 from tests.support.merging import SIGNS, Pair, compare_histories, outcome, real_merge
 from tests.support.repo import GitRepo
 from worktrees.attributes import folder_for
@@ -27,11 +28,11 @@ def test_disjoint_edits_merge_by_tree_ids_as_git_merge_does(tmp_path: Path) -> N
 
 @pytest.mark.stress
 @pytest.mark.timeout(1200)
-def test_many_random_histories_merge_as_git_merge_does(tmp_path: Path) -> None:
+def test_many_random_histories_merge_as_git_merge_does(tmp_path: Path, record_property: Record) -> None:
     counts = compare_histories(tmp_path, range(2000, 2600))
-    print(counts)
     assert min(counts[kind] for kind in (*SIGNS, "crlf")) > 60, counts
-    print(compare_histories(tmp_path, range(5000, 5150), plain=True))
+    plain = compare_histories(tmp_path, range(5000, 5150), plain=True)
+    record_property("held", f"750 random histories merge as git merges them: {dict(counts)}, {dict(plain)}")
 
 
 def crossed(repo: GitRepo, edits: dict[str, dict[str, str | bytes]]) -> Pair:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.campaigns import Record
 from tests.support.insides import INSIDES, MODULES, everything
 from tests.support.manifest import index_of
 from tests.support.mess import Mess
@@ -76,9 +77,12 @@ def test_p9_a_random_worktree_comes_back(repo: GitRepo, tmp_path: Path, seed: in
 
 @pytest.mark.stress
 @pytest.mark.parametrize("first", range(100, 500, 20))
-def test_p9_four_hundred_random_worktrees_come_back(repo: GitRepo, tmp_path: Path, first: int) -> None:
+def test_p9_four_hundred_random_worktrees_come_back(
+    repo: GitRepo, tmp_path: Path, record_property: Record, first: int
+) -> None:
     for seed in range(first, first + 20):
         round_trip(repo, tmp_path, seed, 10 + seed % 40)
+    record_property("held", f"random worktrees {first} to {first + 19}: rescued and restored byte for byte")
 
 
 def test_every_scene_is_in_the_document() -> None:

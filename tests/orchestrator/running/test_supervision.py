@@ -166,6 +166,35 @@ def test_stop_lets_the_command_clean_up(commands: Commands) -> None:
     assert not supervision.stop(handle)  # nobody left to ask
 
 
+BETWEEN_FORK_AND_EXEC = """
+import os, signal, sys
+heard = []
+signal.signal(signal.SIGTERM, lambda *_: heard.append(1))
+child = os.fork()
+if not child:
+    ear, mouth = os.pipe()
+    os.set_blocking(mouth, False)
+    signal.set_wakeup_fd(mouth)
+    open(sys.argv[1], "w").close()
+    os.read(ear, 1)
+    os.execvp("sleep", ["sleep", "1000"])
+os.waitpid(child, 0)
+sys.exit(4 if heard else 5)
+"""
+
+
+def test_stop_reaches_what_was_between_fork_and_exec(commands: Commands) -> None:
+    """A shell with a trap forks, and its child hears TERM with the shell's handler."""
+    fifo = commands.fifo("fifo")
+    (commands.folder / "between.py").write_text(BETWEEN_FORK_AND_EXEC)
+    handle = commands.launch(f"exec '{sys.executable}' '{commands.folder}/between.py' '{fifo}'", grace=30.0)
+    fifo.read_text()
+    supervision.stop(handle)
+    ended = commands.end(handle)
+    assert (ended.outcome, ended.exit_code) == (Outcome.STOPPED, 4)
+    assert ended.seconds < 15
+
+
 def test_stop_kills_what_ignores_term(commands: Commands) -> None:
     fifo = commands.fifo("fifo")
     handle = commands.launch(f"trap '' TERM INT HUP; echo up > '{fifo}'; while :; do sleep 1000; done")
