@@ -139,6 +139,53 @@ def test_p2_a_plan_in_the_middle_of_a_merge_is_not_compared(repo: GitRepo, gates
     assert done.code == 0
 
 
+def test_p2_what_another_is_stacked_on_lands_first(repo: GitRepo, gates: Gates) -> None:
+    """By number ``a`` would go first, for ``lower`` is in conflict with two."""
+    phases = [
+        {"name": "1", "run": EDIT.format("1")},
+        {"name": "2", "run": f"{EDIT.format('2')} && {gates.command('lower')}"},
+    ]
+    plans: dict[str, dict[str, object]] = {
+        "lower": {"phases": phases},
+        "a": {"dependencies": ["lower.phase1"], "run": f"{EDIT.format('3 + 1')} && {gates.command('a')}"},
+        "b": {"run": f"{EDIT.format('5')} && {gates.command('b')}"},
+    }
+    commit_plans(repo, plans)
+    process = start("run-multi", "--all", "--json", "-j", "3", cwd=repo.path)
+    for plan in plans:
+        gates.await_at(plan)
+    found = pairs(run("overlap", "--live", "--json", cwd=repo.path))
+    process.kill()
+    assert (found["a", "lower"]["first"], found["a", "lower"]["first_why"]) == (
+        "lower",
+        "a is stacked on it",
+    )
+    assert found["a", "b"]["first"] == "a"
+
+
+def test_p2_finished_work_counts_and_each_target_has_its_own_forecast(repo: GitRepo, gates: Gates) -> None:
+    finished: dict[str, object] = {"run": EDIT.format("1")}
+    commit_plans(repo, {"a": finished, "c": finished})
+    assert run("run-multi", "a", "--no-land", "--json", cwd=repo.path).code == 0
+    repo.git("branch", "other")
+    repo.write("planctl.yaml", "target: other\n")
+    assert run("run-multi", "c", "--no-land", "--json", cwd=repo.path).code == 0
+    (repo.path / "planctl.yaml").unlink()
+    commit_plans(repo, {"b": {"run": f"{EDIT.format('2')} && {gates.command('b')}"}})
+    process = start("run-multi", "b", "--json", cwd=repo.path)
+    gates.await_at("b")
+    done = run("overlap", "--live", "--json", cwd=repo.path)
+    process.kill()
+    found = {key: (p["outcome"], p["paths"], p["first"], p["why"]) for key, p in pairs(done).items()}
+    assert found == {
+        ("a", "b"): ("conflict", ["src/a.py"], "a", ""),
+        ("a", "c"): ("not-compared", [], None, "they land on main and other"),
+        ("b", "c"): ("not-compared", [], None, "they land on main and other"),
+    }
+    assert pairs(done)["a", "b"]["first_why"] == "it is finished, b is running"
+    assert [b["uncommitted"] for b in done.data["branches"]] == [False, True, False]
+
+
 def test_live_takes_plans_at_work_only_and_no_revision(two: GitRepo) -> None:
     nothing = run("overlap", "--live", "--json", cwd=two.path)
     assert (nothing.code, nothing.data) == (0, {"branches": [], "pairs": []})
