@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from plans.effects import step
 from worktrees.errors import GitFailedError, NotARepositoryError, said
+from worktrees.quarantine import UNFLUSHED
 from worktrees.state import ChangeKind, own_git_dir, status
 from worktrees.symbolic import end_of, head_of
 from worktrees.tips import read_tip
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from worktrees.quarantine import Quarantine
 
 _NOBODY: Final = ("-c", "user.name=planctl", "-c", "user.email=planctl@localhost")
-_ADD: Final = ("-c", "core.safecrlf=false", "add", "--sparse", "-A", "--", ".")
+_ADD: Final = (*UNFLUSHED, "-c", "core.safecrlf=false", "add", "--sparse", "-A", "--", ".")
 _DETACHED: Final = "HEAD"
 
 
