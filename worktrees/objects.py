@@ -146,7 +146,7 @@ class Objects(ObjectStore):
 
     def is_ancestor(self, ancestor: str, commit: str) -> bool:
         """Whether ``commit`` is ``ancestor`` or contains it."""
-        near = self._near(ancestor, commit)
+        near = self.near_bases(ancestor, commit)
         if near is not None:
             return near == (ancestor,)
         asked = ("merge-base", "--is-ancestor", "--end-of-options", ancestor, commit)
@@ -154,14 +154,14 @@ class Objects(ObjectStore):
 
     def merge_bases(self, one: str, other: str) -> tuple[str, ...]:
         """Return all best common ancestors; none for unrelated histories."""
-        near = self._near(one, other)
+        near = self.near_bases(one, other)
         if near is not None:
             return near
         asked = ("merge-base", "--all", "--end-of-options", one, other)
         return tuple(self._git.run(*asked, ok=(0, 1)).text.split())
 
-    def _near(self, one: str, other: str) -> tuple[str, ...] | None:
-        """See ``near_bases``. A landing asks for the same two commits several times."""
+    def near_bases(self, one: str, other: str) -> tuple[str, ...] | None:
+        """See ``history.near_bases``; no process. A landing asks for the same two commits several times."""
         pair = (one, other) if one < other else (other, one)
         near = self._bases.get(pair)
         if near is None:

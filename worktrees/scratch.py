@@ -18,7 +18,7 @@ from worktrees.ondisk import c_quoted
 from worktrees.state import TRUE_STAT, index_variables
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from worktrees.git import Git, GitResult
     from worktrees.listing import Listing
@@ -44,6 +44,8 @@ class ScratchIndex:
         self.git = git
         self.worktree = worktree
         self.path = path
+        self.variables: Mapping[str, str] = {}
+        """What its git commands find in their environment, beside the index."""
 
     @classmethod
     def copy(cls, git: Git, worktree: Path, source: Path, path: Path) -> ScratchIndex:
@@ -56,7 +58,9 @@ class ScratchIndex:
         self, *arguments: str, stdin: bytes | None = None, ok: Sequence[int] = (0,), literal: bool = False
     ) -> GitResult:
         """Run git with this index; ``literal``: paths that it is given are no patterns."""
-        extra = index_variables(self.path) | ({"GIT_LITERAL_PATHSPECS": "1"} if literal else {})
+        extra = {**self.variables, **index_variables(self.path)} | (
+            {"GIT_LITERAL_PATHSPECS": "1"} if literal else {}
+        )
         arguments = (*TRUE_STAT, *arguments)
         return self.git.run(*arguments, at=self.worktree, stdin=stdin, ok=ok, writes=True, extra=extra)
 

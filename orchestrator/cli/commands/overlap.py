@@ -9,6 +9,7 @@ import click
 
 from orchestrator.cli.context import Command, Invocation, pass_invocation
 from orchestrator.cli.exits import DONE, NO
+from orchestrator.cli.forecasts import show_forecast
 from orchestrator.cli.output import Colour
 from plans.drawing.escape import one_line
 
@@ -28,6 +29,7 @@ _MEANING: Final = {
 @click.command("overlap", cls=Command)
 @click.argument("plans", nargs=-1, metavar="[PLAN]...")
 @click.option("--against", metavar="REV", help="Name existing files of this revision, not the tracked ones.")
+@click.option("--live", is_flag=True, help="Compare branches at work as they are now, edits included.")
 @click.option("--explain", nargs=2, metavar="A B", help="Two plans alone, with everything they share.")
 @click.option(
     "--fail-on",
@@ -39,8 +41,10 @@ _MEANING: Final = {
 @pass_invocation
 def command(
     invocation: Invocation,
+    *,
     plans: tuple[str, ...],
     against: str | None,
+    live: bool,
     explain: tuple[str, str] | None,
     fail_on: str,
 ) -> int:
@@ -49,14 +53,21 @@ def command(
     Severity high: both write. Medium: one reads what the other writes. Plans that only share a folder are
     listed as proximity and never fail, and neither does what only a plan's text suggests. Without PLAN (an id
     or a path), all plans.
+
+    With --live: whether the branches of plans at work would merge with each other now, uncommitted edits
+    included. A conflict has severity high, a pair that cannot be compared medium.
     """
     from orchestrator.services import overlaps  # noqa: PLC0415 - `--help` does without
     from plans.overlap import OverlapSeverity  # noqa: PLC0415 - as above
     from worktrees.git import Git  # noqa: PLC0415 - as above
 
-    git, here = Git(invocation.repository), Path.cwd()
     if explain and plans:
         raise click.UsageError("--explain names its two plans itself; take the other PLANs away")
+    if live and against is not None:
+        raise click.UsageError("--live compares branches at work, --against declared files; give one of them")
+    if live:
+        return show_forecast(invocation, plans, explain, fail_on)
+    git, here = Git(invocation.repository), Path.cwd()
     if explain:
         report = overlaps.explain_pair(invocation.repository, git, explain, here, against)
     else:
