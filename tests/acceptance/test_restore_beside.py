@@ -200,6 +200,23 @@ def test_s1_8_what_was_written_and_then_edited_is_rescued_before_it_is_taken_bac
     assert back.git("status", "--porcelain") == "?? staged.txt"
 
 
+def test_s1_8_an_edit_of_what_git_moved_is_rescued_too(
+    repo: GitRepo, back: GitRepo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repo.commit("elsewhere", {"README.md": "# elsewhere\n"})
+    back.git("checkout", "-q", "--detach", "main")
+
+    def person(*_: Any) -> None:
+        back.write("README.md", "a person's\n")
+        raise OSError("no space")
+
+    monkeypatch.setattr(restoring, "restore_operation", person)
+    said = planctl("rescue", "restore", "p", "--into", str(back.path), "--detach", repo=repo.path)
+    (kept,) = re.findall(r"kept at (refs/planctl/rescue/half-restored/\w+)", said.stderr)
+    assert repo.git("show", f"{kept}:README.md") == "a person's"
+    assert (back.head(), back.git("status", "--porcelain")) == (repo.head(), "")
+
+
 def test_s1_8_another_worktree_of_that_name_is_left_alone(repo: GitRepo, back: GitRepo) -> None:
     killed(repo, "restore.index:after", "rescue", "restore", "p", "--into", str(back.path))
     repo.git("worktree", "remove", "--force", str(back.path))
@@ -269,8 +286,9 @@ def test_s1_8_a_power_cut_after_the_end_loses_nothing(repo: GitRepo, tmp_path: P
     assert len(back.git("status", "--porcelain").splitlines()) == (2 if kind == "inner" else 4)
 
 
+@pytest.mark.parametrize("taking", [("worktree", "remove", "slot-01"), ("run-multi", "plans/a.md")])
 def test_s1_8_the_pool_takes_no_worktree_back_while_something_is_restored(
-    repo: GitRepo, monkeypatch: pytest.MonkeyPatch
+    repo: GitRepo, monkeypatch: pytest.MonkeyPatch, taking: tuple[str, ...]
 ) -> None:
     commit_plans(repo, {"a": {"run": "exit 3", "retries": 0}}, "pool:\n  max: 1\n")
     rescued(repo)
@@ -299,8 +317,8 @@ def test_s1_8_the_pool_takes_no_worktree_back_while_something_is_restored(
         return save(self, *arguments)
 
     monkeypatch.setattr(keeper.SlotKeeper, "save", saving)
-    assert planctl("worktree", "remove", slot.name, repo=repo.path).code == 0
-    assert seen == ["waits", "no restore"]
+    planctl(*taking, repo=repo.path)
+    assert seen[:2] == ["waits", "no restore"]
 
 
 def test_s1_8_a_slot_that_the_pool_took_back_meanwhile_is_refused(
