@@ -5,7 +5,7 @@ later landing would fail for ever. Every git child of planctl that writes holds 
 ``git.py``); whoever gets it alone knows that none of them lives. What is removed then:
 
 - any lock under ``refs/planctl/`` and in planctl's own desk: nobody else writes there
-- the target's lock, if its content is the commit that an open intent was about to land
+- the target's lock, if its content is a commit that planctl made and was about to land
 
 Everything else is somebody else's and is only ever reported.
 """
@@ -25,10 +25,10 @@ if TYPE_CHECKING:
     from worktrees.git import Git
 
 
-def remove_left_locks(git: Git, landing: Mapping[str, str]) -> tuple[str, ...]:
+def remove_left_locks(git: Git, landing: Mapping[str, Collection[str]]) -> tuple[str, ...]:
     """Remove what killed children left and return the names of the lock files.
 
-    ``landing`` maps the full name of a target to the commit that was about to land on it. Nothing is done
+    ``landing`` maps the full name of a target to the commits that were about to land on it. Nothing is done
     while a git child of any planctl lives, nor where the system has no inheritable locks (Windows).
     """
     removed: list[str] = []
@@ -48,7 +48,7 @@ def remove_branch_lock(git: Git, branch: str, commits: Collection[str]) -> bool:
 
     False where it holds something else, or git children of some planctl live.
     """
-    return any(remove_left_locks(git, {branch_reference(branch): commit}) for commit in commits)
+    return bool(remove_left_locks(git, {branch_reference(branch): commits}))
 
 
 def own_locks(git: Git) -> tuple[str, ...]:
@@ -57,7 +57,7 @@ def own_locks(git: Git) -> tuple[str, ...]:
     return tuple(sorted(lock.relative_to(common).as_posix() for lock in _own(common, git.desk)))
 
 
-def left_locks(git: Git, landing: Mapping[str, str]) -> tuple[str, ...]:
+def left_locks(git: Git, landing: Mapping[str, Collection[str]]) -> tuple[str, ...]:
     """What :func:`remove_left_locks` would remove now; nothing is changed."""
     if not (git.repository.state_dir / "git-write.lock").exists():
         return ()  # no git child of planctl has ever written here
@@ -81,8 +81,8 @@ def _own(common: Path, desk: Path) -> Iterator[Path]:
     yield from desk.glob("*.lock")
 
 
-def _targets(common: Path, landing: Mapping[str, str]) -> Iterator[Path]:
-    for target, commit in landing.items():
+def _targets(common: Path, landing: Mapping[str, Collection[str]]) -> Iterator[Path]:
+    for target, commits in landing.items():
         lock = common / f"{target}.lock"
-        if lock.is_file() and lock.read_bytes().strip() == commit.encode():
+        if lock.is_file() and lock.read_bytes().strip() in {commit.encode() for commit in commits}:
             yield lock

@@ -40,8 +40,7 @@ class Objects(ObjectStore):
         self._bases: dict[tuple[str, str], tuple[str, ...]] = {}
         self._looked: dict[str, tuple[int, tuple[str, ...]]] = {}
         self._named: dict[tuple[str, str], tuple[tuple[str, Entry], ...]] = {}
-        self.grown: set[tuple[str, str]] = set()
-        """Pairs of trees found to be plain growth (``treemerge.py``): so for ever, being ids."""
+        self._grown: set[tuple[str, str]] = set()
 
     def commit(self, commit: str) -> CommitText:
         """Return a commit, parsed; raise :class:`MissingObjectError` when ``commit`` is none."""
@@ -85,6 +84,16 @@ class Objects(ObjectStore):
                 self._kept = len(known)
             self._entries[tree] = known
         return known
+
+    def is_growth(self, pair: tuple[str, str]) -> bool:
+        """Whether two trees were found to be plain growth (``treemerge.py``): so for ever, being ids."""
+        return pair in self._grown
+
+    def note_growth(self, pair: tuple[str, str]) -> None:
+        """Remember that they are."""
+        if len(self._grown) > _KEPT:
+            self._grown.clear()
+        self._grown.add(pair)
 
     def entry(self, commit: str, path: str) -> Entry | None:
         """Return the entry at ``path`` in a commit or tree, or None."""

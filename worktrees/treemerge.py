@@ -89,7 +89,7 @@ def _require_growth(objects: Objects, name: str, was: Entry | None, now: Entry) 
     if was is not None and was.mode != now.mode:
         raise _EntangledError
     pair = (was.object if was else "", now.object)
-    if not now.is_tree or pair in objects.grown:
+    if not now.is_tree or objects.is_growth(pair):
         return
     before: Mapping[str, Entry] = objects.entries(was.object) if was else {}
     after = objects.entries(now.object)
@@ -98,4 +98,4 @@ def _require_growth(objects: Objects, name: str, was: Entry | None, now: Entry) 
     for child, entry in after.items():
         if before.get(child) != entry:
             _require_growth(objects, child, before.get(child), entry)
-    objects.grown.add(pair)
+    objects.note_growth(pair)

@@ -6,6 +6,7 @@ import contextlib
 from typing import TYPE_CHECKING
 
 from orchestrator.errors import StaleRecordError
+from orchestrator.merging.tenure import remove_locks
 from orchestrator.states import EntryState
 from orchestrator.submitting import locked
 
@@ -62,17 +63,28 @@ class LockedEntries:
     """Entries whose landing met such a lock: they are tried again once it is gone."""
 
     def __init__(self, bench: Workbench) -> None:
-        self._common = bench.repository.common_dir
+        self._bench = bench
         self._locks: dict[str, tuple[Path, ...]] = {}
+        self._without_file: set[str] = set()
 
     def note(self, entry: Entry) -> None:
         """Remember an entry that was blocked, if it was by locks."""
-        if entry.reason.get("code") == locked.LOCKED:
-            self._locks[entry.id] = tuple(self._common / path for path in entry.reason.get("paths", ()))
+        if entry.reason.get("code") != locked.LOCKED:
+            return
+        common = self._bench.repository.common_dir
+        self._locks[entry.id] = tuple(common / path for path in entry.reason.get("paths", ()))
 
     def freed(self) -> set[str]:
-        """Forget and return those of which a lock is gone since."""
+        """Forget and return those of which a lock is gone since.
+
+        What a killed child left goes as soon as no other child is alive. A lock that is no file (another
+        planctl follows in that checkout) tells nothing: such an entry is tried at every second look.
+        """
+        if self._locks:
+            remove_locks(self._bench)
         gone = {key for key, locks in self._locks.items() if not all(lock.exists() for lock in locks)}
+        gone |= self._without_file & self._locks.keys()
+        self._without_file = {key for key, locks in self._locks.items() if not locks} - gone
         for key in gone:
             del self._locks[key]
         return gone

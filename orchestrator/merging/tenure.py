@@ -22,9 +22,10 @@ from worktrees.locks import remove_left_locks
 from worktrees.references import ZERO, Create, Update, Verify
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from orchestrator.leases.lease import HeldLease
+    from orchestrator.store.protocol import Store
     from orchestrator.store.records import Entry
     from orchestrator.workbench import Workbench
     from worktrees.references import Change
@@ -92,8 +93,18 @@ class Tenure:
 
 def remove_locks(bench: Workbench) -> tuple[str, ...]:
     """Remove lock files that killed git children of planctl left, where that is proven; returns them."""
-    news = {intent.target: intent.new for intent in bench.store.intents({IntentState.OPEN})}
-    return remove_left_locks(bench.git, news)
+    return remove_left_locks(bench.git, about_to_land(bench.store))
+
+
+def about_to_land(store: Store) -> Mapping[str, Collection[str]]:
+    """Map each target to the commits that were to land on it and, as far as is known, have not.
+
+    Those of landings that were taken back count: a killed child's lock outlives its intent.
+    """
+    found: dict[str, set[str]] = {}
+    for intent in store.intents({IntentState.OPEN, IntentState.SUPERSEDED}):
+        found.setdefault(intent.target, set()).add(intent.new)
+    return found
 
 
 def take_epoch(bench: Workbench, token: int) -> str:

@@ -167,6 +167,7 @@ class Observer:
     def _is_borne(self, entry: Entry) -> bool:
         """Whether it is blocked by a lock file of git, and that is not so for too long yet."""
         if entry.state is not EntryState.BLOCKED or entry.reason.get("code") != locked.LOCKED:
+            self._locked.pop(entry.id, None)
             return False
         now = self._bench.clock.monotonic()
         return now - self._locked.setdefault(entry.id, now) < locked.PATIENCE

@@ -130,7 +130,7 @@ class Attempt(Record):
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Entry(Record):
-    """A branch head in the merge queue; ``id`` is its landing key (see ``merging/key.py``).
+    """A branch head in the merge queue; ``id`` is its landing key (see ``submitting/key.py``).
 
     ``base`` is the commit its own work starts from, ``explicit_base`` says that the work must be merged
     with exactly that merge base (stacked work). ``after`` are plans that must land first. ``sequence`` is

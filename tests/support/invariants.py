@@ -42,11 +42,21 @@ def require_invariants(repo: GitRepo, start: str, *, check: bool = True) -> None
 
 
 def _require_forward_only(repo: GitRepo, start: str) -> None:
-    """S6: each value that main ever had contains the one before."""
-    values = [*reversed(repo.git("reflog", "show", "--format=%H", MAIN).split())]
-    values = values[values.index(start) :]
-    for old, new in itertools.pairwise(values):
+    """S6: each value that main ever had contains the one before.
+
+    Git writes the log before it moves the reference: killed in between, a line tells of a move that never
+    was, and the next one begins where it began.
+    """
+    log = repo.path / repo.git("rev-parse", "--git-path", f"logs/{MAIN}")
+    moves = [line.split(" ", 2)[:2] for line in log.read_text(errors="replace").splitlines()]
+    moves = moves[[new for _, new in moves].index(start) + 1 :]
+    at = start
+    for (old, new), after in itertools.zip_longest(moves, moves[1:], fillvalue=None):
+        assert old == at, f"S6: the log goes from {at} to {old}"
         repo.git("merge-base", "--is-ancestor", old, new)
+        was_made = new == repo.head(MAIN) if after is None else after[0] != old
+        at = new if was_made else old
+    assert at == repo.head(MAIN)
 
 
 def _require_green(repo: GitRepo, start: str, moves: list[tuple[str, str]]) -> None:

@@ -6,23 +6,23 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from orchestrator.merging.tenure import about_to_land
 from orchestrator.services.clearing import in_use
 from orchestrator.services.diagnosis.ward import Examined, Gravity, Issue
 from orchestrator.slots.keeper import is_over
-from orchestrator.states import IntentState, SlotState
+from orchestrator.states import SlotState
 from worktrees.locks import foreign_locks, left_locks, remove_left_locks
 from worktrees.slotlocks import remove_slot_locks
 
 if TYPE_CHECKING:
     from orchestrator.services.diagnosis.ward import Ward
     from orchestrator.sessions.registry import SessionHandle
-    from orchestrator.store.protocol import Store
     from orchestrator.workbench import Workbench
 
 
 def examine_locks(ward: Ward) -> Examined:
     """Removed is only what is provably planctl's own; everything else is named, for a person to look at."""
-    left = left_locks(ward.git, _landing(ward.store))
+    left = left_locks(ward.git, about_to_land(ward.store))
     foreign = [name for name in foreign_locks(ward.git) if name not in left]
     issues = [
         Issue("lock-left", Gravity.ERROR, name, "a killed git child of planctl left it", _remove)
@@ -30,10 +30,6 @@ def examine_locks(ward: Ward) -> Examined:
     ]
     issues += [_foreign(ward, name) for name in foreign]
     return Examined("locks", f"{len(left) + len(foreign)} lock files", tuple(issues))
-
-
-def _landing(store: Store) -> dict[str, str]:
-    return {intent.target: intent.new for intent in store.intents({IntentState.OPEN})}
 
 
 def _foreign(ward: Ward, name: str) -> Issue:
@@ -65,7 +61,7 @@ def _idle_slot(ward: Ward, name: str) -> str | None:
 
 
 def _remove(bench: Workbench, _session: SessionHandle) -> None:
-    remove_left_locks(bench.git, _landing(bench.store))
+    remove_left_locks(bench.git, about_to_land(bench.store))
 
 
 def _remove_in_slot(bench: Workbench, _session: SessionHandle, name: str) -> None:

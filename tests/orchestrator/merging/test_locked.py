@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +16,8 @@ from orchestrator.merging.worker import QueueWorker
 from orchestrator.services import queue as service
 from orchestrator.services.explaining import explain, queue_json
 from orchestrator.slots.keeper import SlotKeeper
-from orchestrator.states import EntryState
+from orchestrator.states import EntryState, IntentState
+from orchestrator.store.records import Entry, Intent
 from orchestrator.submitting import locked
 from tests.support.clock import FakeClock
 from tests.support.editor import INDEX_LOCK, open_editor
@@ -149,3 +151,47 @@ def test_l1_work_met_by_a_commit_whose_editor_is_open_lands_when_that_is_closed(
     assert str(queue.repo.path / INDEX_LOCK) in seen[0]["detail"]
     assert queue.repo.git("status", "--porcelain") == " M src/b.py"
     require_sound(queue.repo)
+
+
+def landed_or_tired(queue: Queue, entry: Entry) -> Callable[[bool], bool]:
+    looks = itertools.count()
+    return lambda _idle: queue.entry(entry).state is EntryState.LANDED or next(looks) > 400
+
+
+def test_s2_a_checkout_that_another_planctl_follows_in_is_tried_again(queue: Queue) -> None:
+    """No file tells when that is over."""
+    entry = queue.work("one", {"src/a.py": "one\n"})
+    folder = queue.repo.path / ".git/planctl/follow/primary"
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "lock").open("ab") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+
+        def look(_passed: float) -> None:
+            if queue.entry(entry).state is EntryState.BLOCKED:
+                fcntl.flock(file, fcntl.LOCK_UN)
+
+        patient_worker(queue, look).drain(landed_or_tired(queue, entry))
+    assert queue.entry(entry).state is EntryState.LANDED
+
+
+def test_a_killed_childs_lock_is_proven_when_its_landing_was_taken_back(queue: Queue) -> None:
+    """And goes once no other child of planctl is at work, which in a run there nearly always is."""
+    entry = queue.work("one", {"src/a.py": "one\n"})
+    tip, made = queue.bench.target_tip(), queue.repo.head("main~0")
+    intent = Intent("i1", entry.id, queue.bench.target, tip, made, "e", queue.bench.clock.now())
+    queue.bench.store.add_intent(intent)
+    queue.bench.store.move_intent(intent, IntentState.SUPERSEDED)
+    lock = queue.repo.path / ".git/refs/heads/main.lock"
+    lock.write_text(f"{made}\n")
+    with queue.bench.git.exclusive_writes():
+        pass
+    with (queue.repo.path / ".git/planctl/git-write.lock").open("ab") as file:
+        fcntl.flock(file, fcntl.LOCK_SH)
+
+        def look(passed: float) -> None:
+            if queue.entry(entry).state is EntryState.BLOCKED and passed > 3:
+                fcntl.flock(file, fcntl.LOCK_UN)
+
+        patient_worker(queue, look).drain(landed_or_tired(queue, entry))
+    assert queue.entry(entry).state is EntryState.LANDED
+    assert not lock.exists()

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from tests.stress.killing.scenario import Scenario, World
 from tests.stress.killing.shim import ROLES, Shim, library
-from tests.support.process import end_of, end_started, start
+from tests.support.process import end_started, start
 from tests.support.repo import GitRepo
 
 LOG = os.environ.get("PLANCTL_STRESS_LOG")
@@ -120,14 +120,14 @@ class Bench:
         beside = start(*self.scenario.beside, cwd=world.repo.path) if self.scenario.beside else None
         killed = False
         for command in self.scenario.commands:
-            done = end_of(start(*command, cwd=world.repo.path, env=dict(env)))
+            done = world.end_of(start(*command, cwd=world.repo.path, env=dict(env)))
             world.tell(" ".join(command), done)
             killed = done.code == -signal.SIGKILL or ("KILLSHIM_FILE" in env and self._shim().fired)
             assert killed or not strict or done.code in (0, 1), world.said[-1]
             if killed:
                 break
         if beside is not None:
-            done = end_of(beside)
+            done = world.end_of(beside)
             world.tell("beside it", done)
             assert done.code == 0, "the planctl beside it was not undisturbed"
         return killed

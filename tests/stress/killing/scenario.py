@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,8 +12,11 @@ from pathlib import Path
 from orchestrator.states import RunState
 from tests.support.gates import store_of
 from tests.support.leftovers import leftovers
-from tests.support.process import Done, run
+from tests.support.process import Done, end_of, run, start
 from tests.support.repo import GitRepo
+
+_PATIENCE = 10.0
+_LOOKS = 9
 
 
 @dataclass
@@ -26,23 +31,48 @@ class World:
 
     def planctl(self, *arguments: str, ok: tuple[int, ...] = (0,)) -> Done:
         """Run planctl, undisturbed; another exit code than ``ok`` fails the test."""
-        done = run(*arguments, cwd=self.repo.path)
+        done = self.end_of(start(*arguments, cwd=self.repo.path))
         self.tell(f"planctl {' '.join(arguments)}", done)
         assert done.code in ok, f"planctl {arguments} ended with {done.code}"
         return done
 
-    def remove_named_locks(self) -> None:
-        """What a person does who has read doctor's report, and knows that no git command is at work."""
+    def end_of(self, process: subprocess.Popen[str]) -> Done:
+        """Wait for its end; a person who sees it wait for a lock looks whose that is, and removes it."""
+        for _ in range(_LOOKS):
+            try:
+                out, err = process.communicate(timeout=_PATIENCE)
+            except subprocess.TimeoutExpired:
+                self.remove_named_locks(older_than=_PATIENCE / 2)
+            else:
+                return Done(process.returncode, out, err)
+        return end_of(process, timeout=1)
+
+    def remove_named_locks(self, *, older_than: float = -1.0) -> None:
+        """What a person does who has read doctor's report, and knows that no git command is at work.
+
+        While planctl is, that takes a lock as old as so many seconds.
+        """
         if not any((self.repo.path / ".git").rglob("*.lock")):
             return
-        for issue in self.planctl("doctor", "--json", ok=(0, 1)).data["issues"]:
-            if issue["code"] in ("target-locked", "lock-foreign"):
-                (self.repo.path / ".git" / issue["subject"]).unlink()
+        report = run("doctor", "--json", cwd=self.repo.path)
+        self.tell("planctl doctor --json", report)
+        for issue in report.data["issues"]:
+            lock = self.repo.path / ".git" / issue["subject"]
+            if issue["code"] in ("target-locked", "lock-foreign") and age(lock) > older_than:
+                lock.unlink()
                 self.by_hand.append(issue["subject"])
 
     def tell(self, what: str, done: Done) -> None:
         """Remember what was said, for the report of a failure."""
         self.said.append(f"$ {what} -> {done.code}\n{done.out[-2000:]}{done.err[-2000:]}")
+
+
+def age(file: Path) -> float:
+    """Seconds since it was written; nothing at all once it is gone."""
+    try:
+        return time.time() - file.stat().st_mtime
+    except FileNotFoundError:
+        return -2.0
 
 
 class Scenario(ABC):
