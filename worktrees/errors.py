@@ -203,15 +203,17 @@ class CheckoutLockedError(CheckoutInTheWayError):
 class RestoreRefusedError(PlanctlError):
     """A rescue was not brought back because that would overwrite something; nothing has changed.
 
-    ``paths`` are the names in the way, relative to ``path``; ``base`` is the commit that the rescued work
-    stood on, for whoever wants a worktree of exactly that commit.
+    ``paths`` are the names in the way, relative to ``path`` (``has_choice``: overwriting or skipping would
+    do); ``base`` is the commit that the rescued work stood on, for whoever wants a worktree of it.
     """
 
-    def __init__(self, path: Path, reason: str, paths: Sequence[str] = (), base: str | None = None) -> None:
+    def __init__(self, path: Path, reason: str, paths: Sequence[str] = (), base: str | None = None,
+                 *, has_choice: bool = False) -> None:  # fmt: skip
         self.path = path
         self.reason = reason
         self.paths = tuple(paths)
         self.base = base
+        self.has_choice = has_choice
         super().__init__(f"nothing was restored into {path}: {reason}")
 
 

@@ -20,7 +20,7 @@ from plans.effects import step, sync_files
 from worktrees.bypath import bring_along, changed_between, in_the_way, unwritable
 from worktrees.checkout import is_attached, require_quiet, worktrees_of
 from worktrees.errors import CheckoutInTheWayError, CheckoutLockedError, GitFailedError
-from worktrees.followlock import FollowLock, Mark, read_mark, take_over
+from worktrees.followlock import BUSY, FollowLock, Mark, read_mark, take_over
 from worktrees.subfollow import bring_submodules
 
 if TYPE_CHECKING:
@@ -137,7 +137,7 @@ def prepare_follow(git: Git, checkout: Checkout, mark: Mark) -> Follow:
 def _locked_and_tried(git: Git, checkout: Checkout, mark: Mark) -> Follow:
     lock = take_over(git.repository, checkout.git_dir)
     if lock is None:
-        raise CheckoutLockedError(checkout.top, "another planctl is bringing it along")
+        raise CheckoutLockedError(checkout.top, BUSY)
     try:
         lock.mark(mark)
     except BaseException:
@@ -170,7 +170,7 @@ def obstacles(git: Git, worktree: tuple[Path, Path], old: str, new: str) -> tupl
     git_dir, top = worktree
     lock = take_over(git.repository, git_dir)
     if lock is None:
-        raise CheckoutLockedError(top, "another planctl is bringing it along")
+        raise CheckoutLockedError(top, BUSY)
     copy = lock.copy_of_index()
     try:
         extra = {"GIT_INDEX_FILE": str(copy)}
