@@ -85,6 +85,7 @@ EXITS: Final[Mapping[type[Exception], Exit]] = {
     of_plans.ChangedMeanwhileError: Exit(NO, "look at the change, then try again"),
     of_plans.CycleError: Exit(INVALID, "take one of these dependencies out"),
     of_git.GitFailedError: Exit(FAULT, "`planctl doctor` looks for known causes"),
+    of_git.GitRefusedError: Exit(FAULT, "`planctl doctor` looks for known causes"),
     of_git.GitTooOldError: Exit(INVALID, "install a newer git, or put it first on PATH"),
     of_git.NotARepositoryError: Exit(INVALID, "go into a repository, name one with --repo, or `git init`"),
     of_git.UnsupportedRepositoryError: Exit(INVALID),
