@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from plans.errors import PlanctlError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
+
+
+_KILLS: Final = frozenset({2, 9, 15})
+"""SIGINT, SIGKILL, SIGTERM; git's own abort (6) says that it cannot do what it was asked."""
 
 
 class GitFailedError(PlanctlError):
@@ -19,6 +23,11 @@ class GitFailedError(PlanctlError):
         self.status = status
         self.stderr = stderr
         super().__init__(f"git {_command(arguments)} failed with status {status}: {said(stderr)}")
+
+    @property
+    def was_killed(self) -> bool:
+        """Somebody else ended it (an OOM killer, a shutdown): that tells nothing of what it was asked."""
+        return -self.status in _KILLS
 
 
 class GitRefusedError(GitFailedError):

@@ -86,11 +86,8 @@ class Follow:
         closed = unwritable(self._git, self.top, old, new)
         if closed:
             raise CheckoutInTheWayError(self.top, closed, f"these cannot be written: {_listed(closed)}")
-        try:
-            with step("checkout.try"):
-                self._run(copy, "read-tree", "-n", "-m", "-u", old, new)
-        except GitFailedError as error:
-            raise CheckoutInTheWayError(self.top, (), str(error)) from error
+        with step("checkout.try"):
+            self._run(copy, "read-tree", "-n", "-m", "-u", old, new)
 
     def abandon(self) -> None:
         """Unlock without a change; harmless after :meth:`apply`."""
@@ -124,13 +121,16 @@ def _listed(paths: tuple[str, ...]) -> str:
 def prepare_follow(git: Git, checkout: Checkout, mark: Mark) -> Follow:
     """Steps 1 and 2. Raises CheckoutInTheWayError with the paths; then nothing is locked.
 
-    A :class:`CheckoutLockedError` among them: git is at work there this very moment. A checkout that git
-    cannot read (a damaged index, a folder that may not be written) is in the way, with git's words.
+    A :class:`CheckoutLockedError` among them: git is at work there this very moment, or was killed at it.
+    A checkout that git cannot read (a damaged index, a folder that may not be written) is in the way, with
+    git's words.
     """
     require_quiet(checkout)
     try:
         return _locked_and_tried(git, checkout, mark)
     except (GitFailedError, OSError) as error:
+        if isinstance(error, GitFailedError) and error.was_killed:
+            raise CheckoutLockedError(checkout.top, str(error)) from error
         raise CheckoutInTheWayError(checkout.top, (), str(error)) from error
 
 
