@@ -209,41 +209,6 @@ class CheckoutLockedError(CheckoutInTheWayError):
         super().__init__(checkout, (), reason)
 
 
-class RestoreRefusedError(PlanctlError):
-    """A rescue was not brought back because that would overwrite something; nothing has changed.
-
-    ``paths`` are the names in the way, relative to ``path`` (``has_choice``: overwriting or skipping would
-    do); ``base`` is the commit that the rescued work stood on, for whoever wants a worktree of it.
-    """
-
-    def __init__(self, path: Path, reason: str, paths: Sequence[str] = (), base: str | None = None,
-                 *, has_choice: bool = False) -> None:  # fmt: skip
-        self.path = path
-        self.reason = reason
-        self.paths = tuple(paths)
-        self.base = base
-        self.has_choice = has_choice
-        super().__init__(f"nothing was restored into {path}: {reason}")
-
-
-class HalfRestoredError(PlanctlError):
-    """A restore into a worktree was cut short, and cannot be taken back as things are; nothing is lost."""
-
-    def __init__(self, path: Path, reason: str) -> None:
-        self.path = path
-        self.reason = reason
-        super().__init__(f"a restore into {path} was cut short and is not taken back yet: {reason}")
-
-
-class UnknownRescueError(PlanctlError):
-    """A reference that is no snapshot made by planctl."""
-
-    def __init__(self, reference: str, reason: str) -> None:
-        self.reference = reference
-        self.reason = reason
-        super().__init__(f"{reference!r} is not a rescue: {reason}")
-
-
 class LeftoversRefusedError(PlanctlError):
     """What a command left behind must not be committed as it is; nothing was committed.
 

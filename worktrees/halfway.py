@@ -15,9 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from worktrees.errors import GitFailedError, HalfRestoredError, RescueIncompleteError
+from worktrees.errors import GitFailedError, RescueIncompleteError
 from worktrees.followlock import BUSY, following
 from worktrees.rescue import rescue
+from worktrees.restoreerrors import HalfRestoredError
 from worktrees.restorehead import why_not
 from worktrees.restorejournal import close, journals, release_index, sweep, take_back
 from worktrees.slot import registered

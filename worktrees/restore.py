@@ -22,19 +22,14 @@ from typing import TYPE_CHECKING, Final
 
 from plans.effects import step
 from plans.onchange import OnChange
-from worktrees.errors import (
-    GitFailedError,
-    HalfRestoredError,
-    RescueIncompleteError,
-    RestoreRefusedError,
-)
+from worktrees.errors import GitFailedError, RescueIncompleteError
 from worktrees.followlock import BUSY, following
 from worktrees.halfway import rescue_standing
 from worktrees.objects import Objects
 from worktrees.replacement import put_files
 from worktrees.rescue import rescue
 from worktrees.restoreaside import put_aside, put_worktrees
-from worktrees.restoreerrors import RestoreTakenBackError
+from worktrees.restoreerrors import HalfRestoredError, RestoreRefusedError, RestoreTakenBackError
 from worktrees.restorehead import head_text, sign_of, why_not
 from worktrees.restoreindex import operation_paths, restore_index, restore_operation
 from worktrees.restorejournal import Journal, begin, close, release_index, restoring, sweep, take_back

@@ -11,12 +11,12 @@ import os
 from typing import TYPE_CHECKING
 
 from plans.effects import step
-from worktrees.errors import RestoreRefusedError
 from worktrees.metadata_lock import metadata_lock
 from worktrees.nested import judge
 from worktrees.objects import Objects
 from worktrees.removal import delete_tree
 from worktrees.replacement import NewFile, Replacement, in_the_way, put_files
+from worktrees.restoreerrors import RestoreRefusedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Final
 
 from plans.onchange import OnChange
 from worktrees.collision import Collision, Decision, collide, decide
-from worktrees.errors import HalfRestoredError, RestoreRefusedError
 from worktrees.listing import GITLINK, read_listing
 from worktrees.replacement import in_the_way
 from worktrees.rescuedwork import Work, work_of
 from worktrees.restoreaside import aside_in_the_way, require_room
+from worktrees.restoreerrors import HalfRestoredError, RestoreRefusedError
 from worktrees.restorejournal import read_journal
 from worktrees.restoretarget import Target, Touching
 from worktrees.scratch import ScratchIndex

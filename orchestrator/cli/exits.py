@@ -16,10 +16,10 @@ import click
 import orchestrator.errors as own
 import plans.errors as of_plans
 import worktrees.errors as of_git
+import worktrees.restoreerrors as of_restore
 from orchestrator.cli.faults import write_log
 from orchestrator.cli.output import Colour
 from plans.drawing.escape import one_line
-from worktrees.restoreerrors import RestoreTakenBackError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -59,7 +59,7 @@ def _other_port(error: own.PortInUseError) -> str:
     return f"port {error.free} is free: try it" if error.free else "try another port"
 
 
-def _refused(error: of_git.RestoreRefusedError) -> str:
+def _refused(error: of_restore.RestoreRefusedError) -> str:
     """Work that there is a choice about or not, another commit, or somebody at work there."""
     if error.paths:
         return _CHOICE if error.has_choice else _IN_THE_WAY
@@ -107,10 +107,10 @@ EXITS: Final[Mapping[type[Exception], Exit]] = {
     of_git.CheckoutLockedError: Exit(BUSY, "let that git command end, then `planctl sync`"),
     of_git.CheckoutInTheWayError: Exit(NO, "commit or move these edits, then `planctl sync`"),
     of_git.LeftoversRefusedError: Exit(NO, "settle it in the worktree by hand"),
-    of_git.RestoreRefusedError: Exit(NO, _refused),
-    RestoreTakenBackError: Exit(NO, "look at that, then try again"),
-    of_git.HalfRestoredError: Exit(NO, "settle that, then `planctl doctor --fix` takes it back"),
-    of_git.UnknownRescueError: Exit(INVALID, "`planctl rescue list` shows what there is"),
+    of_restore.RestoreRefusedError: Exit(NO, _refused),
+    of_restore.RestoreTakenBackError: Exit(NO, "look at that, then try again"),
+    of_restore.HalfRestoredError: Exit(NO, "settle that, then `planctl doctor --fix` takes it back"),
+    of_restore.UnknownRescueError: Exit(INVALID, "`planctl rescue list` shows what there is"),
     of_git.BranchInUseError: Exit(
         INVALID, "leave it there (`git switch --detach` in that worktree), then try again"
     ),

@@ -9,9 +9,9 @@ from orchestrator.errors import UsageError
 from orchestrator.services.pointers import slot_at
 from orchestrator.services.restores import require_taken_back
 from orchestrator.states import WORKING_ATTEMPTS, SlotState
-from worktrees.errors import UnknownRescueError
 from worktrees.rescue import PREFIX, RescueInfo, list_rescues
 from worktrees.restore import Foreseen, RestoreReport, foresee, restore
+from worktrees.restoreerrors import UnknownRescueError
 
 if TYPE_CHECKING:
     from collections.abc import Callable

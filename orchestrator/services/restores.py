@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 
 from orchestrator.services.pointers import slot_at
 from orchestrator.states import WORKING_ATTEMPTS, SlotState
-from worktrees.errors import HalfRestoredError
 from worktrees.halfway import TakenBack, half_restored, sweep_closed, undo
-from worktrees.restoreerrors import detached
+from worktrees.restoreerrors import HalfRestoredError, detached
 from worktrees.restorejournal import restoring
 
 if TYPE_CHECKING:

@@ -160,7 +160,7 @@ def wait_for_record(repo: GitRepo, plan: str) -> None:
 
     with store_of(repo) as store:
         (attempt,) = store.attempts(plan=plan)
-    handle = supervision.find(repo.path / ".git" / "planctl" / "records" / str(attempt.supervisor))
+    handle = supervision.find(repo.path / ".git" / "planctl" / "records" / attempt.id)
     assert handle is not None
     assert waiting.wait((handle,), threading.Event(), 60)
 
