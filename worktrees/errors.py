@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from plans.errors import PlanctlError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
+
+
+_KILLS: Final = frozenset({2, 9, 15})
+"""SIGINT, SIGKILL, SIGTERM; git's own abort (6) says that it cannot do what it was asked."""
 
 
 class GitFailedError(PlanctlError):
@@ -19,6 +23,11 @@ class GitFailedError(PlanctlError):
         self.status = status
         self.stderr = stderr
         super().__init__(f"git {_command(arguments)} failed with status {status}: {said(stderr)}")
+
+    @property
+    def was_killed(self) -> bool:
+        """Somebody else ended it (an OOM killer, a shutdown): that tells nothing of what it was asked."""
+        return -self.status in _KILLS
 
 
 class GitRefusedError(GitFailedError):
@@ -198,39 +207,6 @@ class CheckoutLockedError(CheckoutInTheWayError):
     def __init__(self, checkout: Path, reason: str, lock: Path | None = None) -> None:
         self.lock = lock
         super().__init__(checkout, (), reason)
-
-
-class RestoreRefusedError(PlanctlError):
-    """A rescue was not brought back because that would overwrite something; nothing has changed.
-
-    ``paths`` are the names in the way, relative to ``path``; ``base`` is the commit that the rescued work
-    stood on, for whoever wants a worktree of exactly that commit.
-    """
-
-    def __init__(self, path: Path, reason: str, paths: Sequence[str] = (), base: str | None = None) -> None:
-        self.path = path
-        self.reason = reason
-        self.paths = tuple(paths)
-        self.base = base
-        super().__init__(f"nothing was restored into {path}: {reason}")
-
-
-class HalfRestoredError(PlanctlError):
-    """A restore into a worktree was cut short, and cannot be taken back as things are; nothing is lost."""
-
-    def __init__(self, path: Path, reason: str) -> None:
-        self.path = path
-        self.reason = reason
-        super().__init__(f"a restore into {path} was cut short and is not taken back yet: {reason}")
-
-
-class UnknownRescueError(PlanctlError):
-    """A reference that is no snapshot made by planctl."""
-
-    def __init__(self, reference: str, reason: str) -> None:
-        self.reference = reference
-        self.reason = reason
-        super().__init__(f"{reference!r} is not a rescue: {reason}")
 
 
 class LeftoversRefusedError(PlanctlError):

@@ -20,7 +20,7 @@ from plans.effects import step, sync_files
 from worktrees.bypath import bring_along, changed_between, in_the_way, unwritable
 from worktrees.checkout import is_attached, require_quiet, worktrees_of
 from worktrees.errors import CheckoutInTheWayError, CheckoutLockedError, GitFailedError
-from worktrees.followlock import FollowLock, Mark, read_mark, take_over
+from worktrees.followlock import BUSY, FollowLock, Mark, read_mark, take_over
 from worktrees.subfollow import bring_submodules
 
 if TYPE_CHECKING:
@@ -86,11 +86,8 @@ class Follow:
         closed = unwritable(self._git, self.top, old, new)
         if closed:
             raise CheckoutInTheWayError(self.top, closed, f"these cannot be written: {_listed(closed)}")
-        try:
-            with step("checkout.try"):
-                self._run(copy, "read-tree", "-n", "-m", "-u", old, new)
-        except GitFailedError as error:
-            raise CheckoutInTheWayError(self.top, (), str(error)) from error
+        with step("checkout.try"):
+            self._run(copy, "read-tree", "-n", "-m", "-u", old, new)
 
     def abandon(self) -> None:
         """Unlock without a change; harmless after :meth:`apply`."""
@@ -124,20 +121,23 @@ def _listed(paths: tuple[str, ...]) -> str:
 def prepare_follow(git: Git, checkout: Checkout, mark: Mark) -> Follow:
     """Steps 1 and 2. Raises CheckoutInTheWayError with the paths; then nothing is locked.
 
-    A :class:`CheckoutLockedError` among them: git is at work there this very moment. A checkout that git
-    cannot read (a damaged index, a folder that may not be written) is in the way, with git's words.
+    A :class:`CheckoutLockedError` among them: git is at work there this very moment, or was killed at it.
+    A checkout that git cannot read (a damaged index, a folder that may not be written) is in the way, with
+    git's words.
     """
     require_quiet(checkout)
     try:
         return _locked_and_tried(git, checkout, mark)
     except (GitFailedError, OSError) as error:
+        if isinstance(error, GitFailedError) and error.was_killed:
+            raise CheckoutLockedError(checkout.top, str(error)) from error
         raise CheckoutInTheWayError(checkout.top, (), str(error)) from error
 
 
 def _locked_and_tried(git: Git, checkout: Checkout, mark: Mark) -> Follow:
     lock = take_over(git.repository, checkout.git_dir)
     if lock is None:
-        raise CheckoutLockedError(checkout.top, "another planctl is bringing it along")
+        raise CheckoutLockedError(checkout.top, BUSY)
     try:
         lock.mark(mark)
     except BaseException:
@@ -170,7 +170,7 @@ def obstacles(git: Git, worktree: tuple[Path, Path], old: str, new: str) -> tupl
     git_dir, top = worktree
     lock = take_over(git.repository, git_dir)
     if lock is None:
-        raise CheckoutLockedError(top, "another planctl is bringing it along")
+        raise CheckoutLockedError(top, BUSY)
     copy = lock.copy_of_index()
     try:
         extra = {"GIT_INDEX_FILE": str(copy)}

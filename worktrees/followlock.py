@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from worktrees.repository import Repository
 
 MARK: Final = "planctl follow"
+BUSY: Final = "another planctl is bringing it along"
 _FIELDS: Final = 4
 
 
@@ -136,6 +137,17 @@ def take_over(repository: Repository, git_dir: Path) -> FollowLock | None:
             held.close()
             return None
     return FollowLock(git_dir, folder, held)
+
+
+@contextlib.contextmanager
+def following(repository: Repository, git_dir: Path) -> Iterator[FollowLock | None]:
+    """The kernel's lock of a checkout while something else is done there: no landing brings it along."""
+    lock = take_over(repository, git_dir)
+    try:
+        yield lock
+    finally:
+        if lock is not None:
+            lock.release()
 
 
 def left_drafts(repository: Repository) -> tuple[Path, ...]:

@@ -1,7 +1,8 @@
 """Restores that were cut short by a kill: found by their journals, and taken back.
 
-1. A worktree that is gone, or whose HEAD stands elsewhere by now, is not the restore's any more: it is left
-   as it is, and the journal dropped. Nothing is lost by that: what was written over is rescued or in HEAD.
+1. A worktree that is gone, or whose HEAD stands elsewhere by now (restorehead.py), is not the restore's any
+   more: it is left as it is, and the journal dropped. Nothing is lost by that: what was written over is
+   rescued or in HEAD.
 2. What stands in it is rescued first, so whatever a person did there since is kept.
 3. Everything is put back as it was before the restore. Killed in between, the next time goes on.
 
@@ -14,8 +15,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from worktrees.errors import GitFailedError, HalfRestoredError, RescueIncompleteError
+from worktrees.errors import GitFailedError, RescueIncompleteError
+from worktrees.followlock import BUSY, following
 from worktrees.rescue import rescue
+from worktrees.restoreerrors import HalfRestoredError
+from worktrees.restorehead import why_not
 from worktrees.restorejournal import close, journals, release_index, sweep, take_back
 from worktrees.slot import registered
 
@@ -39,12 +43,16 @@ class HalfRestored:
 
 @dataclass(frozen=True, slots=True)
 class TakenBack:
-    """What became of it: ``rescued`` keeps what stood there; ``left`` says why nothing was touched."""
+    """What became of it: ``rescued`` keeps what stood there; ``left`` says why nothing was touched.
+
+    ``moved`` is the branch that HEAD was on, where that has moved since: HEAD was left detached then.
+    """
 
     reference: str
     into: str
     rescued: str | None = None
     left: str = ""
+    moved: str = ""
 
 
 def half_restored(repository: Repository) -> tuple[HalfRestored, ...]:
@@ -71,38 +79,46 @@ def undo(git: Git, half: HalfRestored, stamp: str, *, given_on: bool = False) ->
     ``stamp`` names the rescue, a ULID. Raises :class:`HalfRestoredError`; then the journal is still there.
     """
     journal, into = half.journal, half.into
-    reason = "the worktree was given to somebody else" if given_on else _why_not(git, half)
-    if reason:
-        close(half.folder)
-        sweep(half.folder)
-        return TakenBack(journal.reference, str(into), left=reason)
+    if given_on or not Path(journal.git_dir).is_dir():
+        return _dropped(
+            half, "the worktree was given to somebody else" if given_on else "the worktree is gone"
+        )
+    with following(git.repository, Path(journal.git_dir)) as lock:
+        if lock is None:
+            raise HalfRestoredError(into, BUSY)
+        reason = why_not(git, journal, into)
+        return _dropped(half, reason) if reason else _undo(git, half, stamp)
+
+
+def _dropped(half: HalfRestored, reason: str) -> TakenBack:
+    close(half.folder)
+    sweep(half.folder)
+    return TakenBack(half.journal.reference, half.journal.into, left=reason)
+
+
+def _undo(git: Git, half: HalfRestored, stamp: str) -> TakenBack:
+    journal, into = half.journal, half.into
     git_dir = Path(journal.git_dir)
     release_index(git_dir, half.folder)
     if (git_dir / "index.lock").exists():
         raise HalfRestoredError(into, f"{git_dir / 'index.lock'}: a git command is at work, or was killed")
     try:
-        rescued = _rescued(git, half, stamp)
-        take_back(git, half.folder, journal, into)
+        rescued = rescue_standing(git, journal, into, stamp)
+        moved = take_back(git, half.folder, journal, into)
     except (GitFailedError, OSError) as error:
         raise HalfRestoredError(into, str(error)) from error
-    return TakenBack(journal.reference, str(into), rescued)
+    return TakenBack(journal.reference, str(into), rescued, moved=moved)
 
 
-def _why_not(git: Git, half: HalfRestored) -> str:
-    if not Path(half.journal.git_dir).is_dir() or not half.into.is_dir():
-        return "the worktree is gone"
-    head = git.run("rev-parse", "-q", "--verify", "HEAD", at=half.into, ok=(0, 1)).text or None
-    return "" if head in half.journal.commits else "HEAD stands on another commit by now"
-
-
-def _rescued(git: Git, half: HalfRestored, stamp: str) -> str | None:
+def rescue_standing(git: Git, journal: Journal, into: Path, stamp: str) -> str | None:
+    """Keep what stands there now, ignored files that the restore writes too; HalfRestoredError if not."""
     asked = ("ls-files", "-z", "--others", "--ignored", "--exclude-standard")
-    ignored = set(git.run(*asked, at=half.into).records)
-    named = sorted(ignored & {before.path for before in half.journal.tree})
+    ignored = set(git.run(*asked, at=into).records)
+    named = sorted(ignored & {before.path for before in journal.tree})
     try:
-        kept = rescue(git, half.into, HALF, named=named, stamp=stamp)
+        kept = rescue(git, into, HALF, named=named, stamp=stamp)
     except RescueIncompleteError as error:
         if error.whole:
             return error.reference
-        raise HalfRestoredError(half.into, str(error)) from error
+        raise HalfRestoredError(into, str(error)) from error
     return kept.reference if kept else None

@@ -38,8 +38,10 @@ def metadata_lock(repository: Repository) -> Iterator[tuple[int, ...]]:
         yield (lock.fileno(),)
 
 
-def take(lock: BinaryIO, *, wait: bool) -> bool:
-    """Take an exclusive kernel lock on an open file; False when it is held and ``wait`` is False.
+def take(lock: BinaryIO, *, wait: bool, shared: bool = False) -> bool:
+    """Take a kernel lock on an open file; False when it is held and ``wait`` is False.
+
+    Exclusive, or ``shared`` with others that take it so (on Windows it is exclusive always).
 
     It is held until the file, and every copy of it that a child inherited, is closed.
     """
@@ -59,7 +61,8 @@ def take(lock: BinaryIO, *, wait: bool) -> bool:
     import fcntl  # noqa: PLC0415 - not on Windows
 
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+        kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
+        fcntl.flock(lock, kind if wait else kind | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     return True

@@ -6,12 +6,12 @@ import contextlib
 import os
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from plans.effects import step
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from worktrees.objects import Objects
 
@@ -84,19 +84,28 @@ def _walk(folder: Path) -> list[tuple[Path, list[str], list[str]]]:
     return found
 
 
-def put_files(objects: Objects, top: Path, plan: Replacement, beginning: Callable[[str], None]) -> None:
-    """Delete, then write; see :func:`in_the_way` for what was asked before. Raises :class:`OSError`.
+class Watch(Protocol):
+    """Is told each path right before it is written or deleted, and may raise; and once that is done."""
 
-    ``beginning`` is told each path right before, and may raise.
-    """
+    def __call__(self, path: str, /) -> None:
+        """``path`` is begun."""
+
+    def written(self, path: str, /) -> None:
+        """``path`` is as it was to be."""
+
+
+def put_files(objects: Objects, top: Path, plan: Replacement, watch: Watch) -> None:
+    """Delete, then write; see :func:`in_the_way` for what was asked before. Raises :class:`OSError`."""
     for path in plan.deleted:
-        beginning(path)
+        watch(path)
         with step("restore.delete"):
             _delete(top, path)
+        watch.written(path)
     for file in plan.files:
-        beginning(file.path)
+        watch(file.path)
         with step("restore.files"):
             _write(objects, top, file)
+        watch.written(file.path)
 
 
 def _delete(top: Path, path: str) -> None:

@@ -16,27 +16,32 @@ Promise: all of it or nothing. A failure takes everything back at once, after a 
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from plans.effects import step, sync_files
+from plans.effects import step
 from plans.onchange import OnChange
-from worktrees.beforehand import Kind, kind_of
-from worktrees.errors import GitFailedError, RescueIncompleteError, RestoreRefusedError
+from worktrees.errors import GitFailedError, RescueIncompleteError
+from worktrees.followlock import BUSY, following
+from worktrees.halfway import rescue_standing
 from worktrees.objects import Objects
 from worktrees.replacement import put_files
 from worktrees.rescue import rescue
 from worktrees.restoreaside import put_aside, put_worktrees
+from worktrees.restoreerrors import HalfRestoredError, RestoreRefusedError, RestoreTakenBackError
+from worktrees.restorehead import head_text, sign_of, why_not
 from worktrees.restoreindex import operation_paths, restore_index, restore_operation
-from worktrees.restorejournal import Journal, begin, close, restoring, sweep, take_back
+from worktrees.restorejournal import Journal, begin, close, release_index, restoring, sweep, take_back
 from worktrees.restorelook import Intention, Wish, look
+from worktrees.restoresync import sync_restored
 from worktrees.restoretarget import Target
 from worktrees.scratch import scratch_folder
 from worktrees.snapshots import open_snapshot
 from worktrees.state import own_git_dir
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from worktrees.git import Git
@@ -108,30 +113,43 @@ def foresee(git: Git, reference: str, into: Path, wish: Wish) -> Foreseen:
 
 
 def restore(
-    git: Git, reference: str, into: Path, wish: Wish | None = None, *, stamp: str = "", owner: str = ""
+    git: Git,
+    reference: str,
+    into: Path,
+    wish: Wish | None = None,
+    *,
+    stamp: str = "",
+    owner: Callable[[], str] = str,
 ) -> RestoreReport:
     """Bring the rescue ``reference`` back into the worktree ``into``; see the module's text.
 
     ``stamp`` names the rescue of what is overwritten, a ULID; ``owner`` says for whom the pool holds the
-    worktree, so that it is not taken back from the next one.
+    worktree, so that it is not taken back from the next one; asked once the pool can take nothing back.
 
-    Raises :class:`RestoreRefusedError` (nothing changed), :class:`ChangedMeanwhileError`, :class:`OSError`
-    and :class:`GitFailedError` (taken back), :class:`HalfRestoredError` (an earlier one was cut short),
-    :class:`UnknownRescueError`, :class:`NotARepositoryError`.
+    Raises :class:`RestoreRefusedError` (nothing changed), :class:`ChangedMeanwhileError`, :class:`OSError`,
+    :class:`GitFailedError` and :class:`RestoreTakenBackError` (taken back), :class:`HalfRestoredError` (one
+    was cut short), :class:`UnknownRescueError`, :class:`NotARepositoryError`.
     """
     with restoring(git.repository) as held:
         into = into.resolve()
         target = Target(git, into, own_git_dir(git, into), held)
-        return _restore(target, reference, wish or Wish(), (stamp, owner))
+        return _restore(target, reference, wish or Wish(), (stamp, owner()))
 
 
 def _restore(target: Target, reference: str, wish: Wish, names: tuple[str, str]) -> RestoreReport:
+    with following(target.git.repository, target.git_dir) as lock:
+        if lock is None:
+            raise RestoreRefusedError(target.into, BUSY)
+        return _restore_alone(replace(target, held=(*target.held, *lock.descriptors)), reference, wish, names)
+
+
+def _restore_alone(target: Target, reference: str, wish: Wish, names: tuple[str, str]) -> RestoreReport:
     snapshot = open_snapshot(target.git, reference)
     with scratch_folder(target.git) as scratch:
         found = look(target, snapshot, wish, scratch)
         overwrites = wish.on_change is OnChange.OVERWRITE
         rescued = _keep(found, names[0]) if overwrites and found.is_dirty else None
-        _carry_out(found, scratch, names[1])
+        _carry_out(found, scratch, names)
     notes, met = snapshot.notes, tuple(sorted(found.met))
     return RestoreReport(
         reference=reference,
@@ -165,9 +183,9 @@ def _keep(found: Intention, stamp: str) -> str | None:
     return kept.reference if kept else None
 
 
-def _carry_out(found: Intention, scratch: Path, owner: str) -> None:
+def _carry_out(found: Intention, scratch: Path, names: tuple[str, str]) -> None:
     target, snapshot, touch = found.target, found.snapshot, found.touching
-    journal = _begin(found, owner)
+    journal = _begin(found, names[1])
     try:
         if found.must_move:
             _detach(found)
@@ -175,30 +193,45 @@ def _carry_out(found: Intention, scratch: Path, owner: str) -> None:
         put_aside(target, snapshot.aside, found.replaced, touch)
         restore_index(target, snapshot, scratch, found.decision)
         restore_operation(target, snapshot)
-        put_worktrees(target, snapshot.aside, touch, partial(_fill, target))
-        _sync(found)
+        put_worktrees(target, snapshot.aside, touch, partial(_fill, target, names[0]))
+        sync_restored(found)
         close(target.folder)
-    except BaseException:
-        take_back(target.git, target.folder, journal, target.into, touch.paths)
+    except BaseException as error:
+        _take_back(found, journal, names[0], error)
         raise
     with contextlib.suppress(OSError):  # all is whole; doctor sweeps what is left
         sweep(target.folder)
 
 
-def _fill(outer: Target, commit: str, into: Path) -> None:
+def _take_back(found: Intention, journal: Journal, stamp: str, error: BaseException) -> None:
+    """At once. What somebody changed that was written already is rescued first, as after a kill."""
+    target, touch = found.target, found.touching
+    git, into = target.git, target.into
+    if reason := why_not(git, journal, into):
+        raise HalfRestoredError(into, reason) from error
+    release_index(target.git_dir, target.folder)
+    rescued = rescue_standing(git, journal, into, stamp) if touch.edited() else None
+    moved = take_back(git, target.folder, journal, into, touch.paths)
+    if (rescued or moved) and isinstance(error, Exception):
+        raise RestoreTakenBackError(into, str(error), rescued, moved) from error
+
+
+def _fill(outer: Target, stamp: str, commit: str, into: Path) -> None:
     git, into = outer.git, into.resolve()
-    _restore(Target(git, into, own_git_dir(git, into), outer.held), commit, Wish(), ("", ""))
+    _restore(Target(git, into, own_git_dir(git, into), outer.held), commit, Wish(), (stamp, ""))
 
 
 def _begin(found: Intention, owner: str) -> Journal:
     target, snapshot = found.target, found.snapshot
-    head = (target.git_dir / "HEAD").read_text(encoding="utf-8", errors="surrogateescape")
+    head = head_text(target.git_dir)
     journal = Journal(
         into=str(target.into),
         git_dir=str(target.git_dir),
         reference=snapshot.reference,
         commits=(found.head, snapshot.notes.base),
-        head=head if found.must_move else "",
+        head=head,
+        wanted=str(snapshot.notes.base) if found.must_move else head,
+        sign=sign_of(target.git_dir),
         owner=owner,
         inner=tuple(snapshot.aside.worktrees),
     )
@@ -225,12 +258,5 @@ def _detach(found: Intention) -> None:
             found.target.git.run(*words, at=found.target.into, writes=True, descriptors=held)
     except GitFailedError as error:
         raise RestoreRefusedError(found.target.into, str(error), base=base) from error
-
-
-def _sync(found: Intention) -> None:
-    """Before the journal goes: what it could take back must be there after a power cut."""
-    into, git_dir = found.target.into, found.target.git_dir
-    paths = [file.path for file in found.decision.files.files]
-    paths += [kept.path for kept in found.snapshot.aside.kept]
-    sync_files(*(into / path for path in paths if kind_of(into, path) is Kind.FILE))
-    sync_files(*(git_dir / name for name in found.snapshot.operation))
+    for path in found.moved:
+        found.touching.written(path)

@@ -11,12 +11,12 @@ import os
 from typing import TYPE_CHECKING
 
 from plans.effects import step
-from worktrees.errors import RestoreRefusedError
 from worktrees.metadata_lock import metadata_lock
 from worktrees.nested import judge
 from worktrees.objects import Objects
 from worktrees.removal import delete_tree
 from worktrees.replacement import NewFile, Replacement, in_the_way, put_files
+from worktrees.restoreerrors import RestoreRefusedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from worktrees.aside import Aside
     from worktrees.git import Git
+    from worktrees.replacement import Watch
     from worktrees.restoretarget import Target
 
 
@@ -55,49 +56,47 @@ def _has_nothing_of_its_own(git: Git, into: Path, link: str) -> bool:
     return not git.run(*ignored, at=into / link).records
 
 
-def put_aside(
-    target: Target, aside: Aside, replaced: Sequence[str], beginning: Callable[[str], None]
-) -> None:
+def put_aside(target: Target, aside: Aside, replaced: Sequence[str], watch: Watch) -> None:
     """Write it all; see :func:`aside_in_the_way` for what was asked before. Raises :class:`OSError`."""
     git, into = target.git, target.into
     for link in replaced:
-        beginning(link)
+        watch(link)
         for name in _entries(into / link):
             delete_tree(into / link / name)
     folders = sorted((kept for kept in aside.kept if kept.is_folder), key=lambda kept: kept.path)
     with step("restore.folders"):
         for kept in folders:
-            beginning(kept.path)
+            watch(kept.path)
             (into / kept.path).mkdir(parents=True, exist_ok=True)
     files = [
         NewFile(kept.path, "100644", kept.object, kept.permissions)
         for kept in aside.kept
         if kept.object is not None
     ]
-    put_files(Objects(git.repository), into, Replacement((), tuple(files)), beginning)
+    put_files(Objects(git.repository), into, Replacement((), tuple(files)), watch)
     with step("restore.links"):
         for kept in aside.kept:
             if kept.target is not None:
-                beginning(kept.path)
+                watch(kept.path)
                 (into / kept.path).unlink(missing_ok=True)
                 (into / kept.path).symlink_to(kept.target)
+                watch.written(kept.path)
     for path in aside.embedded:
         with step("restore.embedded"):
             words = ("config", "-f", str(into / path / "config"), "--unset-all", "core.worktree")
             git.run(*words, ok=(0, 5))
+        watch.written(f"{path}/config")
     with step("restore.permissions"):
         for kept in reversed(folders):
             (into / kept.path).chmod(kept.permissions)
 
 
-def put_worktrees(
-    target: Target, aside: Aside, beginning: Callable[[str], None], restore: Callable[[str, Path], object]
-) -> None:
+def put_worktrees(target: Target, aside: Aside, watch: Watch, restore: Callable[[str, Path], object]) -> None:
     """Make the linked worktrees of the same repository that were inside anew; ``restore`` fills one."""
     git, into = target.git, target.into
     for path, commit in aside.worktrees.items():
         base = git.run("rev-parse", "--verify", f"{commit}^1").text
-        beginning(path)
+        watch(path)
         with metadata_lock(git.repository), step("restore.worktree"):
             words = ("worktree", "add", "-q", "--detach", "--", str(into / path), base)
             git.run(*words, writes=True, descriptors=target.held)

@@ -22,9 +22,10 @@ from plans.effects import step, sync_files, sync_folder, write_atomic
 from worktrees.beforehand import Before, Kind, put_back, remember
 from worktrees.metadata_lock import metadata_lock, take
 from worktrees.removal import delete_tree
+from worktrees.restorehead import put_head_back
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Callable, Collection, Iterator
 
     from worktrees.git import Git
     from worktrees.repository import Repository
@@ -36,10 +37,10 @@ _NAME: Final = "journal.json"
 class Journal:
     """A restore that is under way, or was cut short.
 
-    ``commits`` are the HEAD before and the one that the restore wanted, ``head`` is the text of the file HEAD
-    where that one moves (else empty), ``owner`` says for whom the pool held
-    the worktree (empty: it is a user's). ``tree`` and ``own`` tell how files were, ``inner`` are linked
-    worktrees that it makes.
+    ``commits`` are the HEAD before and the one that the restore wanted, ``head`` and ``wanted`` the same as
+    texts of the file HEAD, ``sign`` tells the git folder from another of its name, ``owner`` says for whom
+    the pool held the worktree (empty: it is a user's). ``tree`` and ``own`` tell how files were, ``inner``
+    are linked worktrees that it makes.
     """
 
     into: str
@@ -47,6 +48,8 @@ class Journal:
     reference: str
     commits: tuple[str | None, ...]
     head: str
+    wanted: str
+    sign: int
     owner: str
     tree: tuple[Before, ...] = ()
     own: tuple[Before, ...] = ()
@@ -54,15 +57,35 @@ class Journal:
 
 
 @contextlib.contextmanager
-def restoring(repository: Repository) -> Iterator[tuple[int, ...]]:
-    """Hold the right to restore in this repository; waits. Not reentrant.
+def restoring(
+    repository: Repository, waits: Callable[[str], None] = lambda _holder: None
+) -> Iterator[tuple[int, ...]]:
+    """Hold the right to restore in this repository; waits, and tells ``waits`` for whom. Not reentrant.
 
     Yields the descriptors that git children in the worktree inherit: one that outlives a killed planctl is
     waited for.
     """
     with _lock_file(repository) as file:
-        take(file, wait=True)
-        yield () if os.name == "nt" else (file.fileno(),)
+        if not take(file, wait=False):
+            waits(_holder(repository))
+            take(file, wait=True)
+        _name_holder(file, str(os.getpid()))
+        try:
+            yield () if os.name == "nt" else (file.fileno(),)
+        finally:
+            with contextlib.suppress(OSError):  # a name that stays is overwritten by the next
+                _name_holder(file, "")
+
+
+@contextlib.contextmanager
+def not_restoring(repository: Repository) -> Iterator[None]:
+    """Nothing is restored in this repository meanwhile, and whoever restores next waits; many may hold it.
+
+    For who takes a worktree away from its holder: a restore looks at whose it is once, at its beginning.
+    """
+    with _lock_file(repository) as file:
+        take(file, wait=True, shared=True)
+        yield
 
 
 def is_restoring(repository: Repository) -> bool:
@@ -70,7 +93,20 @@ def is_restoring(repository: Repository) -> bool:
     if not (repository.state_dir / "restores.lock").exists():
         return False
     with _lock_file(repository) as file:
-        return not take(file, wait=False)
+        return not take(file, wait=False, shared=True)
+
+
+def _name_holder(file: BinaryIO, name: str) -> None:
+    with step("restore.holder"):
+        file.truncate(0)
+        file.write(name.encode("ascii"))
+        file.flush()
+
+
+def _holder(repository: Repository) -> str:
+    """Who restores writes its number into the lock; those that only keep restores away do not."""
+    held = (repository.state_dir / "restores.lock").read_bytes().decode("ascii", "replace")
+    return f"another restore (process {held})" if held else "worktrees that are given back"
 
 
 def _lock_file(repository: Repository) -> BinaryIO:
@@ -144,16 +180,17 @@ def sweep(folder: Path) -> None:
 
 def take_back(
     git: Git, folder: Path, journal: Journal, into: Path, touched: Collection[str] | None = None
-) -> None:
+) -> str:
     """Make everything as it was before the restore; done again, it goes on.
 
-    On ``touched`` see :func:`put_back`. Raises :class:`FileExistsError` where another git holds the index,
-    :class:`OSError`; the journal is there then.
+    On ``touched`` see :func:`put_back`; on what is returned, and what was asked before, restorehead.py.
+    Raises :class:`FileExistsError` where another git holds the index, :class:`OSError`; the journal is there
+    then.
     """
     git_dir = Path(journal.git_dir)
     release_index(git_dir, folder)
     put_back(git_dir, journal.own, folder / "own")
-    _put_head_back(git_dir, journal.head, folder)
+    moved = put_head_back(git, journal, into, folder)
     with metadata_lock(git.repository):
         for path in journal.inner:
             if (into / path / ".git").is_file():
@@ -171,18 +208,7 @@ def take_back(
             install_index(old, git_dir, folder)
     close(folder)
     sweep(folder)
-
-
-def _put_head_back(git_dir: Path, head: str, folder: Path) -> None:
-    """In one rename: without a HEAD this would be no repository."""
-    if not head or (git_dir / "HEAD").read_text(encoding="utf-8", errors="surrogateescape") == head:
-        return
-    draft = folder / "HEAD.new"
-    with step("restore.head_back"):
-        draft.write_text(head, encoding="utf-8", errors="surrogateescape")
-        sync_files(draft)
-        draft.replace(git_dir / "HEAD")
-        sync_folder(git_dir)
+    return moved
 
 
 def install_index(source: Path, git_dir: Path, folder: Path) -> None:

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Final
 
 from plans.onchange import OnChange
 from worktrees.collision import Collision, Decision, collide, decide
-from worktrees.errors import HalfRestoredError, RestoreRefusedError
 from worktrees.listing import GITLINK, read_listing
 from worktrees.replacement import in_the_way
 from worktrees.rescuedwork import Work, work_of
 from worktrees.restoreaside import aside_in_the_way, require_room
+from worktrees.restoreerrors import HalfRestoredError, RestoreRefusedError
 from worktrees.restorejournal import read_journal
 from worktrees.restoretarget import Target, Touching
 from worktrees.scratch import ScratchIndex
@@ -68,7 +68,8 @@ def look(target: Target, snapshot: Snapshot, wish: Wish, scratch: Path) -> Inten
     touching.look([*work.paths, *work.aside])  # before git looks: what changes from here on is noticed
     changed = _changes(target, scratch)
     if changed and wish.on_change is OnChange.ABORT:
-        raise RestoreRefusedError(into, f"it has uncommitted work, {changed[0]} for one", changed)
+        reason = f"it has uncommitted work, {changed[0]} for one"
+        raise RestoreRefusedError(into, reason, changed, has_choice=True)
     head = git.run("rev-parse", "-q", "--verify", "HEAD", at=into, ok=(0, 1)).text or None
     must_move = _must_move(target, snapshot, head, detach=wish.detach)
     if changed and head != snapshot.notes.base:
@@ -140,7 +141,8 @@ def _obstacles(
     ignored = tuple(path for path in in_the_way(into, work.files, tracked) if path not in changed)
     refused = (*(ignored if wish.on_change is OnChange.ABORT else ()), *aside)
     if refused:
-        raise RestoreRefusedError(into, f"{refused[0]} is in the way", refused, snapshot.notes.base)
+        reason, has_choice = f"{refused[0]} is in the way", not aside
+        raise RestoreRefusedError(into, reason, refused, snapshot.notes.base, has_choice=has_choice)
     require_room(into, snapshot.aside)
     return ignored, replaced
 

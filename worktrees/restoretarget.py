@@ -51,6 +51,7 @@ class Touching:
     target: Target
     seen: dict[str, Sign] = field(default_factory=dict)
     paths: set[str] = field(default_factory=set)
+    wrote: dict[str, Sign] = field(default_factory=dict)
 
     def look(self, paths: Iterable[str]) -> None:
         """Take these paths as they are now for what the restore is decided on."""
@@ -72,3 +73,11 @@ class Touching:
         if path in self.seen and path not in self.paths and self.target.sign(path) != self.seen[path]:
             raise ChangedMeanwhileError((self.target.into / path,))
         self.paths.add(path)
+
+    def written(self, path: str) -> None:
+        """``path`` is as the restore wants it: whatever it is later, somebody else did."""
+        self.wrote[path] = self.target.sign(path)
+
+    def edited(self) -> tuple[str, ...]:
+        """Paths that somebody has changed after they were written."""
+        return tuple(path for path, sign in self.wrote.items() if self.target.sign(path) != sign)

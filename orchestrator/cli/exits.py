@@ -16,6 +16,7 @@ import click
 import orchestrator.errors as own
 import plans.errors as of_plans
 import worktrees.errors as of_git
+import worktrees.restoreerrors as of_restore
 from orchestrator.cli.faults import write_log
 from orchestrator.cli.output import Colour
 from plans.drawing.escape import one_line
@@ -58,13 +59,22 @@ def _other_port(error: own.PortInUseError) -> str:
     return f"port {error.free} is free: try it" if error.free else "try another port"
 
 
+def _refused(error: of_restore.RestoreRefusedError) -> str:
+    """Work that there is a choice about or not, another commit, or somebody at work there."""
+    if error.paths:
+        return _CHOICE if error.has_choice else _IN_THE_WAY
+    return _NOT_THERE if error.base else _ONE_AT_A_TIME
+
+
 def _resume(error: own.InterruptedRunError) -> str:
     return f"`planctl resume {error.run}` goes on where it stopped"
 
 
 _LET_GO: Final = "`planctl worktree remove SLOT --force` lets it go; `planctl rescue restore` brings it back"
 _NOT_THERE: Final = "--detach checks out there what it stood on; --into names another"
-_IN_THE_WAY: Final = "--into names another worktree; --on-change overwrite (rescued first) or skip goes on"
+_CHOICE: Final = "--into names another worktree; --on-change overwrite (rescued first) or skip goes on"
+_IN_THE_WAY: Final = "move it away first, or --into names another worktree"
+_ONE_AT_A_TIME: Final = "let that end, then try again"
 _BY_HAND: Final = "the worktree was left as it is; move the work out by hand"
 
 EXITS: Final[Mapping[type[Exception], Exit]] = {
@@ -75,6 +85,7 @@ EXITS: Final[Mapping[type[Exception], Exit]] = {
     of_plans.ChangedMeanwhileError: Exit(NO, "look at the change, then try again"),
     of_plans.CycleError: Exit(INVALID, "take one of these dependencies out"),
     of_git.GitFailedError: Exit(FAULT, "`planctl doctor` looks for known causes"),
+    of_git.GitRefusedError: Exit(FAULT, "`planctl doctor` looks for known causes"),
     of_git.GitTooOldError: Exit(INVALID, "install a newer git, or put it first on PATH"),
     of_git.NotARepositoryError: Exit(INVALID, "go into a repository, name one with --repo, or `git init`"),
     of_git.UnsupportedRepositoryError: Exit(INVALID),
@@ -96,12 +107,10 @@ EXITS: Final[Mapping[type[Exception], Exit]] = {
     of_git.CheckoutLockedError: Exit(BUSY, "let that git command end, then `planctl sync`"),
     of_git.CheckoutInTheWayError: Exit(NO, "commit or move these edits, then `planctl sync`"),
     of_git.LeftoversRefusedError: Exit(NO, "settle it in the worktree by hand"),
-    of_git.RestoreRefusedError: Exit(
-        NO,
-        lambda error: _IN_THE_WAY if error.paths else _NOT_THERE,  # work in the way, or another commit
-    ),
-    of_git.HalfRestoredError: Exit(NO, "settle that, then `planctl doctor --fix` takes it back"),
-    of_git.UnknownRescueError: Exit(INVALID, "`planctl rescue list` shows what there is"),
+    of_restore.RestoreRefusedError: Exit(NO, _refused),
+    of_restore.RestoreTakenBackError: Exit(NO, "look at that, then try again"),
+    of_restore.HalfRestoredError: Exit(NO, "settle that, then `planctl doctor --fix` takes it back"),
+    of_restore.UnknownRescueError: Exit(INVALID, "`planctl rescue list` shows what there is"),
     of_git.BranchInUseError: Exit(
         INVALID, "leave it there (`git switch --detach` in that worktree), then try again"
     ),

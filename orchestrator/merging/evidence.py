@@ -11,9 +11,11 @@ if TYPE_CHECKING:
     from orchestrator.merging.judge import Judgement
     from orchestrator.store.records import Entry
     from worktrees.candidate import Candidate
+    from worktrees.errors import GitFailedError
     from worktrees.merge import Conflicted
 
 MOST_NO_VERDICTS: Final = 3
+MOST_KILLED: Final = 3
 TAIL_LINES: Final = 20
 SHOWN_PATHS: Final = 5
 
@@ -61,6 +63,13 @@ def no_verdict(judgement: Judgement, entry: Entry) -> tuple[dict[str, Any], bool
         **_log(judgement),
     }
     return why, times >= MOST_NO_VERDICTS
+
+
+def git_killed(error: GitFailedError, entry: Entry) -> tuple[dict[str, Any], bool]:
+    """Somebody ended git, which says nothing of the work; the second value as with :func:`no_verdict`."""
+    times = int(entry.reason.get("killed", 0)) + 1
+    why = {"code": "git-killed", "detail": str(error), "messages": error.stderr, "killed": times}
+    return why, times >= MOST_KILLED
 
 
 def _log(judgement: Judgement) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from orchestrator.events import EventName
+from orchestrator.merging.evidence import git_killed
 from orchestrator.merging.pausing import TIP, note, pause
 from orchestrator.merging.postcheck import flaw
 from orchestrator.merging.resolving import has_landed, undo
@@ -174,10 +175,13 @@ def _changes(landing: Landing) -> list[Change]:
 
 
 def _not_landed(tenure: Tenure, entry: Entry, intent: Intent, error: Exception) -> Entry:
-    """The target moved meanwhile: again. Git failed although nothing moved: blocked, with what it says."""
+    """The target moved meanwhile, or git was killed: again. Git failed on an unmoved one: blocked."""
     undo(tenure, entry, intent)
     if isinstance(error, ReferenceMovedError):
         return tenure.settle(entry, EntryState.QUEUED, reason={"code": "target-moved", "detail": str(error)})
+    if isinstance(error, GitFailedError) and error.was_killed:
+        killed, held = git_killed(error, entry)
+        return tenure.settle(entry, EntryState.HELD if held else EntryState.QUEUED, reason=killed)
     locks = foreign_locks(tenure.bench.git)
     why = f"{error}; lock files in the way: {', '.join(locks)}" if locks else str(error)
     reason = {"code": LOCKED if locks else "git-failed", "detail": why, "paths": list(locks)}

@@ -65,7 +65,7 @@ class LockedEntries:
     def __init__(self, bench: Workbench) -> None:
         self._bench = bench
         self._locks: dict[str, tuple[Path, ...]] = {}
-        self._without_file: set[str] = set()
+        self._is_due = False
 
     def note(self, entry: Entry) -> None:
         """Remember an entry that was blocked, if it was by locks."""
@@ -74,17 +74,22 @@ class LockedEntries:
         common = self._bench.repository.common_dir
         self._locks[entry.id] = tuple(common / path for path in entry.reason.get("paths", ()))
 
+    def rest(self) -> None:
+        """There is nothing to do: only now are locks that are no file due again, so that a worker can end."""
+        self._is_due = True
+
     def freed(self) -> set[str]:
         """Forget and return those of which a lock is gone since.
 
         What a killed child left goes as soon as no other child is alive. A lock that is no file (another
-        planctl follows in that checkout) tells nothing: such an entry is tried at every second look.
+        planctl follows in that checkout) tells nothing: such entries are tried again after each rest.
         """
         if self._locks:
             remove_locks(self._bench)
         gone = {key for key, locks in self._locks.items() if not all(lock.exists() for lock in locks)}
-        gone |= self._without_file & self._locks.keys()
-        self._without_file = {key for key, locks in self._locks.items() if not locks} - gone
+        if self._is_due:
+            gone |= {key for key, locks in self._locks.items() if not locks}
+        self._is_due = False
         for key in gone:
             del self._locks[key]
         return gone

@@ -5,6 +5,7 @@
 | the work is on the target already | landed |
 | it does not merge | conflicted, with all paths, stages and git's messages |
 | it would change what guards the target, or the post-check refuses it | held, for a person |
+| git is killed meanwhile | queued again; held after the third time |
 | git fails on it (an assertion in its merge, a signature, a missing object) | held, with git's words |
 | a check is red and the target's own is green | rejected, with the log |
 | no verdict could be had | queued again; held after the third time |
@@ -20,7 +21,7 @@ from typing import TYPE_CHECKING, Any, assert_never
 
 from orchestrator.errors import StaleRecordError
 from orchestrator.merging.checking import CancelledCheckError
-from orchestrator.merging.evidence import conflict, no_verdict, proof, red, target_red
+from orchestrator.merging.evidence import conflict, git_killed, no_verdict, proof, red, target_red
 from orchestrator.merging.judge import Judgement, Outcome, judge
 from orchestrator.merging.landing import Landing, land, look_ahead
 from orchestrator.merging.message import landing_message, landing_trailers
@@ -186,8 +187,12 @@ class Processor:
         return self._tenure.settle(entry, to, reason=why, **changes)
 
     def _stuck(self, entry: Entry, error: Exception) -> Entry:
+        newest = self._newest(entry)
+        if isinstance(error, GitFailedError) and error.was_killed:
+            killed, held = git_killed(error, newest)
+            return self._end(newest, EntryState.HELD if held else EntryState.QUEUED, killed)
         why = {"code": "git-failed", "detail": str(error), "messages": str(getattr(error, "stderr", ""))}
-        return self._end(self._newest(entry), EntryState.HELD, why)
+        return self._end(newest, EntryState.HELD, why)
 
     def _interrupted(self, entry: Entry) -> Entry:
         newest = self._newest(entry)

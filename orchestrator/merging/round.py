@@ -55,6 +55,8 @@ class Round:
         chosen = self._decide()
         if chosen is not None and self._tip_hinders():
             chosen = self._decide()
+        if chosen is None:
+            self._locked.rest()
         return chosen
 
     def process(self, entry: Entry) -> None:

@@ -25,6 +25,7 @@ _CURES: Final = {
     "method": "choose another method: `planctl queue add {branch} --method merge`",
     "undoes-others": "look at these paths; merge by hand if they are meant, or `planctl queue add {name}`",
     "git-failed": "read git's messages, then `planctl queue add {name}`",
+    "git-killed": "see that memory suffices, then `planctl queue add {name}`",
     "no-verdict": "read the log, mend the check, then `planctl queue add {name}`",
     "conflict": "resolve it by a commit on {branch}, then `planctl queue add {name}`",
     "red": "mend it by a commit on {branch}, then `planctl queue add {name}`",

@@ -73,5 +73,5 @@ def _landings(bench: Workbench, key: str, tip: str) -> Iterator[str]:
     if entry is not None and entry.landed_commit:
         yield entry.landed_commit
     yield from (i.new for i in bench.store.intents({IntentState.DONE}) if i.entry == key)
-    grep = ("-F", f"--grep=Planctl-Key: {key}", "--format=%H", "-1")
+    grep = (f"--grep=^Planctl-Key: {key}$", "--format=%H", "-1")
     yield from bench.git.run("log", *grep, "--end-of-options", tip).text.split()

@@ -9,11 +9,12 @@ from orchestrator.errors import UsageError
 from orchestrator.services.pointers import slot_at
 from orchestrator.services.restores import require_taken_back
 from orchestrator.states import WORKING_ATTEMPTS, SlotState
-from worktrees.errors import UnknownRescueError
 from worktrees.rescue import PREFIX, RescueInfo, list_rescues
 from worktrees.restore import Foreseen, RestoreReport, foresee, restore
+from worktrees.restoreerrors import UnknownRescueError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from orchestrator.workbench import Workbench
@@ -60,7 +61,9 @@ class BroughtBack:
     taken_back: tuple[TakenBack, ...]
 
 
-def bring_back(bench: Workbench, name: str, into: Path, wish: Wish) -> BroughtBack:
+def bring_back(
+    bench: Workbench, name: str, into: Path, wish: Wish, tell: Callable[[str], None] = lambda _line: None
+) -> BroughtBack:
     """Bring a snapshot back into the worktree ``into``; one that was cut short there is taken back first.
 
     Raises RestoreRefusedError (nothing has changed), HalfRestoredError, UnknownRescueError,
@@ -68,9 +71,11 @@ def bring_back(bench: Workbench, name: str, into: Path, wish: Wish) -> BroughtBa
     next, or has a command at work.
     """
     found = require_rescue(bench.git, name)
-    owner = _owner(bench, into)
-    taken_back = require_taken_back(bench, into)
-    report = restore(bench.git, found.reference, into, wish, stamp=bench.stamp(), owner=owner)
+    _owner(bench, into)
+    taken_back = require_taken_back(bench, into, tell)
+    report = restore(
+        bench.git, found.reference, into, wish, stamp=bench.stamp(), owner=lambda: _owner(bench, into)
+    )
     return BroughtBack(report, taken_back)
 
 

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from orchestrator.services.pointers import slot_at
 from orchestrator.states import WORKING_ATTEMPTS, SlotState
-from worktrees.errors import HalfRestoredError
 from worktrees.halfway import TakenBack, half_restored, sweep_closed, undo
+from worktrees.restoreerrors import HalfRestoredError, detached
 from worktrees.restorejournal import restoring
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Callable, Collection
 
     from orchestrator.workbench import Workbench
     from worktrees.halfway import HalfRestored
@@ -31,14 +32,18 @@ class Afterwards:
         return (*map(told, self.taken_back), *map(str, self.failures))
 
 
-def take_back_restores(bench: Workbench, into: Path | None = None) -> Afterwards:
+def take_back_restores(
+    bench: Workbench, into: Path | None = None, tell: Callable[[str], None] = lambda _line: None
+) -> Afterwards:
     """Take back what was cut short, in the worktree ``into`` or in all; waits for one that is at work."""
-    if not (bench.repository.state_dir / "restores").exists():
+    if into is None and not (bench.repository.state_dir / "restores").exists():
         return Afterwards((), ())
     done, failures = [], []
-    with restoring(bench.repository):
-        for half in half_restored(bench.repository):
-            if into is not None and half.into.resolve() != into.resolve():
+    with restoring(bench.repository, lambda holder: tell(f"waiting for {holder}")):
+        found = half_restored(bench.repository)
+        inner = {half.into / path for half in found for path in half.journal.inner}
+        for half in found:
+            if into is not None and not _concerns(half, into.resolve(), inner):
                 continue
             try:
                 done.append(undo(bench.git, half, bench.stamp(), given_on=_is_given_on(bench, half)))
@@ -48,9 +53,11 @@ def take_back_restores(bench: Workbench, into: Path | None = None) -> Afterwards
     return Afterwards(tuple(done), tuple(failures))
 
 
-def require_taken_back(bench: Workbench, into: Path | None = None) -> tuple[TakenBack, ...]:
+def require_taken_back(
+    bench: Workbench, into: Path | None = None, tell: Callable[[str], None] = lambda _line: None
+) -> tuple[TakenBack, ...]:
     """The same, and the first that cannot be taken back is raised."""
-    found = take_back_restores(bench, into)
+    found = take_back_restores(bench, into, tell)
     if found.failures:
         raise found.failures[0]
     return found.taken_back
@@ -61,7 +68,14 @@ def told(done: TakenBack) -> str:
     if done.left:
         return f"the restore into {done.into} that was cut short is left as it is: {done.left}"
     kept = f"; what stood there is kept at {done.rescued}" if done.rescued else ""
-    return f"a restore into {done.into} that was cut short is taken back{kept}"
+    return f"a restore into {done.into} that was cut short is taken back{kept}{detached(done.moved)}"
+
+
+def _concerns(half: HalfRestored, into: Path, inner: Collection[Path]) -> bool:
+    """Whether it is one into that worktree, or into one that such a restore made inside, or has unmade."""
+    place = half.into.resolve()
+    is_inside = place.is_relative_to(into) and half.into in inner
+    return place == into or is_inside or not Path(half.journal.git_dir).is_dir()
 
 
 def _is_given_on(bench: Workbench, half: HalfRestored) -> bool:

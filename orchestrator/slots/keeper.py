@@ -35,6 +35,7 @@ from worktrees.parked import require_nothing_staged
 from worktrees.pool import CHECK as CHECK_PREFIX
 from worktrees.pool import PLAN as SLOT_PREFIX
 from worktrees.pool import Pool, SlotOptions, SlotTree, pool_folder, slot_path
+from worktrees.restorejournal import not_restoring
 from worktrees.slot import is_gone
 
 if TYPE_CHECKING:
@@ -65,8 +66,7 @@ class SlotKeeper:
 
         The slot that last held the same plan is preferred, for its warm caches. In a full pool the slot of an
         attempt that has ended is taken back, its work rescued: of one that landed first, else the oldest.
-        Slots of a folder that the pool has left (another ``worktrees:``, a repository that was moved or
-        copied) are never taken: what is recorded of them is not where this pool works.
+        Slots of a folder that the pool has left (``worktrees:``, a moved repository) are never taken.
         """
         holder: dict[str, Any] = {"attempt": attempt, "plan": plan, "session": self._bench.session}
         while (slot := self._take_now(purpose, plan, holder)) is None:
@@ -188,8 +188,11 @@ class SlotKeeper:
 
         Raises StaleRecordError when another process has it by now; then nothing was done.
         """
+        with not_restoring(self._bench.repository):
+            return self._give_back(self._claim(slot))
+
+    def _give_back(self, slot: Slot) -> Slot:
         store = self._bench.store
-        slot = self._claim(slot)
         try:
             spotless = has_nothing_to_save(self._bench, self.tree_of(slot))
             if not spotless:
@@ -229,8 +232,7 @@ class SlotKeeper:
         if is_gone(tree):
             require_nothing_staged(self._bench.git, tree)
             return
-        tip, options = self._bench.target_tip(), self._saving(slot)
-        self._pool.tidy(tree, tip, options, spotless=spotless)
+        self._pool.tidy(tree, self._bench.target_tip(), self._saving(slot), spotless=spotless)
 
     def give_back_earlier(self, attempt: Attempt) -> None:
         """Give back the slots that earlier attempts of the same plan still hold, their work rescued.

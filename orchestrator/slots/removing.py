@@ -32,6 +32,7 @@ from worktrees.errors import (
 )
 from worktrees.links import unlink_plan
 from worktrees.parked import private_commits, require_nothing_staged
+from worktrees.restorejournal import not_restoring
 from worktrees.slot import is_gone
 
 if TYPE_CHECKING:
@@ -66,7 +67,13 @@ def take_off_disk(bench: Workbench, keeper: SlotKeeper, slot: Slot, *, inside: b
     tree = keeper.tree_of(slot)
     if tree is not None and is_locked(tree):
         raise SlotUnavailableError(f"{tree.path} is locked against removal")
-    slot = _claim(bench, slot)
+    with not_restoring(bench.repository):
+        return _take_off(bench, keeper, _claim(bench, slot), tree, inside=inside)
+
+
+def _take_off(
+    bench: Workbench, keeper: SlotKeeper, slot: Slot, tree: SlotTree | None, *, inside: bool
+) -> Cleared:
     try:
         rescued, parked = _save(bench, keeper, slot, tree, inside=inside)
         if tree is not None:

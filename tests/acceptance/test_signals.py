@@ -160,7 +160,9 @@ def wait_for_record(repo: GitRepo, plan: str) -> None:
 
     with store_of(repo) as store:
         (attempt,) = store.attempts(plan=plan)
-    handle = supervision.find(repo.path / ".git" / "planctl" / "records" / str(attempt.supervisor))
+    # by its folder: planctl may have been stopped before it could store the supervisor's name
+    (record,) = (repo.path / ".git/planctl/records").glob(f"{attempt.id}-*")
+    handle = supervision.find(record)
     assert handle is not None
     assert waiting.wait((handle,), threading.Event(), 60)
 

@@ -16,6 +16,7 @@ import pytest
 import orchestrator.errors
 import plans.errors
 import worktrees.errors
+import worktrees.restoreerrors
 from orchestrator.cli.context import Command, Invocation, pass_invocation
 from orchestrator.cli.exits import EXITS, INTERNAL
 from orchestrator.errors import BusyError, InterruptedRunError
@@ -42,7 +43,7 @@ def logs(repo: GitRepo) -> list[Path]:
 def test_every_error_type_is_in_the_table() -> None:
     kinds = {
         kind
-        for module in (plans.errors, worktrees.errors, orchestrator.errors)
+        for module in (plans.errors, worktrees.errors, worktrees.restoreerrors, orchestrator.errors)
         for kind in vars(module).values()
         if isinstance(kind, type) and issubclass(kind, PlanctlError) and kind is not PlanctlError
     }

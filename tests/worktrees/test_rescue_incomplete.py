@@ -17,17 +17,12 @@ from tests.support.manifest import manifest, on_disk
 from tests.support.repo import GitRepo
 from tests.support.scenes import staged_and_unstaged
 from worktrees import snapshot as snapshot_module
-from worktrees.errors import (
-    InvalidReferenceError,
-    ReferenceMovedError,
-    RescueIncompleteError,
-    RestoreRefusedError,
-    UnknownRescueError,
-)
+from worktrees.errors import InvalidReferenceError, ReferenceMovedError, RescueIncompleteError
 from worktrees.git import Git
 from worktrees.repository import find
 from worktrees.rescue import list_rescues, rescue, show
 from worktrees.restore import restore
+from worktrees.restoreerrors import RestoreRefusedError, UnknownRescueError
 from worktrees.restorelook import Wish
 
 STAMP = "01J0000000000000000000000A"

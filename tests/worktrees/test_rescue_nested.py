@@ -10,11 +10,12 @@ import pytest
 from tests.support.insides import INSIDES, MODULES, Work, dirty, everything, facts, unpushed, with_everything
 from tests.support.manifest import manifest, on_disk
 from tests.support.repo import GitRepo
-from worktrees.errors import RescueIncompleteError, RestoreRefusedError
+from worktrees.errors import RescueIncompleteError
 from worktrees.git import Git
 from worktrees.repository import find
 from worktrees.rescue import list_rescues, rescue, show
 from worktrees.restore import restore
+from worktrees.restoreerrors import RestoreRefusedError
 
 STAMP = "01J0000000000000000000000A"
 

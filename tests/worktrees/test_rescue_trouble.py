@@ -18,17 +18,13 @@ from tests.support.insides import everything, with_everything
 from tests.support.manifest import manifest
 from tests.support.repo import GitRepo
 from tests.support.scenes import merge_stopped, staged_and_unstaged
-from worktrees.errors import (
-    HalfRestoredError,
-    RescueIncompleteError,
-    RescueInterruptedError,
-    RestoreRefusedError,
-)
+from worktrees.errors import RescueIncompleteError, RescueInterruptedError
 from worktrees.git import Git
 from worktrees.halfway import half_restored, undo
 from worktrees.repository import find
 from worktrees.rescue import list_rescues, rescue, show
 from worktrees.restore import restore
+from worktrees.restoreerrors import HalfRestoredError, RestoreRefusedError
 
 ROOT = Path(__file__).resolve().parents[2]
 STAMP = "01J0000000000000000000000A"

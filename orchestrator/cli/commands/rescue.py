@@ -95,5 +95,5 @@ def restore(
         restoring.show_foreseen(invocation, foreseen, folder)
         return
     with working(invocation.repository, "rescue", tell=invocation.output.error) as (bench, _):
-        done = bring_back(bench, rescue, folder, wish)
+        done = bring_back(bench, rescue, folder, wish, invocation.output.error)
     restoring.show_done(invocation, done, folder)

@@ -28,7 +28,7 @@ def command(invocation: Invocation, run: str | None) -> int:
         Interrupts() as interrupts,
         working(invocation.repository, "run", tell=invocation.output.error) as (bench, session),
     ):
-        afterwards = take_back_restores(bench)
+        afterwards = take_back_restores(bench, tell=invocation.output.error)
         for line in afterwards.lines:
             invocation.output.error(one_line(line))
         try:

@@ -1,0 +1,74 @@
+"""A git child that somebody else kills (an OOM killer, a shutdown) says nothing of the work: tried again."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from orchestrator.states import IntentState
+from tests.support.queues import landed_once, queue_of, require_sound
+from tests.support.repo import GitRepo
+
+WRAPPER = """\
+#!/bin/sh
+left=$(cat "$LEFT")
+case " $* " in
+*" $VICTIM "*)
+    if [ "$left" -gt 0 ]; then
+        echo $((left - 1)) > "$LEFT"
+        kill -9 $$
+    fi
+    ;;
+esac
+exec "$REAL_GIT" "$@"
+"""
+
+
+@pytest.fixture
+def left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The file that says how many of the victims are still to be killed."""
+    left, wrapper, real = tmp_path / "left", tmp_path / "bin/git", shutil.which("git")
+    assert real is not None
+    left.write_text("0")
+    wrapper.parent.mkdir()
+    wrapper.write_text(WRAPPER)
+    wrapper.chmod(0o755)
+    monkeypatch.setenv("LEFT", str(left))
+    monkeypatch.setenv("REAL_GIT", real)
+    monkeypatch.setenv("PATH", f"{wrapper.parent}:{os.environ['PATH']}")
+    return left
+
+
+@pytest.mark.parametrize("victim", ["update-ref", "read-tree", "planctl: land"])
+def test_p9_a_killed_git_does_not_hold_the_work(
+    repo: GitRepo, left: Path, monkeypatch: pytest.MonkeyPatch, victim: str
+) -> None:
+    monkeypatch.setenv("VICTIM", victim)
+    with queue_of(repo) as queue:
+        one = queue.work("one", {"one.txt": "1\n"})
+        left.write_text("2")
+        queue.drain()
+        assert left.read_text().strip() == "0"
+        assert queue.states() == {"one": "landed"}
+        landed_once(repo, one.id)
+    require_sound(repo)
+
+
+def test_p9_work_on_which_git_is_always_killed_is_held_in_the_end(
+    repo: GitRepo, left: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VICTIM", "planctl: land")
+    with queue_of(repo) as queue:
+        one = queue.work("one", {"one.txt": "1\n"})
+        left.write_text("3")
+        queue.drain()
+        held = queue.entry(one)
+        assert (held.state, held.reason["code"]) == ("held", "git-killed")
+        assert queue.bench.store.intents({IntentState.OPEN}) == []
+        queue.add("one")
+        queue.drain()
+        landed_once(repo, one.id)
+    require_sound(repo)
