@@ -12,7 +12,6 @@ import hashlib
 import os
 import shlex
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from plans.effects import create_atomic, step, write_atomic
@@ -20,6 +19,8 @@ from worktrees.errors import HookInTheWayError
 from worktrees.pointer import FILE, FOLDER
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from worktrees.git import Git
     from worktrees.repository import Repository
 

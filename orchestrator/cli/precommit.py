@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 from typing import Final
 
+from orchestrator.bootstrap import open_readonly_store
 from orchestrator.services.committing import refusal
 from worktrees import repository
 
@@ -21,7 +22,8 @@ def main() -> int:
     """Answer; whatever is broken lets the commit through, and is said."""
     names = [os.fsdecode(name) for name in sys.stdin.buffer.read().split(b"\0") if name]
     try:
-        refused = refusal(repository.find(Path.cwd()), names)
+        here = repository.find(Path.cwd())
+        refused = refusal(here, names, lambda: open_readonly_store(here))
     except Exception as error:  # noqa: BLE001 - the one place that reports whatever comes
         _say(f"planctl: this commit was not compared with its plan: {error}")
         return 0

@@ -9,7 +9,6 @@ import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from orchestrator.bootstrap import open_readonly_store
 from orchestrator.clock import SystemClock
 from orchestrator.scheduling.declared import declaration, declared_beside, enforced
 from orchestrator.scheduling.drift import judge
@@ -18,12 +17,13 @@ from plans.project import Enforce
 from worktrees.pointer import read_pointer
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
+    from orchestrator.store.protocol import Store
     from worktrees.repository import Repository
 
 
-def refusal(repository: Repository, staged: Sequence[str]) -> str:
+def refusal(repository: Repository, staged: Sequence[str], stores: Callable[[], Store]) -> str:
     """Why ``staged`` (paths) may not be committed in the worktree that is stood in; empty when they may.
 
     Only worktrees that planctl gave to a plan at work are asked about. The commit that ends a merge is let
@@ -35,7 +35,7 @@ def refusal(repository: Repository, staged: Sequence[str]) -> str:
     plan = read_pointer(top)
     if plan is None:
         return ""
-    with contextlib.closing(open_readonly_store(repository)) as store:
+    with contextlib.closing(stores()) as store:
         active = store.attempts(states=ACTIVE_ATTEMPTS)
         own = next((a for a in active if a.plan == plan and _is_at(a.worktree, top)), None)
         run = store.run(own.run) if own else None

@@ -9,8 +9,8 @@ step, and harmless to begin again:
 3. every worktree of the pool is rescued, parked and removed; one whose work cannot be kept whole ends it here
 4. files that plans left among their outputs are parked
 5. references: commits that nothing else leads to are parked, then all that only planctl needs is deleted
-6. the folders of pools, the pointers in the user's checkouts, the commit hook, the block in ``info/exclude``, what
-   ``sparse:`` has git write into the configuration; planctl itself never writes there
+6. the folders of pools, the pointers in the user's checkouts, the commit hook, the block in
+   ``info/exclude``, what ``sparse:`` has git write into the configuration; planctl itself never writes there
 7. the state folder, by the caller, when the session has ended
 """
 
