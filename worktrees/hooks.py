@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 
 REFUSED: Final = 7
 """The entry's exit status for a commit that is refused: nothing that is broken ends so."""
-ENTRY: Final = "orchestrator.cli.precommit"
+_ENTRY: Final = "import gc; gc.disable(); from orchestrator.cli.precommit import end; end()"
+"""Without the collector 10 ms of 120 are saved: all that is loaded stays until the end."""
 _MADE: Final = b"# The folder was made for it.\n"
 _MARK: Final = b"#!/bin/sh\n# planctl: sha256 of what follows: "
 _SCRIPT: Final = f"""\
@@ -35,7 +36,7 @@ _SCRIPT: Final = f"""\
 [ -f {FOLDER}/{FILE} ] || exit 0
 python={{python}}
 said=$(git diff --cached --name-only --no-renames --no-ext-diff -z |
-    "$python" -P -m {ENTRY} 2>/dev/null)
+    "$python" -P -c '{_ENTRY}' 2>/dev/null)
 case $? in
 0) [ -z "$said" ] || printf '%s\\n' "$said" >&2 ;;
 {REFUSED}) printf '%s\\n' "$said" >&2; exit 1 ;;

@@ -129,9 +129,8 @@ def test_p3_elsewhere_and_when_planctl_is_gone_or_broken_nothing_is_held_up(repo
 def test_p3_the_hooks_entry_loads_nothing_heavy(repo: GitRepo) -> None:
     place = prepared(repo)
     code = (
-        "import runpy, sys\n"
-        "try: runpy.run_module('orchestrator.cli.precommit', run_name='__main__')\n"
-        "finally: print(*sys.modules, file=sys.stderr)\n"
+        "import sys\nfrom orchestrator.cli.precommit import main\n"
+        "code = main()\nprint(*sys.modules, file=sys.stderr)\nsys.exit(code)\n"
     )
     done = subprocess.run(
         [sys.executable, "-P", "-c", code], input=b"two\0", cwd=place.path, capture_output=True, check=False
