@@ -157,6 +157,13 @@ def test_p27_the_hook_goes_and_leaves_everything_as_it_was(
     assert (contents(place) if place.exists() else None) == before
 
 
+def test_p27_uninstalling_takes_the_hook_and_drafts_of_it_with_plans_there(repo: GitRepo) -> None:
+    prepared(repo)
+    repo.write(".git/hooks/.pre-commit.1-abc.tmp/new", "of a planctl that was killed\n")
+    assert run("uninstall", cwd=repo.path).code == 0
+    assert not (repo.path / ".git/hooks").exists()
+
+
 def test_p27_a_hook_of_the_users_is_never_touched(repo: GitRepo) -> None:
     hook = repo.write(".git/hooks/pre-commit", "#!/bin/sh\nexit 0\n")
     assert "is there already" in hooks(repo, "install", code=1).err
