@@ -202,3 +202,13 @@ def test_p3_a_hook_of_ones_own_can_call_planctls(repo: GitRepo) -> None:
     place.write("two", "2\n")
     place.git("add", "two")
     assert commit(place.path).returncode == 1
+
+
+def test_p3_a_rebuilt_store_still_tells_what_was_declared(repo: GitRepo) -> None:
+    place = prepared(repo)
+    for left in (repo.path / ".git/planctl").glob("state.db*"):
+        left.unlink()
+    assert run("queue", "run", "--once", cwd=repo.path).code == 0
+    place.write("two", "2\n")
+    place.git("add", "two")
+    assert "changed two" in commit(place.path).stderr
