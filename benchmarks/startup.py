@@ -11,6 +11,7 @@ from benchmarks.measure import Result, Side, Target, compare, planctl, python, r
 from benchmarks.repositories import git
 
 PLANS = 100
+PLANCTL = (sys.executable, "-m", "orchestrator.cli")
 ROUNDS = 21
 
 
@@ -33,9 +34,30 @@ def results(scratch: Path, cache: Path) -> Iterator[Result]:
         Target(2.2),
     )
 
+    yield commit_hook(path)
+
+
+def commit_hook(path: Path) -> Result:
+    """The hook in a plan's worktree beside an import of click; both are started by git for a commit."""
+    (path / "plans/held.md").write_text("---\nplan: held\nfiles: {write: [one]}\n---\n", encoding="utf-8")
+    git(path, "add", "-A")
+    git(path, "commit", "-q", "-m", "held")
+    planctl("worktree", "add", "held", "--json", cwd=path)()
+    planctl("hooks", "install", cwd=path)()
+    place = Path(run([*PLANCTL, "worktree", "path", "held"], path).strip())
+    (place / "one").write_text("1\n", encoding="utf-8")
+    git(place, "add", "one")
+    hook = path / ".git/hooks/pre-commit"
+    return compare(
+        Side("commit hook in a plan's worktree", lambda: run(["sh", str(hook)], place)),
+        Side("import click", python("import click")),
+        ROUNDS,
+        Target(1.5),
+    )
+
 
 def plans_in_status(path: Path) -> int:
-    said = run([sys.executable, "-m", "orchestrator.cli", "--json", "status"], path)
+    said = run([*PLANCTL, "--json", "status"], path)
     return len(json.loads(said)["plans"])
 
 

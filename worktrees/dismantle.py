@@ -12,6 +12,7 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from plans.effects import DRAFT, step
+from worktrees.hooks import hook_path
 from worktrees.links import FOLDER
 from worktrees.pointer import clear_pointer
 from worktrees.removal import delete_tree
@@ -42,6 +43,7 @@ def remove_drafts(repository: Repository) -> None:
     places = [
         (repository.common_dir / "info" / "exclude").resolve(),
         (repository.common_dir / "config").resolve(),
+        hook_path(repository),
         *(top / ".planctl" / "current-plan" for top in _tops(repository)),
     ]
     for place in places:

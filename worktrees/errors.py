@@ -256,6 +256,15 @@ class PromisedObjectError(MissingObjectError):
         self.args = (f"object {name} was left out of this partial clone, and its remote does not give it",)
 
 
+class HookInTheWayError(PlanctlError):
+    """planctl's hook would have to go where something of the user's is; nothing was written."""
+
+    def __init__(self, path: Path, detail: str) -> None:
+        self.path = path
+        self.detail = detail
+        super().__init__(f"no commit hook was installed: {path} {detail}")
+
+
 class IdentityMissingError(PlanctlError):
     """Git does not know who the user is, so no commit can be made."""
 

@@ -98,6 +98,10 @@ EXITS: Final[Mapping[type[Exception], Exit]] = {
         INVALID,
         lambda e: f"install it; without any filter.{e.name} in git's configuration files stay as stored",
     ),
+    of_git.HookInTheWayError: Exit(
+        NO,
+        "have your own hook call planctl's: `planctl hooks show > FILE`, then in it `sh FILE || exit 1`",
+    ),
     of_git.PoolFolderError: Exit(INVALID, "name another folder with `worktrees:` in planctl.yaml"),
     of_git.DiskFloorError: Exit(BUSY, "free some space, or lower `pool: {disk_floor: …}` in planctl.yaml"),
     of_git.SlotUnavailableError: Exit(BUSY, "`planctl worktree list` shows who has them"),

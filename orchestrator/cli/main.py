@@ -49,6 +49,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "worktree": ("worktree", "List, add and remove worktrees of the pool."),
     "rescue": ("rescue", "Snapshots of uncommitted work."),
     "doctor": ("doctor", "Look for what is broken or left over, and mend it."),
+    "hooks": ("hooks", "A git hook that compares commits with what their plan declared."),
     "uninstall": ("uninstall", "Take planctl out of this repository; the work stays."),
 }
 """Name of the command -> (module under ``orchestrator.cli.commands``, short help), in the order of help."""

@@ -28,6 +28,14 @@ class Drift:
     refused: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Declaration:
+    """Of a plan what drift is judged by: its file's ``path``, and ``write``, None without a manifest."""
+
+    path: str
+    write: PatternSet | None
+
+
 def find_drift(
     plan: Plan, changed: Sequence[str], others: Mapping[PlanId, PatternSet], enforce: Enforce
 ) -> Drift:
@@ -36,9 +44,16 @@ def find_drift(
     A plan without a manifest has declared nothing: all it changed may collide, and nothing is drift.
     The plan's own file is always its own.
     """
-    own = plan.path.as_posix()
-    manifest = plan.manifest
-    outside = tuple(p for p in changed if p != own and not (manifest and manifest.write.matches(p)))
+    own = Declaration(plan.path.as_posix(), plan.manifest.write if plan.manifest else None)
+    return judge(own, changed, others, enforce)
+
+
+def judge(
+    own: Declaration, changed: Sequence[str], others: Mapping[PlanId, PatternSet], enforce: Enforce
+) -> Drift:
+    """As :func:`find_drift`, from what a plan declared: at submission, and when a commit is made."""
+    write = own.write
+    outside = tuple(p for p in changed if p != own.path and not (write and write.matches(p)))
     hits = tuple(
         (path, other) for path in outside for other, declared in others.items() if declared.matches(path)
     )
@@ -46,6 +61,6 @@ def find_drift(
     if enforce is not Enforce.OFF and hits:
         path, other = hits[0]
         refused = f"changed {path}, which {other} declared"
-    elif enforce is Enforce.STRICT and outside and manifest is not None:
+    elif enforce is Enforce.STRICT and outside and write is not None:
         refused = f"changed {outside[0]}, which its manifest does not name"
-    return Drift(outside if manifest is not None else (), hits, refused)
+    return Drift(outside if write is not None else (), hits, refused)

@@ -6,11 +6,12 @@ from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from orchestrator.scheduling.declared import counts
 from orchestrator.scheduling.freeze import thaw
 from orchestrator.scheduling.reasons import Code
 from orchestrator.scheduling.resourcetable import ResourceTable
 from orchestrator.scheduling.view import Foreign, Options, View
-from orchestrator.slots.places import places, session_is_alive
+from orchestrator.slots.places import places
 from orchestrator.slots.room import lasting_shortage
 from orchestrator.states import ACTIVE_ATTEMPTS, MOVING_ENTRIES, OPEN_ENTRIES, AttemptState, EntryState
 from orchestrator.submitting import locked
@@ -151,11 +152,7 @@ class Observer:
         )
 
     def _counts(self, store: Store, attempt: Attempt) -> bool:
-        """Work in the queue lands whoever is alive; other work counts while its run's session lives."""
-        if attempt.state is AttemptState.QUEUED:
-            return True
-        run = store.run(attempt.run)
-        return run is not None and session_is_alive(self._bench, run.session)
+        return counts(store, self._bench.clock, attempt)
 
     def _is_stuck(self, store: Store, attempt: Attempt) -> bool:
         entry = store.entry(attempt.entry or "") if attempt.state is AttemptState.QUEUED else None

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.errors import ForbiddenOverlapError, UsageError
 from orchestrator.events import EventName
+from orchestrator.scheduling.declared import declared
 from orchestrator.scheduling.freeze import freeze
 from orchestrator.scheduling.view import Options
 from orchestrator.states import AttemptState
@@ -106,7 +107,8 @@ def require_unprepared(bench: Workbench, plans: Sequence[Plan]) -> None:
 
 def store_run(bench: Workbench, outlook: Outlook, request: Request, run: str) -> RunRecord:
     """Freeze the plan files, then store the run with a pending attempt for each plan, in one transaction."""
-    options = _stored(request, outlook.options)
+    enforce = bench.settings.project.enforce
+    options = _stored(request, outlook.options) | declared(outlook.plans, enforce)
     frozen = freeze(bench, run, outlook.plans, options)
     now = bench.clock.now()
     record = RunRecord(

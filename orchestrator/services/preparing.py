@@ -16,6 +16,7 @@ from orchestrator.errors import BusyError, NotPreparedError, UsageError
 from orchestrator.events import EventName
 from orchestrator.scheduling.basing import FINISHED, PHASES
 from orchestrator.scheduling.branching import require_usable
+from orchestrator.scheduling.declared import declared
 from orchestrator.scheduling.freeze import freeze
 from orchestrator.scheduling.hostshare import HostShare
 from orchestrator.scheduling.launching import StageLauncher
@@ -98,6 +99,7 @@ def _store(bench: Workbench, plan: Plan, *, adopt: bool) -> Attempt:
         "land": True,
         "by_hand": True,
         "adopt": adopt,
+        **declared((plan,), bench.settings.project.enforce),
     }
     record = RunRecord(
         id=run,

@@ -9,8 +9,8 @@ step, and harmless to begin again:
 3. every worktree of the pool is rescued, parked and removed; one whose work cannot be kept whole ends it here
 4. files that plans left among their outputs are parked
 5. references: commits that nothing else leads to are parked, then all that only planctl needs is deleted
-6. the folders of pools, the pointers in the user's checkouts, the block in ``info/exclude``, what
-   ``sparse:`` has git write into the configuration; planctl itself never writes there
+6. the folders of pools, the pointers in the user's checkouts, the commit hook, the block in
+   ``info/exclude``, what ``sparse:`` has git write into the configuration; planctl itself never writes there
 7. the state folder, by the caller, when the session has ended
 """
 
@@ -44,6 +44,7 @@ from worktrees.dismantle import (
 from worktrees.exclude import forget_excludes
 from worktrees.followlock import read_mark
 from worktrees.git import branch_reference
+from worktrees.hooks import altered_hook, uninstall_hook
 from worktrees.pool import Pool
 from worktrees.references import Delete
 from worktrees.slot import registered
@@ -112,6 +113,7 @@ def dismantle(bench: Workbench, session: SessionHandle) -> Uninstalled:
                 raise NotUninstalledError(f"{folder} holds files that planctl did not put there")
     remove_drafts(bench.repository)
     clear_pointers(bench.repository)
+    uninstall_hook(bench.repository)
     forget_excludes(bench.repository)
     if not restore_config(bench.git):
         left = (*left, "extensions.worktreeConfig, which another worktree has settings for")
@@ -193,6 +195,8 @@ def _left(bench: Workbench) -> tuple[str, ...]:
         lines.append(f"{_SETTINGS} and the plan files are yours")
     if bench.settings.project.outputs:
         lines.append(f"outputs of plans in {bench.settings.project.outputs}")
+    if (hook := altered_hook(bench.repository)) is not None:
+        lines.append(f"{hook}, planctl's with changes of yours")
     for git_dir in _checkouts(bench):
         noted = detached_from(bench.store, git_dir)
         if noted is not None:

@@ -10,6 +10,8 @@ from orchestrator.states import TERMINAL_ATTEMPTS, AttemptState, SessionState, S
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from orchestrator.clock import Clock
+    from orchestrator.store.protocol import Store
     from orchestrator.store.records import Attempt, Slot
     from orchestrator.workbench import Workbench
 
@@ -67,7 +69,12 @@ def _is_coming(bench: Workbench, slot: Slot, holder: Attempt | None, run: str) -
 
 def session_is_alive(bench: Workbench, key: str | None) -> bool:
     """Whether a session is at work, as far as its heartbeat tells."""
-    session = bench.store.session(key) if key else None
+    return is_at_work(bench.store, bench.clock, key)
+
+
+def is_at_work(store: Store, clock: Clock, key: str | None) -> bool:
+    """The same for those who have no workbench."""
+    session = store.session(key) if key else None
     if session is None or session.state is not SessionState.ACTIVE:
         return False
-    return session.boot == bench.clock.boot() and session.expires > bench.clock.monotonic()
+    return session.boot == clock.boot() and session.expires > clock.monotonic()

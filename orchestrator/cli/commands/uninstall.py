@@ -28,12 +28,15 @@ def command(invocation: Invocation, *, dry_run: bool) -> None:
     while anything is at work.
     """
     from worktrees.dismantle import remove_leftovers  # noqa: PLC0415 - `--help` does without
+    from worktrees.hooks import uninstall_hook  # noqa: PLC0415 - as above
 
     repository = invocation.repository
     if dry_run:
         _show_survey(invocation, _surveyed(repository))
         return
     finished = remove_leftovers(repository)
+    if not repository.state_dir.exists():
+        finished = uninstall_hook(repository) or finished
     if not repository.state_dir.exists():
         invocation.output.note("finished" if finished else "planctl has nothing in this repository")
         _as_data(invocation, None)
