@@ -237,7 +237,9 @@ def test_the_index_never_drops_a_pair_that_meets() -> None:
 
 def test_s2_6_a_folder_whose_name_is_the_text_of_a_pattern() -> None:
     """git takes a text literally too, and what lies in the folder of that name; its last names are any."""
-    overlap = only(find_overlaps([plan("a", ["src/*.py"]), plan("b", ["src/**/notes"])], ["src/*.py/notes"]))
+    crowd = [plan(f"p{n}", [f"src/**/other{n}"]) for n in range(20)]  # so many that the index is used
+    plans = [plan("a", ["src/*.py"]), plan("b", ["src/**/notes"]), *crowd]
+    overlap = only(find_overlaps(plans, ["src/*.py/notes"]))
     assert overlap.files == ("src/*.py/notes",)
 
 
