@@ -1,6 +1,6 @@
 """Ratios of planctl to a plain way of doing the same, measured side by side.
 
-    python -m benchmarks [--cache FOLDER] [startup] [provisioning] [landing] [plans] [memory]
+    python -m benchmarks [--cache FOLDER] [startup] [provisioning] [landing] [plans] [memory] [overlap]
 
 Makes synthetic repositories, in a temporary folder or in FOLDER, where the next run finds them again (and
 Zuul's merger, installed into an environment of its own). Times are medians. Prints the table that stands in
@@ -17,7 +17,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from benchmarks import landing, memory, plans, provisioning, startup
+from benchmarks import landing, memory, overlap, plans, provisioning, startup
 from benchmarks.measure import HEAD, environment, run
 
 SECTIONS = {
@@ -26,6 +26,7 @@ SECTIONS = {
     "landing": landing,
     "plans": plans,
     "memory": memory,
+    "overlap": overlap,
 }
 
 

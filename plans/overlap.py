@@ -1,6 +1,7 @@
 """Many manifests to overlaps: which plans can name the same file, shown with a path, and what to do about it.
 
-1. An index over literal prefixes leaves the pairs that can share a path at all (:mod:`plans.candidates`).
+1. An index over literal prefixes and last names leaves the pairs that can share a path at all
+   (:mod:`plans.candidates`).
 2. The files that both match are found by one look at the tree for each plan, not for each pair. An existing
    file is the best witness.
 3. Only where there is none, the exact test of :mod:`plans.intersect` decides about files that may come.
@@ -139,7 +140,7 @@ class _Finder:
 
     def overlaps(self) -> list[Overlap]:
         found: list[Overlap] = []
-        for a, b, a_writes, b_writes in candidate_pairs(self._manifests):
+        for a, b, a_writes, b_writes in candidate_pairs(self._manifests, self.tree):
             overlap = self._overlap((a, a_writes), (b, b_writes))
             if overlap is not None:
                 found.append(overlap)

@@ -14,6 +14,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Final, Self
 
 from plans.errors import PatternSyntaxError
+from plans.plain import plain
 from plans.wildmatch import expression, first_wildcard, literal_shape, wild_shapes
 
 if TYPE_CHECKING:
@@ -66,6 +67,9 @@ class Pattern:
 
     def matches(self, path: str) -> bool:
         """Whether the text, its ``!`` aside, takes the file ``path`` (relative to the top, with ``/``)."""
+        kind = plain(self.glob)
+        if kind is not None:
+            return kind.matches(path)
         raw = self.raw
         text = _encode(path)
         prefix = raw[: first_wildcard(raw)].removesuffix(b"/")

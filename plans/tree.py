@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
+import sys
+from bisect import bisect_left
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
+
+from plans.plain import plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from plans.patterns import PatternSet
+    from plans.plain import Plain
+
+_LAST_LETTER: Final = chr(sys.maxunicode)
 
 
 class FileTree:
@@ -19,7 +25,44 @@ class FileTree:
         self.paths: Sequence[str] = sorted(set(paths))
 
     def matching(self, patterns: PatternSet) -> frozenset[int]:
-        """The numbers of the files that the set has: one look at each file under one of its prefixes."""
+        """The numbers of the files that the set has; only those are looked at that one pattern may take."""
+        kinds = [plain(pattern.glob) for pattern in patterns.patterns]
+        if None not in kinds and not any(pattern.negated for pattern in patterns.patterns):
+            found: set[int] = set()
+            for kind in {kind for kind in kinds if kind is not None}:
+                found |= self._taken(kind)
+            return frozenset(found)
+        return self._matched(patterns)
+
+    def _taken(self, kind: Plain) -> set[int]:
+        """The files of one plain pattern."""
+        start, end = self._starting_with(kind.head)
+        taken: set[int] = set()
+        if kind.below:
+            taken.update(range(start, end))
+        elif start < end:
+            taken.update(
+                number for number in self._named(kind, start, end) if kind.matches(self.paths[number])
+            )
+        if kind.literal and self.has_file(kind.head[:-1]):
+            taken.add(bisect_left(self.paths, kind.head[:-1]))
+        if kind.star:
+            taken.update(range(*self._starting_with(f"{kind.text}/")))
+        return taken
+
+    def _named(self, kind: Plain, start: int, end: int) -> Iterable[int]:
+        """Files that may have a name of this kind: those of the folder, or by name where these are fewer."""
+        if not kind.deep:
+            return range(*self._starting_with(kind.head + kind.before))
+        choices: list[Sequence[int]] = [range(start, end)]
+        if kind.before:
+            choices.append(self._by_beginning.starting_with(kind.before))
+        if kind.after:
+            choices.append(self._by_end.starting_with(kind.after[::-1]))
+        return min(choices, key=len)
+
+    def _matched(self, patterns: PatternSet) -> frozenset[int]:
+        """The same by regular expressions: one look at each file under one of the prefixes."""
         prefixes = {pattern.literal_prefix for pattern in patterns.patterns if not pattern.negated}
         ranges = [(start, end) for start, end in self._ranges(prefixes) if start < end]
         if not ranges:
@@ -28,6 +71,14 @@ class FileTree:
         return frozenset(
             number for start, end in ranges for number in range(start, end) if matches(self.paths[number])
         )
+
+    @cached_property
+    def _by_beginning(self) -> _Names:
+        return _Names(path.rpartition("/")[2] for path in self.paths)
+
+    @cached_property
+    def _by_end(self) -> _Names:
+        return _Names(path.rpartition("/")[2][::-1] for path in self.paths)
 
     def has_file(self, path: str) -> bool:
         """Whether there is a file of that very path."""
@@ -62,11 +113,28 @@ class FileTree:
         return result
 
     def _starting_with(self, prefix: str) -> tuple[int, int]:
-        def head(path: str) -> str:
-            return path[: len(prefix)]
+        return _starting_with(self.paths, prefix)
 
-        start = bisect_left(self.paths, prefix)
-        return start, bisect_right(self.paths, prefix, lo=start, key=head)
+
+class _Names:
+    """Numbers of files, in the order of their names."""
+
+    def __init__(self, names: Iterable[str]) -> None:
+        ordered = sorted((name, number) for number, name in enumerate(names))
+        self._names = [name for name, _ in ordered]
+        self._numbers = [number for _, number in ordered]
+
+    def starting_with(self, prefix: str) -> Sequence[int]:
+        start, end = _starting_with(self._names, prefix)
+        return self._numbers[start:end]
+
+
+def _starting_with(texts: Sequence[str], prefix: str) -> tuple[int, int]:
+    """Where those that begin with ``prefix`` stand in sorted texts: before the next text that does not."""
+    start, stem = bisect_left(texts, prefix), prefix.rstrip(_LAST_LETTER)
+    if not stem:
+        return start, len(texts)
+    return start, bisect_left(texts, stem[:-1] + chr(ord(stem[-1]) + 1), lo=start)
 
 
 def matching_files(patterns: PatternSet, tree: Iterable[str]) -> tuple[str, ...]:

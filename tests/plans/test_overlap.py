@@ -224,7 +224,7 @@ def test_the_index_never_drops_a_pair_that_meets() -> None:
     random_ = random.Random(6)
     pool = sorted({random_glob(random_) for _ in range(300)})
     manifests = [manifest(random_texts(random_, pool), random_texts(random_, pool)) for _ in range(60)]
-    kept = candidate_pairs(manifests)
+    kept = candidate_pairs(manifests, FileTree(()))
     paths = small_paths()
     files = [(set(matching_files(m.write, paths)), set(matching_files(m.read, paths))) for m in manifests]
     for a, of_a in enumerate(files):
@@ -235,9 +235,17 @@ def test_the_index_never_drops_a_pair_that_meets() -> None:
                 assert (a, b, True, False) in kept
 
 
+def test_s2_6_a_folder_whose_name_is_the_text_of_a_pattern() -> None:
+    """git takes a text literally too, and what lies in the folder of that name; its last names are any."""
+    crowd = [plan(f"p{n}", [f"src/**/other{n}"]) for n in range(20)]  # so many that the index is used
+    plans = [plan("a", ["src/*.py"]), plan("b", ["src/**/notes"]), *crowd]
+    overlap = only(find_overlaps(plans, ["src/*.py/notes"]))
+    assert overlap.files == ("src/*.py/notes",)
+
+
 def test_pairs_elsewhere_in_the_tree_are_never_looked_at() -> None:
     manifests = [manifest([f"src/m{n}/**", f"src/n{n}.py", f"src/o{n}*"]) for n in range(500)]
-    assert candidate_pairs(manifests) == {
+    assert candidate_pairs(manifests, FileTree(())) == {
         (n, m, True, True) for n in range(500) for m in range(n, 500) if n != m and str(m).startswith(str(n))
     }
 

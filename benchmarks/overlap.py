@@ -1,0 +1,88 @@
+"""Overlaps of very many plans, beside what it takes only to match their patterns with pathspec.
+
+A made-up tree of 80,000 files: 2,000 modules of 32 files and a folder of documents about each. A plan belongs
+to a module that is drawn at random, and names six of its files, one file that is yet to come, a folder, names
+in a folder and names anywhere below one. So plans of the same module overlap, and no others.
+"""
+
+from __future__ import annotations
+
+import random
+import resource
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from benchmarks.measure import ROOT, Result, Side, Target, environment, in_turn
+from plans.ids import PlanId
+from plans.model import Manifest, Plan
+from plans.overlap import OverlapReport, find_overlaps
+from plans.patterns import PatternSet
+
+MODULES, FILES, DOCUMENTS = 2000, 32, 8
+PLANS = 10_000
+ROUNDS = 3
+
+
+def results(scratch: Path, cache: Path) -> Iterator[Result]:
+    del scratch, cache
+    tree, plans = files(), [plan(number) for number in range(PLANS)]
+    ours, half, reference = in_turn(
+        (
+            Side(f"overlaps of {PLANS:,} plans", lambda: find_overlaps(plans, tree)),
+            Side("half of them", lambda: find_overlaps(plans[::2], tree)),
+            Side("pathspec", lambda: with_pathspec(plans[0], tree)),
+        ),
+        ROUNDS,
+        warm=False,
+    )
+    name = f"overlaps of {PLANS:,} plans, {len(tree):,} files"
+    yield Result(name, ours / 1000, rounds=ROUNDS, target=Target(5), unit="s")
+    matching = f"matching them alone by pathspec ({PLANS:,} times one plan)"
+    yield Result(
+        name, ours / 1000, matching, reference * PLANS / 1000, ROUNDS, Target(300, faster=True), unit="s"
+    )
+    yield Result(name, ours, f"of {PLANS // 2:,} plans", half, ROUNDS)
+    yield Result(f"{name}: most resident", alone(), target=Target(1024), unit="MiB")
+
+
+def files() -> list[str]:
+    code = [
+        f"src/m{m:04}/{'core' if f % 2 else 'web'}/f{f:02}.py" for m in range(MODULES) for f in range(FILES)
+    ]
+    return code + [f"docs/d{d}/m{m:04}-page.md" for m in range(MODULES) for d in range(DOCUMENTS)]
+
+
+def plan(number: int) -> Plan:
+    random_ = random.Random(number)
+    module = f"m{random_.randrange(MODULES):04}"
+    some = random_.sample(range(FILES), 6)
+    texts = [f"src/{module}/{'core' if f % 2 else 'web'}/f{f:02}.py" for f in some]
+    texts += [f"src/{module}/new{random_.randrange(99)}.py", f"src/{module}/assets/**"]
+    texts += [f"src/{module}/web/f{random_.randrange(4)}*.py", f"docs/**/{module}-*.md"]
+    name = f"p{number}"
+    manifest = Manifest(PatternSet.parse(texts), PatternSet())
+    return Plan(PlanId(name), name, Path(f"plans/{name}.md"), b"", "", manifest=manifest)
+
+
+def with_pathspec(one: Plan, tree: list[str]) -> int:
+    import pathspec  # noqa: PLC0415 - the reference, which mypy brings with it
+
+    assert one.manifest is not None
+    spec = pathspec.PathSpec.from_lines("gitwildmatch", one.manifest.write.texts)
+    return sum(1 for _ in spec.match_files(tree))
+
+
+def alone() -> float:
+    """The most that one such look has resident in a process of its own, in MiB."""
+    argv = [sys.executable, "-c", "from benchmarks.overlap import once; print(once())"]
+    done = subprocess.run(argv, cwd=ROOT, env=environment(), capture_output=True, text=True, check=True)
+    return float(done.stdout)
+
+
+def once() -> float:
+    found: OverlapReport = find_overlaps([plan(number) for number in range(PLANS)], files())
+    if not found.overlaps:
+        raise RuntimeError("nothing overlaps")
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
