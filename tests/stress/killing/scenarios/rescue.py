@@ -8,6 +8,8 @@ from tests.stress.killing.scenario import Scenario, World
 from tests.support.plans import commit_plans
 from tests.support.process import run
 from tests.support.repo import GitRepo
+from worktrees.repository import find
+from worktrees.restorejournal import journals
 
 MAKE = (
     "echo mine > mine.txt; git add mine.txt; git commit -qm mine; echo staged > staged.txt; "
@@ -38,7 +40,7 @@ class Rescue(Scenario):
             world.planctl("worktree", "remove", "p")
         _require_kept(repo)
         back = repo.path.with_name("back")
-        if not _is_whole(repo, back):
+        if not _is_whole(repo, back) or _is_cut_short(repo):
             world.planctl("rescue", "restore", "p", "--into", "../back", "--detach")
 
     def require(self, world: World) -> None:
@@ -54,6 +56,11 @@ class Rescue(Scenario):
 def _slot(repo: GitRepo) -> Path | None:
     path = repo.path.with_name(f"{repo.path.name}.worktrees") / "slot-01"
     return path if path.exists() else None
+
+
+def _is_cut_short(repo: GitRepo) -> bool:
+    """All may have been brought back by then; what was not ended is taken back all the same."""
+    return any(journal is not None for journal in journals(find(repo.path)).values())
 
 
 def _rescues(repo: GitRepo) -> list[str]:
