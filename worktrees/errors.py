@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-_KILLS: Final = frozenset({2, 9, 15})
-"""SIGINT, SIGKILL, SIGTERM; git's own abort (6) says that it cannot do what it was asked."""
+_KILLS: Final = frozenset({1, 2, 9, 15})
+"""SIGHUP, SIGINT, SIGKILL, SIGTERM; git's own abort (6) says that it cannot do what it was asked."""
 
 
 class GitFailedError(PlanctlError):

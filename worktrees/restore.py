@@ -210,7 +210,9 @@ def _take_back(found: Intention, journal: Journal, stamp: str, error: BaseExcept
     if reason := why_not(git, journal, into):
         raise HalfRestoredError(into, reason) from error
     release_index(target.git_dir, target.folder)
-    rescued = rescue_standing(git, journal, into, stamp) if touch.edited() else None
+    # the signs are those of the outer files: of an inner worktree that is there it cannot be told who wrote
+    is_touched = bool(touch.edited()) or any((into / path).exists() for path in journal.inner)
+    rescued = rescue_standing(git, journal, into, stamp) if is_touched else None
     moved = take_back(git, target.folder, journal, into, touch.paths)
     if (rescued or moved) and isinstance(error, Exception):
         raise RestoreTakenBackError(into, str(error), rescued, moved) from error
