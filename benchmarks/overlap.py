@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import random
 import resource
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from benchmarks.measure import ROOT, Result, Side, Target, environment, in_turn
+from benchmarks.measure import Result, Side, Target, in_turn, run
 from plans.ids import PlanId
 from plans.model import Manifest, Plan
 from plans.overlap import OverlapReport, find_overlaps
@@ -76,9 +75,7 @@ def with_pathspec(one: Plan, tree: list[str]) -> int:
 
 def alone() -> float:
     """The most that one such look has resident in a process of its own, in MiB."""
-    argv = [sys.executable, "-c", "from benchmarks.overlap import once; print(once())"]
-    done = subprocess.run(argv, cwd=ROOT, env=environment(), capture_output=True, text=True, check=True)
-    return float(done.stdout)
+    return float(run([sys.executable, "-c", "from benchmarks.overlap import once; print(once())"]))
 
 
 def once() -> float:

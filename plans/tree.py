@@ -26,17 +26,17 @@ class FileTree:
 
     def matching(self, patterns: PatternSet) -> frozenset[int]:
         """The numbers of the files that the set has; only those are looked at that one pattern may take."""
-        kinds = [plain(pattern.glob) for pattern in patterns.patterns]
-        if None not in kinds and not any(pattern.negated for pattern in patterns.patterns):
-            found: set[int] = set()
-            for kind in {kind for kind in kinds if kind is not None}:
-                found |= self._taken(kind)
-            return frozenset(found)
-        return self._matched(patterns)
+        found: set[int] = set()
+        for pattern in patterns.patterns:
+            kind = None if pattern.negated else plain(pattern.glob)
+            if kind is None:
+                return self._matched(patterns)
+            found |= self._taken(kind)
+        return frozenset(found)
 
     def _taken(self, kind: Plain) -> set[int]:
         """The files of one plain pattern."""
-        start, end = self._starting_with(kind.head)
+        start, end = _starting_with(self.paths, kind.head)
         taken: set[int] = set()
         if kind.below:
             taken.update(range(start, end))
@@ -46,14 +46,14 @@ class FileTree:
             )
         if kind.literal and self.has_file(kind.head[:-1]):
             taken.add(bisect_left(self.paths, kind.head[:-1]))
-        if kind.star:
-            taken.update(range(*self._starting_with(f"{kind.text}/")))
+        if not kind.below:
+            taken.update(range(*_starting_with(self.paths, f"{kind.text}/")))
         return taken
 
     def _named(self, kind: Plain, start: int, end: int) -> Iterable[int]:
         """Files that may have a name of this kind: those of the folder, or by name where these are fewer."""
         if not kind.deep:
-            return range(*self._starting_with(kind.head + kind.before))
+            return range(*_starting_with(self.paths, kind.head + kind.before))
         choices: list[Sequence[int]] = [range(start, end)]
         if kind.before:
             choices.append(self._by_beginning.starting_with(kind.before))
@@ -109,11 +109,8 @@ class FileTree:
         for prefix in sorted(prefixes):
             if covering is None or not prefix.startswith(covering):
                 covering = prefix
-                result.append(self._starting_with(prefix))
+                result.append(_starting_with(self.paths, prefix))
         return result
-
-    def _starting_with(self, prefix: str) -> tuple[int, int]:
-        return _starting_with(self.paths, prefix)
 
 
 class _Names:

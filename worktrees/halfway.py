@@ -79,10 +79,10 @@ def undo(git: Git, half: HalfRestored, stamp: str, *, given_on: bool = False) ->
     ``stamp`` names the rescue, a ULID. Raises :class:`HalfRestoredError`; then the journal is still there.
     """
     journal, into = half.journal, half.into
-    if given_on or not Path(journal.git_dir).is_dir():
-        return _dropped(
-            half, "the worktree was given to somebody else" if given_on else "the worktree is gone"
-        )
+    if given_on:
+        return _dropped(half, "the worktree was given to somebody else")
+    if not Path(journal.git_dir).is_dir():
+        return _dropped(half, "the worktree is gone")
     with following(git.repository, Path(journal.git_dir)) as lock:
         if lock is None:
             raise HalfRestoredError(into, BUSY)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from plans.effects import sync_files, sync_folder
+from plans.effects import sync_files
 from worktrees.beforehand import Kind, kind_of
 from worktrees.state import own_git_dir
 
@@ -29,8 +29,6 @@ def sync_restored(found: Intention) -> None:
     for top in [*inner, *(own_git_dir(target.git, place) for place in inner)]:
         written += _files(top)
     sync_files(*written, *(path for path in own if path.is_file()))
-    for folder in {path.parent for path in written}:
-        sync_folder(folder)
 
 
 def _files(top: Path) -> Iterator[Path]:

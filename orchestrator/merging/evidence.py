@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from orchestrator.running.log import last_lines
+from orchestrator.states import EntryState
 
 if TYPE_CHECKING:
     from orchestrator.merging.judge import Judgement
@@ -52,8 +53,8 @@ def target_red(judgement: Judgement, old: str) -> dict[str, Any]:
     return {"code": "target-red", "detail": detail, **_log(judgement)}
 
 
-def no_verdict(judgement: Judgement, entry: Entry) -> tuple[dict[str, Any], bool]:
-    """Nothing could be said of the tree; the second value: so often now that a person must look."""
+def no_verdict(judgement: Judgement, entry: Entry) -> tuple[EntryState, dict[str, Any]]:
+    """Nothing could be said of the tree: again, or held when that was so often that a person must look."""
     assert judgement.verdict is not None
     times = int(entry.reason.get("times", 0)) + 1
     why = {
@@ -62,14 +63,19 @@ def no_verdict(judgement: Judgement, entry: Entry) -> tuple[dict[str, Any], bool
         "times": times,
         **_log(judgement),
     }
-    return why, times >= MOST_NO_VERDICTS
+    return _tried(times, MOST_NO_VERDICTS), why
 
 
-def git_killed(error: GitFailedError, entry: Entry) -> tuple[dict[str, Any], bool]:
-    """Somebody ended git, which says nothing of the work; the second value as with :func:`no_verdict`."""
+def git_killed(error: GitFailedError, entry: Entry) -> tuple[EntryState, dict[str, Any]]:
+    """Somebody ended git, which says nothing of the work; what becomes of it as with :func:`no_verdict`."""
     times = int(entry.reason.get("killed", 0)) + 1
     why = {"code": "git-killed", "detail": str(error), "messages": error.stderr, "killed": times}
-    return why, times >= MOST_KILLED
+    return _tried(times, MOST_KILLED), why
+
+
+def _tried(times: int, most: int) -> EntryState:
+    """What becomes of an entry that could not be judged so often."""
+    return EntryState.HELD if times >= most else EntryState.QUEUED
 
 
 def _log(judgement: Judgement) -> dict[str, Any]:

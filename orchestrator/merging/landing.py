@@ -180,8 +180,8 @@ def _not_landed(tenure: Tenure, entry: Entry, intent: Intent, error: Exception) 
     if isinstance(error, ReferenceMovedError):
         return tenure.settle(entry, EntryState.QUEUED, reason={"code": "target-moved", "detail": str(error)})
     if isinstance(error, GitFailedError) and error.was_killed:
-        killed, held = git_killed(error, entry)
-        return tenure.settle(entry, EntryState.HELD if held else EntryState.QUEUED, reason=killed)
+        state, killed = git_killed(error, entry)
+        return tenure.settle(entry, state, reason=killed)
     locks = foreign_locks(tenure.bench.git)
     why = f"{error}; lock files in the way: {', '.join(locks)}" if locks else str(error)
     reason = {"code": LOCKED if locks else "git-failed", "detail": why, "paths": list(locks)}

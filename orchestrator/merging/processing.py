@@ -180,8 +180,7 @@ class Processor:
                     turn_red(self._bench.store, self._bench.clock, entry.target, old, judgement.verdict.log)
                     return self._end(entry, EntryState.QUEUED, target_red(judgement, old))
             case _:
-                why, held = no_verdict(judgement, entry)
-                return self._end(entry, EntryState.HELD if held else EntryState.QUEUED, why)
+                return self._end(entry, *no_verdict(judgement, entry))
 
     def _end(self, entry: Entry, to: EntryState, why: dict[str, Any], **changes: Any) -> Entry:
         return self._tenure.settle(entry, to, reason=why, **changes)
@@ -189,8 +188,7 @@ class Processor:
     def _stuck(self, entry: Entry, error: Exception) -> Entry:
         newest = self._newest(entry)
         if isinstance(error, GitFailedError) and error.was_killed:
-            killed, held = git_killed(error, newest)
-            return self._end(newest, EntryState.HELD if held else EntryState.QUEUED, killed)
+            return self._end(newest, *git_killed(error, newest))
         why = {"code": "git-failed", "detail": str(error), "messages": str(getattr(error, "stderr", ""))}
         return self._end(newest, EntryState.HELD, why)
 

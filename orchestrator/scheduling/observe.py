@@ -88,7 +88,7 @@ class Observer:
             if attempt.run == self._run.id:
                 other = self._graph.plans.get(PlanId(attempt.plan))
             else:
-                other = self._plan_of(store, attempt) if self._counts(store, attempt) else None
+                other = self._plan_of(store, attempt) if counts(store, self._bench.clock, attempt) else None
             if other is not None and other.manifest is not None:
                 declared[other.id] = other.manifest.write
         return declared
@@ -148,11 +148,8 @@ class Observer:
         return tuple(
             self._foreign_plan(attempt, plan, table.held(attempt.id), stuck=self._is_stuck(store, attempt))
             for attempt in active
-            if self._counts(store, attempt) and (plan := self._plan_of(store, attempt))
+            if counts(store, self._bench.clock, attempt) and (plan := self._plan_of(store, attempt))
         )
-
-    def _counts(self, store: Store, attempt: Attempt) -> bool:
-        return counts(store, self._bench.clock, attempt)
 
     def _is_stuck(self, store: Store, attempt: Attempt) -> bool:
         entry = store.entry(attempt.entry or "") if attempt.state is AttemptState.QUEUED else None

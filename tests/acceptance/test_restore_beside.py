@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import re
@@ -28,6 +29,7 @@ from worktrees.repository import find
 from worktrees.rescue import rescue
 from worktrees.restorejournal import Journal, not_restoring
 from worktrees.restorejournal import restoring as hold
+from worktrees.restorelook import Intention
 from worktrees.restoretarget import Touching
 
 DETACHED = ("rescue", "restore", "p", "--into", ".", "--detach")
@@ -268,6 +270,26 @@ def test_s1_8_an_inner_worktree_that_was_cut_short_goes_with_its_outer(repo: Git
 
 
 @pytest.mark.skipif(COMPILER is None, reason="a library that records what is synced needs a compiler")
+def test_s1_8_an_edit_in_an_inner_worktree_is_rescued_before_it_is_unmade(
+    repo: GitRepo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = inside(repo)
+
+    def edit_and_fail(found: Intention) -> None:
+        if found.target.into == place.path.resolve():
+            (place.path / "inner/new.txt").write_text("a person's\n")
+            raise OSError(errno.EIO, "broken")
+
+    monkeypatch.setattr(restoring, "sync_restored", edit_and_fail)
+    assert planctl("rescue", "restore", "p", "--into", str(place.path), repo=repo.path).code != 0
+    kept = repo.git("for-each-ref", "--format=%(refname)", "refs/planctl/rescue/half-restored").split()
+    objects = repo.git(
+        "rev-list", "--objects", *kept
+    ).splitlines()  # the inner snapshot is the outer's parent
+    (made,) = {line.partition(" ")[0] for line in objects if line.endswith(" new.txt")}
+    assert repo.git("cat-file", "blob", made) == "a person's"
+
+
 @pytest.mark.parametrize("kind", ["moved", "inner"])
 def test_s1_8_a_power_cut_after_the_end_loses_nothing(repo: GitRepo, tmp_path: Path, kind: str) -> None:
     if kind == "inner":

@@ -80,6 +80,11 @@ def test_s2_6_the_files_of_a_plain_pattern_are_those_of_its_expression() -> None
         assert tree.matching(PatternSet((Pattern(glob),))) == expected, glob
 
 
+def test_s2_6_what_lies_in_a_folder_called_as_the_pattern_is_found_where_names_are_quicker() -> None:
+    tree = FileTree(["a/**/b/c", *(f"a/x{n}" for n in range(9)), "z/b"])
+    assert [tree.paths[n] for n in tree.matching(PatternSet((Pattern("a/**/b"),)))] == ["a/**/b/c"]
+
+
 def test_what_all_last_names_of_a_pattern_begin_and_end_with() -> None:
     for glob in some_globs(10):
         kind, slow = plain(glob), by_expression(glob)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from pathlib import Path
 
 import pytest
 
 from tests.support.repo import GitRepo
+from tests.support.standin import before_git
 from worktrees.coreconfig import core_settings, is_true
 from worktrees.errors import FilterMissingError, GitFailedError
 from worktrees.filters import require_filters
@@ -60,13 +59,9 @@ def test_the_extension_brings_config_worktree_in(repo: GitRepo) -> None:
 def test_what_a_gc_swept_away_under_git_is_done_again(
     repo: GitRepo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, message: str
 ) -> None:
-    real, flag = shutil.which("git"), tmp_path / "swept"
-    script = f'#!/bin/sh\nif [ ! -e "{flag}" ]; then : > "{flag}"; echo "{message}" >&2; exit 128; fi\n'
-    wrapper = tmp_path / "bin/git"
-    wrapper.parent.mkdir()
-    wrapper.write_text(f'{script}exec "{real}" "$@"\n')
-    wrapper.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{wrapper.parent}{os.pathsep}{os.environ['PATH']}")
+    flag = tmp_path / "swept"
+    script = f'if [ ! -e "{flag}" ]; then : > "{flag}"; echo "{message}" >&2; exit 128; fi'
+    before_git(tmp_path / "bin", script, monkeypatch)
     git = Git(find(repo.path))
     assert git.run("rev-parse", "HEAD", writes=True).text == repo.head()
     flag.unlink()

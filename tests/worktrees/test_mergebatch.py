@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ from tests.support.histories import Random, write_history
 from tests.support.merging import Pair as Doors
 from tests.support.merging import real_merge
 from tests.support.repo import GitRepo
+from tests.support.standin import before_git
 from worktrees.livetree import LiveTree, Unread, committed, live_tree
 from worktrees.mergebatch import Comparison, Outcome, compare_pairs
 from worktrees.quarantine import Quarantine, quarantine
@@ -31,16 +31,11 @@ def compared(repo: GitRepo, *branches: str) -> dict[tuple[str, str], Comparison]
 @contextmanager
 def counted(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     """The subcommands of every git that is started."""
-    real = shutil.which("git")
     calls = folder / "calls"
     calls.touch()
-    shim = folder / "shim" / "git"
-    shim.parent.mkdir()
-    shim.write_text(f'#!/bin/sh\necho "$*" >> "{calls}"\nexec "{real}" "$@"\n')
-    shim.chmod(0o755)
     found: list[str] = []
     with monkeypatch.context() as patched:
-        patched.setenv("PATH", f"{shim.parent}{os.pathsep}{os.environ['PATH']}")
+        before_git(folder / "shim", f'echo "$*" >> "{calls}"', patched)
         yield found
     found += calls.read_text().splitlines()
 

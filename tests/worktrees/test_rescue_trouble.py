@@ -18,6 +18,7 @@ from tests.support.insides import everything, with_everything
 from tests.support.manifest import manifest
 from tests.support.repo import GitRepo
 from tests.support.scenes import merge_stopped, staged_and_unstaged
+from tests.support.standin import before_git
 from worktrees.errors import RescueIncompleteError, RescueInterruptedError
 from worktrees.git import Git
 from worktrees.halfway import half_restored, undo
@@ -86,14 +87,12 @@ def test_p9_a_killed_rescue_is_simply_done_again(
 
 
 WRAPPER = """\
-#!/bin/sh
 number=$(($(cat "$CALLS") + 1))
 echo $number > "$CALLS"
 if [ $number = "$KILLED" ]; then
     [ -z "$GIT_INDEX_FILE" ] || : > "$GIT_INDEX_FILE.lock"
     kill -9 $$
 fi
-exec "$REAL_GIT" "$@"
 """
 
 
@@ -104,14 +103,9 @@ def test_p9_whichever_git_is_killed_the_rescue_says_nothing_about_the_work(
 ) -> None:
     """An OOM killer takes one git child, which may leave its index locked: tried again, all is kept."""
     merge_stopped(slot)
-    calls, wrapper, real = tmp_path / "calls", tmp_path / "bin/git", shutil.which("git")
-    assert real is not None
-    wrapper.parent.mkdir()
-    wrapper.write_text(WRAPPER)
-    wrapper.chmod(0o755)
+    calls = tmp_path / "calls"
+    before_git(tmp_path / "bin", WRAPPER, monkeypatch)
     monkeypatch.setenv("CALLS", str(calls))
-    monkeypatch.setenv("REAL_GIT", real)
-    monkeypatch.setenv("PATH", f"{wrapper.parent}:{os.environ['PATH']}")
     for killed in itertools.count(2, every):
         calls.write_text("0")
         monkeypatch.setenv("KILLED", str(killed))

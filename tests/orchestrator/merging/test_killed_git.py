@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from pathlib import Path
 
 import pytest
@@ -11,9 +9,9 @@ import pytest
 from orchestrator.states import IntentState
 from tests.support.queues import landed_once, queue_of, require_sound
 from tests.support.repo import GitRepo
+from tests.support.standin import before_git
 
 WRAPPER = """\
-#!/bin/sh
 left=$(cat "$LEFT")
 case " $* " in
 *" $VICTIM "*)
@@ -23,22 +21,16 @@ case " $* " in
     fi
     ;;
 esac
-exec "$REAL_GIT" "$@"
 """
 
 
 @pytest.fixture
 def left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The file that says how many of the victims are still to be killed."""
-    left, wrapper, real = tmp_path / "left", tmp_path / "bin/git", shutil.which("git")
-    assert real is not None
+    left = tmp_path / "left"
     left.write_text("0")
-    wrapper.parent.mkdir()
-    wrapper.write_text(WRAPPER)
-    wrapper.chmod(0o755)
+    before_git(tmp_path / "bin", WRAPPER, monkeypatch)
     monkeypatch.setenv("LEFT", str(left))
-    monkeypatch.setenv("REAL_GIT", real)
-    monkeypatch.setenv("PATH", f"{wrapper.parent}:{os.environ['PATH']}")
     return left
 
 
