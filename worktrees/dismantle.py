@@ -8,15 +8,13 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 from typing import TYPE_CHECKING, Final
 
-from plans.effects import DRAFT, step
-from worktrees.hooks import hook_path
+from plans.effects import step
+from worktrees.beside import drafts_beside, tops
 from worktrees.links import FOLDER
 from worktrees.pointer import clear_pointer
 from worktrees.removal import delete_tree
-from worktrees.slot import registered
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -40,29 +38,13 @@ def unreachable(git: Git, commits: Collection[str], staying: Iterable[str]) -> f
 
 def remove_drafts(repository: Repository) -> None:
     """Remove what killed writers left beside the user's files; the caller knows that no writer is at work."""
-    places = [
-        (repository.common_dir / "info" / "exclude").resolve(),
-        (repository.common_dir / "config").resolve(),
-        hook_path(repository),
-        *(top / ".planctl" / "current-plan" for top in _tops(repository)),
-    ]
-    for place in places:
-        draft = re.compile(DRAFT)
-        found = place.parent.glob(f".{place.name}.*.tmp") if place.parent.is_dir() else ()
-        for path in found:
-            if draft.fullmatch(path.name):
-                delete_tree(path)
-
-
-def _tops(repository: Repository) -> tuple[Path, ...]:
-    """The user's checkouts."""
-    tops = (repository.primary_top, *(worktree for _, worktree in registered(repository.common_dir)))
-    return tuple(top for top in tops if top is not None)
+    for path in drafts_beside(repository):
+        delete_tree(path)
 
 
 def clear_pointers(repository: Repository) -> tuple[Path, ...]:
     """Take the plan pointers out of the user's own checkouts; returns the checkouts that had one."""
-    found = [top for top in _tops(repository) if (top / ".planctl" / "current-plan").is_file()]
+    found = [top for top in tops(repository) if (top / ".planctl" / "current-plan").is_file()]
     for top in found:
         clear_pointer(top)
     return tuple(found)

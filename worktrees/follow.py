@@ -121,7 +121,8 @@ def _listed(paths: tuple[str, ...]) -> str:
 def prepare_follow(git: Git, checkout: Checkout, mark: Mark) -> Follow:
     """Steps 1 and 2. Raises CheckoutInTheWayError with the paths; then nothing is locked.
 
-    A :class:`CheckoutLockedError` among them: git is at work there this very moment, or was killed at it.
+    A :class:`CheckoutLockedError` among them: git is at work there this very moment. Raises GitFailedError
+    where a git of planctl's own was killed at it, which says nothing of the checkout.
     A checkout that git cannot read (a damaged index, a folder that may not be written) is in the way, with
     git's words.
     """
@@ -130,7 +131,7 @@ def prepare_follow(git: Git, checkout: Checkout, mark: Mark) -> Follow:
         return _locked_and_tried(git, checkout, mark)
     except (GitFailedError, OSError) as error:
         if isinstance(error, GitFailedError) and error.was_killed:
-            raise CheckoutLockedError(checkout.top, str(error)) from error
+            raise
         raise CheckoutInTheWayError(checkout.top, (), str(error)) from error
 
 

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Final
 
 from plans.effects import step
 from plans.onchange import OnChange
-from worktrees.errors import GitFailedError, RescueIncompleteError
+from worktrees.errors import GitFailedError, ReferenceMovedError, RescueIncompleteError
 from worktrees.followlock import BUSY, following
 from worktrees.halfway import rescue_standing
 from worktrees.objects import Objects
@@ -77,6 +77,14 @@ class RestoreReport:
 
 
 @dataclass(frozen=True, slots=True)
+class _Names:
+    """A new ULID for each rescue of what stands in the way, and for whom the pool holds the worktree."""
+
+    stamp: Callable[[], str]
+    owner: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Foreseen:
     """What a restore would do, path by path; ``would_rescue``: the target's own work would be kept first."""
 
@@ -118,13 +126,14 @@ def restore(
     into: Path,
     wish: Wish | None = None,
     *,
-    stamp: str = "",
+    stamp: Callable[[], str] = str,
     owner: Callable[[], str] = str,
 ) -> RestoreReport:
     """Bring the rescue ``reference`` back into the worktree ``into``; see the module's text.
 
-    ``stamp`` names the rescue of what is overwritten, a ULID; ``owner`` says for whom the pool holds the
-    worktree, so that it is not taken back from the next one; asked once the pool can take nothing back.
+    ``stamp`` names each rescue of what stands there, a new ULID at every call; ``owner`` says for whom the
+    pool holds the worktree, so that it is not taken back from the next one; asked once the pool can take
+    nothing back.
 
     Raises :class:`RestoreRefusedError` (nothing changed), :class:`ChangedMeanwhileError`, :class:`OSError`,
     :class:`GitFailedError` and :class:`RestoreTakenBackError` (taken back), :class:`HalfRestoredError` (one
@@ -133,22 +142,22 @@ def restore(
     with restoring(git.repository) as held:
         into = into.resolve()
         target = Target(git, into, own_git_dir(git, into), held)
-        return _restore(target, reference, wish or Wish(), (stamp, owner()))
+        return _restore(target, reference, wish or Wish(), _Names(stamp, owner()))
 
 
-def _restore(target: Target, reference: str, wish: Wish, names: tuple[str, str]) -> RestoreReport:
+def _restore(target: Target, reference: str, wish: Wish, names: _Names) -> RestoreReport:
     with following(target.git.repository, target.git_dir) as lock:
         if lock is None:
             raise RestoreRefusedError(target.into, BUSY)
         return _restore_alone(replace(target, held=(*target.held, *lock.descriptors)), reference, wish, names)
 
 
-def _restore_alone(target: Target, reference: str, wish: Wish, names: tuple[str, str]) -> RestoreReport:
+def _restore_alone(target: Target, reference: str, wish: Wish, names: _Names) -> RestoreReport:
     snapshot = open_snapshot(target.git, reference)
     with scratch_folder(target.git) as scratch:
         found = look(target, snapshot, wish, scratch)
         overwrites = wish.on_change is OnChange.OVERWRITE
-        rescued = _keep(found, names[0]) if overwrites and found.is_dirty else None
+        rescued = _keep(found, names.stamp()) if overwrites and found.is_dirty else None
         _carry_out(found, scratch, names)
     notes, met = snapshot.notes, tuple(sorted(found.met))
     return RestoreReport(
@@ -183,9 +192,9 @@ def _keep(found: Intention, stamp: str) -> str | None:
     return kept.reference if kept else None
 
 
-def _carry_out(found: Intention, scratch: Path, names: tuple[str, str]) -> None:
+def _carry_out(found: Intention, scratch: Path, names: _Names) -> None:
     target, snapshot, touch = found.target, found.snapshot, found.touching
-    journal = _begin(found, names[1])
+    journal = _begin(found, names.owner)
     try:
         if found.must_move:
             _detach(found)
@@ -193,17 +202,17 @@ def _carry_out(found: Intention, scratch: Path, names: tuple[str, str]) -> None:
         put_aside(target, snapshot.aside, found.replaced, touch)
         restore_index(target, snapshot, scratch, found.decision)
         restore_operation(target, snapshot)
-        put_worktrees(target, snapshot.aside, touch, partial(_fill, target, names[0]))
+        put_worktrees(target, snapshot.aside, touch, partial(_fill, target, names.stamp))
         sync_restored(found)
         close(target.folder)
     except BaseException as error:
-        _take_back(found, journal, names[0], error)
+        _take_back(found, journal, names.stamp, error)
         raise
     with contextlib.suppress(OSError):  # all is whole; doctor sweeps what is left
         sweep(target.folder)
 
 
-def _take_back(found: Intention, journal: Journal, stamp: str, error: BaseException) -> None:
+def _take_back(found: Intention, journal: Journal, stamp: Callable[[], str], error: BaseException) -> None:
     """At once. What somebody changed that was written already is rescued first, as after a kill."""
     target, touch = found.target, found.touching
     git, into = target.git, target.into
@@ -212,15 +221,18 @@ def _take_back(found: Intention, journal: Journal, stamp: str, error: BaseExcept
     release_index(target.git_dir, target.folder)
     # the signs are those of the outer files: of an inner worktree that is there it cannot be told who wrote
     is_touched = bool(touch.edited()) or any((into / path).exists() for path in journal.inner)
-    rescued = rescue_standing(git, journal, into, stamp) if is_touched else None
-    moved = take_back(git, target.folder, journal, into, touch.paths)
+    try:
+        rescued = rescue_standing(git, journal, into, stamp()) if is_touched else None
+        moved = take_back(git, target.folder, journal, into, touch.paths)
+    except (GitFailedError, OSError, ReferenceMovedError) as failed:
+        raise HalfRestoredError(into, f"{error}; then {failed}") from error
     if (rescued or moved) and isinstance(error, Exception):
         raise RestoreTakenBackError(into, str(error), rescued, moved) from error
 
 
-def _fill(outer: Target, stamp: str, commit: str, into: Path) -> None:
+def _fill(outer: Target, stamp: Callable[[], str], commit: str, into: Path) -> None:
     git, into = outer.git, into.resolve()
-    _restore(Target(git, into, own_git_dir(git, into), outer.held), commit, Wish(), (stamp, ""))
+    _restore(Target(git, into, own_git_dir(git, into), outer.held), commit, Wish(), _Names(stamp))
 
 
 def _begin(found: Intention, owner: str) -> Journal:

@@ -58,7 +58,7 @@ class RestoreTakenBackError(PlanctlError):
         self.rescued = rescued
         self.moved = moved
         kept = f"; what you changed there meanwhile is kept at {rescued}" if rescued else ""
-        super().__init__(f"{reason}; the restore into {path} is taken back{kept}{detached(moved)}")
+        super().__init__(f"the restore into {path} is taken back{kept}{detached(moved)}: {reason}")
 
 
 def detached(moved: str) -> str:

@@ -112,7 +112,7 @@ EXITS: Final[Mapping[type[Exception], Exit]] = {
     of_git.CheckoutInTheWayError: Exit(NO, "commit or move these edits, then `planctl sync`"),
     of_git.LeftoversRefusedError: Exit(NO, "settle it in the worktree by hand"),
     of_restore.RestoreRefusedError: Exit(NO, _refused),
-    of_restore.RestoreTakenBackError: Exit(NO, "look at that, then try again"),
+    of_restore.RestoreTakenBackError: Exit(NO, "`planctl rescue list` shows what is kept; then try again"),
     of_restore.HalfRestoredError: Exit(NO, "settle that, then `planctl doctor --fix` takes it back"),
     of_restore.UnknownRescueError: Exit(INVALID, "`planctl rescue list` shows what there is"),
     of_git.BranchInUseError: Exit(

@@ -9,6 +9,8 @@ from orchestrator.running.log import last_lines
 from orchestrator.states import EntryState
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from orchestrator.merging.judge import Judgement
     from orchestrator.store.records import Entry
     from worktrees.candidate import Candidate
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
 
 MOST_NO_VERDICTS: Final = 3
 MOST_KILLED: Final = 3
+_TRIES: Final = ("times", "killed")
 TAIL_LINES: Final = 20
 SHOWN_PATHS: Final = 5
 
@@ -54,7 +57,10 @@ def target_red(judgement: Judgement, old: str) -> dict[str, Any]:
 
 
 def no_verdict(judgement: Judgement, entry: Entry) -> tuple[EntryState, dict[str, Any]]:
-    """Nothing could be said of the tree: again, or held when that was so often that a person must look."""
+    """Nothing could be said of the tree: again, or held when that was so often that a person must look.
+
+    How often is kept in ``times``, see :func:`carried`.
+    """
     assert judgement.verdict is not None
     times = int(entry.reason.get("times", 0)) + 1
     why = {
@@ -71,6 +77,12 @@ def git_killed(error: GitFailedError, entry: Entry) -> tuple[EntryState, dict[st
     times = int(entry.reason.get("killed", 0)) + 1
     why = {"code": "git-killed", "detail": str(error), "messages": error.stderr, "killed": times}
     return _tried(times, MOST_KILLED), why
+
+
+def carried(entry: Entry, to: EntryState, why: Mapping[str, Any]) -> dict[str, Any]:
+    """``why``, and how often was tried: that counts on whatever else an entry waits for meanwhile."""
+    goes_on = to in {EntryState.QUEUED, EntryState.BLOCKED, EntryState.HELD}
+    return {**{key: entry.reason[key] for key in _TRIES if goes_on and key in entry.reason}, **why}
 
 
 def _tried(times: int, most: int) -> EntryState:

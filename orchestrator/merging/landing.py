@@ -84,6 +84,10 @@ def land(tenure: Tenure, landing: Landing) -> Entry:
             if not isinstance(error, CheckoutLockedError) or seconds is None:
                 return tenure.settle(entry, EntryState.BLOCKED, reason=_in_the_way(error))
             tenure.bench.clock.wait(threading.Event(), seconds)
+        except GitFailedError as error:
+            if not error.was_killed:
+                raise
+            return _again(tenure, entry, error)
     raise AssertionError("the last try returns")
 
 
@@ -97,7 +101,7 @@ def _in_the_way(error: CheckoutInTheWayError) -> dict[str, Any]:
 def look_ahead(tenure: Tenure, landing: Landing) -> None:
     """Raise CheckoutInTheWayError when ``landing`` could not be made now for the user's work; change nothing.
 
-    That git is at work there this moment does not count.
+    That git is at work there this moment does not count. Raises GitFailedError where git was killed at it.
     """
     with contextlib.suppress(CheckoutLockedError), _checkouts_ready(tenure, landing, only_look=True):
         pass
@@ -180,12 +184,17 @@ def _not_landed(tenure: Tenure, entry: Entry, intent: Intent, error: Exception) 
     if isinstance(error, ReferenceMovedError):
         return tenure.settle(entry, EntryState.QUEUED, reason={"code": "target-moved", "detail": str(error)})
     if isinstance(error, GitFailedError) and error.was_killed:
-        state, killed = git_killed(error, entry)
-        return tenure.settle(entry, state, reason=killed)
+        return _again(tenure, entry, error)
     locks = foreign_locks(tenure.bench.git)
     why = f"{error}; lock files in the way: {', '.join(locks)}" if locks else str(error)
     reason = {"code": LOCKED if locks else "git-failed", "detail": why, "paths": list(locks)}
     return tenure.settle(entry, EntryState.BLOCKED, reason=reason)
+
+
+def _again(tenure: Tenure, entry: Entry, error: GitFailedError) -> Entry:
+    """Git was killed with the target as it was: again, but not for ever."""
+    state, why = git_killed(error, entry)
+    return tenure.settle(entry, state, reason=why)
 
 
 def _bring_along(tenure: Tenure, follow: Follow) -> None:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from orchestrator.errors import FencePassedError
+from orchestrator.merging.evidence import carried
 from orchestrator.merging.settle import settle
 from orchestrator.states import EntryState, IntentState
 from worktrees.errors import GitFailedError, ReferenceMovedError
@@ -62,6 +63,8 @@ class Tenure:
 
     def settle(self, entry: Entry, to: EntryState, **changes: Any) -> Entry:
         """Move ``entry``; raises LeaseLostError, and StaleRecordError when a person was faster."""
+        if "reason" in changes:
+            changes["reason"] = carried(entry, to, changes["reason"])
         with self.writing(durable=to not in _PASSING):
             return settle(self.bench, entry, to, **changes)
 

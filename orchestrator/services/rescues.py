@@ -74,7 +74,7 @@ def bring_back(
     _owner(bench, into)
     taken_back = require_taken_back(bench, into, tell)
     report = restore(
-        bench.git, found.reference, into, wish, stamp=bench.stamp(), owner=lambda: _owner(bench, into)
+        bench.git, found.reference, into, wish, stamp=bench.stamp, owner=lambda: _owner(bench, into)
     )
     return BroughtBack(report, taken_back)
 

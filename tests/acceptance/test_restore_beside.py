@@ -390,3 +390,23 @@ def test_s1_8_no_choice_is_advised_where_none_would_help(repo: GitRepo, back: Gi
     back.git("init", "-q", "src/a.py")
     said = planctl(*words, "--on-change", "overwrite", repo=repo.path)
     assert (said.code, "--on-change" in said.stderr, "move it away" in said.stderr) == (1, False, True), said
+
+
+def test_s1_8_edits_outside_and_inside_of_a_restore_that_fails_are_kept_apart(
+    repo: GitRepo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    back = inside(repo)
+
+    def no_space(found: Intention) -> None:
+        if found.target.into != back.path.resolve():
+            (back.path / "inner/src/a.py").write_text("a person's inner\n")
+            (back.path / "src/a.py").write_text("a person's outer\n")
+            raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("worktrees.restore.sync_restored", no_space)
+    said = planctl("rescue", "restore", "p", "--into", str(back.path), repo=repo.path)
+    kept = repo.git("for-each-ref", "--format=%(refname)", "refs/planctl/rescue/half-restored").split()
+    texts = {repo.git("show", f"{one}:src/a.py") for one in kept}
+    assert texts == {"a person's inner", "a person's outer"}
+    assert ("is taken back" in said.stderr, "planctl rescue list" in said.stderr) == (True, True), said
+    assert not (repo.path / ".git/planctl/restores").exists()

@@ -537,3 +537,21 @@ def test_p9_a_folder_is_not_touched_while_an_unknown_command_of_this_repository_
     finally:
         command.communicate(b"\n", timeout=LIMIT)
     assert doctor(repo, "--fix").code == 0
+
+
+def test_drafts_of_killed_writers_beside_the_users_files_are_found_and_those_of_living_ones_left(
+    repo: GitRepo,
+) -> None:
+    info = repo.path / ".git" / "info"
+    info.mkdir(exist_ok=True)
+    with subprocess.Popen(["true"]) as gone:
+        pass
+    names = (f".exclude.{gone.pid}-ab.tmp", f".exclude.{os.getpid()}-ab.tmp", ".exclude.tmp")
+    left, living, foreign = (info / name for name in names)
+    for path in (left, living, foreign):
+        path.write_text("draft\n")
+    key = f"temporary-left {left}"
+    assert issues(doctor(repo))[key]["fixable"] is True
+    assert left.exists()
+    assert issues(doctor(repo, "--fix"))[key]["fixed"] is True
+    assert (left.exists(), living.exists(), foreign.exists()) == (False, True, True)

@@ -1,4 +1,4 @@
-"""Temporary files of processes that were killed, in planctl's own folders and among the links of the pool.
+"""Temporary files of killed processes: in planctl's own folders, the pool's links, beside the user's files.
 
 Each names the process that made it (see ``plans.effects.DRAFT``). It is left over when that process is gone
 and nobody else is at work here: a process of another container is not to be seen from this one, its session
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 from orchestrator.running.platforms import find_process
 from orchestrator.services.diagnosis.ward import Examined, Gravity, Issue
 from plans.effects import DRAFT, step
+from worktrees.beside import drafts_beside
 from worktrees.followlock import left_drafts, remove_drafts
 from worktrees.removal import delete_tree
 
@@ -60,6 +61,7 @@ def _left(ward: Ward) -> Iterator[Path]:
             found = [name for name in (*below, *files) if _is_left(name)]
             below[:] = [name for name in below if name not in found and name not in _NOT_BELOW]
             yield from (Path(folder, name) for name in sorted(found))
+    yield from (path for path in drafts_beside(ward.repository) if _is_left(path.name))
 
 
 def _is_left(name: str) -> bool:

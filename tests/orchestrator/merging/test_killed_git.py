@@ -49,14 +49,16 @@ def test_p9_a_killed_git_does_not_hold_the_work(
     require_sound(repo)
 
 
+@pytest.mark.parametrize("victim", ["read-tree", "planctl: land"])
 def test_p9_work_on_which_git_is_always_killed_is_held_in_the_end(
-    repo: GitRepo, left: Path, monkeypatch: pytest.MonkeyPatch
+    repo: GitRepo, left: Path, monkeypatch: pytest.MonkeyPatch, victim: str
 ) -> None:
-    monkeypatch.setenv("VICTIM", "planctl: land")
+    monkeypatch.setenv("VICTIM", victim)
     with queue_of(repo) as queue:
         one = queue.work("one", {"one.txt": "1\n"})
         left.write_text("3")
         queue.drain()
+        assert left.read_text().strip() == "0"
         held = queue.entry(one)
         assert (held.state, held.reason["code"]) == ("held", "git-killed")
         assert queue.bench.store.intents({IntentState.OPEN}) == []
@@ -64,3 +66,21 @@ def test_p9_work_on_which_git_is_always_killed_is_held_in_the_end(
         queue.drain()
         landed_once(repo, one.id)
     require_sound(repo)
+
+
+def test_p9_what_else_an_entry_waits_for_meanwhile_does_not_make_the_count_begin_anew(
+    repo: GitRepo, left: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VICTIM", "planctl: land")
+    with queue_of(repo) as queue:
+        one = queue.work("one", {"one.txt": "1\n"})
+        with queue.bench.store.transaction():
+            queue.bench.store.update_entry(one, reason={"code": "no-verdict", "times": 2})
+        left.write_text("3")
+        queue.drain()
+        held = queue.entry(one)
+        assert held.state == "held"
+        assert (held.reason["killed"], held.reason["times"]) == (3, 2)
+        queue.add("one")
+        queue.drain()
+        assert queue.entry(one).reason == {}
