@@ -230,9 +230,14 @@ class SlotKeeper:
         if tree is None:
             return
         if is_gone(tree):
-            require_nothing_staged(self._bench.git, tree)
+            if not self.finish_removal(slot):
+                require_nothing_staged(self._bench.git, tree)
             return
         self._pool.tidy(tree, self._bench.target_tip(), self._saving(slot), spotless=spotless)
+
+    def finish_removal(self, slot: Slot) -> bool:
+        """Go on where a removal was killed; whether it was so that the folder went: all was kept before."""
+        return bool(Pool(self._bench.git, Path(slot.path).parent).finish_removal(slot.name))
 
     def give_back_earlier(self, attempt: Attempt) -> None:
         """Give back the slots that earlier attempts of the same plan still hold, their work rescued.
