@@ -189,7 +189,7 @@ class Pool:
         """
         done = [n for n in sorted(being_made(self.git.repository)) if resume_unmaking(self.git, n)]
         begun = detached(self.git.repository, self.folder)
-        done += [n for n in begun if self.finish_removal(n) is not None]
+        done += [n for n in begun if self.finish_removal(self.folder / n) is not None]
         for tree in self.list():
             if is_gone(tree) and self._is_empty(tree):
                 self._forget(tree)
@@ -212,11 +212,11 @@ class Pool:
                 detach_folders(self.git.repository, tree.path)
             delete_detached(self.git.repository, tree.path)
 
-    def finish_removal(self, name: str) -> bool | None:
+    def finish_removal(self, path: Path) -> bool | None:
         """Go on with a removal of that slot: whether one was begun; None: somebody else is at the slot."""
         try:
-            with journal_of(self.git.repository, name):
-                return finish(self.git.repository, self.folder / name)
+            with journal_of(self.git.repository, path.name):
+                return finish(self.git.repository, path)
         except SlotUnavailableError:
             return None
 
