@@ -12,6 +12,7 @@ import pytest
 from benchmarks import landing, memory, plans, provisioning, startup, zuul_merger
 from benchmarks.measure import Result, Side, Target, compare
 from benchmarks.repositories import Shape
+from tests.support.slices import seldom
 
 TINY = Shape("tiny", 3, 2, 4)
 SMALL = {
@@ -23,7 +24,7 @@ SMALL = {
 
 @pytest.mark.skipif(os.name == "nt" or shutil.which("flock") is None, reason="the shell baseline needs flock")
 @pytest.mark.parametrize(
-    "section", [startup, provisioning, landing, plans, memory], ids=lambda section: section.__name__
+    "section", [provisioning, landing, *seldom(startup, plans, memory)], ids=lambda section: section.__name__
 )
 def test_a_section_measures_both_sides(
     section: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
