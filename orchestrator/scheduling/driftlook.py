@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 from orchestrator.scheduling.drift import find_drift
 from orchestrator.scheduling.driftnews import row_of
 from orchestrator.states import ACTIVE_ATTEMPTS, AttemptState
+from plans.errors import PlanctlError
 from plans.ids import PlanId
 from plans.project import Enforce
 from worktrees.candidate import Work
 from worktrees.changes import own_changes
-from worktrees.edits import edits
+from worktrees.uncommitted import uncommitted
 from worktrees.unread import Unread
 
 if TYPE_CHECKING:
@@ -41,12 +42,19 @@ class Looker:
 
     def look(self, attempt: Attempt, plan: Plan) -> Drifted | Unread:
         """What ``attempt`` changed beside its manifest; a file edited back but not committed still counts."""
-        uncommitted: tuple[str, ...] | Unread = ()
+        try:
+            return self._look(attempt, plan)
+        except (PlanctlError, OSError) as error:
+            return Unread(f"what it changed cannot be read: {error}")
+
+    def _look(self, attempt: Attempt, plan: Plan) -> Drifted | Unread:
+        edited: tuple[str, ...] | Unread = ()
         if attempt.state in IN_A_WORKTREE:
-            uncommitted = edits(self._bench.git, Path(attempt.worktree or ""))
-        if isinstance(uncommitted, Unread):
-            return uncommitted
-        changed = tuple(sorted({*self._of_branch(attempt), *uncommitted}))
+            assert attempt.worktree is not None
+            edited = uncommitted(self._bench.git, Path(attempt.worktree))
+        if isinstance(edited, Unread):
+            return edited
+        changed = tuple(sorted({*self._of_branch(attempt), *edited}))
         others = self._observer.declared_by_others(PlanId(attempt.plan), DECLARED)
         known = self._judged.get(attempt.id)
         if known is not None and known[:2] == (changed, others):

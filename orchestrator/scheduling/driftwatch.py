@@ -80,19 +80,18 @@ class DriftWatch:
                 return False  # its worktree may be another's by now
             rows = drifttable.load(store, self._run)
             before = rows.get(key, NO_DRIFT)
-            told = news(before, _row(before, found), self._at_work())
+            runs = {a.plan: a.run for a in store.attempts(states=ACTIVE_ATTEMPTS)}
+            told = news(before, _row(before, found), runs)
             if attempt.state not in IN_A_WORKTREE:
                 self._settled.add(key)
             if told.row == before:
                 return False
             drifttable.save(store, self._run, {**rows, key: told.row})
-            self._tell(attempt, told)
+            self._tell(attempt, told, runs)
         return True
 
-    def _at_work(self) -> set[str]:
-        return {a.plan for a in self._bench.store.attempts(states=ACTIVE_ATTEMPTS)}
-
-    def _tell(self, attempt: Attempt, told: News) -> None:
+    def _tell(self, attempt: Attempt, told: News, runs: Mapping[str, str]) -> None:
+        """Emit what is new; a plan at work is told in its own run."""
         store, now, row = self._bench.store, self._bench.clock.now(), told.row
         if told.began:
             store.emit(
@@ -117,7 +116,7 @@ class DriftWatch:
             store.emit(
                 EventName.PLAN_TOUCHED,
                 at=now,
-                run=self._run,
+                run=runs[plan],
                 plan=plan,
                 by=attempt.plan,
                 path=row.touches[plan],

@@ -16,7 +16,7 @@ _ONE_THREAD: Final = ("-c", "core.preloadIndex=false")
 """Else git spreads the look over all processors: sooner done, for a seventh more work."""
 
 
-def edits(git: Git, worktree: Path) -> tuple[str, ...] | Unread:
+def uncommitted(git: Git, worktree: Path) -> tuple[str, ...] | Unread:
     """The uncommitted paths that a commit of everything would take in, sorted.
 
     In the middle of a merge, a rebase or the like nothing can be told: what is in the worktree then is also
