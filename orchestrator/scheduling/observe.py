@@ -183,12 +183,21 @@ class Observer:
         return waits or (entry.state not in MOVING_ENTRIES and not self._is_borne(entry))
 
     def _is_borne(self, entry: Entry) -> bool:
-        """Whether it is blocked by a lock file of git, and that is not so for too long yet."""
+        """Whether it is blocked and yet about to be tried again by itself.
+
+        The target has moved since, or a lock file of git is in its way, not for too long yet.
+        """
+        if entry.state is EntryState.BLOCKED and self._is_of_another_tip(entry):
+            return True
         if entry.state is not EntryState.BLOCKED or entry.reason.get("code") != locked.LOCKED:
             self._locked.pop(entry.id, None)
             return False
         now = self._bench.clock.monotonic()
         return now - self._locked.setdefault(entry.id, now) < locked.PATIENCE
+
+    def _is_of_another_tip(self, entry: Entry) -> bool:
+        tip = self._bench.target_tip()
+        return bool(entry.reason.get("tip", tip) != tip)
 
     def _plan_of(self, store: Store, attempt: Attempt) -> Plan | None:
         if attempt.run not in self._thawed:

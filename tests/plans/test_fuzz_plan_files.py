@@ -24,7 +24,7 @@ from tests.plans.hostile import hostile, mutated
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-LIMIT = 1.0
+LIMIT = 5.0
 KNOWN = frozenset(Code)
 
 
