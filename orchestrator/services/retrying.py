@@ -104,14 +104,14 @@ def _is_stuck(bench: Workbench, attempt: Attempt) -> bool:
 
 def _newest_failures(bench: Workbench, latest: Mapping[str, Attempt]) -> list[Attempt]:
     for run in reversed(bench.store.runs()):
-        failed = [latest[p] for p in run.plans if p in latest and latest[p].run == run.id]
-        failed = [a for a in failed if a.state in _FAILED or _needed_what_has_landed(latest, a)]
+        mine = [latest[p] for p in run.plans if p in latest and latest[p].run == run.id]
+        failed = [a for a in mine if a.state in _FAILED or _is_stuck(bench, a) or _may_go_now(latest, a)]
         if failed:
             return failed
     raise NothingToDoError("nothing has failed")
 
 
-def _needed_what_has_landed(latest: Mapping[str, Attempt], attempt: Attempt) -> bool:
+def _may_go_now(latest: Mapping[str, Attempt], attempt: Attempt) -> bool:
     """Whether it was given up because of a plan that has landed after all: nothing hinders it any more."""
     if attempt.state is not _A.CANCELLED or attempt.reason.get("code") not in _GIVEN_UP:
         return False

@@ -12,6 +12,7 @@ import pytest
 from benchmarks import drift, landing, memory, plans, provisioning, startup, zuul_merger
 from benchmarks.measure import Result, Side, Target, compare
 from benchmarks.repositories import Shape
+from tests.support.slices import seldom
 
 TINY = Shape("tiny", 3, 2, 4)
 SMALL = {
@@ -24,7 +25,9 @@ SMALL = {
 
 @pytest.mark.skipif(os.name == "nt" or shutil.which("flock") is None, reason="the shell baseline needs flock")
 @pytest.mark.parametrize(
-    "section", [startup, provisioning, landing, plans, memory, drift], ids=lambda section: section.__name__
+    "section",
+    [provisioning, landing, *seldom(startup, plans, memory, drift)],
+    ids=lambda section: section.__name__,
 )
 def test_a_section_measures_both_sides(
     section: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

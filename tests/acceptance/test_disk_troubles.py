@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.support.gates import assert_all_landed
+from tests.support.gates import assert_all_landed, store_of
 from tests.support.plans import commit_plans, landings
 from tests.support.process import run
 from tests.support.repo import GitRepo
@@ -38,6 +38,18 @@ def test_what_was_given_up_for_a_blocked_landing_is_retried_once_that_has_landed
     (repo.path / "one").unlink()
     assert run("sync", cwd=repo.path).code == 0
     assert landings(repo) == ["a"]
+    done = run("retry", "--failed", cwd=repo.path)
+    assert done.code == 0, done.out + done.err
+    assert_all_landed(repo, ["a", "b"])
+
+
+def test_retry_failed_asks_for_what_is_held_too(repo: GitRepo) -> None:
+    plans = {"a": writes("one"), "b": {"dependencies": ["a"], "run": "cat one > two"}}
+    commit_plans(repo, plans, "require_check: true\n")
+    assert run("run-multi", "a", "b", cwd=repo.path).code == 1
+    with store_of(repo) as store:
+        assert [entry.state for entry in store.entries()] == ["held"]
+    repo.commit(files={"planctl.yaml": "check: test ! -e bad\n"})
     done = run("retry", "--failed", cwd=repo.path)
     assert done.code == 0, done.out + done.err
     assert_all_landed(repo, ["a", "b"])
