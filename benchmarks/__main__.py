@@ -1,6 +1,6 @@
 """Ratios of planctl to a plain way of doing the same, measured side by side.
 
-    python -m benchmarks [--cache FOLDER] [startup] [provisioning] [landing] [plans] [memory] [overlap]
+    python -m benchmarks [--cache FOLDER] [SECTION…]
 
 Makes synthetic repositories, in a temporary folder or in FOLDER, where the next run finds them again (and
 Zuul's merger, installed into an environment of its own). Times are medians. Prints the table that stands in
@@ -17,7 +17,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from benchmarks import landing, memory, overlap, plans, provisioning, startup
+from benchmarks import drift, landing, memory, overlap, plans, provisioning, startup
 from benchmarks.measure import HEAD, environment, run
 
 SECTIONS = {
@@ -27,6 +27,7 @@ SECTIONS = {
     "plans": plans,
     "memory": memory,
     "overlap": overlap,
+    "drift": drift,
 }
 
 

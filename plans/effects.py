@@ -3,9 +3,10 @@
 Every effect on disk, store or references happens inside ``with step("room.effect"):``. In production a
 step costs one comparison. A test sets ``PLANCTL_STEP_TRACE`` to a file that receives each name, or
 ``PLANCTL_KILL_AT=NAME:before|after[:N]`` to have the process killed (SIGKILL) at the N-th such moment, or
-``PLANCTL_KILL_AT=*:N`` at the N-th moment of all. ``PLANCTL_FAIL_AT=ENOSPC@…`` (any name of ``errno``) in the
-same words raises that OSError there instead, as a full or broken disk would; with a ``+`` at its end at every
-moment from then on.
+``PLANCTL_KILL_AT=*:N`` at the N-th moment of all. ``PLANCTL_KILL_ONCE`` names a file that is made then, so
+that of several processes (each counts for itself) only the first is killed.
+``PLANCTL_FAIL_AT=ENOSPC@…`` (any name of ``errno``) in the same words raises that OSError there instead, as
+a full or broken disk would; with a ``+`` at its end at every moment from then on.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _KILL_AT: Final = os.environ.get("PLANCTL_KILL_AT", "")
+_KILL_ONCE: Final = os.environ.get("PLANCTL_KILL_ONCE", "")
 _FAIL_AT: Final = os.environ.get("PLANCTL_FAIL_AT", "")
 _TRACE: Final = os.environ.get("PLANCTL_STEP_TRACE", "")
 _ARMED: Final = bool(_KILL_AT or _FAIL_AT or _TRACE)
@@ -53,10 +55,19 @@ def _moment(name: str, side: str) -> None:
             trace.write(f"{key}:{_seen[key]}\n")
     _seen["*"] += 1
     names = (f"{key}:{_seen[key]}", f"*:{_seen['*']}", key if _seen[key] == 1 else None)
-    if _KILL_AT in names:
+    if _KILL_AT in names and _is_first():
         os.kill(os.getpid(), signal.SIGKILL if hasattr(signal, "SIGKILL") else signal.SIGTERM)
     if _FAIL_AT:
         _fail_at(names)
+
+
+def _is_first() -> bool:
+    if _KILL_ONCE:
+        try:
+            Path(_KILL_ONCE).touch(exist_ok=False)
+        except FileExistsError:
+            return False
+    return True
 
 
 def _fail_at(names: tuple[str | None, ...]) -> None:
@@ -65,7 +76,7 @@ def _fail_at(names: tuple[str | None, ...]) -> None:
         _failing.add(at)
     if at in names or _failing:
         number = getattr(errno, kind)
-        raise OSError(number, f"{os.strerror(number)} (PLANCTL_FAIL_AT)")
+        raise OSError(number, f"{os.strerror(number)} (PLANCTL_FAIL_AT {names[0]})")
 
 
 def write_atomic(path: Path, content: bytes, *, durable: bool = True) -> None:

@@ -24,7 +24,7 @@ from worktrees.followlock import BUSY, FollowLock, Mark, read_mark, take_over
 from worktrees.subfollow import bring_submodules
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from worktrees.checkout import Checkout
@@ -39,7 +39,7 @@ class Follow:
     def __init__(self, git: Git, top: Path, lock: FollowLock, mark: Mark) -> None:
         self._git = git
         self._lock = lock
-        self._mark = mark
+        self.mark = mark
         self._copy: Path | None = None
         self.top = top
 
@@ -55,7 +55,7 @@ class Follow:
         index does not fit its branch, and a commit made there would undo the landing. ``planctl sync``, or
         the next worker, tries again.
         """
-        git, lock, old, new = self._git, self._lock, self._mark.old, self._mark.new
+        git, lock, old, new = self._git, self._lock, self.mark.old, self.mark.new
         try:
             # that of step 2: only we can change the index, and read-tree sees files that changed since
             copy, self._copy = self._copy or self._refreshed_copy(), None
@@ -78,7 +78,7 @@ class Follow:
 
     def try_out(self) -> None:
         """Step 2: raise CheckoutInTheWayError with the paths when the user's work is in the way."""
-        old, new = self._mark.old, self._mark.new
+        old, new = self.mark.old, self.mark.new
         copy = self._copy = self._refreshed_copy()
         blocked = in_the_way(self._git, self.top, copy, old, new)
         if blocked:
@@ -88,6 +88,10 @@ class Follow:
             raise CheckoutInTheWayError(self.top, closed, f"these cannot be written: {_listed(closed)}")
         with step("checkout.try"):
             self._run(copy, "read-tree", "-n", "-m", "-u", old, new)
+
+    def leave(self) -> None:
+        """Leave it locked as it is, to whoever goes on with it."""
+        self._lock.release()
 
     def abandon(self) -> None:
         """Unlock without a change; harmless after :meth:`apply`."""
@@ -203,6 +207,25 @@ def recover_follows(git: Git, reference: str, has_landed: Callable[[str], bool])
     finished. Those that a living process holds are left alone.
     """
     done = []
+    for follow in _left(git, reference):
+        if follow.top.is_dir() and is_attached(follow.git_dir, reference) and has_landed(follow.mark.new):
+            done.append(_finished(follow))
+        else:
+            follow.abandon()
+    return tuple(done)
+
+
+def left_behind(git: Git, reference: str) -> tuple[Path, ...]:
+    """The checkouts of ``reference`` that somebody who is gone left locked; nothing is changed."""
+    tops = []
+    for follow in _left(git, reference):
+        follow.leave()
+        tops.append(follow.top)
+    return tuple(tops)
+
+
+def _left(git: Git, reference: str) -> Iterator[Follow]:
+    """Marked checkouts whose maker is gone, each under its kernel's lock, which the caller releases."""
     for git_dir, top in worktrees_of(git):
         mark = read_mark(git_dir)
         if mark is None or mark.reference != reference:
@@ -210,13 +233,8 @@ def recover_follows(git: Git, reference: str, has_landed: Callable[[str], bool])
         lock = take_over(git.repository, git_dir)
         if lock is None:
             continue
-        mark = read_mark(git_dir) or mark  # its maker may have finished meanwhile; doing it again is harmless
-        follow = Follow(git, top, lock, mark)
-        if top.is_dir() and is_attached(git_dir, reference) and has_landed(mark.new):
-            done.append(_finished(follow))
-        else:
-            follow.abandon()
-    return tuple(done)
+        # its maker may have finished meanwhile; doing it again is harmless
+        yield Follow(git, top, lock, read_mark(git_dir) or mark)
 
 
 def _finished(follow: Follow) -> Finished:

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from plans.effects import step
-from worktrees.errors import GitFailedError, NotARepositoryError, said
 from worktrees.quarantine import UNFLUSHED
 from worktrees.state import ChangeKind, own_git_dir, status
 from worktrees.symbolic import end_of, head_of
 from worktrees.tips import read_tip
+from worktrees.unread import Unread, read_or_why
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -42,13 +42,6 @@ class LiveTree:
         return self.commit != self.head
 
 
-@dataclass(frozen=True, slots=True)
-class Unread:
-    """It could not be told what would be committed; ``why`` is for people."""
-
-    why: str
-
-
 def committed(objects: Objects, head: str) -> LiveTree:
     """Finished work: what is committed counts."""
     return LiveTree(head, head, objects.tree_of(head))
@@ -56,16 +49,7 @@ def committed(objects: Objects, head: str) -> LiveTree:
 
 def live_tree(room: Quarantine, objects: Objects, worktree: Path, name: str) -> LiveTree | Unread:
     """What is in ``worktree`` at this moment; ``name`` is that of a scratch file, one for each worktree."""
-    if not worktree.is_dir():
-        return Unread("its worktree is gone")
-    try:
-        return _read(room, objects, worktree, name)
-    except NotARepositoryError:
-        return Unread("its worktree is damaged: no .git there leads to this repository")
-    except GitFailedError as error:
-        return Unread(f"its worktree cannot be read: {said(error.stderr)}")
-    except OSError as error:
-        return Unread(f"its worktree cannot be read: {error.strerror}")
+    return read_or_why(worktree, lambda: _read(room, objects, worktree, name))
 
 
 def _read(room: Quarantine, objects: Objects, worktree: Path, name: str) -> LiveTree | Unread:

@@ -25,7 +25,7 @@ from worktrees.journal import being_made, is_being_made, journal_of
 from worktrees.metadata_lock import metadata_lock
 from worktrees.parked import require_nothing_staged, require_parked
 from worktrees.provision import provision, resume_unmaking
-from worktrees.removal import delete_detached, detach_folders, detached
+from worktrees.removal import delete_detached, detach_folders, detached, finish
 from worktrees.repository import find
 from worktrees.slot import (
     CHECK,
@@ -188,7 +188,8 @@ class Pool:
         Returns the names of slots that are no more. What cannot be proved planctl's own stays.
         """
         done = [n for n in sorted(being_made(self.git.repository)) if resume_unmaking(self.git, n)]
-        done += [n for n in detached(self.git.repository, self.folder) if self._finish_removal(n)]
+        begun = detached(self.git.repository, self.folder)
+        done += [n for n in begun if self.finish_removal(self.folder / n) is not None]
         for tree in self.list():
             if is_gone(tree) and self._is_empty(tree):
                 self._forget(tree)
@@ -211,13 +212,13 @@ class Pool:
                 detach_folders(self.git.repository, tree.path)
             delete_detached(self.git.repository, tree.path)
 
-    def _finish_removal(self, name: str) -> bool:
+    def finish_removal(self, path: Path) -> bool | None:
+        """Go on with a removal of that slot: whether one was begun; None: somebody else is at the slot."""
         try:
-            with journal_of(self.git.repository, name):
-                delete_detached(self.git.repository, self.folder / name)
+            with journal_of(self.git.repository, path.name):
+                return finish(self.git.repository, path)
         except SlotUnavailableError:
-            return False
-        return True
+            return None
 
     def _exclude_folder(self) -> None:
         """A pool that was configured inside a checkout must not show up there as untracked."""

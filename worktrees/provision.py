@@ -28,7 +28,7 @@ from worktrees.errors import (
 from worktrees.journal import Journal, Making, journal_of
 from worktrees.metadata_lock import metadata_lock
 from worktrees.parked import require_nothing_staged, require_parked
-from worktrees.removal import delete_detached, detach_folders
+from worktrees.removal import delete_detached, detach_folders, finish, is_begun
 from worktrees.slot import SlotTree, is_gone, registered, run_in, slot_path
 from worktrees.sparse import set_sparse
 from worktrees.submodules import update_submodules
@@ -56,6 +56,8 @@ def provision(git: Git, folder: Path, name: str, commit: str, options: SlotOptio
     git.ensure_desk()
     with journal_of(git.repository, name) as journal:
         _unmake_leftover(git, journal)
+        if is_begun(path):
+            finish(git.repository, path)
         try:
             tree = _register(git, path, commit, journal)
             _fill(git, tree, commit, options, journal.descriptors)

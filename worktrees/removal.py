@@ -4,8 +4,8 @@
 2. its metadata folder is moved to ``<state>/trash/<slot>``; from here on git knows no such worktree
 3. both are deleted
 
-Steps 1 and 2 are done under the metadata lock. Killed in between, the next removal of the slot or
-``Pool.prune`` goes on.
+Steps 1 and 2 are done under the metadata lock. Killed in between, the next removal or making of the slot or
+``Pool.prune`` goes on. What the slot held was kept before step 1: it is not looked at again.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import shutil
 from typing import TYPE_CHECKING, Final
 
 from plans.effects import step
+from worktrees.metadata_lock import metadata_lock
 from worktrees.slot import registered
 
 if TYPE_CHECKING:
@@ -48,6 +49,24 @@ def detach_folders(repository: Repository, path: Path, half_made: Path | None = 
             git_dir.rename(away)
     with contextlib.suppress(OSError), step("removal.empty_folders"):  # others still live there
         (repository.common_dir / "worktrees").rmdir()
+
+
+def is_begun(path: Path) -> bool:
+    """Whether step 1 of the removal of the slot at ``path`` was done, and not yet step 3."""
+    return os.path.lexists(path.with_name(_PREFIX + path.name))
+
+
+def finish(repository: Repository, path: Path) -> bool:
+    """Go on with a removal of the slot at ``path``; whether one was begun. The caller holds its journal.
+
+    A folder that somebody has put into its place since is theirs: then the metadata stays as well.
+    """
+    begun = is_begun(path)
+    if begun and not os.path.lexists(path):
+        with metadata_lock(repository):
+            detach_folders(repository, path)
+    delete_detached(repository, path)
+    return begun
 
 
 def delete_detached(repository: Repository, path: Path) -> None:

@@ -13,6 +13,7 @@ from worktrees import repository
 from worktrees.errors import NotARepositoryError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from worktrees.git import Git
@@ -92,10 +93,16 @@ def worktree_state(git: Git, path: Path) -> WorktreeState:
     return WorktreeState(operation or (Condition.DIRTY if changes else Condition.CLEAN), changes)
 
 
-def status(git: Git, worktree: Path, index: Path | None = None) -> tuple[Change, ...]:
-    """Return every change in ``worktree``, against the index file ``index`` instead of its own if given."""
+def status(
+    git: Git, worktree: Path, index: Path | None = None, *, settings: Sequence[str] = ()
+) -> tuple[Change, ...]:
+    """Return every change in ``worktree``, against the index file ``index`` instead of its own if given.
+
+    ``settings`` are further ones for git, ``-c`` before each.
+    """
     result = git.run(
         *TRUE_STAT,
+        *settings,
         "status",
         "--porcelain=v2",
         "-z",

@@ -22,7 +22,7 @@ import threading
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
-from orchestrator.events import EventName
+from orchestrator.merging.checkouts import recover_checkouts, tell_left
 from orchestrator.merging.evidence import git_killed
 from orchestrator.merging.pausing import TIP, note, pause
 from orchestrator.merging.postcheck import flaw
@@ -82,7 +82,9 @@ def land(tenure: Tenure, landing: Landing) -> Entry:
                 return _transact(tenure, landing, follows)
         except CheckoutInTheWayError as error:
             if not isinstance(error, CheckoutLockedError) or seconds is None:
-                return tenure.settle(entry, EntryState.BLOCKED, reason=_in_the_way(error))
+                return tenure.settle(entry, EntryState.BLOCKED, reason=in_the_way(error, landing.old))
+            if seconds == PATIENCE[0]:
+                recover_checkouts(tenure)  # an earlier landing that could not be finished there
             tenure.bench.clock.wait(threading.Event(), seconds)
         except GitFailedError as error:
             if not error.was_killed:
@@ -91,11 +93,12 @@ def land(tenure: Tenure, landing: Landing) -> Entry:
     raise AssertionError("the last try returns")
 
 
-def _in_the_way(error: CheckoutInTheWayError) -> dict[str, Any]:
+def in_the_way(error: CheckoutInTheWayError, tip: str) -> dict[str, Any]:
+    """Why an entry is blocked: what was in the way of landing it on ``tip``."""
     if isinstance(error, CheckoutLockedError):
         locks = [] if error.lock is None else [str(error.lock)]
-        return {"code": LOCKED, "detail": str(error), "paths": locks}
-    return {"code": "checkout", "detail": str(error), "paths": list(error.paths)}
+        return {"code": LOCKED, "detail": str(error), "paths": locks, "tip": tip}
+    return {"code": "checkout", "detail": str(error), "paths": list(error.paths), "tip": tip}
 
 
 def look_ahead(tenure: Tenure, landing: Landing) -> None:
@@ -188,7 +191,7 @@ def _not_landed(tenure: Tenure, entry: Entry, intent: Intent, error: Exception) 
     locks = foreign_locks(tenure.bench.git)
     why = f"{error}; lock files in the way: {', '.join(locks)}" if locks else str(error)
     reason = {"code": LOCKED if locks else "git-failed", "detail": why, "paths": list(locks)}
-    return tenure.settle(entry, EntryState.BLOCKED, reason=reason)
+    return tenure.settle(entry, EntryState.BLOCKED, reason={**reason, "tip": intent.old})
 
 
 def _again(tenure: Tenure, entry: Entry, error: GitFailedError) -> Entry:
@@ -205,14 +208,6 @@ def _bring_along(tenure: Tenure, follow: Follow) -> None:
         kept, failure = (), str(error)
     if kept or failure:
         tell_left(tenure, str(follow.top), kept, failure)
-
-
-def tell_left(tenure: Tenure, checkout: str, kept: tuple[str, ...], failure: str) -> None:
-    """Tell of paths of a checkout that were left as the user's, or of a checkout that stays locked."""
-    now = tenure.bench.clock.now()
-    tenure.bench.store.emit(
-        EventName.CHECKOUT_LEFT, at=now, checkout=checkout, paths=list(kept), failure=failure
-    )
 
 
 def finish(

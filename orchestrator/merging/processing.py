@@ -23,7 +23,7 @@ from orchestrator.errors import StaleRecordError
 from orchestrator.merging.checking import CancelledCheckError
 from orchestrator.merging.evidence import conflict, git_killed, no_verdict, proof, red, target_red
 from orchestrator.merging.judge import Judgement, Outcome, judge
-from orchestrator.merging.landing import Landing, land, look_ahead
+from orchestrator.merging.landing import Landing, in_the_way, land, look_ahead
 from orchestrator.merging.message import landing_message, landing_trailers
 from orchestrator.merging.pausing import turn_red
 from orchestrator.merging.policy import changed_policy, is_policy_change_allowed
@@ -173,7 +173,7 @@ class Processor:
         try:
             look_ahead(self._tenure, landing)
         except CheckoutInTheWayError as error:
-            why = {"code": "checkout", "detail": str(error), "paths": list(error.paths)}
+            why = in_the_way(error, landing.old)
             return self._tenure.settle(landing.entry, EntryState.BLOCKED, reason=why)
         return None
 

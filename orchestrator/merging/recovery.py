@@ -13,14 +13,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from orchestrator.merging.landing import finish, tell_left
+from orchestrator.merging.checkouts import recover_checkouts
+from orchestrator.merging.landing import finish
 from orchestrator.merging.resolving import forget_candidates, has_landed, undo
 from orchestrator.running.supervision import find
 from orchestrator.running.waiting import end
 from orchestrator.sessions.identity import is_alive
 from orchestrator.slots.keeper import CHECK
 from orchestrator.states import EntryState, IntentState, SessionState, SlotState
-from worktrees.follow import recover_follows
 
 if TYPE_CHECKING:
     from orchestrator.merging.tenure import Tenure
@@ -44,19 +44,6 @@ def recover(tenure: Tenure, keeper: SlotKeeper) -> None:
     for slot in bench.store.slots(purpose=CHECK, states={SlotState.LEASED, SlotState.RESCUING}):
         if not _is_in_use(bench.store, slot):
             _free(tenure, keeper, slot)
-
-
-def recover_checkouts(tenure: Tenure) -> None:
-    """Finish what was begun in the user's checkouts, as far as nobody living is at it."""
-    bench = tenure.bench
-    tip = bench.target_tip()
-
-    def is_on_target(commit: str) -> bool:
-        return bench.objects.has_commit(commit) and bench.objects.is_ancestor(commit, tip)
-
-    for found in recover_follows(bench.git, bench.target, is_on_target):
-        if found.kept or found.failure:
-            tell_left(tenure, str(found.top), found.kept, found.failure)
 
 
 def _resolve(tenure: Tenure, intent: Intent) -> None:

@@ -26,6 +26,7 @@ from orchestrator.errors import (
 )
 from orchestrator.events import EventName
 from orchestrator.merging.checking import CancelledCheckError, Checker
+from orchestrator.merging.checkouts import recover_checkouts
 from orchestrator.merging.locked import LockWait
 from orchestrator.merging.pausing import standstill
 from orchestrator.merging.recovery import recover
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from orchestrator.leases.lease import HeldLease
+    from orchestrator.merging.tenure import Tenure
     from orchestrator.sessions.registry import SessionHandle
     from orchestrator.slots.keeper import SlotKeeper
     from orchestrator.workbench import Workbench
@@ -142,7 +144,7 @@ class QueueWorker:
             tenure.check()
             chosen = rounds.choose()
             if chosen is None and ended:
-                forget_candidates(tenure)
+                _tidy(tenure)
                 ended = False
             if done(chosen is None):
                 break
@@ -154,7 +156,7 @@ class QueueWorker:
             self._failures = 0
             self._on_change()
         if ended:
-            forget_candidates(tenure)
+            _tidy(tenure)
 
     def _nothing_moves(self) -> bool:
         """Whether the worker that holds the lease has nothing left that it could land."""
@@ -190,3 +192,9 @@ class QueueWorker:
         self._bench.clock.wait(self._wake, POLL)
         if self._wake is not self._cancel:
             self._wake.clear()
+
+
+def _tidy(tenure: Tenure) -> None:
+    """What can wait until there is nothing else to do; no landing depends on it."""
+    recover_checkouts(tenure)
+    forget_candidates(tenure)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 _DROPPED: Final = (
     "PLANCTL_KILL_AT",  # kills planctl for a test, not what a plan calls
+    "PLANCTL_KILL_ONCE",  # as above
     "PLANCTL_STEP_TRACE",  # as above
     "__PYVENV_LAUNCHER__",  # macOS: would make every python of the plan planctl's own
     "OLDPWD",  # a folder that this shell has never been in

@@ -145,6 +145,7 @@ def _hindrance(view: View, plan: PlanId) -> Reason | None:
     return (
         needs.meets_in_this_run(view, plan)
         or needs.meets_elsewhere(view, plan)
+        or needs.drifted_into(view, plan)
         or needs.lacking_resource(view, plan)
         or needs.lacking_place(view)
     )
@@ -173,6 +174,8 @@ def _waits_for_others(view: View, plan: PlanId) -> bool:
     """
     elsewhere = needs.meets_elsewhere(view, plan)
     if (elsewhere and not elsewhere.get("stuck")) or needs.lacking_resource(view, plan):
+        return True
+    if needs.drifted_into(view, plan):
         return True
     if view.places and view.places.short and _waits_for(view, plan, Code.DISK_FLOOR):
         return True

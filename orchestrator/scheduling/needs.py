@@ -122,6 +122,35 @@ def meets_elsewhere(view: View, plan: PlanId) -> Reason | None:
     return None
 
 
+def drifted_into(view: View, plan: PlanId) -> Reason | None:
+    """Which plan at work has changed a file of ``plan`` beside its own manifest and comes first, or None.
+
+    Only one that gets on without ``plan`` is waited for: at work, or on its way to land. Work that lands
+    behind others is not, since these may be waiting for ``plan`` in turn.
+    """
+    if view.options.mode is OverlapMode.ISOLATE:
+        return None
+    for other, touches in view.touches.items():
+        if plan in touches and other != plan and _gets_on(view, other):
+            return reason(Code.DRIFTED_INTO, other, touches[plan])
+    for foreign in view.foreign:
+        if plan in foreign.touches and not foreign.stuck and foreign.state is not _A.FINISHED:
+            return reason(Code.DRIFTED_INTO, foreign.plan, foreign.touches[plan], run=foreign.run)
+    return None
+
+
+def _gets_on(view: View, plan: PlanId) -> bool:
+    match view.state(plan):
+        case _A.PREPARING | _A.RUNNING:
+            return True
+        case _A.FINISHED:
+            return view.options.land and lands_behind(view, plan) is None
+        case _A.QUEUED:
+            return view.options.land and view.stuck(plan) is None
+        case _:
+            return False
+
+
 def over_capacity(view: View, plan: PlanId) -> Reason | None:
     """Which resource ``plan`` wants more of than there is at all, or None."""
     for name, wanted in sorted(held(holds_of(view.plan(plan))).items()):

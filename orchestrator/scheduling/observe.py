@@ -6,7 +6,9 @@ from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from orchestrator.scheduling import drifttable
 from orchestrator.scheduling.declared import counts
+from orchestrator.scheduling.drifttable import NO_DRIFT
 from orchestrator.scheduling.freeze import thaw
 from orchestrator.scheduling.reasons import Code
 from orchestrator.scheduling.resourcetable import ResourceTable
@@ -23,6 +25,7 @@ from plans.intersect import witness
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
+    from orchestrator.scheduling.drifttable import Drifted
     from orchestrator.slots.places import Places
     from orchestrator.store.protocol import Store
     from orchestrator.store.records import Attempt, Entry, RunRecord
@@ -47,6 +50,7 @@ class Observer:
         self._landed: tuple[str, dict[str, str]] = ("", {})
         self._not_landed: set[PlanId] = set()
         self._locked: dict[str, float] = {}
+        self._drifts: dict[str, tuple[str | None, dict[str, Drifted]]] = {}
         self._again = bool(run.options.get("again"))
 
     def view(self) -> View:
@@ -76,6 +80,7 @@ class Observer:
             unlanded=unlanded_stacks(self._bench, behind),
             borne=frozenset(key for key, entry in entries.items() if self._is_borne(entry)),
             places=self._places({a.id: a for a in attempts}),
+            touches=self._touches(store, newest),
         )
 
     def declared_by_others(self, plan: PlanId, states: Collection[AttemptState]) -> dict[PlanId, PatternSet]:
@@ -92,6 +97,18 @@ class Observer:
             if other is not None and other.manifest is not None:
                 declared[other.id] = other.manifest.write
         return declared
+
+    def _touches(self, store: Store, newest: Mapping[PlanId, Attempt]) -> Mapping[PlanId, Mapping[str, str]]:
+        rows = self._drifted(store, self._run.id)
+        return {plan: rows[a.id].touches for plan, a in newest.items() if a.id in rows} if rows else {}
+
+    def _drifted(self, store: Store, run: str) -> Mapping[str, Drifted]:
+        """What the conductor of ``run`` last saw, by attempt; parsed again only when that has changed."""
+        text = drifttable.load_text(store, run)
+        known = self._drifts.get(run)
+        if known is None or known[0] != text:
+            known = self._drifts[run] = (text, drifttable.parse(text))
+        return known[1]
 
     def _places(self, known: Mapping[str, Attempt]) -> Places:
         short = lasting_shortage(self._bench)
@@ -145,8 +162,15 @@ class Observer:
         if not active:
             return ()
         table = ResourceTable(store)
+        rows = {run: self._drifted(store, run) for run in {a.run for a in active}}
         return tuple(
-            self._foreign_plan(attempt, plan, table.held(attempt.id), stuck=self._is_stuck(store, attempt))
+            self._foreign_plan(
+                attempt,
+                plan,
+                table.held(attempt.id),
+                rows[attempt.run].get(attempt.id, NO_DRIFT).touches,
+                stuck=self._is_stuck(store, attempt),
+            )
             for attempt in active
             if counts(store, self._bench.clock, attempt) and (plan := self._plan_of(store, attempt))
         )
@@ -159,12 +183,21 @@ class Observer:
         return waits or (entry.state not in MOVING_ENTRIES and not self._is_borne(entry))
 
     def _is_borne(self, entry: Entry) -> bool:
-        """Whether it is blocked by a lock file of git, and that is not so for too long yet."""
+        """Whether it is blocked and yet about to be tried again by itself.
+
+        The target has moved since, or a lock file of git is in its way, not for too long yet.
+        """
+        if entry.state is EntryState.BLOCKED and self._is_of_another_tip(entry):
+            return True
         if entry.state is not EntryState.BLOCKED or entry.reason.get("code") != locked.LOCKED:
             self._locked.pop(entry.id, None)
             return False
         now = self._bench.clock.monotonic()
         return now - self._locked.setdefault(entry.id, now) < locked.PATIENCE
+
+    def _is_of_another_tip(self, entry: Entry) -> bool:
+        tip = self._bench.target_tip()
+        return bool(entry.reason.get("tip", tip) != tip)
 
     def _plan_of(self, store: Store, attempt: Attempt) -> Plan | None:
         if attempt.run not in self._thawed:
@@ -173,7 +206,15 @@ class Observer:
             self._thawed[attempt.run] = {plan.id: plan for plan in plans}
         return self._thawed[attempt.run].get(PlanId(attempt.plan))
 
-    def _foreign_plan(self, attempt: Attempt, plan: Plan, held: Mapping[str, int], *, stuck: bool) -> Foreign:
+    def _foreign_plan(
+        self,
+        attempt: Attempt,
+        plan: Plan,
+        held: Mapping[str, int],
+        touches: Mapping[str, str],
+        *,
+        stuck: bool,
+    ) -> Foreign:
         meets = {p: w for p in self._graph.plans if (w := self._witness(p, plan))}
         return Foreign(
             plan=plan.id,
@@ -183,6 +224,7 @@ class Observer:
             resources=held,
             conflicts_with=plan.conflicts_with,
             stuck=stuck,
+            touches=touches,
         )
 
     def _witness(self, ours: PlanId, other: Plan) -> str | None:

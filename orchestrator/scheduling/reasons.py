@@ -20,6 +20,8 @@ class Code(StrEnum):
     """The other plan conflicted, was rejected, or its landing is blocked or held; a retry may mend it."""
     OVERLAP = "overlap"
     """Another plan at work may write the same file; ``detail`` is a witness path."""
+    DRIFTED_INTO = "drifted-into"
+    """Another plan at work changed a file that this one declared and it did not; ``detail`` is its path."""
     CONFLICT = "conflicts-with"
     """Declared never to run at the same time."""
     ORDER = "order"
@@ -62,6 +64,7 @@ _SENTENCES: Final[Mapping[str, str]] = {
     Code.DEPENDENCY_FAILED: "needs {plan}, which {detail}",
     Code.DEPENDENCY_REJECTED: "waits for {plan}, which is {detail}",
     Code.OVERLAP: "overlaps with {plan}{where} on {detail}",
+    Code.DRIFTED_INTO: "waits for {plan}{where}, which has changed {detail}, declared here",
     Code.CONFLICT: "must not run beside {plan}",
     Code.ORDER: "finished; lands behind {plan}",
     Code.RESOURCE: "waits for resource {detail}",

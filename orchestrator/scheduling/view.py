@@ -35,7 +35,8 @@ class Foreign:
     """A plan at work in another living run.
 
     ``meets`` maps plans of this run to a witness path that both write; ``resources`` is what it still holds;
-    ``stuck`` says that a person is needed for its work to land.
+    ``stuck`` says that a person is needed for its work to land; ``touches`` maps plans of this run to a path
+    of theirs that it has changed beside its own manifest.
     """
 
     plan: PlanId
@@ -45,6 +46,7 @@ class Foreign:
     resources: Mapping[str, int] = field(default_factory=dict)
     conflicts_with: tuple[PlanId, ...] = ()
     stuck: bool = False
+    touches: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def working(self) -> bool:
@@ -61,9 +63,9 @@ class View:
     run) that are on the target; ``unchanged`` the plans of this run whose very text has landed already.
     ``phases`` maps completed phases to the pinned commit; of plans of this run only those that their newest
     attempt has completed. ``standstill`` is why nothing may land at all for now, if so; ``borne`` the entries
-    blocked by a lock file that may still go by itself; ``refused`` and ``unlanded`` what the queue knows of
-    plans that queued entries land after (see ``submitting.stacking``); ``places`` None means a pool without
-    bounds.
+    blocked that are about to be tried again by themselves; ``refused`` and ``unlanded`` what the queue knows
+    of plans that queued entries land after (see ``submitting.stacking``); ``places`` None means a pool
+    without bounds. ``touches`` maps plans of this run to those that they have drifted into, with a path.
     """
 
     run: str
@@ -83,6 +85,7 @@ class View:
     refused: Mapping[str, str] = field(default_factory=dict)
     unlanded: Mapping[str, str] = field(default_factory=dict)
     places: Places | None = None
+    touches: Mapping[PlanId, Mapping[str, str]] = field(default_factory=dict)
 
     def plan(self, plan: PlanId) -> Plan:
         """The plan of that id in this run."""
@@ -103,10 +106,10 @@ class View:
         entry = self.entries.get(attempt.entry or "")
         if attempt.state is not AttemptState.QUEUED or entry is None:
             return None
-        if entry.state in STUCK_ENTRIES:
-            return None if entry.id in self.borne else str(entry.state)
-        if entry.state is EntryState.QUEUED and self.standstill:
-            return f"queued, and the queue stands still ({self.standstill})"
+        if entry.state in STUCK_ENTRIES and entry.id not in self.borne:
+            return str(entry.state)
+        if entry.state in (EntryState.QUEUED, EntryState.BLOCKED) and self.standstill:
+            return f"{entry.state}, and the queue stands still ({self.standstill})"
         return self._behind_in_vain(entry)
 
     def _behind_in_vain(self, entry: Entry) -> str | None:

@@ -11,10 +11,11 @@ from orchestrator.errors import NothingToDoError, UsageError
 from orchestrator.scheduling.landfirst import First, first_of_each
 from orchestrator.settings import hot_files_at
 from orchestrator.states import AttemptState, SlotState
-from worktrees.livetree import LiveTree, Unread, committed, live_tree
+from worktrees.livetree import LiveTree, committed, live_tree
 from worktrees.mergebatch import Comparison, Outcome, compare_pairs
 from worktrees.objects import Objects
 from worktrees.quarantine import quarantine
+from worktrees.unread import Unread
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -4,6 +4,7 @@
 | --- | --- | --- |
 | failed, timed out, lost, stopped | gets a new attempt in its run, from a fresh base (``--continue``: on its old head) | get one too |
 | conflicted, rejected, blocked, held | is queued anew at its old age; nothing runs | get one too |
+| passed over because of a plan that has landed since | gets a new attempt | get one too |
 | at work | busy | |
 | landed, in the queue, interrupted | is said to be so | |
 
@@ -19,6 +20,7 @@ from typing import TYPE_CHECKING, Final
 
 from orchestrator.errors import BusyError, NothingToDoError, UsageError
 from orchestrator.scheduling.freeze import thaw
+from orchestrator.scheduling.reasons import Code
 from orchestrator.services.begin import first_attempt
 from orchestrator.services.conductors import conductor_of
 from orchestrator.services.enqueue import resubmit
@@ -37,6 +39,7 @@ _A = AttemptState
 _WITH_HEAD: Final = frozenset({_A.CONFLICTED, _A.REJECTED})
 _FAILED: Final = _WITH_HEAD | {_A.FAILED, _A.TIMED_OUT, _A.LOST}
 _AGAIN: Final = _FAILED | {_A.CANCELLED}
+_GIVEN_UP: Final = frozenset({Code.DEPENDENCY_FAILED, Code.DEPENDENCY_REJECTED})
 _SUFFIXES: Final = (".md", ".markdown", ".yaml", ".yml")
 
 
@@ -101,11 +104,19 @@ def _is_stuck(bench: Workbench, attempt: Attempt) -> bool:
 
 def _newest_failures(bench: Workbench, latest: Mapping[str, Attempt]) -> list[Attempt]:
     for run in reversed(bench.store.runs()):
-        failed = [latest[p] for p in run.plans if p in latest and latest[p].run == run.id]
-        failed = [a for a in failed if a.state in _FAILED]
+        mine = [latest[p] for p in run.plans if p in latest and latest[p].run == run.id]
+        failed = [a for a in mine if a.state in _FAILED or _is_stuck(bench, a) or _may_go_now(latest, a)]
         if failed:
             return failed
     raise NothingToDoError("nothing has failed")
+
+
+def _may_go_now(latest: Mapping[str, Attempt], attempt: Attempt) -> bool:
+    """Whether it was given up because of a plan that has landed after all: nothing hinders it any more."""
+    if attempt.state is not _A.CANCELLED or attempt.reason.get("code") not in _GIVEN_UP:
+        return False
+    needed = latest.get(attempt.reason.get("plan", ""))
+    return needed is not None and needed.state is _A.LANDED
 
 
 def _passed_over(latest: Mapping[str, Attempt], wanted: Sequence[Attempt]) -> list[Attempt]:

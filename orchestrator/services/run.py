@@ -3,7 +3,8 @@
 1. the plans are read, linted and selected; what overlaps is found, the graph drawn; nothing is written yet
 2. identity and signing are tried, branches that stand in the way refuse the run
 3. the plan files are frozen, the run and its attempts stored
-4. a queue worker lands what is finished, in a thread of its own; the loop starts and ends plans
+4. a queue worker lands what is finished, in a thread of its own; the loop starts and ends plans; a third
+   thread looks at what they change meanwhile
 5. the summary: what landed, what failed, what was passed over
 """
 
@@ -15,8 +16,10 @@ from typing import TYPE_CHECKING, Final
 from orchestrator.errors import LeaseLostError
 from orchestrator.events import EventName
 from orchestrator.merging.worker import QueueWorker
+from orchestrator.scheduling import drifttable
 from orchestrator.scheduling.branching import require_usable
 from orchestrator.scheduling.crew import Crew
+from orchestrator.scheduling.driftwatch import DriftWatch
 from orchestrator.scheduling.finishing import Finisher
 from orchestrator.scheduling.hostshare import HostShare
 from orchestrator.scheduling.launching import StageLauncher
@@ -98,10 +101,10 @@ def require_pool(bench: Workbench) -> None:
 
 
 class Conductor:
-    """Conducts one run in this process: the loop in this thread, the queue worker in another.
+    """Conducts one run in this process: the loop in this thread, the queue worker and the watch in others.
 
     ``signals.stop`` ends it in order: commands stopped, leases released, state kept for ``resume``. So does
-    any failure of the loop, of a thread of its pool or of the queue worker.
+    any failure of the loop, of a thread of its pool, of the queue worker or of the watch.
     """
 
     def __init__(
@@ -117,6 +120,7 @@ class Conductor:
         self._failures: list[BaseException] = []
         self._keeper = SlotKeeper(bench)
         observer = Observer(bench, run, outlook.graph, outlook.options)
+        self._drift = DriftWatch(bench, run.id, observer, outlook.graph.plans)
         share = HostShare(bench.settings.project.resources)
         launcher = StageLauncher(bench, share, signals.stop)
         starter = Starter(bench, self._keeper, launcher, signals.stop)
@@ -131,15 +135,17 @@ class Conductor:
         further ones are noted on it.
         """
         stashes = StashWatch(self._bench, self._run.id)
-        worker = threading.Thread(target=self._land, name="queue") if self._options.land else None
-        if worker:
-            worker.start()
+        threads = [threading.Thread(target=self._watch, name="drift")]
+        if self._options.land:
+            threads.append(threading.Thread(target=self._land, name="queue"))
+        for thread in threads:
+            thread.start()
         self._guarded(lambda: self._loop.go(self._look(each_round, stashes)))
         self._guarded(self._end_commands)
         self._ended.set()
         self._signals.queue_wake.set()
-        if worker:
-            worker.join()
+        for thread in threads:
+            thread.join()
         summaries: list[Summary] = []
         self._guarded(stashes.look)
         self._guarded(lambda: summaries.append(self._close()))
@@ -171,6 +177,10 @@ class Conductor:
             self._failures.append(error)
             self._signals.stop.set()
             self._signals.wake.set()
+
+    def _watch(self) -> None:
+        """The thread that looks for drift until the run has ended; an error of its own ends the run."""
+        self._guarded(lambda: self._drift.watch(self._ended, self._signals.wake.set))
 
     def _land(self) -> None:
         """The queue worker's thread: drains until the run has ended; an error of its own ends the run."""
@@ -215,6 +225,7 @@ class Conductor:
         run, now = store.run(self._run.id), self._bench.clock.now()
         assert run is not None
         with store.transaction():
+            drifttable.save(store, run.id, {})
             store.move_run(run, RunState.INTERRUPTED if stopped else RunState.FINISHED, finished_at=now)
             store.emit(
                 EventName.RUN_INTERRUPTED if stopped else EventName.RUN_FINISHED,

@@ -9,15 +9,25 @@ from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.merging.order import in_order
+from orchestrator.scheduling import drifttable
+from orchestrator.scheduling.drifttable import NO_DRIFT
 from orchestrator.scheduling.resourcetable import ResourceTable
 from orchestrator.services.conductors import conductor_of
 from orchestrator.services.truth import Landings
-from orchestrator.states import OPEN_ENTRIES, AttemptState, EntryState, RunState, SessionState
+from orchestrator.states import (
+    ACTIVE_ATTEMPTS,
+    OPEN_ENTRIES,
+    AttemptState,
+    EntryState,
+    RunState,
+    SessionState,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from orchestrator.clock import Clock
+    from orchestrator.scheduling.drifttable import Drifted
     from orchestrator.scheduling.resourcetable import ResourceRow
     from orchestrator.store.protocol import Store
     from orchestrator.store.records import Attempt, Entry, Lease, RunRecord, Session
@@ -44,7 +54,12 @@ class Status:
 def status_of(store: Store, clock: Clock, repository: Repository) -> Status:
     """Read the store once. ``landed`` is said only of what is on the target now; nothing is written."""
     with_entries = {e.id: e for e in store.entries()}
-    targets = {run.id: run.target for run in store.runs()}
+    runs = store.runs()
+    targets = {run.id: run.target for run in runs}
+    drifted: dict[str, Drifted] = {}
+    for run in runs:
+        if run.state is not RunState.FINISHED:
+            drifted |= drifttable.load(store, run.id)
     landings = Landings(repository, store)
 
     def is_there(attempt: Attempt) -> bool:
@@ -52,7 +67,10 @@ def status_of(store: Store, clock: Clock, repository: Repository) -> Status:
 
     return Status(
         runs=[_run(store, run) for run in store.runs({RunState.ACTIVE, RunState.INTERRUPTED})],
-        plans=[_plan(_checked(a, is_there), with_entries) for a in store.latest_attempts()],
+        plans=[
+            _plan(_checked(a, is_there), with_entries, drifted.get(a.id, NO_DRIFT))
+            for a in store.latest_attempts()
+        ],
         queue=queue_entries(tuple(with_entries.values())),
         sessions=[_session(s, clock) for s in store.sessions({SessionState.ACTIVE, SessionState.STALE})],
         leases=[_lease(lease, clock) for lease in store.leases()],
@@ -131,7 +149,9 @@ def _run(store: Store, run: RunRecord) -> dict[str, Any]:
     }
 
 
-def _plan(attempt: Attempt, entries: dict[str, Entry]) -> dict[str, Any]:
+def _plan(attempt: Attempt, entries: dict[str, Entry], seen: Drifted) -> dict[str, Any]:
+    """``seen`` is what was last seen of its drift, which counts while it is at work."""
+    row = seen if attempt.state in ACTIVE_ATTEMPTS else NO_DRIFT
     entry = entries.get(attempt.entry or "")
     reason = (
         entry.reason if entry and attempt.state is AttemptState.QUEUED and entry.reason else attempt.reason
@@ -147,7 +167,9 @@ def _plan(attempt: Attempt, entries: dict[str, Entry]) -> dict[str, Any]:
         "started_at": attempt.started_at,
         "finished_at": attempt.finished_at,
         "landed_commit": attempt.landed_commit,
-        "drift": list(attempt.drift),
+        "drift": list(attempt.drift or row.paths),
+        "drifted_into": [{"plan": plan, "path": path} for plan, path in row.touches.items()],
+        "drift_unread": row.unread,
     }
 
 

@@ -54,12 +54,7 @@ class SlotKeeper:
     def __init__(self, bench: Workbench) -> None:
         self._bench = bench
         self.folder = pool_folder(bench.repository, bench.settings.project.worktrees)
-        self._pool = Pool(bench.git, self.folder)
-
-    @property
-    def pool(self) -> Pool:
-        """The folders on disk."""
-        return self._pool
+        self.pool: Final = Pool(bench.git, self.folder)
 
     def take(self, purpose: str, *, attempt: str | None = None, plan: str | None = None) -> Slot:
         """Lease a free slot, or add one; raises SlotUnavailableError when the pool is full.
@@ -111,7 +106,7 @@ class SlotKeeper:
         return Pool(self._bench.git, Path(slot.path).parent).find(slot.name)
 
     def _new_slot(self, purpose: str, taken: list[str], holder: dict[str, Any]) -> Slot:
-        name = self._pool.free_name(_PREFIX[purpose], taken)
+        name = self.pool.free_name(_PREFIX[purpose], taken)
         slot = Slot(
             name=name,
             path=str(slot_path(self.folder, name)),
@@ -131,10 +126,10 @@ class SlotKeeper:
         found = self.tree_of(slot)
         options = self._saving(slot, slot.name)  # not of the plan that comes
         if found is None:
-            tree = self._pool.add(slot.name, commit, options)
+            tree = self.pool.add(slot.name, commit, options)
         else:
             self._save_late_work(slot, found, commit, options)
-            tree = self._pool.recycle(found, commit, options, spotless=True)
+            tree = self.pool.recycle(found, commit, options, spotless=True)
         if slot.plan:
             link_plan(self.folder, PlanId(slot.plan), tree.path)
         return tree
@@ -145,19 +140,19 @@ class SlotKeeper:
         A slot that is still as it was left costs one ``git status``; the checkout that follows would discard
         edits, and leave untracked files to be committed as the next plan's.
         """
-        if is_gone(tree) or not self._pool.changes(tree):
+        if is_gone(tree) or not self.pool.changes(tree):
             return
         self.save(slot, slot.name)
-        self._pool.quiesce(tree)
-        self._pool.tidy(tree, commit, options)
+        self.pool.quiesce(tree)
+        self.pool.tidy(tree, commit, options)
 
     def make_ready_for_check(self, slot: Slot, commit: str) -> SlotTree:
         """Bring a check slot to exactly ``commit``: nothing in it but what ``check_keep`` names."""
         found = self.tree_of(slot)
         options = replace(self._options(), sparse=())
-        tree = self._pool.add(slot.name, commit, options) if found is None else found
+        tree = self.pool.add(slot.name, commit, options) if found is None else found
         keep = self._bench.settings.project.check_keep
-        return self._pool.recycle_for_check(tree, commit, keep, options)
+        return self.pool.recycle_for_check(tree, commit, keep, options)
 
     def is_tainted(self, tree: SlotTree) -> bool:
         """Whether tracked files in a check slot are not what the commit says they are."""
@@ -230,9 +225,10 @@ class SlotKeeper:
         if tree is None:
             return
         if is_gone(tree):
-            require_nothing_staged(self._bench.git, tree)
+            if not self.pool.finish_removal(tree.path):
+                require_nothing_staged(self._bench.git, tree)
             return
-        self._pool.tidy(tree, self._bench.target_tip(), self._saving(slot), spotless=spotless)
+        self.pool.tidy(tree, self._bench.target_tip(), self._saving(slot), spotless=spotless)
 
     def give_back_earlier(self, attempt: Attempt) -> None:
         """Give back the slots that earlier attempts of the same plan still hold, their work rescued.

@@ -75,6 +75,8 @@ def _take_off(
     bench: Workbench, keeper: SlotKeeper, slot: Slot, tree: SlotTree | None, *, inside: bool
 ) -> Cleared:
     try:
+        if tree is not None and is_gone(tree) and keeper.pool.finish_removal(tree.path):
+            tree = None
         rescued, parked = _save(bench, keeper, slot, tree, inside=inside)
         if tree is not None:
             _remove(keeper, tree, inside=inside)

@@ -13,6 +13,7 @@ from tests.support.gates import Gates, assert_all_landed, assert_at_rest, at_wor
 from tests.support.plans import commit_plans, landings
 from tests.support.process import end_of, read_until, run, start
 from tests.support.repo import GitRepo
+from tests.support.slices import seldom
 
 BROKEN = """\
 import sys
@@ -49,7 +50,7 @@ def commit_three(repo: GitRepo, gates: Gates) -> None:
     commit_plans(repo, plans, "check: test ! -e bad\n")
 
 
-@pytest.mark.parametrize("where", ["the loop", "a thread of the pool", "the display"])
+@pytest.mark.parametrize("where", ["the loop", "a thread of the pool", *seldom("the display")])
 def test_s0_3_a_bug_ends_the_run_in_order(repo: GitRepo, gates: Gates, tmp_path: Path, where: str) -> None:
     commit_three(repo, gates)
     script, trigger = tmp_path / "broken.py", tmp_path / "trigger"

@@ -15,6 +15,7 @@ from tests.support.plans import commit_plans
 from tests.support.process import Done, run, start
 from tests.support.repo import GitRepo
 from tests.support.runs import fingerprint
+from tests.support.slices import seldom
 
 EDIT = "sed -i 's/^a3 = .*/a3 = {}/' src/a.py"
 
@@ -106,7 +107,7 @@ def headless(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("spoil", "why"),
     [
-        (lost, "its worktree is gone"),
+        *seldom((lost, "its worktree is gone")),
         (damaged, "its worktree is damaged: no .git there leads to this repository"),
         (headless, "its worktree cannot be read: "),
     ],

@@ -11,6 +11,7 @@ from tests.support.gates import Gates, assert_all_landed, store_of
 from tests.support.plans import commit_plans
 from tests.support.process import end_of, run, start
 from tests.support.repo import GitRepo
+from tests.support.slices import seldom
 
 BRANCH = "refs/heads/plan/a"
 
@@ -33,7 +34,7 @@ def cut_after_its_own_commits(repo: GitRepo, gates: Gates) -> Path:
     return repo.path / ".git" / BRANCH
 
 
-@pytest.mark.parametrize("content", ["", "1" * 40], ids=["empty", "gone"])
+@pytest.mark.parametrize("content", ["", *seldom("1" * 40)], ids=["empty", "gone"])
 def test_p9_a_branch_that_a_power_cut_broke_is_put_back_and_its_run_goes_on(
     repo: GitRepo, gates: Gates, content: str
 ) -> None:
@@ -85,7 +86,7 @@ def landed(repo: GitRepo) -> GitRepo:
     return repo
 
 
-@pytest.mark.parametrize("with_store", [True, False], ids=["with-store", "store-lost"])
+@pytest.mark.parametrize("with_store", [True, *seldom(False)], ids=["with-store", "store-lost"])
 def test_p9_planctls_own_references_that_a_power_cut_broke_are_mended(
     landed: GitRepo, *, with_store: bool
 ) -> None:
@@ -118,7 +119,7 @@ def test_a_broken_reference_to_what_was_kept_is_named_with_what_to_do_and_blocks
     assert run("run-multi", "b", cwd=landed.path).code == 0
 
 
-@pytest.mark.parametrize("arguments", [(), ("--continue",)])
+@pytest.mark.parametrize("arguments", [pytest.param(()), *seldom((("--continue",),))])
 def test_p9_a_failed_attempts_branch_that_a_power_cut_broke_is_put_back_for_its_retry(
     repo: GitRepo, tmp_path: Path, arguments: tuple[str, ...]
 ) -> None:

@@ -14,6 +14,7 @@ from tests.support.gates import Gates, assert_all_landed, assert_at_rest
 from tests.support.plans import commit_plans
 from tests.support.process import end_of, read_until, run, start
 from tests.support.repo import GitRepo
+from tests.support.slices import seldom
 
 
 def two_plans(repo: GitRepo, gates: Gates, *, stage: str) -> None:
@@ -31,7 +32,9 @@ def two_plans(repo: GitRepo, gates: Gates, *, stage: str) -> None:
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-@pytest.mark.parametrize(("stage", "gate"), [("running", "a"), ("preparing", "setup"), ("checking", "check")])
+@pytest.mark.parametrize(
+    ("stage", "gate"), [("running", "a"), *seldom(("preparing", "setup")), ("checking", "check")]
+)
 def test_s0_5_a_signal_ends_the_run_in_order(
     repo: GitRepo, gates: Gates, stage: str, gate: str, number: int, code: int
 ) -> None:
@@ -71,7 +74,9 @@ def test_s0_5_ctrl_c_on_a_terminal_reaches_the_whole_process_group(repo: GitRepo
     assert gates.executions() == {"a": 2}
 
 
-@pytest.mark.parametrize("moment", ["landing.refs:before", "landing.refs:after", "candidate.keep:after"])
+@pytest.mark.parametrize(
+    "moment", ["landing.refs:after", *seldom("landing.refs:before", "candidate.keep:after")]
+)
 def test_s0_5_a_signal_during_a_landing(repo: GitRepo, gates: Gates, tmp_path: Path, moment: str) -> None:
     two_plans(repo, gates, stage="landing")
     trace = tmp_path / "trace"

@@ -17,6 +17,7 @@ from tests.support.plans import commit_plans
 from tests.support.process import run
 from tests.support.repo import GitRepo
 from tests.support.runs import ending, multi, of
+from tests.support.slices import seldom
 
 
 def plan(*commands: str) -> dict[str, object]:
@@ -105,7 +106,9 @@ def test_p9_a_commit_that_a_hook_refuses_is_no_success(repo: GitRepo) -> None:
     assert (worktree / "one").read_text() == "a\n"
 
 
-@pytest.mark.parametrize("moment", ["landing.refs:before", "landing.refs:after", "checkout.update:before"])
+@pytest.mark.parametrize(
+    "moment", ["landing.refs:after", *seldom("landing.refs:before", "checkout.update:before")]
+)
 def test_s4_after_a_kill_in_a_landing_everything_lands_once_and_nothing_blocks_it(
     repo: GitRepo, moment: str
 ) -> None:

@@ -14,6 +14,7 @@ from tests.support.plans import commit_plans, landings
 from tests.support.process import run
 from tests.support.repo import GitRepo
 from tests.support.runs import ending, multi, of
+from tests.support.slices import seldom
 
 
 def rescues(repo: GitRepo, plan: str) -> list[str]:
@@ -107,7 +108,7 @@ def test_a_nested_repository_is_never_lost_and_the_plan_can_run_again_elsewhere(
     assert of(done, "plan.started", "a")[0]["worktree"] != str(first), "a quarantined slot is not used again"
 
 
-@pytest.mark.parametrize("change", [{".gitignore": "nothing\n"}, {"results/night": "tracked\n"}])
+@pytest.mark.parametrize("change", [{".gitignore": "nothing\n"}, *seldom({"results/night": "tracked\n"})])
 def test_p9_what_an_old_base_ignored_is_kept_when_the_slot_moves_to_one_that_does_not(
     repo: GitRepo, change: dict[str, str | bytes]
 ) -> None:
@@ -143,7 +144,7 @@ def spoil_by_repository(repo: GitRepo, folder: Path) -> None:
 
 
 @pytest.mark.parametrize("spoil", [spoil_by_commit, spoil_by_repository])
-@pytest.mark.parametrize("most", [1, 2])
+@pytest.mark.parametrize("most", [1, *seldom(2)])
 def test_p9_a_free_slot_that_cannot_be_used_again_is_set_aside_and_another_one_taken(
     repo: GitRepo, spoil: Callable[[GitRepo, Path], None], most: int
 ) -> None:

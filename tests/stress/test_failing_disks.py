@@ -26,6 +26,7 @@ PLANS: dict[str, dict[str, object]] = {
 }
 CHECK = "check: test ! -e bad\n"
 SHARDS = 8
+FAULT_WORDS = re.compile(r"No space left|Input/output error|database or disk is full|disk I/O error")
 FAULTS = ("ENOSPC@*:{}", "ENOSPC@*:{}+", "EIO@*:{}", "EIO@*:{}+")
 
 
@@ -49,7 +50,7 @@ def require_clean_words(done: Done, at: str) -> None:
     if done.code == 3:
         said = [line for line in done.err.splitlines() if line.startswith("planctl: ")]
         assert len(said) == 1, f"{at}\n{done.err}"
-        assert re.search(r"No space left|Input/output error", said[0]), f"{at}\n{done.err}"
+        assert FAULT_WORDS.search(said[0]), f"{at}\n{done.err}"
 
 
 def fail_and_go_on(repo: GitRepo, fault: str) -> None:

@@ -15,9 +15,10 @@ from tests.support.merging import Pair as Doors
 from tests.support.merging import real_merge
 from tests.support.repo import GitRepo
 from tests.support.standin import before_git
-from worktrees.livetree import LiveTree, Unread, committed, live_tree
+from worktrees.livetree import LiveTree, committed, live_tree
 from worktrees.mergebatch import Comparison, Outcome, compare_pairs
 from worktrees.quarantine import Quarantine, quarantine
+from worktrees.unread import Unread
 
 
 def compared(repo: GitRepo, *branches: str) -> dict[tuple[str, str], Comparison]:

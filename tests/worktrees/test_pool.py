@@ -347,16 +347,32 @@ def test_prune_forgets_only_deleted_slots_without_work(repo: GitRepo) -> None:
 )
 def test_p27_a_removal_that_was_killed_is_finished(repo: GitRepo, step: str, side: str) -> None:
     pool = pool_of(repo.path)
-    pool.add("slot-01", repo.head())
+    slot = pool.add("slot-01", repo.head())
+    (slot.path / "new.txt").write_text("work that was rescued before")
+    repo.git("add", "new.txt", at=slot.path)
     name, _, count = step.partition(":")
     killed = start_remove(repo, "slot-01", kill_at=f"{name}:{side}:{count or 1}")
     killed.communicate(timeout=60)
     assert killed.returncode == -9
     pool.prune()
     if (step, side) == ("removal.folder", "before"):  # nothing had happened yet
-        assert repo.git("status", "--porcelain", at=pool.folder / "slot-01") == ""
-        pool.remove(pool.list()[0])
+        assert repo.git("status", "--porcelain", at=slot.path) == "A  new.txt"
+        pool.remove(slot)
     assert slots_left(repo) == []
     assert list((repo.path / ".git" / "planctl" / "trash").iterdir()) == []
     pool.add("slot-01", repo.head())
     assert_ready(repo, pool, 1)
+
+
+def test_p9_a_removal_that_was_killed_long_ago_says_nothing_about_a_slot_made_since(repo: GitRepo) -> None:
+    pool = pool_of(repo.path)
+    pool.add("slot-01", repo.head())
+    killed = start_remove(repo, "slot-01", kill_at="removal.delete:before:1")
+    killed.communicate(timeout=60)
+    assert killed.returncode == -9
+    slot = pool.add("slot-01", repo.head())
+    (slot.path / "new.txt").write_text("work")
+    repo.git("add", "new.txt", at=slot.path)
+    shutil.rmtree(slot.path)
+    assert pool.prune() == ()
+    assert [t.name for t in pool.list()] == ["slot-01"]

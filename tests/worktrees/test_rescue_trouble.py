@@ -18,6 +18,7 @@ from tests.support.insides import everything, with_everything
 from tests.support.manifest import manifest
 from tests.support.repo import GitRepo
 from tests.support.scenes import merge_stopped, staged_and_unstaged
+from tests.support.slices import mostly
 from tests.support.standin import before_git
 from worktrees.errors import RescueIncompleteError, RescueInterruptedError
 from worktrees.git import Git
@@ -123,7 +124,7 @@ def test_p9_whichever_git_is_killed_the_rescue_says_nothing_about_the_work(
 MOMENTS = ("restore.files:after", "restore.links:before", "restore.index:before", "restore.operation:before")
 
 
-@pytest.mark.parametrize("moment", MOMENTS)
+@pytest.mark.parametrize("moment", mostly(MOMENTS, MOMENTS[1:3]))
 def test_p9_s1_8_a_killed_restore_is_taken_back_and_done_again(
     repo: GitRepo, slot: GitRepo, git: Git, tmp_path: Path, moment: str
 ) -> None:

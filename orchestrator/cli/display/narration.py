@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from orchestrator.cli.display.queue_words import said_of_queue
@@ -56,6 +56,19 @@ def _interrupted(_event: StoredEvent, _data: Data) -> str:
     return "the run was interrupted; its commands are ended, its state is kept"
 
 
+def _drifted(data: Data) -> str:
+    """Of drift that was seen while the plan works, also whose files they are; a plan may have no manifest."""
+    theirs = [f"{path} of {plan}" for path, plan in data.get("collisions", ())] if data.get("live") else []
+    known = {path for path, _ in data.get("collisions", ())} if theirs else set()
+    paths = [*theirs, *(path for path in data.get("paths", ()) if path not in known)]
+    which = "drifts, changing" if data.get("live") else "changed"
+    return f"{which} what its manifest does not name: {_few(paths)}"
+
+
+def _few(paths: Sequence[str]) -> str:
+    return ", ".join(paths[:_PATHS]) + (", …" if len(paths) > _PATHS else "")
+
+
 def _short(commit: object) -> str:
     return str(commit)[:_SHORT]
 
@@ -75,8 +88,10 @@ _SAYINGS: Final[Mapping[str, Callable[[StoredEvent, Data], str | None]]] = {
     EventName.PLAN_LOST: _ended_badly,
     EventName.PLAN_CANCELLED: _ended_badly,
     EventName.PLAN_RETRY: lambda _, d: f"is tried again ({d.get('why')}), attempt {d.get('number')}",
-    EventName.PLAN_DRIFT: lambda _, d: (
-        f"changed what its manifest does not name: {', '.join(d.get('paths', ())[:_PATHS])}"
+    EventName.PLAN_DRIFT: lambda _, d: _drifted(d),
+    EventName.PLAN_DRIFT_ENDED: lambda _, d: f"put back {_few(d.get('paths', ()))}",
+    EventName.PLAN_TOUCHED: lambda _, d: (
+        f"{d.get('by')} has changed {d.get('path')}, declared here; who lands first wins"
     ),
     EventName.PLAN_LANDED: _plan_landed,
 }
@@ -89,7 +104,13 @@ def _colour(event: StoredEvent) -> Colour | None:
             return Colour.GREEN
         case EventName.PLAN_FAILED | EventName.PLAN_LOST | "entry.conflicted" | "entry.rejected":
             return Colour.RED
-        case EventName.PLAN_SKIPPED | EventName.PLAN_DRIFT | EventName.STASH_LOST | EventName.BRANCH_LOST:
+        case (
+            EventName.PLAN_SKIPPED
+            | EventName.PLAN_DRIFT
+            | EventName.PLAN_TOUCHED
+            | EventName.STASH_LOST
+            | EventName.BRANCH_LOST
+        ):
             return Colour.YELLOW
         case "entry.blocked" | "entry.held":
             return Colour.YELLOW

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from orchestrator.cli.output import Colour
 from orchestrator.scheduling.reasons import sentence
-from orchestrator.states import AttemptState
+from orchestrator.states import ACTIVE_ATTEMPTS, AttemptState
 from plans.drawing.escape import one_line
 
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 Line = tuple["Part", ...]
 _A = AttemptState
+_PATHS: Final = 3
 _ORDER: Final = (
     _A.RUNNING, _A.PREPARING, _A.WAITING, _A.PENDING, _A.PREPARED, _A.FINISHED, _A.QUEUED, _A.CONFLICTED,
     _A.REJECTED, _A.FAILED, _A.TIMED_OUT, _A.LOST, _A.CANCELLED, _A.LANDED,
@@ -44,6 +45,7 @@ def lines(status: Status) -> Iterator[Line]:
         for plan in status.plans:
             if plan["state"] == state:
                 yield _plan(plan, state, width)
+                yield from _drift(plan, state, width)
     if status.queue:
         yield ("",)
         yield (("queue", Colour.BOLD),)
@@ -71,6 +73,21 @@ def _plan(plan: Mapping[str, Any], state: AttemptState, width: int) -> Line:
     shown: Part = (f"{state:<10}", colour) if colour else f"{state:<10}"
     said = one_line(_said(plan, state))
     return (shown, f" {plan['id']:<{width}}", f"  {said}" if said else "")
+
+
+def _drift(plan: Mapping[str, Any], state: AttemptState, width: int) -> Iterator[Line]:
+    """What a plan at work has changed beside its manifest, and whose that is."""
+    if state not in ACTIVE_ATTEMPTS:
+        return
+    theirs = {row["path"]: row["plan"] for row in plan["drifted_into"]}
+    more = [path for path in plan["drift"] if path not in theirs]
+    words = [f"{path} (of {other})" for path, other in theirs.items()] + more[:_PATHS]
+    if len(more) > _PATHS:
+        words.append("…")
+    said = [f"changed beside its files: {', '.join(words)}"] if words else []
+    said += [f"drift not seen: {plan['drift_unread']}"] if plan["drift_unread"] else []
+    for line in said:
+        yield (" " * (13 + width), (one_line(line), Colour.YELLOW))
 
 
 def _said(plan: Mapping[str, Any], state: AttemptState) -> str:

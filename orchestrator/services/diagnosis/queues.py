@@ -12,6 +12,7 @@ from orchestrator.slots.keeper import SlotKeeper
 from orchestrator.states import OPEN_ENTRIES, EntryState, IntentState
 from orchestrator.submitting.key import CANDIDATES
 from worktrees.archive import is_parked_or_landed, park
+from worktrees.follow import left_behind
 from worktrees.references import Delete
 
 if TYPE_CHECKING:
@@ -40,6 +41,10 @@ def examine_queue(ward: Ward) -> Examined:
             Issue("entry-half-way", Gravity.ERROR, e.id, f"{e.branch} was left {e.state}", _recover)
             for e in entries
             if e.state in _HALF_WAY
+        ]
+        issues += [
+            Issue("checkout-left", Gravity.ERROR, str(top), "a landing did not finish there", _recover)
+            for top in left_behind(ward.git, ward.target)
         ]
         ended = {e.id for e in entries if e.state not in OPEN_ENTRIES}
         issues += [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 
 import pytest
 
@@ -53,7 +54,9 @@ def play(seed: int) -> World:
         capacities={"db": rng.choice((1, 2, 3))},
         standstill="target-red" if rng.random() < 0.05 else None,
     )
-    world = World(view, rng)
+    drifters = rng.sample(plans, rng.randint(0, len(plans)))
+    touches = {p.id: {rng.choice(plans).id: "a"} for p in drifters if rng.random() < 0.5}
+    world = World(replace(view, touches=touches), rng)
     world.play()
     return world
 

@@ -63,6 +63,11 @@ class Bench:
         return self.folder / "live"
 
     @property
+    def _killed(self) -> Path:
+        """Made by the process that was killed at a step."""
+        return self.folder / "killed"
+
+    @property
     def _saved(self) -> Path:
         return self.folder / "saved"
 
@@ -112,7 +117,8 @@ class Bench:
 
     def _environment(self, kill: Kill) -> Mapping[str, str]:
         if kill.how == "step":
-            return {"PLANCTL_KILL_AT": kill.at, "PLANCTL_STEP_TRACE": str(self.folder / "killed")}
+            self._killed.unlink(missing_ok=True)
+            return {"PLANCTL_KILL_AT": kill.at, "PLANCTL_KILL_ONCE": str(self._killed)}
         return self._shim().environment(kill.how, int(kill.at))
 
     def _run(self, world: World, env: Mapping[str, str], *, strict: bool = True) -> bool:
@@ -122,7 +128,7 @@ class Bench:
         for command in self.scenario.commands:
             done = world.end_of(start(*command, cwd=world.repo.path, env=dict(env)))
             world.tell(" ".join(command), done)
-            killed = done.code == -signal.SIGKILL or ("KILLSHIM_FILE" in env and self._shim().fired)
+            killed = self._killed.exists() if "PLANCTL_KILL_AT" in env else self._fired(env, done.code)
             assert killed or not strict or done.code in (0, 1), world.said[-1]
             if killed:
                 break
@@ -131,6 +137,9 @@ class Bench:
             world.tell("beside it", done)
             assert done.code == 0, "the planctl beside it was not undisturbed"
         return killed
+
+    def _fired(self, env: Mapping[str, str], code: int) -> bool:
+        return code == -signal.SIGKILL or ("KILLSHIM_FILE" in env and self._shim().fired)
 
     def _require_all(self, world: World) -> None:
         self.scenario.require_rest(world)
