@@ -71,9 +71,8 @@ def stash_entries(git: Git) -> tuple[str, ...]:
     return tuple(entry for entry in dict.fromkeys([*found, tip]) if objects.has(entry))
 
 
-def vanished(git: Git, before: Sequence[str]) -> tuple[StashEntry, ...]:
-    """The entries of ``before`` (what :func:`pin_stashes` returned) that are in the list no more."""
-    now = frozenset(stash_entries(git))
+def vanished(git: Git, before: Sequence[str], now: Sequence[str]) -> tuple[StashEntry, ...]:
+    """The entries of ``before`` that are not in ``now``: two lists as :func:`pin_stashes` returns them."""
     return tuple(_described(git, commit) for commit in before if commit not in now)
 
 

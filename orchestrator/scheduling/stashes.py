@@ -27,7 +27,7 @@ class StashWatch:
         """Pin what is new, and emit ``stash.lost`` once for each entry that is in the list no more."""
         git = self._bench.git
         now = pin_stashes(git)
-        for entry in vanished(git, self._known):
+        for entry in vanished(git, self._known, now):
             self._bench.store.emit(
                 EventName.STASH_LOST,
                 at=self._bench.clock.now(),

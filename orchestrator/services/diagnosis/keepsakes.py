@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from orchestrator.services.diagnosis.ward import Examined, Gravity, Issue
 from orchestrator.services.retention import due, let_go
 from worktrees.rescue import list_rescues
-from worktrees.stash import PREFIX, vanished
+from worktrees.stash import PREFIX, stash_entries, vanished
 
 if TYPE_CHECKING:
     from orchestrator.services.diagnosis.ward import Ward
@@ -43,7 +43,7 @@ def _let_go(bench: Workbench, _session: SessionHandle) -> None:
 def examine_stash(ward: Ward) -> Examined:
     """Entries that were pinned while plans ran and are in the list no more: dropped by you, or by a plan."""
     pinned = [name.removeprefix(f"{PREFIX}/") for name in ward.references.list(f"{PREFIX}/")]
-    lost = vanished(ward.git, pinned)
+    lost = vanished(ward.git, pinned, stash_entries(ward.git))
     issues = [
         Issue("stash-vanished", Gravity.HINT, e.commit, f"{e.subject}: `git stash apply {e.reference}`")
         for e in lost
