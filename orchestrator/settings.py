@@ -93,6 +93,21 @@ def load_settings(repository: Repository, git: Git, objects: Objects | None = No
     return _guarded(own, source, tip)
 
 
+def hot_files_at(repository: Repository, objects: Objects, tip: str) -> frozenset[str]:
+    """The paths that ``hot_files`` names at the tip of a target.
+
+    While no ``planctl.yaml`` is committed there, the working copy counts. One with errors, by which nothing
+    would land, names none.
+    """
+    source = objects.regular_file(tip, FILE)
+    if source is None:
+        source, _ = _working_copy(repository)
+    read = _parsed(PurePosixPath(FILE), source or b"")
+    if any(p.severity is Severity.ERROR for p in read.problems):
+        return frozenset()
+    return frozenset(read.settings.hot_files)
+
+
 def require_usable(settings: Settings) -> Settings:
     """Return ``settings``; raise :class:`InvalidPlansError` when either file has errors."""
     errors = tuple(p for p in settings.problems if p.severity is Severity.ERROR)

@@ -9,6 +9,8 @@
 5. For plans that declare nothing, the same once more with the files that their text names
    (:mod:`plans.predict`), kept apart: what is guessed advises, what is declared binds.
 
+Hot files (:mod:`plans.hotfiles`) are left out of all of it; where plans meet in them is told by file.
+
 A plan's own file belongs to its manifest without being said, and makes no overlap: it is not looked at here.
 """
 
@@ -20,6 +22,7 @@ from typing import TYPE_CHECKING, Final
 from plans.advice import Advice, Kind, Meeting, OverlapSeverity, advise, phases_that_meet
 from plans.candidates import candidate_pairs
 from plans.errors import UndecidedPatternsError
+from plans.hotfiles import meetings, without_hot
 from plans.intersect import witness
 from plans.patterns import PatternSet
 from plans.predict import guessed_manifest, predict
@@ -27,8 +30,9 @@ from plans.proximity import Proximity, neighbours
 from plans.tree import FileTree, matching_files
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
+    from plans.hotfiles import HotMeeting
     from plans.ids import PhaseId, PlanId
     from plans.model import Manifest, Plan
     from plans.predict import Guess
@@ -76,7 +80,8 @@ class OverlapReport:
     """What was found among ``plans``; ``unknown`` are those without a manifest. Everything is sorted.
 
     ``guesses`` are the files that the text of an unknown plan names, where it names any, and ``possible``
-    the overlaps that there would be if those were its manifest: advice, which nobody waits for.
+    the overlaps that there would be if those were its manifest: advice, which nobody waits for. ``hot`` are
+    the hot files that several of them write, which is no overlap.
     """
 
     plans: tuple[PlanId, ...]
@@ -85,6 +90,7 @@ class OverlapReport:
     proximity: tuple[Proximity, ...]
     guesses: Mapping[PlanId, tuple[Guess, ...]] = field(default_factory=dict)
     possible: tuple[Overlap, ...] = ()
+    hot: tuple[HotMeeting, ...] = ()
 
     def advice(self, one: PlanId, other: PlanId) -> Advice:
         """What the pair should do, in whichever order it is given; the strictest where kinds differ.
@@ -96,8 +102,15 @@ class OverlapReport:
         return max(given, key=list(Advice).index, default=Advice.INDEPENDENT)
 
 
-def find_overlaps(plans: Sequence[Plan], tree: Sequence[str] = ()) -> OverlapReport:
-    """All overlaps among the plans; ``tree`` are the paths of existing files, at the revision that counts."""
+def find_overlaps(
+    plans: Sequence[Plan], tree: Sequence[str] = (), hot: Collection[str] = ()
+) -> OverlapReport:
+    """All overlaps among the plans; ``tree`` are the paths of existing files, at the revision that counts.
+
+    ``hot`` are the paths of hot files.
+    """
+    met = meetings(plans, hot)
+    plans = [without_hot(plan, hot) for plan in plans]
     known = sorted(
         ((plan, plan.manifest) for plan in plans if plan.manifest is not None), key=lambda one: one[0].id
     )
@@ -112,21 +125,27 @@ def find_overlaps(plans: Sequence[Plan], tree: Sequence[str] = ()) -> OverlapRep
         tuple(overlaps),
         neighbours([(plan.id, manifest.write) for plan, manifest in known], finder.tree, pairs),
         guesses,
-        _possible(known, unknown, guesses, finder.tree) if guesses else (),
+        _possible(known, _guessed(unknown, guesses, hot), finder.tree) if guesses else (),
+        met,
     )
 
 
-def _possible(
-    known: list[tuple[Plan, Manifest]],
-    unknown: list[Plan],
-    guesses: Mapping[PlanId, tuple[Guess, ...]],
-    tree: FileTree,
-) -> tuple[Overlap, ...]:
+def _guessed(
+    unknown: list[Plan], guesses: Mapping[PlanId, tuple[Guess, ...]], hot: Collection[str]
+) -> list[Plan]:
+    """The plans with guesses, as if they had declared them."""
+    plans = (
+        replace(plan, manifest=guessed_manifest(guesses[plan.id])) for plan in unknown if plan.id in guesses
+    )
+    return [without_hot(plan, hot) for plan in plans]
+
+
+def _possible(known: list[tuple[Plan, Manifest]], guessed: list[Plan], tree: FileTree) -> tuple[Overlap, ...]:
     """The overlaps that at least one plan with guesses has a part in."""
-    guessed = [(plan, guessed_manifest(guesses[plan.id])) for plan in unknown if plan.id in guesses]
-    everybody = sorted([*known, *guessed], key=lambda one: one[0].id)
-    found = _Finder([(replace(plan, manifest=manifest), manifest) for plan, manifest in everybody], tree)
-    return tuple(overlap for overlap in found.overlaps() if overlap.a in guesses or overlap.b in guesses)
+    more = [(plan, plan.manifest) for plan in guessed if plan.manifest is not None]
+    ids = {plan.id for plan in guessed}
+    found = _Finder(sorted([*known, *more], key=lambda one: one[0].id), tree)
+    return tuple(overlap for overlap in found.overlaps() if overlap.a in ids or overlap.b in ids)
 
 
 class _Finder:

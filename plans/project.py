@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from plans.hotfiles import HotMerge
+
 
 class Method(StrEnum):
     """How a branch becomes part of the target."""
@@ -87,7 +89,7 @@ class ProjectSettings:
     hooks: HookPolicy = HookPolicy.SKIP
     leftovers: bool = True
     rescue_ignored: tuple[str, ...] = ()
-    hot_files: Mapping[str, str] = field(default_factory=dict)
+    hot_files: Mapping[str, HotMerge] = field(default_factory=dict)
     agents: Mapping[str, str] = field(default_factory=dict)
     notify: tuple[str, ...] = ()
     retention: Mapping[str, float] = field(default_factory=dict)

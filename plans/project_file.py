@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 from plans.codes import Code
 from plans.errors import Problem, Severity
+from plans.hotfiles import HotMerge
 from plans.kinds import Kind, Reporter, Word, choice, command, flag, number, text
 from plans.nodes import Scalar, Table
 from plans.project import CheckoutPolicy, Enforce, HookPolicy, Method, OverlapMode, ProjectSettings
 from plans.quantities import duration, keeping, size
 from plans.shapes import Key, Many, Named, Record
 from plans.source import decode, split
-from plans.vocabulary import branch, name, path_anywhere, path_inside, remote, variable
+from plans.vocabulary import branch, hot_file, name, path_anywhere, path_inside, remote, variable
 from plans.yamltree import scan
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ SETTINGS: Final[Record[dict[str, Any]]] = Record(
         "hooks": Key(_one_of(HookPolicy), "Whether commits of leftovers run git hooks."),
         "leftovers": Key(flag(), "Whether what a command leaves uncommitted is committed."),
         "rescue_ignored": Key(Many(text()), "Ignored files that are rescued too."),
-        "hot_files": Key(Named(text(), text()), "Files that everybody edits, and how they are merged."),
+        "hot_files": Key(Named(hot_file(), _one_of(HotMerge)), "Files that everybody edits: how they merge."),
         "agents": Key(Named(name("an agent"), command()), "Command lines of agents."),
         "notify": Key(Many(text()), "Who is told when plans land or fail."),
         "retention": Key(_RETENTION, "How long things are kept."),
@@ -100,7 +101,6 @@ SETTINGS: Final[Record[dict[str, Any]]] = Record(
 NOT_YET: Final[Mapping[str, str]] = {
     "remote": "the branch of the local repository counts",
     "check_jobs": "checks run one at a time",
-    "hot_files": "these files are merged like all others; landings that change the key are held all the same",
     "notify": "nobody is told",
     "store": "state is kept in the common git folder",
     "executor": "commands run here",

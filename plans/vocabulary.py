@@ -52,6 +52,15 @@ def path_inside(what: str) -> Word[str]:
     return parsed(str, pattern, Code.BAD_PATH, what, hint)
 
 
+def hot_file() -> Word[str]:
+    """One file below the repository's top; its folder's attributes get a line with its name."""
+    refused = r"(?![/~:!])(?![A-Za-z]:)(?!.*//)(?!.*/$)"
+    special = r"(?!(?:.*/)?(?:\.{1,2}|\.[gG][iI][tT](?:[aA][tT][tT][rR][iI][bB][uU][tT][eE][sS])?)(?:/|$))"
+    pattern = refused + special + r"[^\\*?\[\x00-\x1f\x7f]{1,250}"
+    hint = "write it relative to the repository's top, with / and without *, ? or ["
+    return parsed(str, pattern, Code.BAD_PATH, "the path of one file", hint)
+
+
 def path_anywhere() -> Word[str]:
     """A path that may lead out of the repository; relative ones start at the repository's top."""
     return text(longest=1000)

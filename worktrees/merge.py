@@ -2,10 +2,11 @@
 
 1. Where both sides plainly touch different things, the merge is done on tree ids (``treemerge.py``).
 2. Else git's engine decides: ``git merge-tree --write-tree``, standing in a folder that holds exactly the
-   attribute files of the target (``attributes.py``), under the user's ``merge.*`` settings.
+   attribute files of the target (``attributes.py``), under the user's ``merge.*`` settings. Hot files that
+   only grow (``hotmerge.py``) are merged by union.
 
-Either way the outcome is the tree, or the same set of (path, mode, object, stage), that ``git merge`` gives
-in a checkout of ``ours``; see ``docs/merge-agreement.md``.
+But for these, either way the outcome is the tree, or the same set of (path, mode, object, stage), that
+``git merge`` gives in a checkout of ``ours``; see ``docs/merge-agreement.md``.
 """
 
 from __future__ import annotations
@@ -17,9 +18,12 @@ from typing import TYPE_CHECKING, Final
 from plans.effects import step
 from worktrees.attributes import folder_for
 from worktrees.commit import Author, CommitText
+from worktrees.hotmerge import united
 from worktrees.treemerge import merge_disjoint
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from worktrees.git import Git
     from worktrees.objects import Objects
 
@@ -62,7 +66,7 @@ class Conflicted:
         return tuple(sorted({s.path for s in self.stages}))
 
 
-def merge_trees(
+def merge_trees(  # noqa: PLR0913 - two sides, and what else a merge goes by
     git: Git,
     objects: Objects,
     ours: str,
@@ -70,21 +74,25 @@ def merge_trees(
     *,
     base: str | None = None,
     attributes_of: str | None = None,
+    hot: Collection[str] = (),
 ) -> Merged | Conflicted:
     """Merge commit ``theirs`` into commit ``ours`` and return what comes out; no reference is touched.
 
     ``base`` (a commit or tree) is used in place of the common ancestors. ``attributes_of``: the commit whose
-    ``.gitattributes`` apply, else ``ours``. Raises :class:`GitFailedError`, for unrelated histories too.
+    ``.gitattributes`` apply, else ``ours``. ``hot``: paths of hot files. Raises :class:`GitFailedError`, for
+    unrelated histories too.
     """
     bases = (base,) if base is not None else objects.merge_bases(ours, theirs)
+    growing: frozenset[str] = frozenset()
     if len(bases) == 1:
-        trees = (objects.tree_of(commit) for commit in (bases[0], ours, theirs))
+        trees = [objects.tree_of(commit) for commit in (bases[0], ours, theirs)]
         tree = merge_disjoint(objects, *trees)
         if tree is not None:
             return Merged(tree)
+        growing = united(objects, hot, *trees)
     sides = (ours, theirs) if base is None else _reparented(objects, base, ours, theirs)
     git.ensure_desk()
-    folder = folder_for(objects, attributes_of or ours)
+    folder = folder_for(objects, attributes_of or ours, growing)
     command = ("merge-tree", "--write-tree", "-z", "--messages", *sides)
     with step("merge.write"):
         answer = git.run(*command, ok=(0, 1), writes=True, work_tree=folder)

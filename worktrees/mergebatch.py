@@ -3,6 +3,8 @@
 1. The common ancestor of each pair, in process.
 2. What each side changed since: one ``git diff-tree --stdin`` for all. Pairs that are apart are clean.
 3. One ``git merge-tree --stdin`` for the pairs left, standing in the target's attributes (as ``merge.py``).
+   With hot files, one ``git cat-file`` before it tells which may be united, and there is one merge-tree for
+   each choice of them.
 
 Where the batch ends early, pairs without an answer are not compared; none is clean for want of one.
 """
@@ -17,9 +19,11 @@ from typing import TYPE_CHECKING, Final
 from worktrees.apart import Touched, are_apart
 from worktrees.attributes import folder_for
 from worktrees.errors import GitFailedError, said
+from worktrees.hotmerge import hot_contents, may_unite
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
+    from pathlib import Path
     from typing import TypeAlias
 
     from worktrees.livetree import LiveTree
@@ -61,22 +65,32 @@ _CLEAN: Final = Comparison(Outcome.CLEAN)
 
 
 def compare_pairs(
-    room: Quarantine, objects: Objects, pairs: Sequence[Pair], attributes_of: str
+    room: Quarantine,
+    objects: Objects,
+    pairs: Sequence[Pair],
+    attributes_of: str,
+    hot: Collection[str] = (),
 ) -> list[Comparison]:
-    """Whether each pair would merge, in the order of ``pairs``, under the attributes of a commit."""
+    """Whether each pair would merge, in the order of ``pairs``, under the attributes of a commit.
+
+    ``hot`` are the paths of hot files.
+    """
     try:
-        return _compared(room, objects, pairs, attributes_of)
+        return _compared(room, objects, pairs, attributes_of, hot)
     except GitFailedError as error:  # killed, or an object is missing: nothing is known of any pair
         return [Comparison(Outcome.NOT_COMPARED, why=str(error))] * len(pairs)
 
 
 def _compared(
-    room: Quarantine, objects: Objects, pairs: Sequence[Pair], attributes_of: str
+    room: Quarantine, objects: Objects, pairs: Sequence[Pair], attributes_of: str, hot: Collection[str]
 ) -> list[Comparison]:
     found = [_by_paths(*asked) for asked in _with_changes(room, objects, pairs)]
     left = [number for number, known in enumerate(found) if known is None]
-    merged = _merged(room, objects, [pairs[number] for number in left], attributes_of) if left else []
-    answers = dict(zip(left, merged, strict=True))
+    answers: dict[int, Comparison] = {}
+    for growing, numbers in _by_growth(room, objects, {n: pairs[n] for n in left}, hot).items():
+        folder = folder_for(objects, attributes_of, growing)
+        merged = _merged(room, folder, [pairs[number] for number in numbers])
+        answers |= zip(numbers, merged, strict=True)
     return [known or answers[number] for number, known in enumerate(found)]
 
 
@@ -121,13 +135,34 @@ def _changes(
     return found
 
 
-def _merged(
-    room: Quarantine, objects: Objects, pairs: Sequence[Pair], attributes_of: str
-) -> list[Comparison]:
+def _by_growth(
+    room: Quarantine, objects: Objects, pairs: Mapping[int, Pair], hot: Collection[str]
+) -> Mapping[frozenset[str], list[int]]:
+    """The numbers of pairs, by the hot files that may be united in them."""
+    if not pairs or not hot:
+        return {frozenset(): [*pairs]} if pairs else {}
+    paths = sorted(hot)
+    trees = {number: (_root(objects, pair), *(side.tree for side in pair)) for number, pair in pairs.items()}
+    wanted = {tree for three in trees.values() if three[0] for tree in three}
+    contents = hot_contents(room, sorted(wanted), paths)
+    found: dict[frozenset[str], list[int]] = {}
+    for number, three in trees.items():
+        growing = [p for p in paths if three[0] and may_unite(*(contents.get((tree, p)) for tree in three))]
+        found.setdefault(frozenset(growing), []).append(number)
+    return found
+
+
+def _root(objects: Objects, pair: Pair) -> str:
+    """The tree of the only common ancestor, empty where there are several."""
+    bases = objects.merge_bases(pair[0].head, pair[1].head)
+    return objects.tree_of(bases[0]) if len(bases) == 1 else ""
+
+
+def _merged(room: Quarantine, folder: Path, pairs: Sequence[Pair]) -> list[Comparison]:
     if room.git.version < _WITH_STDIN:
         return [Comparison(Outcome.NOT_COMPARED, why="it takes git 2.39 or newer")] * len(pairs)
     asked = "".join(f"{one.commit} {other.commit}\n" for one, other in pairs).encode("ascii")
-    done = room.run(*_MERGE, stdin=asked, ok=(), work_tree=folder_for(objects, attributes_of))
+    done = room.run(*_MERGE, stdin=asked, ok=(), work_tree=folder)
     answers = [_comparison(record, pair) for record, pair in zip(_records(done.output), pairs, strict=False)]
     missing = Comparison(Outcome.NOT_COMPARED, why=f"git merge-tree: {said(done.messages)}")
     return answers + [missing] * (len(pairs) - len(answers))

@@ -107,11 +107,18 @@ class Processor:
                 assert_never(never)
 
     def _make(self, entry: Entry, work: Work, old: str) -> Made:
-        method = Method(entry.method) if entry.method else self._bench.settings.project.method
+        project = self._bench.settings.project
+        method = Method(entry.method) if entry.method else project.method
         message = landing_message(self._bench, entry, method, old)
-        trailers = landing_trailers(entry)
         return make_candidate(
-            self._bench.git, self._bench.objects, GitMethod(method), old, work, message, trailers=trailers
+            self._bench.git,
+            self._bench.objects,
+            GitMethod(method),
+            old,
+            work,
+            message,
+            trailers=landing_trailers(entry),
+            hot=project.hot_files,
         )
 
     def _checked(self, case: _Case, candidate: Candidate) -> Landing | Entry:

@@ -104,7 +104,7 @@ def _pin(bench: Workbench, view: View, dependency: Dependency, base: str) -> tup
 
 
 def _stack(bench: Workbench, ours: str, plan: str, pinned: str) -> str:
-    merged = merge_trees(bench.git, bench.objects, ours, pinned)
+    merged = merge_trees(bench.git, bench.objects, ours, pinned, hot=bench.settings.project.hot_files)
     if isinstance(merged, Conflicted):
         raise StackConflictError(plan, merged.paths)
     parents = ("-p", ours, "-p", pinned)

@@ -21,13 +21,18 @@ if TYPE_CHECKING:
     from orchestrator.store.protocol import Store
     from orchestrator.store.records import Attempt, RunRecord
     from plans.model import Plan
+    from plans.project import ProjectSettings
 
 
-def declared(plans: Iterable[Plan], enforce: Enforce) -> dict[str, Any]:
+def declared(plans: Iterable[Plan], project: ProjectSettings) -> dict[str, Any]:
     """What is added to the options of a run of ``plans``, as JSON values."""
     files = {plan.id: list(plan.manifest.write.texts) if plan.manifest else None for plan in plans}
     paths = {plan.id: plan.path.as_posix() for plan in plans}
-    return {"enforce": str(enforce), "declared": {p: [paths[p], files[p]] for p in files}}
+    return {
+        "enforce": str(project.enforce),
+        "hot_files": sorted(project.hot_files),
+        "declared": {p: [paths[p], files[p]] for p in files},
+    }
 
 
 def declaration(run: RunRecord, plan: str) -> Declaration | None:
@@ -42,6 +47,11 @@ def declaration(run: RunRecord, plan: str) -> Declaration | None:
 def enforced(run: RunRecord) -> Enforce:
     """What ``enforce`` said when ``run`` began."""
     return Enforce(run.options.get("enforce", Enforce.OFF))
+
+
+def hot_files(run: RunRecord) -> frozenset[str]:
+    """The paths that ``hot_files`` named when ``run`` began."""
+    return frozenset(run.options.get("hot_files", ()))
 
 
 def counts(store: Store, clock: Clock, attempt: Attempt) -> bool:

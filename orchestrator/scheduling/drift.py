@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from plans.project import Enforce
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from plans.ids import PlanId
     from plans.model import Plan
@@ -37,25 +37,37 @@ class Declaration:
 
 
 def find_drift(
-    plan: Plan, changed: Sequence[str], others: Mapping[PlanId, PatternSet], enforce: Enforce
+    plan: Plan,
+    changed: Sequence[str],
+    others: Mapping[PlanId, PatternSet],
+    enforce: Enforce,
+    hot: Collection[str] = (),
 ) -> Drift:
     """Compare ``changed`` with the plan's manifest and with what ``others`` (active plans) declared.
 
     A plan without a manifest has declared nothing: all it changed may collide, and nothing is drift.
-    The plan's own file is always its own.
+    The plan's own file is always its own, and a hot file collides with nobody.
     """
     own = Declaration(plan.path.as_posix(), plan.manifest.write if plan.manifest else None)
-    return judge(own, changed, others, enforce)
+    return judge(own, changed, others, enforce, hot)
 
 
 def judge(
-    own: Declaration, changed: Sequence[str], others: Mapping[PlanId, PatternSet], enforce: Enforce
+    own: Declaration,
+    changed: Sequence[str],
+    others: Mapping[PlanId, PatternSet],
+    enforce: Enforce,
+    hot: Collection[str] = (),
 ) -> Drift:
     """As :func:`find_drift`, from what a plan declared: at submission, and when a commit is made."""
     write = own.write
     outside = tuple(p for p in changed if p != own.path and not (write and write.matches(p)))
     hits = tuple(
-        (path, other) for path in outside for other, declared in others.items() if declared.matches(path)
+        (path, other)
+        for path in outside
+        if path not in hot
+        for other, declared in others.items()
+        if declared.matches(path)
     )
     refused = ""
     if enforce is not Enforce.OFF and hits:

@@ -59,7 +59,8 @@ class Looker:
         known = self._judged.get(attempt.id)
         if known is not None and known[:2] == (changed, others):
             return known[2]
-        row = row_of(find_drift(plan, changed, others, Enforce.OFF))
+        hot = self._bench.settings.project.hot_files
+        row = row_of(find_drift(plan, changed, others, Enforce.OFF, hot))
         self._judged[attempt.id] = (changed, others, row)
         return row
 

@@ -121,7 +121,8 @@ class Finisher:
         work = Work(head, attempt.base or head, bool(attempt.stacked_on))
         others = self._observer.declared_by_others(PlanId(attempt.plan), ACTIVE_ATTEMPTS)
         changed = own_changes(self._bench.objects, work)
-        drift = find_drift(plan, changed, others, self._bench.settings.project.enforce)
+        project = self._bench.settings.project
+        drift = find_drift(plan, changed, others, project.enforce, project.hot_files)
         if drift.outside or drift.collisions:
             self._bench.store.emit(
                 EventName.PLAN_DRIFT,

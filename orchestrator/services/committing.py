@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from orchestrator.clock import SystemClock
-from orchestrator.scheduling.declared import declaration, declared_beside, enforced
+from orchestrator.scheduling.declared import declaration, declared_beside, enforced, hot_files
 from orchestrator.scheduling.drift import judge
 from orchestrator.states import ACTIVE_ATTEMPTS
 from plans.project import Enforce
@@ -46,7 +46,7 @@ def refusal(repository: Repository, staged: Sequence[str], stores: Callable[[], 
         if enforce is Enforce.OFF:
             return ""
         others = declared_beside(store, SystemClock(), own, active)
-    return judge(said, staged, others, enforce).refused
+    return judge(said, staged, others, enforce, hot_files(run)).refused
 
 
 def _is_at(worktree: str | None, top: Path) -> bool:

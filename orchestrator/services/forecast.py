@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.errors import NothingToDoError, UsageError
 from orchestrator.scheduling.landfirst import First, first_of_each
+from orchestrator.settings import hot_files_at
 from orchestrator.states import AttemptState, SlotState
 from worktrees.livetree import LiveTree, committed, live_tree
 from worktrees.mergebatch import Comparison, Outcome, compare_pairs
@@ -112,7 +113,8 @@ def _compare(
             found |= {_key(pair): gone for pair in wanted}
         elif wanted:
             trees = [(_live(one), _live(other)) for one, other in wanted]
-            answers = compare_pairs(room, objects, trees, tip)
+            hot = hot_files_at(room.git.repository, objects, tip)
+            answers = compare_pairs(room, objects, trees, tip, hot)
             found |= dict(zip(map(_key, wanted), answers, strict=True))
     return {key: comparison for key, comparison in found.items() if comparison is not None}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from orchestrator.errors import UsageError
-from orchestrator.services.plans import choose, require_top, usable_settings
+from orchestrator.services.plans import choose, guarded_settings, require_top, usable_settings
 from plans.overlap import OverlapSeverity, find_overlaps
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def overlaps_of(
 
     plans = choose(repository, usable_settings(repository), asked, here)
     files = files_at(git, against) if against is not None else tracked_files(git, require_top(repository))
-    return find_overlaps(plans, files)
+    return find_overlaps(plans, files, guarded_settings(repository, git).project.hot_files)
 
 
 def explain_pair(
@@ -61,6 +61,7 @@ def report_data(report: OverlapReport) -> dict[str, object]:
             for guess in guesses
         ],
         "possible": [_overlap_data(overlap) for overlap in report.possible],
+        "hot": [{"path": met.path, "plans": list(met.plans)} for met in report.hot],
     }
 
 

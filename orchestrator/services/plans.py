@@ -59,6 +59,11 @@ def usable_settings(repository: Repository) -> Settings:
     return require_usable(working_settings(repository))
 
 
+def guarded_settings(repository: Repository, git: Git) -> Settings:
+    """The settings, those that guard the target as its tip has them; raises as :func:`usable_settings`."""
+    return require_usable(load_settings(repository, git))
+
+
 def named(asked: Sequence[str], top: Path, here: Path) -> tuple[str, ...]:
     """PLANs of a command line: ids as they are, paths made absolute, from ``here`` or else from ``top``.
 
@@ -135,11 +140,12 @@ def _checked(
     return tuple(Checked(ids[path], path, path not in broken) for path in paths)
 
 
-def graph_of(repository: Repository, asked: Sequence[str], here: Path) -> PlanGraph:
+def graph_of(repository: Repository, git: Git, asked: Sequence[str], here: Path) -> PlanGraph:
     """The graph of the plans asked for, with overlaps directed as ``overlap`` of ``planctl.yaml`` says."""
     from plans.graph import build_graph  # noqa: PLC0415 - networkx costs 200 ms
     from plans.overlap import find_overlaps  # noqa: PLC0415 - the automata are not needed to lint
 
-    settings = usable_settings(repository)
+    settings = guarded_settings(repository, git)
     plans = choose(repository, settings, asked, here)
-    return build_graph(plans, find_overlaps(plans, ()).overlaps, settings.project.overlap)
+    found = find_overlaps(plans, (), settings.project.hot_files)
+    return build_graph(plans, found.overlaps, settings.project.overlap)

@@ -352,6 +352,10 @@ def test_a_good_set_of_plans_has_no_problems() -> None:
 
 SETTINGS_CASES = [
     ("plans: [../x]", Code.BAD_PATH, "plans[0]"),
+    ("hot_files: {../x: union}", Code.BAD_PATH, "hot_files.../x"),
+    ("hot_files: {'*.md': union}", Code.BAD_PATH, "hot_files.*.md"),
+    ("hot_files: {src/.gitattributes: union}", Code.BAD_PATH, "hot_files.src/.gitattributes"),
+    ("hot_files: {a: regenerate}", Code.BAD_CHOICE, "hot_files.a"),
     ("copy: /etc/passwd", Code.BAD_PATH, "copy"),
     ("pool: {disk_floor: big}", Code.BAD_SIZE, "pool.disk_floor"),
     ("remote: --upload-pack=x", Code.BAD_NAME, "remote"),
@@ -376,7 +380,6 @@ def test_one_problem_of_the_settings(text: str, code: str, field: str) -> None:
 NOT_YET = {
     "remote": "origin",
     "check_jobs": "4",
-    "hot_files": "{CHANGELOG.md: union}",
     "notify": "[me]",
     "store": "/var/state",
     "executor": "dask",

@@ -8,6 +8,7 @@ import shutil
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from tests.support.histories import Random, write_history
 from tests.support.repo import GitRepo
@@ -34,7 +35,7 @@ class Pair:
         git.ensure_desk()
         return cls(repo, git, Objects(repository))
 
-    def merge(self, ours: str = "ours", theirs: str = "theirs", **options: str) -> Merged | Conflicted:
+    def merge(self, ours: str = "ours", theirs: str = "theirs", **options: Any) -> Merged | Conflicted:
         heads = self.repo.head(ours), self.repo.head(theirs)
         return merge_trees(self.git, self.objects, *heads, **options)
 

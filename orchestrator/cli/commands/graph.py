@@ -31,10 +31,11 @@ def command(invocation: Invocation, plans: tuple[str, ...], form: str | None) ->
     circle's ids in order.
     """
     from orchestrator.services.plans import graph_of  # noqa: PLC0415 - `--help` does without
+    from worktrees.git import Git  # noqa: PLC0415 - as above
 
     if invocation.as_json and form not in (None, "json"):
         raise click.UsageError(f"--json and --format {form} exclude each other")
-    graph = graph_of(invocation.repository, plans, Path.cwd())
+    graph = graph_of(invocation.repository, Git(invocation.repository), plans, Path.cwd())
     if invocation.as_json or form == "json":
         from plans.drawing.data import graph_data  # noqa: PLC0415 - only what is drawn is loaded
 

@@ -83,6 +83,10 @@ def command(
 def _show(report: OverlapReport, output: Output, *, everything: bool) -> None:
     for overlap in report.overlaps:
         _show_one(overlap, output, everything=everything)
+    for met in report.hot:
+        output.text(
+            one_line(met.path), f": a hot file, written by {len(met.plans)} plans: none waits for that"
+        )
     for near in report.proximity:
         output.text(f"{near.a} and {near.b}: proximity, both work in ", one_line(near.folder or "/"))
     if report.unknown:
