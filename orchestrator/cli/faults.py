@@ -25,9 +25,7 @@ def write_log(error: BaseException, state_dir: Path | None) -> Path | None:
     Readable by its owner only: a traceback may hold what a command line held. The environment is left out.
     """
     text = "\n".join(_lines(error)).encode("utf-8", "backslashreplace")
-    for folder in (state_dir / "logs" if state_dir else None, Path(tempfile.gettempdir())):
-        if folder is None:
-            continue
+    for folder in (state_dir / "logs" if state_dir else None, None):
         try:
             return _write(folder, text)
         except OSError:
@@ -35,12 +33,18 @@ def write_log(error: BaseException, state_dir: Path | None) -> Path | None:
     return None
 
 
-def _write(folder: Path, text: bytes) -> Path:
+def _write(folder: Path | None, text: bytes) -> Path:
+    """Write into a new file of ``folder``, None for the one for temporary files; raises OSError."""
     with step("fault.log"):
+        folder = folder or Path(tempfile.gettempdir())  # raises if a full disk lets it try none
         folder.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(prefix="fault-", suffix=".log", dir=folder)
-        with os.fdopen(handle, "wb") as log:
-            log.write(text)
+        try:
+            with os.fdopen(handle, "wb") as log:
+                log.write(text)
+        except OSError:
+            Path(name).unlink()
+            raise
     return Path(name)
 
 

@@ -106,18 +106,28 @@ def _readable(descriptors: Sequence[int], seconds: float | None) -> tuple[int, .
     return tuple(descriptor for descriptor, _ in poller.poll(milliseconds))
 
 
-def end(handle: Supervised, grace: float = GRACE) -> tuple[int, ...]:
+def end(handle: Supervised, grace: float = GRACE, *, for_good: bool = True) -> tuple[int, ...]:
     """Make sure that nothing of a command lives any more; return the pids that could not be ended.
 
     A supervisor that lives is asked, and waited for; one that does not answer is killed, and its tree ended
-    from here. Blocks for ``grace`` seconds and up to twice ``trees.KILL_LIMIT`` more.
+    from here. ``for_good`` as in :func:`supervision.stop`. Blocks for ``grace`` seconds and up to twice
+    ``trees.KILL_LIMIT`` more.
     """
-    if supervision.stop(handle, grace):
+    if _ask(handle, grace, for_good=for_good):
         limit = grace + trees.KILL_LIMIT + _ANSWER
         if not wait((handle,), threading.Event(), limit):
             supervision.kill_supervisor(handle)
             wait((handle,), threading.Event(), _ANSWER)
     return supervision.stop_tree(handle, grace)
+
+
+def _ask(handle: Supervised, grace: float | None = None, *, for_good: bool = True) -> bool:
+    """Ask the supervisor to end its tree; kill one to which nothing can be written, on a full disk say."""
+    try:
+        return supervision.stop(handle, grace, for_good=for_good)
+    except OSError:  # its tree is ended from here all the same, and its outcome says that it was lost
+        supervision.kill_supervisor(handle)
+        return True
 
 
 def run_to_end(spec: CommandSpec, cancel: threading.Event) -> Ended:
@@ -130,7 +140,7 @@ def run_to_end(spec: CommandSpec, cancel: threading.Event) -> Ended:
     asked, never = False, threading.Event()
     while not wait((handle,), never if asked else cancel, 60.0):
         if cancel.is_set() and not asked:
-            asked = supervision.stop(handle)
+            asked = _ask(handle)
     state = supervision.poll(handle)
     assert isinstance(state, Ended)
     if state.outcome is Outcome.LOST and state.command_alive:

@@ -9,7 +9,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from orchestrator.events import EventName
 from orchestrator.running import waiting
@@ -28,19 +28,27 @@ if TYPE_CHECKING:
     from plans.model import Plan
 
 
+UNDER_WAY: Final = frozenset({AttemptState.PREPARING, AttemptState.RUNNING})
+"""States in which a command of an attempt may be at work."""
+
+
 def adopt_attempts(bench: Workbench, run: str, plans: Mapping[PlanId, Plan]) -> None:
     """Bring the stored attempts of ``run`` in line with the commands that were launched for them."""
-    for attempt in bench.store.attempts(run=run, states={AttemptState.PREPARING, AttemptState.RUNNING}):
-        plan = plans[PlanId(attempt.plan)]
-        latest = _latest_stage(bench, attempt, plan)
-        if latest is None:
-            _lose_preparing(bench, attempt)
-        elif latest != attempt.supervisor:
-            _note_launched(bench, attempt, plan, latest)
+    for attempt in bench.store.attempts(run=run, states=UNDER_WAY):
+        adopt_attempt(bench, attempt, plans[PlanId(attempt.plan)])
 
 
-def _latest_stage(bench: Workbench, attempt: Attempt, plan: Plan) -> str | None:
-    """The name of the last stage of ``attempt`` that was launched, None when none was."""
+def adopt_attempt(bench: Workbench, attempt: Attempt, plan: Plan) -> None:
+    """Bring one attempt that is :data:`UNDER_WAY` in line."""
+    latest = latest_stage(bench, attempt, plan)
+    if latest is None:
+        _lose_preparing(bench, attempt)
+    elif latest != attempt.supervisor:
+        _note_launched(bench, attempt, plan, latest)
+
+
+def latest_stage(bench: Workbench, attempt: Attempt, plan: Plan) -> str | None:
+    """The name of the last stage of ``attempt`` that was launched, None when none was; from its records."""
     first = stage_number(attempt) if attempt.supervisor else 0
     found = attempt.supervisor
     for number in range(first, len(stages(plan))):

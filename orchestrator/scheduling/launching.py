@@ -15,8 +15,9 @@ from orchestrator.events import EventName
 from orchestrator.running.places import record_folder
 from orchestrator.running.ports import acquire_ports
 from orchestrator.running.spec import CommandSpec, ParentDeath
-from orchestrator.running.supervision import launch
+from orchestrator.running.supervision import find, launch
 from orchestrator.running.surroundings import Surroundings, plan_environment
+from orchestrator.running.waiting import end
 from orchestrator.scheduling.commands import argv_of, stages
 from orchestrator.scheduling.reasons import Code, reason, sentence
 from orchestrator.scheduling.resourcetable import ResourceTable
@@ -50,7 +51,7 @@ class StageLauncher:
     def launch(self, attempt: Attempt, plan: Plan, number: int) -> Attempt:
         """Start stage ``number`` (from 0) of ``attempt``; it is ``running`` when this returns.
 
-        Raises LaunchFailedError or UsageError; then nothing runs.
+        Raises LaunchFailedError, UsageError or what the store raises; then nothing runs.
         """
         attempt = self._with_resources(attempt)
         stage = stages(plan)[number]
@@ -60,7 +61,11 @@ class StageLauncher:
         spec = command_spec(self._bench, attempt, plan, str(number), argv)
         throughout = {hold.resource for hold in holds_of(plan) if hold.until is None}
         with_ports(replace(spec, hold=self._share.descriptors(attempt.id, throughout)), launch)
-        return self._record(attempt, stage.phase, spec)
+        try:
+            return self._record(attempt, stage.phase, spec)
+        except BaseException:
+            _take_back(spec)
+            raise
 
     def _with_resources(self, attempt: Attempt) -> Attempt:
         """Wait until the attempt has its resources; they are there but for a later stage after a resume."""
@@ -95,6 +100,13 @@ class StageLauncher:
                 phase=phase,
             )
         return attempt
+
+
+def _take_back(spec: CommandSpec) -> None:
+    """End a command that the store does not know of; it was begun for nothing, and is to run again."""
+    handle = find(spec.record_dir)
+    if handle is not None:
+        end(handle, for_good=False)
 
 
 def stage_number(attempt: Attempt) -> int:

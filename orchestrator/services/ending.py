@@ -5,6 +5,7 @@
 3. supervisors that do not answer are killed, and their trees ended from here
 4. a command that was ended by this is noted as interrupted, its uncommitted work captured: ``resume`` runs it
    again. One that had ended by itself is left ``running``: ``resume`` finishes it, and runs nothing twice.
+   One that the store does not know to run is left ``preparing``: ``resume`` sees it in its records.
 
 A failure of one plan does not keep the others from being ended; the failures are returned.
 """
@@ -18,10 +19,11 @@ from orchestrator.running import supervision
 from orchestrator.running.records import Outcome
 from orchestrator.running.spec import Ended, Running
 from orchestrator.running.waiting import wait
-from orchestrator.scheduling.adopt import adopt_attempts
+from orchestrator.scheduling.adopt import UNDER_WAY, adopt_attempt, latest_stage
 from orchestrator.scheduling.launching import record_dir
 from orchestrator.states import AttemptState
 from plans.errors import PlanctlError
+from plans.ids import PlanId
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -29,7 +31,6 @@ if TYPE_CHECKING:
     from orchestrator.running.spec import Supervised
     from orchestrator.store.records import Attempt
     from orchestrator.workbench import Workbench
-    from plans.ids import PlanId
     from plans.model import Plan
 
 ANSWER: Final = 15.0
@@ -41,12 +42,13 @@ def end_commands(
 ) -> list[Exception]:
     """Carry out steps 1 to 4 for ``run``; ``interrupt`` notes one attempt. Returns what went wrong."""
     failures: list[Exception] = []
-    try:
-        adopt_attempts(bench, run, plans)
-    except (PlanctlError, OSError) as error:
-        failures.append(error)  # a store that takes no more: what is known to run is ended all the same
-    attempts = bench.store.attempts(run=run, states={AttemptState.RUNNING})
-    running = [(attempt, _handle(bench, attempt)) for attempt in attempts]
+    for attempt in bench.store.attempts(run=run, states=UNDER_WAY):
+        try:
+            adopt_attempt(bench, attempt, plans[PlanId(attempt.plan)])
+        except (PlanctlError, OSError) as error:
+            failures.append(error)  # a store that takes no more: what was launched is ended all the same
+    attempts = bench.store.attempts(run=run, states=UNDER_WAY)
+    running = [(attempt, _handle(bench, attempt, plans[PlanId(attempt.plan)])) for attempt in attempts]
     handles = [handle for _, handle in running if handle is not None]
     for handle in handles:
         try:
@@ -57,15 +59,16 @@ def end_commands(
     _wait_for(bench, handles)
     for attempt, launched in running:
         try:
-            if _end(launched):
+            if _end(launched) and attempt.state is AttemptState.RUNNING:
                 interrupt(attempt)
         except (PlanctlError, OSError) as error:
             failures.append(error)
     return failures
 
 
-def _handle(bench: Workbench, attempt: Attempt) -> Supervised | None:
-    return supervision.find(record_dir(bench, attempt.supervisor)) if attempt.supervisor else None
+def _handle(bench: Workbench, attempt: Attempt, plan: Plan) -> Supervised | None:
+    latest = latest_stage(bench, attempt, plan)
+    return supervision.find(record_dir(bench, latest)) if latest else None
 
 
 def _wait_for(bench: Workbench, handles: list[Supervised]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -132,7 +133,7 @@ def test_s0_3_no_space_for_the_store_ends_in_a_clean_line(
     assert "Traceback" not in done.err
     fact, hint = done.err.splitlines()
     assert (fact[:9], hint[:8]) == ("planctl: ", "  hint: "), done.err
-    assert gates.nobody_at("a")
+    assert gates.nobody_at("a"), done.err
     assert at_work(repo) == []
     gates.open("a")
     again = run("resume", cwd=repo.path)
@@ -140,6 +141,49 @@ def test_s0_3_no_space_for_the_store_ends_in_a_clean_line(
     assert_all_landed(repo, ["a", "b"])
     with store_of(repo) as store:
         assert store.runs()[-1].state is RunState.FINISHED
+
+
+FULL_AT_LAUNCH = """\
+import resource, signal, sys
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+from orchestrator.cli.main import main
+from orchestrator.scheduling.launching import StageLauncher
+from pathlib import Path
+trigger, limit = Path(sys.argv[1]), int(sys.argv[2])
+before = StageLauncher._record
+def record(self, attempt, phase, spec):
+    if attempt.plan == "a":
+        trigger.read_text()
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
+    return before(self, attempt, phase, spec)
+StageLauncher._record = record
+sys.argv[1:] = sys.argv[3:]
+main()
+"""
+
+
+@pytest.mark.parametrize("limit", [4096, 0])
+def test_s0_3_a_command_that_cannot_be_stored_any_more_is_ended(
+    repo: GitRepo, gates: Gates, tmp_path: Path, limit: int
+) -> None:
+    """It runs already when the disk is full; with 0 not even the wish that it end can be written."""
+    commit_three(repo, gates)
+    script, trigger = tmp_path / "full.py", tmp_path / "trigger"
+    script.write_text(FULL_AT_LAUNCH)
+    os.mkfifo(trigger)
+    process = start(str(trigger), str(limit), "run-multi", "--all", cwd=repo.path, script=str(script))
+    gates.await_at("a")
+    gates.await_at("b")
+    trigger.write_text("go")
+    done = end_of(process)
+    assert done.code == 3, done.out + done.err
+    assert "Traceback" not in done.err
+    assert gates.nobody_at("a", "b"), done.err
+    assert at_work(repo) == []
+    gates.open("a", "b")
+    again = run("resume", cwd=repo.path)
+    assert again.code == 0, again.out + again.err
+    assert_all_landed(repo, ["a", "b"])
 
 
 HASTY = """\

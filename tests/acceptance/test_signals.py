@@ -179,7 +179,7 @@ def test_a_signal_before_anything_is_stored_starts_nothing(repo: GitRepo, tmp_pa
     os.mkfifo(at)
     os.mkfifo(go)
     signature = "echo >&2; echo '[GNUPG:] SIG_CREATED ' >&2; echo s"
-    sign.write_text(f"#!/bin/sh\necho here > {at}\nread x < {go}\n{signature}\n")
+    sign.write_text(f"#!/bin/sh\ncat > /dev/null\necho here > {at}\nread x < {go}\n{signature}\n")
     sign.chmod(0o755)
     repo.git("config", "commit.gpgSign", "true")
     repo.git("config", "gpg.program", str(sign))
