@@ -18,6 +18,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from orchestrator.errors import StoreUnusableError
 from orchestrator.events import EventName
 from orchestrator.running.records import Outcome
 from orchestrator.running.supervision import stop_tree, stop_wish
@@ -69,20 +70,26 @@ class Finisher:
             else:
                 self._ended_badly(attempt, handle, ended)
         except InterruptedError:  # the run is stopped while a further stage waits for its resources
-            current = self._bench.store.attempt(attempt.id)
-            assert current is not None
-            self.interrupted(current)
+            self.interrupted(self._stored(attempt))
         except LeftoversRefusedError as error:
             why = {"code": error.code, "detail": str(error), "paths": list(error.paths)}
             self._fail(attempt, why | save_last(self._bench, attempt.id))
+        except StoreUnusableError:
+            raise  # whether its last write holds is not known: whoever goes on with the run looks
         except (PlanctlError, OSError) as error:
             why = {"code": "finishing", "detail": str(error)}
-            self._fail(attempt, why | save_last(self._bench, attempt.id))
+            self._fail(self._stored(attempt), why | save_last(self._bench, attempt.id))
 
     def interrupted(self, attempt: Attempt) -> None:
         """End an attempt whose command was stopped because the whole run was: not counted, run again."""
         why = {"code": "interrupted", "detail": "the run was interrupted"}
         self._lost(attempt, why | save_last(self._bench, attempt.id))
+
+    def _stored(self, attempt: Attempt) -> Attempt:
+        """The attempt as it is now: a further stage writes to it before it is launched."""
+        current = self._bench.store.attempt(attempt.id)
+        assert current is not None
+        return current
 
     def _succeeded(self, attempt: Attempt, plan: Plan) -> None:
         head = self._commit(attempt, plan)

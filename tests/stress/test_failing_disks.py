@@ -22,7 +22,7 @@ from tests.support.repo import GitRepo
 PLANS: dict[str, dict[str, object]] = {
     "a": {"files": {"write": ["one"]}, "run": "echo a >> one"},
     "b": {"files": {"write": ["two"]}, "dependencies": ["a"], "run": "cat one > two"},
-    "c": {"files": {"write": ["one", "three"]}, "run": "echo c > three; git add -A; git commit -qm c"},
+    "c": {"files": {"write": ["one", "three"]}, "run": "echo c > three && git add -A && git commit -qm c"},
 }
 CHECK = "check: test ! -e bad\n"
 SHARDS = 8
@@ -90,6 +90,23 @@ def campaign(template: Path, tmp_path: Path, faults: list[str]) -> str:
 @pytest.mark.timeout(300)
 def test_a_run_on_a_disk_that_fails_is_gone_on_with(template: Path, tmp_path: Path) -> None:
     campaign(template, tmp_path, ["ENOSPC@*:150+"])
+
+
+@pytest.mark.parametrize("which", range(2))
+def test_a_store_that_fails_after_it_has_noted_finished_work(
+    template: Path, tmp_path: Path, which: int
+) -> None:
+    """What has been written cannot be written again as a failure of the plan."""
+    trace = tmp_path / "trace"
+    moments(made(template, tmp_path / "whole"), trace)
+    steps = trace.read_text().splitlines()
+    after = steps[steps.index("plan.pin:after:1") :]
+    noted = [s for s in after if s.startswith("store.commit:after:")][which]
+    repo = made(template, tmp_path / "fails")
+    done = run("run-multi", *PLANS, "-j", "2", cwd=repo.path, env={"PLANCTL_FAIL_AT": f"ENOSPC@{noted}"})
+    assert done.code == 3, done.out + done.err
+    require_clean_words(done, noted)
+    go_on_to_the_end(repo, noted)
 
 
 @pytest.mark.stress

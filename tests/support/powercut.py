@@ -9,12 +9,15 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 from orchestrator.running import supervision
+from orchestrator.running.waiting import wait
 from tests.support.repo import GitRepo
 
 SOURCE = Path(__file__).with_name("synced.c")
+DEAD_WITHIN = 30
 COMPILER = shutil.which("cc") if sys.platform == "linux" else None
 
 
@@ -59,6 +62,7 @@ def kill_all(repo: GitRepo) -> None:
         handle = supervision.find(record)
         if handle is not None:
             supervision.kill_supervisor(handle)
+            wait((handle,), threading.Event(), DEAD_WITHIN)  # the kernel ends what it is at first
             supervision.stop_tree(handle, grace=0)
 
 

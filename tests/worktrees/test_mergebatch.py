@@ -183,6 +183,7 @@ def test_p2_random_histories_are_forecast_as_git_merges_them(tmp_path: Path) -> 
 
 
 @pytest.mark.stress
+@pytest.mark.timeout(1200)
 def test_p2_many_random_histories_are_forecast_as_git_merges_them(tmp_path: Path) -> None:
     assert min(forecast_of_histories(tmp_path, range(9100, 9300))) > 30
 

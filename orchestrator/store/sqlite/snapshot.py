@@ -3,11 +3,14 @@
 A plain read-only connection to a database in WAL mode makes the log and its index anew when they are not
 there, and writes read marks when they are. So the content is copied into memory, from
 
-- the file alone, opened ``immutable`` (no locks), when there is no log: the last writer has closed it. That
-  nobody wrote meanwhile is seen from its time and size; then the copy is made anew.
+- the file alone, opened ``immutable`` (no locks), when nothing is in the log. That nobody wrote meanwhile is
+  seen from its time and size; then the copy is made anew.
 - file and log with ``readonly_shm``: SQLite then reads the index of living writers without writing to it,
   and builds one of its own in memory when all of them are dead (tried on 3.40).
-- copies of both in a temporary folder, when the index is missing, which no living writer lets happen.
+- copies of both in a temporary folder, when the index is missing or of another log: a writer was killed
+  between beginning a log and its first commit. There the second way waits for ten seconds for a writer that
+  will never come, and ends with "locking protocol" (``walBeginShmUnreliable``). A living writer is in that
+  state for moments only; the time and size of both files tell.
 
 The copy cannot be written to. It costs about 2 ms per MB, a look through it included.
 """
@@ -17,6 +20,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
+from enum import Enum, auto
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -31,6 +35,18 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _TRIES: Final = 10
+_SALTS: Final = 8
+_SALTS_OF_LOG: Final = 16
+_SALTS_OF_INDEX: Final = 32
+"""Where log and index hold the salts that they must share (https://www.sqlite.org/walformat.html)."""
+
+
+class _Log(Enum):
+    """What stands beside the file."""
+
+    EMPTY = auto()
+    INDEXED = auto()
+    WITHOUT_INDEX = auto()
 
 
 def open_snapshot(path: Path, boot: str) -> SqliteStore | None:
@@ -51,7 +67,8 @@ def open_snapshot(path: Path, boot: str) -> SqliteStore | None:
                 return _usable(database, boot)
         except BaseException as error:
             database.close()
-            if not isinstance(error, StoreUnusableError) or stamp == _stamp(path):
+            moved = isinstance(error, StoreUnusableError | FileNotFoundError) and stamp != _stamp(path)
+            if not moved:
                 raise
         database.close()
     raise BusyError("the store", "a writer that gives no moment to read it")
@@ -72,22 +89,40 @@ def _usable(database: Database, boot: str) -> SqliteStore:
 
 
 def _stamp(path: Path) -> tuple[object, ...] | None:
-    """What changes when the content of the database may have: with a log only whether there is one."""
+    """What changes when the content of the database may have; SQLite itself looks after an indexed log."""
     try:
-        found = path.stat()
+        found, log = path.stat(), _log(path)
+        if log is _Log.INDEXED:
+            return (log, found.st_ino)
+        files = [found] if log is _Log.EMPTY else [found, _beside(path, "-wal").stat()]
     except FileNotFoundError:
-        return None
-    if _beside(path, "-wal").exists():
-        return (True, found.st_ino)
-    return (False, found.st_ino, found.st_size, found.st_mtime_ns)
+        return _stamp(path) if path.exists() else None  # the log was deleted meanwhile
+    return (log, *((one.st_ino, one.st_size, one.st_mtime_ns) for one in files))
+
+
+def _log(path: Path) -> _Log:
+    salts = _salts(_beside(path, "-wal"), _SALTS_OF_LOG)
+    if len(salts) < _SALTS:
+        return _Log.EMPTY
+    return _Log.INDEXED if salts == _salts(_beside(path, "-shm"), _SALTS_OF_INDEX) else _Log.WITHOUT_INDEX
+
+
+def _salts(path: Path, offset: int) -> bytes:
+    try:
+        with path.open("rb") as file:
+            file.seek(offset)
+            return file.read(_SALTS)
+    except FileNotFoundError:
+        return b""
 
 
 @contextlib.contextmanager
 def _source(path: Path) -> Iterator[sqlite3.Connection]:
-    if not _beside(path, "-wal").exists():
+    log = _log(path)
+    if log is _Log.EMPTY:
         with _connected(path, "immutable=1") as source:
             yield source
-    elif _beside(path, "-shm").exists():
+    elif log is _Log.INDEXED:
         with _connected(path, "mode=ro&readonly_shm=1") as source:
             yield source
     else:

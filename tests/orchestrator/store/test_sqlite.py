@@ -347,6 +347,24 @@ def test_reading_changes_no_byte_whatever_the_last_writer_left(path: Path) -> No
         assert count == (1 if left_behind == "a clean file" else 2), left_behind
 
 
+def test_reading_a_log_that_a_killed_writer_had_only_begun(path: Path) -> None:
+    """Found by a random kill: ``status`` and ``doctor --fix`` said "locking protocol" from then on."""
+    begun = """
+store = open_sqlite(path, clock).store
+store.emit('x', at='t')
+log = path.with_name('state.db-wal')
+head = log.read_bytes()[:32]
+store._db.connection.execute('PRAGMA wal_checkpoint(TRUNCATE)').fetchall()
+log.write_bytes(head)  # the salts of the index are new already
+os.kill(os.getpid(), 9)
+"""
+    assert run_python(begun, path).returncode == -9
+    before = frozen(path.parent)
+    with contextlib.closing(open_snapshot(path, CLOCK.boot())) as store:  # type: ignore[type-var]
+        assert len(store.events_after(0)) == 1  # type: ignore[union-attr]
+    assert frozen(path.parent) == before
+
+
 def test_reading_beside_a_living_writer_sees_what_is_committed(
     path: Path, opened: Callable[[], Store]
 ) -> None:
