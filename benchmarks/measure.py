@@ -21,12 +21,18 @@ Work = Callable[[], object]
 
 @dataclass(frozen=True)
 class Target:
-    """What is wanted: ours at most ``limit`` times the reference, or (``faster``) at least so much faster."""
+    """What is wanted: ours at most ``limit`` times the reference, or (``faster``) at least so much faster.
+
+    ``least``: a figure that stands alone is to be at least ``limit``, not at most.
+    """
 
     limit: float
     faster: bool = False
+    least: bool = False
 
     def __str__(self) -> str:
+        if self.least:
+            return f"≥ {self.limit:g}"
         return f"≥ {self.limit:g}x faster" if self.faster else f"≤ {self.limit:g}"
 
 
@@ -54,6 +60,8 @@ class Result:
         """Whether the target is met; None without one."""
         if self.target is None:
             return None
+        if self.target.least:
+            return self.ratio >= self.target.limit
         if self.target.faster:
             return self.ratio * self.target.limit <= 1
         return self.ratio <= self.target.limit
@@ -69,7 +77,7 @@ class Result:
             self.reference_name,
             _figure(self.reference, self.unit) if self.reference else "",
             compared if self.reference else "",
-            "" if self.target is None else f"{self.target}{'' if self.reference else ' ' + self.unit}",
+            "" if self.target is None else f"{self.target} {'' if self.reference else self.unit}".rstrip(),
             {True: "holds", False: "**falls short**", None: ""}[self.holds],
             str(self.rounds),
         )
@@ -79,7 +87,7 @@ HEAD = ("what", "figure", "beside", "figure", "ratio", "target", "", "rounds")
 
 
 def _figure(value: float, unit: str) -> str:
-    return f"{value:.0f} {unit}" if value >= 100 else f"{value:.3g} {unit}"
+    return (f"{value:.0f} {unit}" if value >= 100 else f"{value:.3g} {unit}").rstrip()
 
 
 def milliseconds(work: Work, prepare: Work | None = None) -> float:
