@@ -5,7 +5,7 @@ truth is git's: a pair overlaps if `git ls-files ':(glob)…'` names one path fo
 three small names and all paths that planctl showed. Precision: the share of "overlap" that is right; recall:
 the share of real overlaps that is found. A further 2,000 pairs have exclusions, which only planctl knows.
 
-Beside it: equal texts, and `fnmatch` of each text against the other's, as reservation servers for agents do it.
+Beside it: equal texts, and `fnmatch` of each text against the other's, as servers of reservations do it.
 """
 
 from __future__ import annotations
