@@ -18,8 +18,10 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Final
 
 from plans.errors import InvalidPlansError, Problem, Severity
+from plans.folding import EXACT, Folding
 from plans.project import ProjectSettings
 from plans.project_file import read_settings
+from worktrees.coreconfig import core_settings, is_true
 
 if TYPE_CHECKING:
     from worktrees.git import Git
@@ -46,22 +48,32 @@ class Settings:
     """The effective settings, where the guarded ones come from, and what is wrong with either file.
 
     ``target_tip`` is the commit whose ``planctl.yaml`` was read, None when the target has no commit or the
-    target was not looked at. Settings with a problem of severity error must not be acted on.
+    target was not looked at. ``folding`` says which names are one file, by git's settings.
+    Settings with a problem of severity error must not be acted on.
     """
 
     project: ProjectSettings
     policy: PolicySource
     problems: tuple[Problem, ...] = ()
     target_tip: str | None = None
+    folding: Folding = EXACT
 
 
 def working_settings(repository: Repository) -> Settings:
     """The settings of the working copy alone, without git: for commands that land nothing."""
     source, problems = _working_copy(repository)
+    names = _folding(repository)
     if source is None:
-        return Settings(ProjectSettings(), PolicySource.DEFAULTS, problems)
+        return Settings(ProjectSettings(), PolicySource.DEFAULTS, problems, folding=names)
     read = _parsed(PurePosixPath(FILE), source)
-    return Settings(read.settings, PolicySource.WORKING_COPY, tuple(read.problems))
+    return Settings(read.settings, PolicySource.WORKING_COPY, tuple(read.problems), folding=names)
+
+
+def _folding(repository: Repository) -> Folding:
+    """Which names are one file in its working trees, as git found out when it made the repository."""
+    found = core_settings(repository.common_dir)
+    ignore_case, precompose = (found.get(f"core.{key}", "") for key in ("ignorecase", "precomposeunicode"))
+    return Folding(is_true(ignore_case), is_true(precompose))
 
 
 def load_settings(repository: Repository, git: Git, objects: Objects | None = None) -> Settings:
@@ -133,7 +145,7 @@ def _guarded(own: Settings, source: bytes, tip: str) -> Settings:
                 severity=Severity.WARNING,
             )
         )
-    return Settings(project, PolicySource.TARGET, tuple(problems), tip)
+    return Settings(project, PolicySource.TARGET, tuple(problems), tip, own.folding)
 
 
 def _uncommitted(target: str) -> Problem:

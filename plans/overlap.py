@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Final
 from plans.advice import Advice, Kind, Meeting, OverlapSeverity, advise, phases_that_meet
 from plans.candidates import candidate_pairs
 from plans.errors import UndecidedPatternsError
+from plans.folding import EXACT
 from plans.hotfiles import meetings, without_hot
 from plans.intersect import witness
 from plans.patterns import PatternSet
@@ -32,6 +33,7 @@ from plans.tree import FileTree, matching_files
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
+    from plans.folding import Folding
     from plans.hotfiles import HotMeeting
     from plans.ids import PhaseId, PlanId
     from plans.model import Manifest, Plan
@@ -103,11 +105,12 @@ class OverlapReport:
 
 
 def find_overlaps(
-    plans: Sequence[Plan], tree: Sequence[str] = (), hot: Collection[str] = ()
+    plans: Sequence[Plan], tree: Sequence[str] = (), hot: Collection[str] = (), folding: Folding = EXACT
 ) -> OverlapReport:
     """All overlaps among the plans; ``tree`` are the paths of existing files, at the revision that counts.
 
-    ``hot`` are the paths of hot files.
+    ``hot`` are the paths of hot files. ``folding`` says which names are one file; a witness that does not
+    exist yet and a folder are shown folded, existing files and patterns as they are written.
     """
     met = meetings(plans, hot)
     plans = [without_hot(plan, hot) for plan in plans]
@@ -115,17 +118,17 @@ def find_overlaps(
         ((plan, plan.manifest) for plan in plans if plan.manifest is not None), key=lambda one: one[0].id
     )
     unknown = sorted((plan for plan in plans if plan.manifest is None), key=lambda one: one.id)
-    finder = _Finder(known, FileTree(tree))
+    finder = _Finder(known, FileTree(tree, folding), folding)
     overlaps = finder.overlaps()
     pairs = {(overlap.a, overlap.b) for overlap in overlaps}
-    guesses = {plan.id: found for plan in unknown if (found := predict(plan, finder.tree))}
+    guesses = {plan.id: found for plan in unknown if (found := predict(plan, FileTree(tree)))}
     return OverlapReport(
         tuple(sorted(plan.id for plan in plans)),
         tuple(plan.id for plan in unknown),
         tuple(overlaps),
-        neighbours([(plan.id, manifest.write) for plan, manifest in known], finder.tree, pairs),
+        neighbours(finder.writes(), finder.tree, pairs),
         guesses,
-        _possible(known, _guessed(unknown, guesses, hot), finder.tree) if guesses else (),
+        _possible(known, _guessed(unknown, guesses, hot), finder) if guesses else (),
         met,
     )
 
@@ -140,21 +143,25 @@ def _guessed(
     return [without_hot(plan, hot) for plan in plans]
 
 
-def _possible(known: list[tuple[Plan, Manifest]], guessed: list[Plan], tree: FileTree) -> tuple[Overlap, ...]:
+def _possible(
+    known: list[tuple[Plan, Manifest]], guessed: list[Plan], finder: _Finder
+) -> tuple[Overlap, ...]:
     """The overlaps that at least one plan with guesses has a part in."""
     more = [(plan, plan.manifest) for plan in guessed if plan.manifest is not None]
     ids = {plan.id for plan in guessed}
-    found = _Finder(sorted([*known, *more], key=lambda one: one[0].id), tree)
+    found = _Finder(sorted([*known, *more], key=lambda one: one[0].id), finder.tree, finder.folding)
     return tuple(overlap for overlap in found.overlaps() if overlap.a in ids or overlap.b in ids)
 
 
 class _Finder:
-    """The plans with their manifests, and what has been looked up for each of them."""
+    """The plans with their manifests, folded, and what has been looked up for each of them."""
 
-    def __init__(self, plans: list[tuple[Plan, Manifest]], tree: FileTree) -> None:
+    def __init__(self, plans: list[tuple[Plan, Manifest]], tree: FileTree, folding: Folding) -> None:
         self.tree = tree
-        self._plans = [plan for plan, _ in plans]
-        self._manifests = [manifest for _, manifest in plans]
+        self.folding = folding
+        self._plans = [folding.plan(plan) for plan, _ in plans]
+        self._declared = [manifest for _, manifest in plans]
+        self._manifests = [folding.manifest(manifest) for manifest in self._declared]
         self._files: dict[tuple[int, bool], frozenset[int]] = {}
 
     def overlaps(self) -> list[Overlap]:
@@ -166,9 +173,21 @@ class _Finder:
         order = list(Kind)
         return sorted(found, key=lambda one: (one.a, one.b, order.index(one.kind)))
 
+    def writes(self) -> list[tuple[PlanId, PatternSet]]:
+        """What each plan declared to write."""
+        return [
+            (plan.id, manifest.write) for plan, manifest in zip(self._plans, self._manifests, strict=True)
+        ]
+
     def _patterns(self, side: tuple[int, bool]) -> PatternSet:
-        manifest = self._manifests[side[0]]
-        return manifest.write if side[1] else manifest.read
+        return _of(self._manifests[side[0]], writes=side[1])
+
+    def _as_declared(self, side: tuple[int, bool], text: str) -> str:
+        """The pattern as it was written whose folded text this is."""
+        if not self.folding:
+            return text
+        declared = _of(self._declared[side[0]], writes=side[1])
+        return declared.texts[self._patterns(side).texts.index(text)]
 
     def _existing(self, side: tuple[int, bool]) -> frozenset[int]:
         known = self._files.get(side)
@@ -183,15 +202,30 @@ class _Finder:
         seen = _evidence(self._patterns(a), self._patterns(b), files)
         if seen is None:
             return None
-        path, patterns = seen
+        path, folded = seen
+        patterns = self._as_declared(a, folded[0]), self._as_declared(b, folded[1])
         first, second = self._plans[a[0]], self._plans[b[0]]
         phases = phases_that_meet(first, second, kind)
         meeting = Meeting(kind, patterns, exists=bool(files) or not self.tree.paths, phases=phases)
         named = (phases[0].meeting, phases[1].meeting)
         advice = advise(meeting)
+        path, *files_ = (self.tree.written(file) for file in (path, *files))
         return Overlap(
-            first.id, second.id, kind, kind.severity, path, patterns, files, len(shared), advice, named
+            first.id,
+            second.id,
+            kind,
+            kind.severity,
+            path,
+            patterns,
+            tuple(files_),
+            len(shared),
+            advice,
+            named,
         )
+
+
+def _of(manifest: Manifest, *, writes: bool) -> PatternSet:
+    return manifest.write if writes else manifest.read
 
 
 def _evidence(a: PatternSet, b: PatternSet, files: tuple[str, ...]) -> tuple[str, tuple[str, str]] | None:

@@ -7,11 +7,13 @@ from bisect import bisect_left
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
+from plans.folding import EXACT
 from plans.plain import plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from plans.folding import Folding
     from plans.patterns import PatternSet
     from plans.plain import Plain
 
@@ -19,10 +21,18 @@ _LAST_LETTER: Final = chr(sys.maxunicode)
 
 
 class FileTree:
-    """Paths of files. Numbers of files are places in :attr:`paths`, so that they sort as the paths do."""
+    """Paths of files. Numbers of files are places in :attr:`paths`, so that they sort as the paths do.
 
-    def __init__(self, paths: Iterable[str]) -> None:
-        self.paths: Sequence[str] = sorted(set(paths))
+    With a ``folding``, :attr:`paths` are folded ones, for patterns that are folded as well.
+    """
+
+    def __init__(self, paths: Iterable[str], folding: Folding = EXACT) -> None:
+        self._written = {folding.path(path): path for path in paths} if folding else {}
+        self.paths: Sequence[str] = sorted(self._written or set(paths))
+
+    def written(self, path: str) -> str:
+        """The name that an existing file has, for its folded path; any other path as it is."""
+        return self._written.get(path, path)
 
     def matching(self, patterns: PatternSet) -> frozenset[int]:
         """The numbers of the files that the set has; only those are looked at that one pattern may take."""

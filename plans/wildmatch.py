@@ -122,7 +122,7 @@ def _tokens(text: bytes, *, brackets: bool) -> list[int] | None:
             tokens.append(_stars(text, place, end, wild))
             place = end
         elif character == b"[" and brackets:
-            members, place = _bracket(text, place + 1)
+            members, place = bracket(text, place + 1)
             if not members & NAME:
                 return None
             tokens.append(members & NAME)
@@ -138,7 +138,7 @@ def _stars(text: bytes, start: int, end: int, wild: int) -> int:
     return _DEEP_TOKEN if crosses else STAR
 
 
-def _bracket(text: bytes, place: int) -> tuple[int, int]:
+def bracket(text: bytes, place: int) -> tuple[int, int]:
     """Read ``[…]`` from behind its ``[``: its bytes (none when it is malformed) and the place behind it."""
     negated = text[place : place + 1] in {b"!", b"^"}
     place += negated

@@ -1,6 +1,6 @@
-"""The few settings that say where a repository's files lie, read from its own files without a process.
+"""Where a repository's files lie, and which names are one: settings read from its files without a process.
 
-``core.bare``, ``core.worktree`` and ``extensions.worktreeConfig`` from ``config``, and from
+``core.bare``, ``core.worktree``, ``core.ignoreCase`` and the like from ``config``, and from
 ``config.worktree`` where that extension is on. Not read: included files, and whatever else git knows.
 """
 

@@ -5,11 +5,13 @@ Stored among the options of the run: they are frozen with it, and come back when
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.scheduling.drift import Declaration
 from orchestrator.slots.places import is_at_work
 from orchestrator.states import AttemptState
+from plans.folding import Folding
 from plans.ids import PlanId
 from plans.patterns import PatternSet
 from plans.project import Enforce
@@ -18,19 +20,20 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from orchestrator.clock import Clock
+    from orchestrator.settings import Settings
     from orchestrator.store.protocol import Store
     from orchestrator.store.records import Attempt, RunRecord
     from plans.model import Plan
-    from plans.project import ProjectSettings
 
 
-def declared(plans: Iterable[Plan], project: ProjectSettings) -> dict[str, Any]:
+def declared(plans: Iterable[Plan], settings: Settings) -> dict[str, Any]:
     """What is added to the options of a run of ``plans``, as JSON values."""
     files = {plan.id: list(plan.manifest.write.texts) if plan.manifest else None for plan in plans}
     paths = {plan.id: plan.path.as_posix() for plan in plans}
     return {
-        "enforce": str(project.enforce),
-        "hot_files": sorted(project.hot_files),
+        "enforce": str(settings.project.enforce),
+        "hot_files": sorted(settings.project.hot_files),
+        "folding": dataclasses.asdict(settings.folding),
         "declared": {p: [paths[p], files[p]] for p in files},
     }
 
@@ -52,6 +55,11 @@ def enforced(run: RunRecord) -> Enforce:
 def hot_files(run: RunRecord) -> frozenset[str]:
     """The paths that ``hot_files`` named when ``run`` began."""
     return frozenset(run.options.get("hot_files", ()))
+
+
+def folding(run: RunRecord) -> Folding:
+    """Which names were one file where ``run`` began."""
+    return Folding(**run.options.get("folding", {}))
 
 
 def counts(store: Store, clock: Clock, attempt: Attempt) -> bool:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+from plans.folding import EXACT
 from plans.project import Enforce
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
+    from plans.folding import Folding
     from plans.ids import PlanId
     from plans.model import Plan
     from plans.patterns import PatternSet
@@ -36,12 +38,23 @@ class Declaration:
     write: PatternSet | None
 
 
+@dataclass(frozen=True, slots=True)
+class Means:
+    """What names mean: paths that are ``hot`` collide with nobody, ``folding`` says which are one file."""
+
+    hot: Collection[str] = ()
+    folding: Folding = EXACT
+
+
+PLAIN: Final = Means()
+
+
 def find_drift(
     plan: Plan,
     changed: Sequence[str],
     others: Mapping[PlanId, PatternSet],
     enforce: Enforce,
-    hot: Collection[str] = (),
+    means: Means = PLAIN,
 ) -> Drift:
     """Compare ``changed`` with the plan's manifest and with what ``others`` (active plans) declared.
 
@@ -49,7 +62,7 @@ def find_drift(
     The plan's own file is always its own, and a hot file collides with nobody.
     """
     own = Declaration(plan.path.as_posix(), plan.manifest.write if plan.manifest else None)
-    return judge(own, changed, others, enforce, hot)
+    return judge(own, changed, others, enforce, means)
 
 
 def judge(
@@ -57,17 +70,19 @@ def judge(
     changed: Sequence[str],
     others: Mapping[PlanId, PatternSet],
     enforce: Enforce,
-    hot: Collection[str] = (),
+    means: Means = PLAIN,
 ) -> Drift:
     """As :func:`find_drift`, from what a plan declared: at submission, and when a commit is made."""
-    write = own.write
-    outside = tuple(p for p in changed if p != own.path and not (write and write.matches(p)))
+    fold = means.folding
+    write = own.write and fold.patterns(own.write)
+    outside = tuple(p for p in changed if p != own.path and not (write and write.matches(fold.path(p))))
+    declared_by_others = {other: fold.patterns(declared) for other, declared in others.items()}
     hits = tuple(
         (path, other)
         for path in outside
-        if path not in hot
-        for other, declared in others.items()
-        if declared.matches(path)
+        if path not in means.hot
+        for other, declared in declared_by_others.items()
+        if declared.matches(fold.path(path))
     )
     refused = ""
     if enforce is not Enforce.OFF and hits:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from orchestrator.scheduling.drift import find_drift
+from orchestrator.scheduling.drift import Means, find_drift
 from orchestrator.scheduling.driftnews import row_of
 from orchestrator.states import ACTIVE_ATTEMPTS, AttemptState
 from plans.errors import PlanctlError
@@ -59,8 +59,9 @@ class Looker:
         known = self._judged.get(attempt.id)
         if known is not None and known[:2] == (changed, others):
             return known[2]
-        hot = self._bench.settings.project.hot_files
-        row = row_of(find_drift(plan, changed, others, Enforce.OFF, hot))
+        settings = self._bench.settings
+        means = Means(settings.project.hot_files, settings.folding)
+        row = row_of(find_drift(plan, changed, others, Enforce.OFF, means))
         self._judged[attempt.id] = (changed, others, row)
         return row
 

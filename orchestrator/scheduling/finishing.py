@@ -25,7 +25,7 @@ from orchestrator.running.supervision import stop_tree, stop_wish
 from orchestrator.scheduling.basing import FINISHED, PHASES
 from orchestrator.scheduling.branching import note_tip
 from orchestrator.scheduling.commands import stages
-from orchestrator.scheduling.drift import Drift, find_drift
+from orchestrator.scheduling.drift import Drift, Means, find_drift
 from orchestrator.scheduling.launching import StageLauncher, stage_number
 from orchestrator.slots.lastsave import save_last
 from orchestrator.slots.unlocking import unlock
@@ -128,8 +128,9 @@ class Finisher:
         work = Work(head, attempt.base or head, bool(attempt.stacked_on))
         others = self._observer.declared_by_others(PlanId(attempt.plan), ACTIVE_ATTEMPTS)
         changed = own_changes(self._bench.objects, work)
-        project = self._bench.settings.project
-        drift = find_drift(plan, changed, others, project.enforce, project.hot_files)
+        settings = self._bench.settings
+        means = Means(settings.project.hot_files, settings.folding)
+        drift = find_drift(plan, changed, others, settings.project.enforce, means)
         if drift.outside or drift.collisions:
             self._bench.store.emit(
                 EventName.PLAN_DRIFT,

@@ -66,7 +66,7 @@ def look_out(bench: Workbench, catalog: Catalog, request: Request, names: Sequen
     errors = tuple(p for p in problems if p.severity is Severity.ERROR and p.plan in chosen)
     if errors:
         raise InvalidPlansError(errors)
-    report = find_overlaps(plans, (), bench.settings.project.hot_files)
+    report = find_overlaps(plans, (), bench.settings.project.hot_files, bench.settings.folding)
     mode = request.mode or bench.settings.project.overlap
     high = [o for o in report.overlaps if o.severity is OverlapSeverity.HIGH]
     if mode is OverlapMode.FORBID and high:
@@ -107,7 +107,7 @@ def require_unprepared(bench: Workbench, plans: Sequence[Plan]) -> None:
 
 def store_run(bench: Workbench, outlook: Outlook, request: Request, run: str) -> RunRecord:
     """Freeze the plan files, then store the run with a pending attempt for each plan, in one transaction."""
-    options = _stored(request, outlook.options) | declared(outlook.plans, bench.settings.project)
+    options = _stored(request, outlook.options) | declared(outlook.plans, bench.settings)
     frozen = freeze(bench, run, outlook.plans, options)
     now = bench.clock.now()
     record = RunRecord(

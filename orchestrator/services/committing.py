@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from orchestrator.clock import SystemClock
-from orchestrator.scheduling.declared import declaration, declared_beside, enforced, hot_files
-from orchestrator.scheduling.drift import judge
+from orchestrator.scheduling.declared import declaration, declared_beside, enforced, folding, hot_files
+from orchestrator.scheduling.drift import Means, judge
 from orchestrator.states import ACTIVE_ATTEMPTS
 from plans.project import Enforce
 from worktrees.pointer import read_pointer
@@ -46,7 +46,7 @@ def refusal(repository: Repository, staged: Sequence[str], stores: Callable[[], 
         if enforce is Enforce.OFF:
             return ""
         others = declared_beside(store, SystemClock(), own, active)
-    return judge(said, staged, others, enforce, hot_files(run)).refused
+    return judge(said, staged, others, enforce, Means(hot_files(run), folding(run))).refused
 
 
 def _is_at(worktree: str | None, top: Path) -> bool:

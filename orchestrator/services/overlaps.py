@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from orchestrator.errors import UsageError
@@ -19,25 +20,41 @@ if TYPE_CHECKING:
 _GRAVITY = {OverlapSeverity.MEDIUM: 1, OverlapSeverity.HIGH: 2}
 
 
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """What overlaps are looked for in.
+
+    Existing files are those of the revision ``against``, else the tracked ones. ``ignore_case`` as told, else
+    as git's ``core.ignoreCase`` says.
+    """
+
+    against: str | None = None
+    ignore_case: bool | None = None
+
+
 def overlaps_of(
-    repository: Repository, git: Git, asked: Sequence[str], here: Path, against: str | None
+    repository: Repository, git: Git, asked: Sequence[str], here: Path, compared: Compared
 ) -> OverlapReport:
-    """Overlaps of the plans asked for; existing files are those of ``against``, else the tracked ones.
+    """Overlaps of the plans asked for, ``compared`` as it says.
 
     Raises :class:`UnknownRevisionError`, :class:`UnknownPlanError`, :class:`InvalidPlansError`.
     """
     from worktrees.files import files_at, tracked_files  # noqa: PLC0415 - GitPython costs 115 ms
 
     plans = choose(repository, usable_settings(repository), asked, here)
+    against, settings = compared.against, guarded_settings(repository, git)
     files = files_at(git, against) if against is not None else tracked_files(git, require_top(repository))
-    return find_overlaps(plans, files, guarded_settings(repository, git).project.hot_files)
+    folding = settings.folding
+    if compared.ignore_case is not None:
+        folding = replace(folding, ignore_case=compared.ignore_case)
+    return find_overlaps(plans, files, settings.project.hot_files, folding)
 
 
 def explain_pair(
-    repository: Repository, git: Git, pair: tuple[str, str], here: Path, against: str | None
+    repository: Repository, git: Git, pair: tuple[str, str], here: Path, compared: Compared
 ) -> OverlapReport:
     """The overlaps of two plans alone; raises as :func:`overlaps_of`, and UsageError for one plan twice."""
-    report = overlaps_of(repository, git, pair, here, against)
+    report = overlaps_of(repository, git, pair, here, compared)
     if len(report.plans) != 2:  # noqa: PLR2004 - a pair
         raise UsageError(f"{pair[0]} and {pair[1]} are the same plan")
     return report

@@ -147,5 +147,5 @@ def graph_of(repository: Repository, git: Git, asked: Sequence[str], here: Path)
 
     settings = guarded_settings(repository, git)
     plans = choose(repository, settings, asked, here)
-    found = find_overlaps(plans, (), settings.project.hot_files)
+    found = find_overlaps(plans, (), settings.project.hot_files, settings.folding)
     return build_graph(plans, found.overlaps, settings.project.overlap)

@@ -99,7 +99,7 @@ def _store(bench: Workbench, plan: Plan, *, adopt: bool) -> Attempt:
         "land": True,
         "by_hand": True,
         "adopt": adopt,
-        **declared((plan,), bench.settings.project),
+        **declared((plan,), bench.settings),
     }
     record = RunRecord(
         id=run,

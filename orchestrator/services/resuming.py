@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from orchestrator.errors import BusyError, NothingToDoError, StaleRecordError
 from orchestrator.events import EventName
 from orchestrator.scheduling.adopt import adopt_attempts
-from orchestrator.scheduling.declared import hot_files
+from orchestrator.scheduling.declared import folding, hot_files
 from orchestrator.scheduling.freeze import thaw
 from orchestrator.services.begin import Outlook, options_of
 from orchestrator.services.conductors import conductor_of
@@ -83,6 +83,6 @@ def look_again(plans: Sequence[Plan], run: RunRecord) -> Outlook:
     from plans.overlap import find_overlaps  # noqa: PLC0415 - with the graph
 
     options = options_of(run)
-    report = find_overlaps(plans, (), hot_files(run))
+    report = find_overlaps(plans, (), hot_files(run), folding(run))
     graph = build_graph(plans, report.overlaps, OverlapMode(options.mode))
     return Outlook(tuple(plans), report, graph, options)

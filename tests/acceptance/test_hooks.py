@@ -53,6 +53,14 @@ def test_p3_a_file_outside_the_manifest_is_refused_as_enforce_says(
     )
 
 
+def test_p3_a_name_in_another_case_is_the_declared_file_where_git_says_so(repo: GitRepo) -> None:
+    repo.git("config", "core.ignoreCase", "true")
+    place = prepared(repo, "enforce: strict\n")
+    place.write("ONE", "1\n")
+    place.git("add", "ONE")
+    assert commit(place.path).returncode == 0
+
+
 def test_p3_what_another_plan_at_work_declared_is_refused_and_the_rest_goes_through(repo: GitRepo) -> None:
     said, go = repo.path.parent / "said", repo.path.parent / "go"
     attempt = f"git add -A; git commit -qm x 2>> {said}; echo $? >> {said}"

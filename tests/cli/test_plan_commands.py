@@ -194,6 +194,21 @@ def test_s2_6_overlap_reports_pairs_with_a_witness_and_existing_files(example: G
     assert "  both match: src/a.py" in text.stdout
 
 
+def test_s2_6_names_that_differ_in_case_alone_are_one_file_where_git_says_so(example: GitRepo) -> None:
+    for name, text in (("one", "SRC/New.py"), ("two", "src/new*")):
+        example.write(f"plans/{name}.md", header(name, files={"write": [text]}))
+    ask = ("overlap", "one", "two", "--json")
+    assert planctl(*ask, repo=example.path).data["overlaps"] == []
+    (told,) = planctl(*ask, "--ignore-case", repo=example.path).data["overlaps"]
+    assert (told["witness"], told["patterns"]) == ("src/new.py", ["SRC/New.py", "src/new*"])
+    example.git("config", "core.ignoreCase", "true")
+    assert planctl(*ask, repo=example.path).data["overlaps"] == [told]
+    assert planctl(*ask, "--no-ignore-case", repo=example.path).data["overlaps"] == []
+    assert planctl(*ask, "--live", "--ignore-case", repo=example.path).code == 2
+    graph = planctl("graph", "one", "two", "--json", repo=example.path).data
+    assert [(edge["from"], edge["to"], edge["why"]) for edge in graph["edges"]] == [("one", "two", "overlap")]
+
+
 def test_s2_10_overlap_shows_what_the_text_of_a_plan_names(example: GitRepo) -> None:
     example.write("plans/api.md", header("api") + "\nChange b.py and docs/guide.md.\n")
     said = planctl("overlap", "api", "docs", "--json", repo=example.path)

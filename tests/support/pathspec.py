@@ -14,8 +14,9 @@ EMPTY_BLOB = "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391"
 class PathspecOracle:
     """Holds paths in one index per depth, as a file and a folder of one name cannot be in the same."""
 
-    def __init__(self, folder: Path, paths: Iterable[str]) -> None:
+    def __init__(self, folder: Path, paths: Iterable[str], magic: str = "glob") -> None:
         self._folder = folder
+        self._magic = magic
         self._known: dict[str, frozenset[str]] = {}
         folder.mkdir(parents=True)
         self._git(["init", "-q"], None)
@@ -32,7 +33,7 @@ class PathspecOracle:
     def takes(self, glob: str) -> frozenset[str]:
         """The paths that git says the pattern takes."""
         if glob not in self._known:
-            found = (self._list([f":(glob){glob}"], index) for index in self.indexes)
+            found = (self._list([f":({self._magic}){glob}"], index) for index in self.indexes)
             self._known[glob] = frozenset[str]().union(*found)
         return self._known[glob]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -29,6 +29,11 @@ _MEANING: Final = {
 @click.command("overlap", cls=Command)
 @click.argument("plans", nargs=-1, metavar="[PLAN]...")
 @click.option("--against", metavar="REV", help="Name existing files of this revision, not the tracked ones.")
+@click.option(
+    "--ignore-case/--no-ignore-case",
+    default=None,
+    help="Whether A.py and a.py are one file; by default as git's core.ignoreCase says.",
+)
 @click.option("--live", is_flag=True, help="Compare branches at work as they are now, edits included.")
 @click.option("--explain", nargs=2, metavar="A B", help="Two plans alone, with everything they share.")
 @click.option(
@@ -41,12 +46,13 @@ _MEANING: Final = {
 @pass_invocation
 def command(
     invocation: Invocation,
+    /,
     *,
     plans: tuple[str, ...],
-    against: str | None,
     live: bool,
     explain: tuple[str, str] | None,
     fail_on: str,
+    **comparison: Any,
 ) -> int:
     """Report plans that would touch the same files, each with a path that both really match.
 
@@ -63,15 +69,18 @@ def command(
 
     if explain and plans:
         raise click.UsageError("--explain names its two plans itself; take the other PLANs away")
-    if live and against is not None:
+    compared = overlaps.Compared(**comparison)
+    if live and compared.against is not None:
         raise click.UsageError("--live compares branches at work, --against declared files; give one of them")
+    if live and compared.ignore_case is not None:
+        raise click.UsageError("--live compares what branches hold, where case counts; take it away")
     if live:
         return show_forecast(invocation, plans, explain, fail_on)
     git, here = Git(invocation.repository), Path.cwd()
     if explain:
-        report = overlaps.explain_pair(invocation.repository, git, explain, here, against)
+        report = overlaps.explain_pair(invocation.repository, git, explain, here, compared)
     else:
-        report = overlaps.overlaps_of(invocation.repository, git, plans, here, against)
+        report = overlaps.overlaps_of(invocation.repository, git, plans, here, compared)
     if invocation.as_json:
         invocation.output.data(overlaps.report_data(report))
     else:

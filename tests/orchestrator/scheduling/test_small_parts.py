@@ -6,7 +6,8 @@ import pytest
 
 from orchestrator.errors import UsageError
 from orchestrator.scheduling.commands import argv_of, stages
-from orchestrator.scheduling.drift import find_drift
+from orchestrator.scheduling.drift import Means, find_drift
+from plans.folding import Folding
 from plans.ids import PhaseId, PlanId
 from plans.model import Phase, Run
 from plans.patterns import PatternSet
@@ -76,3 +77,12 @@ def test_an_unknown_agent_is_an_error() -> None:
     plan = a_plan("a", run=Run(agent="who"))
     with pytest.raises(UsageError, match="there is no agent 'who'"):
         argv_of(stages(plan)[0], plan, {}, {})
+
+
+def test_drift_is_judged_without_case_where_case_does_not_count() -> None:
+    mine, others = a_plan("a", write=["SRC/*"]), {PlanId("b"): PatternSet.parse(["Lib/*"])}
+    loose = Means(folding=Folding(ignore_case=True))
+    found = find_drift(mine, ["src/X", "lib/y"], others, Enforce.COLLISIONS, loose)
+    assert (found.outside, found.collisions) == (("lib/y",), (("lib/y", "b"),))
+    found = find_drift(mine, ["src/X", "lib/y"], others, Enforce.COLLISIONS)
+    assert (found.outside, found.collisions) == (("src/X", "lib/y"), ())
