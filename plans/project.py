@@ -55,7 +55,8 @@ class HookPolicy(StrEnum):
 class ProjectSettings:
     """The keys of ``planctl.yaml`` under the same names; see ``docs/plan-file.md`` for their meaning.
 
-    Times are in seconds, infinity for ever. ``jobs`` 0 means as many as there are processors. ``worktrees``
+    Times are in seconds, infinity for ever. ``jobs`` 0 means as many as there are processors,
+    ``host_build_slots`` 0 without bound; sizes are in bytes. ``worktrees``
     None means the default folder beside the repository, ``outputs`` None the one in the common git folder.
     """
 
@@ -75,6 +76,8 @@ class ProjectSettings:
     jobs: int = 0
     check_jobs: int = 1
     resources: Mapping[str, int] = field(default_factory=dict)
+    host_build_slots: int = 0
+    host_memory_floor: int = 0
     overlap: OverlapMode = OverlapMode.SERIALIZE
     enforce: Enforce = Enforce.COLLISIONS
     worktrees: str | None = None

@@ -43,6 +43,14 @@ _POOL: Final[Record[dict[str, Any]]] = Record(
     dict,
 )
 
+_HOST: Final[Record[dict[str, Any]]] = Record(
+    {
+        "build_slots": Key(number(1, MAX_JOBS), "The most plans at work on this host, of all repositories."),
+        "memory_floor": Key(size(), "Available memory below which no plan starts: 2GB."),
+    },
+    dict,
+)
+
 _RETENTION: Final[Record[dict[str, Any]]] = Record(
     {
         "rescue": Key(keeping(least=HOUR), "Snapshots of uncommitted work."),
@@ -74,6 +82,7 @@ SETTINGS: Final[Record[dict[str, Any]]] = Record(
         "jobs": Key(number(0, MAX_JOBS), "How many plans run at once; 0: as many as processors."),
         "check_jobs": Key(number(1, MAX_JOBS), "How many checks run at once."),
         "resources": Key(Named(name("a resource"), number(0, MAX_CAPACITY)), "Capacities of resources."),
+        "host": Key(_HOST, "What is left to others on this host."),
         "overlap": Key(_one_of(OverlapMode), "What happens to plans that overlap."),
         "enforce": Key(_one_of(Enforce), "Which work outside its manifest is refused."),
         "worktrees": Key(path_anywhere(), "The folder of worktrees."),
@@ -120,8 +129,8 @@ def read_settings(path: PurePath, source: bytes) -> ReadSettings:
     """Read ``planctl.yaml``. Never raises for what is in it; callers refuse to start on errors."""
     reporter = Reporter(path.as_posix())
     values = _read(source, reporter)
-    pool = values.pop("pool", {})
-    values |= {f"pool_{key}": value for key, value in pool.items()}
+    for group in ("pool", "host"):
+        values |= {f"{group}_{key}": value for key, value in values.pop(group, {}).items()}
     return ReadSettings(ProjectSettings(**values), reporter.finish())
 
 

@@ -78,6 +78,7 @@ plans: [plans]                  # folders of plan files
 
 # jobs: 0                       # plans at once; 0: as many as processors
 # resources: {db: 1}            # capacities of named resources; 1 of what is not listed
+# host: {build_slots: 8, memory_floor: 2GB}  # plans at work in all repositories here; memory to leave free
 # pool: {max: 64, disk_floor: 5GB}
 # setup: make setup             # runs in every new worktree
 # copy: [.env]                  # ignored files to bring along

@@ -168,7 +168,7 @@ def _waiting(view: View) -> tuple[PlanId, ...]:
 
 
 def _waits_for_others(view: View, plan: PlanId) -> bool:
-    """Whether it waits for what moves by itself: plans of other runs, space on the disk.
+    """Whether it waits for what moves by itself: plans of other runs, space on the disk, memory.
 
     Nothing of this run works.
     """
@@ -177,15 +177,16 @@ def _waits_for_others(view: View, plan: PlanId) -> bool:
         return True
     if needs.drifted_into(view, plan):
         return True
-    if view.places and view.places.short and _waits_for(view, plan, Code.DISK_FLOOR):
+    short = (view.places and view.places.short) or view.memory
+    if short and _waits_for(view, plan, Code.DISK_FLOOR, Code.MEMORY_FLOOR):
         return True
     unmet = [w for d in view.plan(plan).dependencies if (w := needs.unmet_dependency(view, d))]
     return any("run" in need for need in unmet)
 
 
-def _waits_for(view: View, plan: PlanId, code: Code) -> bool:
+def _waits_for(view: View, plan: PlanId, *codes: Code) -> bool:
     decision = _decide_waiting(view, plan)
-    return isinstance(decision, Wait) and decision.why["code"] == code
+    return isinstance(decision, Wait) and decision.why["code"] in codes
 
 
 def _hopeless(view: View) -> list[Skip]:

@@ -9,9 +9,10 @@ killed planctl; ``resume`` takes it again, if need be after waiting.
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from orchestrator.running.host import HostSlots
+from orchestrator.scheduling.reasons import Code, Reason, reason
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -19,19 +20,28 @@ if TYPE_CHECKING:
     from orchestrator.running.host import HostSlot
 
 
-class HostShare:
-    """Places by attempt and resource; used by the threads of one run. A capacity is 1 unless given."""
+_SLOT: Final = "build slots"
+"""Every plan at work takes one, where they are counted. No resource can have that name: it has a space."""
 
-    def __init__(self, capacities: Mapping[str, int]) -> None:
-        self._capacities = capacities
+
+class HostShare:
+    """Places by attempt and resource; used by the threads of one run. A capacity is 1 unless given.
+
+    With ``build_slots`` an attempt takes one of these beside what it is said to want, as long as that counts.
+    """
+
+    def __init__(self, capacities: Mapping[str, int], build_slots: int = 0) -> None:
+        self._capacities = {**capacities, _SLOT: build_slots}
+        self._always = {_SLOT: 1} if build_slots else {}
         self._lock = threading.Lock()
         self._held: dict[str, dict[str, HostSlot]] = {}
 
-    def take(self, attempt: str, wanted: Mapping[str, int]) -> str | None:
-        """Hold what is ``wanted`` for ``attempt``, all or nothing; return the first resource that lacks.
+    def take(self, attempt: str, resources: Mapping[str, int]) -> Reason | None:
+        """Hold ``resources`` for ``attempt``, all or nothing; return why it must wait instead, or None.
 
         What the attempt holds already counts.
         """
+        wanted = {**resources, **self._always}
         with self._lock:
             own = self._held.setdefault(attempt, {})
             taken: dict[str, HostSlot] = {}
@@ -40,16 +50,21 @@ class HostShare:
                 if slot is None:
                     for other in taken.values():
                         other.release()
-                    return name
+                    return self._lacking(name)
                 taken[name] = slot
             own.update(taken)
         return None
+
+    def _lacking(self, name: str) -> Reason:
+        if name == _SLOT:
+            return reason(Code.BUILD_SLOTS, detail=str(self._capacities[name]))
+        return reason(Code.HOST_RESOURCE, detail=name)
 
     def keep(self, wanted: Mapping[str, Mapping[str, int]]) -> None:
         """Give back what is not ``wanted`` by attempt and resource any more."""
         with self._lock:
             for attempt, own in list(self._held.items()):
-                still = wanted.get(attempt, {})
+                still = {**wanted[attempt], **self._always} if attempt in wanted else {}
                 for name in list(own):
                     own[name].keep(still.get(name, 0))
                     if name not in still:
@@ -61,4 +76,4 @@ class HostShare:
         """The locks on those resources of ``attempt``, for its supervisor to hold as well."""
         with self._lock:
             own = self._held.get(attempt, {})
-            return tuple(lock for name in sorted(own) if name in names for lock in own[name].hold)
+            return tuple(lock for name in sorted(own) if name in {*names, _SLOT} for lock in own[name].hold)

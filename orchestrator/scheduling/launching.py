@@ -19,7 +19,7 @@ from orchestrator.running.supervision import find, launch
 from orchestrator.running.surroundings import Surroundings, plan_environment
 from orchestrator.running.waiting import end
 from orchestrator.scheduling.commands import argv_of, stages
-from orchestrator.scheduling.reasons import Code, reason, sentence
+from orchestrator.scheduling.reasons import sentence
 from orchestrator.scheduling.resourcetable import ResourceTable
 from orchestrator.states import AttemptState
 from orchestrator.submitting.published import outputs_of
@@ -70,8 +70,7 @@ class StageLauncher:
     def _with_resources(self, attempt: Attempt) -> Attempt:
         """Wait until the attempt has its resources; they are there but for a later stage after a resume."""
         store = self._bench.store
-        while lacking := self._share.take(attempt.id, ResourceTable(store).held(attempt.id)):
-            why = reason(Code.HOST_RESOURCE, detail=lacking)
+        while why := self._share.take(attempt.id, ResourceTable(store).held(attempt.id)):
             if attempt.reason != why:
                 attempt = store.update_attempt(attempt, reason=why)
                 text, now = sentence(why), self._bench.clock.now()

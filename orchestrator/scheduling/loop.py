@@ -22,7 +22,6 @@ from orchestrator.running.waiting import make_wake
 from orchestrator.scheduling.apply import apply
 from orchestrator.scheduling.decide import End, Enqueue, Start, Wait, decide
 from orchestrator.scheduling.publishing import Publisher
-from orchestrator.scheduling.reasons import Code, reason
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -132,7 +131,7 @@ class RunLoop:
         if not isinstance(decision, Start):
             return decision
         lacking = self._share.take(view.attempts[decision.plan].id, view.held(decision.plan))
-        return Wait(decision.plan, reason(Code.HOST_RESOURCE, detail=lacking)) if lacking else decision
+        return Wait(decision.plan, lacking) if lacking else decision
 
     def _hand_over(self, pool: ThreadPoolExecutor, key: str, work: Callable[[], object]) -> None:
         def carry_out() -> None:

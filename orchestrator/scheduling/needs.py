@@ -152,7 +152,9 @@ def _gets_on(view: View, plan: PlanId) -> bool:
 
 
 def over_capacity(view: View, plan: PlanId) -> Reason | None:
-    """Which resource ``plan`` wants more of than there is at all, or None."""
+    """Which resource ``plan`` wants more of than there is at all, memory included, or None."""
+    if view.memory is not None and view.memory.lasting:
+        return reason(Code.OVER_CAPACITY, detail=str(view.memory))
     for name, wanted in sorted(held(holds_of(view.plan(plan))).items()):
         capacity = view.capacities.get(name, 1)
         if wanted > capacity:
@@ -173,13 +175,15 @@ def lacking_resource(view: View, plan: PlanId) -> Reason | None:
 
 
 def lacking_place(view: View) -> Reason | None:
-    """Whether all places of this run or all worktrees of the pool are taken, or the disk is too full."""
+    """Whether all places of this run or all worktrees of the pool are taken, or disk or memory too full."""
     if len(view.working) >= view.options.jobs:
         return reason(Code.CAPACITY)
     if view.places is not None and view.places.free < 1:
         return reason(Code.POOL)
     if view.places is not None and view.places.short:
         return reason(Code.DISK_FLOOR, detail=view.places.short)
+    if view.memory is not None:
+        return reason(Code.MEMORY_FLOOR, detail=str(view.memory))
     return None
 
 

@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from orchestrator.running.memory import memory_shortage
 from orchestrator.scheduling import drifttable
 from orchestrator.scheduling.declared import counts
 from orchestrator.scheduling.drifttable import NO_DRIFT
@@ -81,6 +82,7 @@ class Observer:
             borne=frozenset(key for key, entry in entries.items() if self._is_borne(entry)),
             places=self._places({a.id: a for a in attempts}),
             touches=self._touches(store, newest),
+            memory=memory_shortage(self._bench.settings.project.host_memory_floor),
         )
 
     def declared_by_others(self, plan: PlanId, states: Collection[AttemptState]) -> dict[PlanId, PatternSet]:

@@ -30,6 +30,8 @@ class Code(StrEnum):
     """A resource is in use up to its capacity."""
     HOST_RESOURCE = "host-resource"
     """A resource is in use up to its capacity by runs in other repositories of this host."""
+    BUILD_SLOTS = "build-slots"
+    """As many plans are at work on this host as ``host: {build_slots: …}`` allows."""
     OVER_CAPACITY = "over-capacity"
     """More of a resource is wanted than there is; this one is passed over."""
     CAPACITY = "capacity"
@@ -38,6 +40,8 @@ class Code(StrEnum):
     """All worktrees of the pool are taken."""
     DISK_FLOOR = "disk-floor"
     """Less space is free where worktrees are made than ``pool: {disk_floor: …}`` asks for."""
+    MEMORY_FLOOR = "memory-floor"
+    """Less memory is available than ``host: {memory_floor: …}`` asks for."""
     PLAN_ACTIVE = "plan-active"
     """The same plan is at work in another run."""
     STOPPED = "stopped"
@@ -69,10 +73,12 @@ _SENTENCES: Final[Mapping[str, str]] = {
     Code.ORDER: "finished; lands behind {plan}",
     Code.RESOURCE: "waits for resource {detail}",
     Code.HOST_RESOURCE: "waits for resource {detail}, in use elsewhere on this host",
+    Code.BUILD_SLOTS: "waits for one of the {detail} build slots of this host (host: build_slots)",
     Code.OVER_CAPACITY: "asks for more than there is: {detail}",
     Code.CAPACITY: "waits for a free place (--jobs)",
     Code.POOL: "waits for a free worktree (pool: max)",
     Code.DISK_FLOOR: "waits for space on the disk: {detail} (pool: disk_floor)",
+    Code.MEMORY_FLOOR: "waits for memory: {detail} (host: memory_floor)",
     Code.PLAN_ACTIVE: "is at work{where} already",
     Code.STOPPED: "not started: {plan} failed (--keep-going starts the rest all the same)",
     Code.NO_LAND: "needs {plan} landed, and this run lands nothing",

@@ -13,6 +13,7 @@ from plans.ids import PlanId
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from orchestrator.running.memory import MemoryShortage
     from orchestrator.slots.places import Places
     from orchestrator.store.records import Attempt, Entry
     from plans.graph import PlanGraph
@@ -65,7 +66,8 @@ class View:
     attempt has completed. ``standstill`` is why nothing may land at all for now, if so; ``borne`` the entries
     blocked that are about to be tried again by themselves; ``refused`` and ``unlanded`` what the queue knows
     of plans that queued entries land after (see ``submitting.stacking``); ``places`` None means a pool
-    without bounds. ``touches`` maps plans of this run to those that they have drifted into, with a path.
+    without bounds. ``touches`` maps plans of this run to those that they have drifted into, with a path;
+    ``memory`` says that less is available than a start asks for.
     """
 
     run: str
@@ -86,6 +88,7 @@ class View:
     unlanded: Mapping[str, str] = field(default_factory=dict)
     places: Places | None = None
     touches: Mapping[PlanId, Mapping[str, str]] = field(default_factory=dict)
+    memory: MemoryShortage | None = None
 
     def plan(self, plan: PlanId) -> Plan:
         """The plan of that id in this run."""

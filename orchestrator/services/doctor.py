@@ -89,6 +89,7 @@ def examine(repository: Repository, opened: Callable[[], Store], own: str | None
     checks += [ground.examine_writing(repository), ground.examine_identity(git)]
     checks.append(ground.examine_settings(settings))
     checks.append(ground.examine_disk(repository, settings.project))
+    checks.append(ground.examine_memory(settings.project))
     try:
         store = opened()
     except StoreUnusableError as error:

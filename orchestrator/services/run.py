@@ -10,6 +10,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from typing import TYPE_CHECKING, Final
 
@@ -121,7 +122,7 @@ class Conductor:
         self._keeper = SlotKeeper(bench)
         observer = Observer(bench, run, outlook.graph, outlook.options)
         self._drift = DriftWatch(bench, run.id, observer, outlook.graph.plans)
-        share = HostShare(bench.settings.project.resources)
+        share = HostShare(bench.settings.project.resources, _build_slots(bench))
         launcher = StageLauncher(bench, share, signals.stop)
         starter = Starter(bench, self._keeper, launcher, signals.stop)
         self._finisher = Finisher(bench, launcher, observer)
@@ -237,3 +238,13 @@ class Conductor:
                 finished=list(summary.finished),
             )
         return summary
+
+
+def _build_slots(bench: Workbench) -> int:
+    """How many plans may be at work on this host; 0 without bound.
+
+    A run that a plan's own command started works in the place of that plan: to wait for another place might
+    be to wait for itself.
+    """
+    nested = "PLANCTL_ATTEMPT" in os.environ
+    return 0 if nested else bench.settings.project.host_build_slots

@@ -11,9 +11,8 @@ from pathlib import Path
 import pytest
 
 from orchestrator.running import supervision, waiting
-from orchestrator.running.spec import Supervised
 from orchestrator.states import AttemptState, RunState
-from tests.support.gates import Gates, assert_all_landed, assert_at_rest, at_work, store_of
+from tests.support.gates import Gates, assert_all_landed, assert_at_rest, at_work, store_of, supervised
 from tests.support.plans import commit_plans, landings
 from tests.support.process import Done, end_of, read_until, run, start
 from tests.support.repo import GitRepo
@@ -26,16 +25,6 @@ def commit_pair(repo: GitRepo, gates: Gates, settings: str = "check: test ! -e b
         "b": {"files": {"write": ["two"]}, "dependencies": ["a"], "run": "cat one > two"},
     }
     commit_plans(repo, plans, settings)
-
-
-def supervised(repo: GitRepo, plan: str) -> Supervised:
-    """The newest command of ``plan``."""
-    with store_of(repo) as store:
-        attempt = store.attempts(plan=plan)[-1]
-    # by the record, which is there before the command is let go; the store hears of it a moment later
-    handle = supervision.find(repo.path / ".git" / "planctl" / "records" / f"{attempt.id}-0")
-    assert handle is not None
-    return handle
 
 
 def resumed(repo: GitRepo) -> Done:

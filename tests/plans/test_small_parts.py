@@ -121,6 +121,7 @@ checkout: detach
 overlap: isolate
 enforce: off
 pool: {max: 5, disk_floor: 2GiB}
+host: {build_slots: 3, memory_floor: 1GiB}
 verdict_ttl: 1h
 check_timeout: 90s
 resources: {db: 0}
@@ -138,6 +139,8 @@ leftovers: false
         enforce=Enforce.OFF,
         pool_max=5,
         pool_disk_floor=2 * 1024**3,
+        host_build_slots=3,
+        host_memory_floor=1024**3,
         verdict_ttl=3600,
         check_timeout=90,
         resources={"db": 0},
@@ -148,7 +151,8 @@ leftovers: false
 
 
 def test_every_field_of_the_settings_has_a_key() -> None:
-    keys = (SETTINGS.keys.keys() | {"pool_max", "pool_disk_floor"}) - {"pool"}
+    grouped = {"pool_max", "pool_disk_floor", "host_build_slots", "host_memory_floor"}
+    keys = (SETTINGS.keys.keys() | grouped) - {"pool", "host"}
     assert keys == set(ProjectSettings.__dataclass_fields__)
 
 

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from orchestrator.bootstrap import open_readonly_store
 from orchestrator.running import platforms, supervision
+from orchestrator.running.spec import Supervised
 from orchestrator.states import RunState, SessionState
 from orchestrator.store.protocol import Store
 from tests.support.repo import GitRepo
@@ -109,6 +110,16 @@ def store_of(repo: GitRepo) -> Iterator[Store]:
         yield store
     finally:
         store.close()
+
+
+def supervised(repo: GitRepo, plan: str) -> Supervised:
+    """The newest command of ``plan``."""
+    with store_of(repo) as store:
+        attempt = store.attempts(plan=plan)[-1]
+    # by the record, which is there before the command is let go; the store hears of it a moment later
+    handle = supervision.find(repo.path / ".git" / "planctl" / "records" / f"{attempt.id}-0")
+    assert handle is not None
+    return handle
 
 
 def at_work(repo: GitRepo) -> list[str]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from orchestrator.running.memory import available_memory
 from orchestrator.services.diagnosis.ward import Examined, Gravity, Issue
 from orchestrator.slots.room import free_space
 from plans.errors import Severity
@@ -94,3 +95,13 @@ def examine_disk(repository: Repository, project: ProjectSettings) -> Examined:
     if free < LITTLE:
         return Examined("disk", detail, (Issue("disk-low", Gravity.WARNING, str(place), detail),))
     return Examined("disk", detail)
+
+
+def examine_memory(project: ProjectSettings) -> Examined:
+    """Whether plans may start, by the memory that is available."""
+    now = available_memory()
+    detail = f"{now.available / LITTLE:.1f} of {now.total / LITTLE:.1f} GiB of memory available"
+    if now.available < project.host_memory_floor:
+        floor = f"{detail}, the floor is {project.host_memory_floor / LITTLE:.1f}"
+        return Examined("memory", detail, (Issue("memory-floor", Gravity.ERROR, "planctl.yaml", floor),))
+    return Examined("memory", detail)
