@@ -91,4 +91,5 @@ class Code(StrEnum):
     UNKNOWN_AGENT = "unknown-agent", "an agent that planctl.yaml does not define"
     NO_RUN = "no-run", "the plan has no command: a person or an agent does the work"
     NO_MANIFEST = "no-manifest", "the plan does not say which files it touches"
+    UNDECLARED_FILE = "undeclared-file", "the text names an existing file that the manifest does not have"
     BRACKET_LITERAL = "bracket-literal", "[…] in a pattern names an existing path, and is read as a class"

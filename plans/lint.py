@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 from plans.catalog import in_order
 from plans.codes import Code
 from plans.cycles import find_cycle
+from plans.predicted import Predictor
 from plans.rules import RULES, Subject, Surroundings
+from plans.tree import FileTree
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -24,13 +26,14 @@ def lint(
     *,
     settings_problems: Sequence[Problem] = (),
 ) -> tuple[Problem, ...]:
-    """Every problem, by file and line; ``existing`` are the repository's paths, for hints about patterns.
+    """Every problem, by file and line; ``existing`` are the repository's paths.
 
     Pure and complete: it neither reads files nor stops at the first error.
     """
     plans = {str(plan_id): plan for plan_id, plan in catalog.plans.items()}
     known = frozenset(plans) | catalog.broken_ids()
-    around = Surroundings(plans, known, settings, tuple(p for p in existing if "[" in p))
+    tree = FileTree(existing)
+    around = Surroundings(plans, known, settings, tuple(p for p in existing if "[" in p), Predictor(tree))
     subjects = {plan_id: Subject(plan, around) for plan_id, plan in plans.items()}
     found = [problem for subject in subjects.values() for rule in RULES for problem in rule(subject)]
     return in_order((*settings_problems, *catalog.problems, *found, *_cycles(subjects)))

@@ -46,10 +46,11 @@ class Dependency:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """The files a plan (or one phase of it) says it writes and reads."""
+    """The files a plan (or one phase of it) says it writes and reads; ``predicted``: it did not say so."""
 
     write: PatternSet = PatternSet()
     read: PatternSet = PatternSet()
+    predicted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,3 +120,8 @@ class Plan:
     retries: int = 0
     phases: tuple[Phase, ...] = ()
     tasks: tuple[Task, ...] = ()
+
+    @property
+    def declared(self) -> Manifest | None:
+        """The manifest that the plan itself gives: what its work is held to. None where it was predicted."""
+        return None if self.manifest is None or self.manifest.predicted else self.manifest

@@ -18,12 +18,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from plans.errors import PatternSyntaxError
-from plans.model import Manifest
 from plans.patterns import Pattern, PatternSet
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
+    from plans.cochange import Rule
     from plans.model import Plan
     from plans.tree import FileTree
 
@@ -43,12 +43,13 @@ class Guess:
     """A file, folder (with a ``/`` at its end) or pattern that a plan's text names.
 
     ``line`` is where it does so first: a line of the plan file, or None in one that is YAML as a whole.
-    ``exists``: at least one existing file is meant.
+    ``exists``: at least one existing file is meant. ``because``: history names it, not the text.
     """
 
     pattern: str
     line: int | None
     exists: bool
+    because: Rule | None = None
 
 
 def predict(plan: Plan, tree: FileTree) -> tuple[Guess, ...]:
@@ -67,11 +68,6 @@ def predict(plan: Plan, tree: FileTree) -> tuple[Guess, ...]:
                 if len(found) > MAX_GUESSES:
                     return tuple(found.values())[1:]
     return tuple(found.values())[1:]
-
-
-def guessed_manifest(guesses: Sequence[Guess]) -> Manifest:
-    """A manifest that writes all that was guessed."""
-    return Manifest(PatternSet.parse([guess.pattern for guess in guesses]))
 
 
 _NO_GUESS: Final = Guess("", None, exists=True)

@@ -44,6 +44,13 @@ class Enforce(StrEnum):
     OFF = "off"
 
 
+class Predicted(StrEnum):
+    """What the files that a plan without a manifest is predicted to touch are good for."""
+
+    ADVISE = "advise"
+    BIND = "bind"
+
+
 class HookPolicy(StrEnum):
     """Whether planctl's own commits of leftovers run the user's git hooks."""
 
@@ -80,6 +87,7 @@ class ProjectSettings:
     host_memory_floor: int = 0
     overlap: OverlapMode = OverlapMode.SERIALIZE
     enforce: Enforce = Enforce.COLLISIONS
+    predicted: Predicted = Predicted.ADVISE
     worktrees: str | None = None
     pool_max: int = 64
     pool_disk_floor: int = 0

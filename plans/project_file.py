@@ -10,7 +10,7 @@ from plans.errors import Problem, Severity
 from plans.hotfiles import HotMerge
 from plans.kinds import Kind, Reporter, Word, choice, command, flag, number, text
 from plans.nodes import Scalar, Table
-from plans.project import CheckoutPolicy, Enforce, HookPolicy, Method, OverlapMode, ProjectSettings
+from plans.project import CheckoutPolicy, Enforce, HookPolicy, Method, OverlapMode, Predicted, ProjectSettings
 from plans.quantities import duration, keeping, size
 from plans.shapes import Key, Many, Named, Record
 from plans.source import decode, split
@@ -85,6 +85,7 @@ SETTINGS: Final[Record[dict[str, Any]]] = Record(
         "host": Key(_HOST, "What is left to others on this host."),
         "overlap": Key(_one_of(OverlapMode), "What happens to plans that overlap."),
         "enforce": Key(_one_of(Enforce), "Which work outside its manifest is refused."),
+        "predicted": Key(_one_of(Predicted), "Whether predicted files order plans that declare none."),
         "worktrees": Key(path_anywhere(), "The folder of worktrees."),
         "pool": Key(_POOL, "Bounds of the pool of worktrees."),
         "setup": Key(command(), "Runs in every new worktree."),

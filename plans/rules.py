@@ -19,7 +19,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from plans.model import Dependency, Manifest, Plan, Run
+    from plans.predicted import Predictor
     from plans.project import ProjectSettings
+
+
+_FEW: Final = 5
 
 
 @dataclass(frozen=True)
@@ -27,13 +31,14 @@ class Surroundings:
     """What a plan is looked at with.
 
     ``known`` are ids of all plans, unusable ones included; ``existing`` are the repository's paths that
-    contain a bracket.
+    contain a bracket; ``predictor`` knows them all, and nothing of history.
     """
 
     plans: Mapping[str, Plan]
     known: frozenset[str]
     settings: ProjectSettings
     existing: tuple[str, ...]
+    predictor: Predictor
 
     @cached_property
     def by_branch(self) -> dict[str, list[str]]:
@@ -183,6 +188,22 @@ def manifests(subject: Subject) -> Iterator[Problem]:
         yield from _brackets(subject, f"phases[{index}].files", phase.manifest)
 
 
+def texts(subject: Subject) -> Iterator[Problem]:
+    """What the text names is declared, to be written or only read: others go by what is declared."""
+    plan, around = subject.plan, subject.around
+    if plan.declared is None:
+        return
+    named = [g for g in around.predictor.guesses(plan, around.settings.hot_files) if g.exists]
+    if not named:
+        return
+    paths = ", ".join(shown(guess.pattern) for guess in named[:_FEW])
+    more = f" and {len(named) - _FEW} more" if len(named) > _FEW else ""
+    where = f" (first in line {named[0].line})" if named[0].line else ""
+    message = f"the text names {paths}{more}{where}, and 'files' does not have it"
+    hint = "add it to files.write, or to files.read if it is only looked at"
+    yield subject.problem(Code.UNDECLARED_FILE, "files", message, hint, severity=Severity.WARNING)
+
+
 def _brackets(subject: Subject, field_: str, manifest: Manifest | None) -> Iterator[Problem]:
     if manifest is None or not subject.around.existing:
         return
@@ -216,5 +237,6 @@ RULES: Final[tuple[Callable[[Subject], Iterator[Problem]], ...]] = (
     resources,
     runs,
     manifests,
+    texts,
     branches,
 )

@@ -74,6 +74,7 @@ plans: [plans]                  # folders of plan files
 # method: merge                 # merge | squash | rebase
 # checkout: follow              # follow | wait | detach: what happens to a checkout of the target
 # overlap: serialize            # serialize | isolate | forbid: plans that would touch the same files
+# predicted: advise             # advise | bind: files that a plan without a manifest is likely to touch
 # enforce: collisions           # collisions | strict | off: work outside a plan's declared files
 
 # jobs: 0                       # plans at once; 0: as many as processors

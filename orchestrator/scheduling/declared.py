@@ -14,10 +14,11 @@ from orchestrator.states import AttemptState
 from plans.folding import Folding
 from plans.ids import PlanId
 from plans.patterns import PatternSet
+from plans.predicted import with_predicted
 from plans.project import Enforce
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable, Mapping
 
     from orchestrator.clock import Clock
     from orchestrator.settings import Settings
@@ -26,15 +27,16 @@ if TYPE_CHECKING:
     from plans.model import Plan
 
 
-def declared(plans: Iterable[Plan], settings: Settings) -> dict[str, Any]:
+def declared(plans: Collection[Plan], settings: Settings) -> dict[str, Any]:
     """What is added to the options of a run of ``plans``, as JSON values."""
-    files = {plan.id: list(plan.manifest.write.texts) if plan.manifest else None for plan in plans}
+    files = {plan.id: list(plan.declared.write.texts) if plan.declared else None for plan in plans}
     paths = {plan.id: plan.path.as_posix() for plan in plans}
     return {
         "enforce": str(settings.project.enforce),
         "hot_files": sorted(settings.project.hot_files),
         "folding": dataclasses.asdict(settings.folding),
         "declared": {p: [paths[p], files[p]] for p in files},
+        "bound": {p.id: list(p.manifest.write.texts) for p in plans if p.manifest and p.manifest.predicted},
     }
 
 
@@ -60,6 +62,12 @@ def hot_files(run: RunRecord) -> frozenset[str]:
 def folding(run: RunRecord) -> Folding:
     """Which names were one file where ``run`` began."""
     return Folding(**run.options.get("folding", {}))
+
+
+def with_bound(plans: Iterable[Plan], options: Mapping[str, Any]) -> tuple[Plan, ...]:
+    """Frozen plans of a run with those ``options``, with the predicted manifests that bound when it began."""
+    bound = options.get("bound", {})
+    return tuple(with_predicted(plan, bound[plan.id]) if plan.id in bound else plan for plan in plans)
 
 
 def counts(store: Store, clock: Clock, attempt: Attempt) -> bool:

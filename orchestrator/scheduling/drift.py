@@ -61,7 +61,7 @@ def find_drift(
     A plan without a manifest has declared nothing: all it changed may collide, and nothing is drift.
     The plan's own file is always its own, and a hot file collides with nobody.
     """
-    own = Declaration(plan.path.as_posix(), plan.manifest.write if plan.manifest else None)
+    own = Declaration(plan.path.as_posix(), plan.declared.write if plan.declared else None)
     return judge(own, changed, others, enforce, means)
 
 

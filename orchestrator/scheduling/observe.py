@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.running.memory import memory_shortage
 from orchestrator.scheduling import drifttable
-from orchestrator.scheduling.declared import counts
+from orchestrator.scheduling.declared import counts, with_bound
 from orchestrator.scheduling.drifttable import NO_DRIFT
 from orchestrator.scheduling.freeze import thaw
 from orchestrator.scheduling.reasons import Code
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from orchestrator.store.records import Attempt, Entry, RunRecord
     from orchestrator.workbench import Workbench
     from plans.graph import PlanGraph
-    from plans.model import Plan
+    from plans.model import Manifest, Plan
     from plans.patterns import PatternSet
 
 
@@ -47,7 +47,7 @@ class Observer:
         self._options = options
         self.jobs = options.jobs
         self._thawed: dict[str, Mapping[PlanId, Plan]] = {}
-        self._witnesses: dict[tuple[PlanId, str], str | None] = {}
+        self._witnesses: dict[tuple[PlanId, str, Manifest | None], str | None] = {}
         self._landed: tuple[str, dict[str, str]] = ("", {})
         self._not_landed: set[PlanId] = set()
         self._locked: dict[str, float] = {}
@@ -96,8 +96,8 @@ class Observer:
                 other = self._graph.plans.get(PlanId(attempt.plan))
             else:
                 other = self._plan_of(store, attempt) if counts(store, self._bench.clock, attempt) else None
-            if other is not None and other.manifest is not None:
-                declared[other.id] = other.manifest.write
+            if other is not None and other.declared is not None:
+                declared[other.id] = other.declared.write
         return declared
 
     def _touches(self, store: Store, newest: Mapping[PlanId, Attempt]) -> Mapping[PlanId, Mapping[str, str]]:
@@ -205,7 +205,8 @@ class Observer:
         if attempt.run not in self._thawed:
             run = store.run(attempt.run)
             plans = thaw(self._bench, run.frozen) if run else ()
-            self._thawed[attempt.run] = {plan.id: plan for plan in plans}
+            bound = with_bound(plans, run.options) if run else ()
+            self._thawed[attempt.run] = {plan.id: plan for plan in bound}
         return self._thawed[attempt.run].get(PlanId(attempt.plan))
 
     def _foreign_plan(
@@ -230,7 +231,7 @@ class Observer:
         )
 
     def _witness(self, ours: PlanId, other: Plan) -> str | None:
-        key = (ours, other.digest)
+        key = (ours, other.digest, other.manifest)
         if key not in self._witnesses:
             mine, theirs = self._graph.plans[ours].manifest, other.manifest
             found = witness(mine.write, theirs.write) if mine and theirs else None

@@ -12,6 +12,7 @@ from orchestrator.events import EventName
 from orchestrator.scheduling.declared import declared
 from orchestrator.scheduling.freeze import freeze
 from orchestrator.scheduling.view import Options
+from orchestrator.services.predictions import bound_plans
 from orchestrator.states import AttemptState
 from orchestrator.store.records import Attempt, RunRecord
 from plans.errors import InvalidPlansError, Severity
@@ -60,7 +61,7 @@ def look_out(bench: Workbench, catalog: Catalog, request: Request, names: Sequen
     from plans.lint import lint  # noqa: PLC0415 - with the graph
     from plans.overlap import OverlapSeverity, find_overlaps  # noqa: PLC0415 - with the graph
 
-    plans = _selected(catalog, request, names)
+    plans = bound_plans(bench.git, bench.settings, _selected(catalog, request, names))
     chosen = {plan.id for plan in plans}
     problems = lint(catalog, bench.settings.project)
     errors = tuple(p for p in problems if p.severity is Severity.ERROR and p.plan in chosen)

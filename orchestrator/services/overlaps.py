@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from orchestrator.errors import UsageError
 from orchestrator.services.plans import choose, guarded_settings, require_top, usable_settings
+from orchestrator.services.predictions import bound_plans, earlier_changes
 from plans.overlap import OverlapSeverity, find_overlaps
 
 if TYPE_CHECKING:
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from plans.overlap import Overlap, OverlapReport
+    from plans.predict import Guess
     from worktrees.git import Git
     from worktrees.repository import Repository
 
@@ -47,7 +50,9 @@ def overlaps_of(
     folding = settings.folding
     if compared.ignore_case is not None:
         folding = replace(folding, ignore_case=compared.ignore_case)
-    return find_overlaps(plans, files, settings.project.hot_files, folding)
+    history = partial(earlier_changes, git, against)
+    plans = bound_plans(git, settings, plans, against)
+    return find_overlaps(plans, files, settings.project.hot_files, folding, history)
 
 
 def explain_pair(
@@ -73,12 +78,24 @@ def report_data(report: OverlapReport) -> dict[str, object]:
         "overlaps": [_overlap_data(overlap) for overlap in report.overlaps],
         "proximity": [{"a": p.a, "b": p.b, "folder": p.folder} for p in report.proximity],
         "predicted": [
-            {"plan": plan, "pattern": guess.pattern, "line": guess.line, "exists": guess.exists}
+            {"plan": plan, **_guess_data(guess)}
             for plan, guesses in report.guesses.items()
             for guess in guesses
         ],
         "possible": [_overlap_data(overlap) for overlap in report.possible],
         "hot": [{"path": met.path, "plans": list(met.plans)} for met in report.hot],
+    }
+
+
+def _guess_data(guess: Guess) -> dict[str, object]:
+    rule = guess.because
+    return {
+        "pattern": guess.pattern,
+        "line": guess.line,
+        "exists": guess.exists,
+        "given": rule and rule.given,
+        "support": rule and rule.support,
+        "commits": rule and rule.commits,
     }
 
 

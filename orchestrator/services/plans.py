@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from orchestrator.errors import NoWorktreeError
+from orchestrator.services.predictions import bound_plans
 from orchestrator.settings import load_settings, require_usable, working_settings
 from plans.catalog import load_catalog
 from plans.errors import InvalidPlansError, Problem, Severity
@@ -146,6 +147,6 @@ def graph_of(repository: Repository, git: Git, asked: Sequence[str], here: Path)
     from plans.overlap import find_overlaps  # noqa: PLC0415 - the automata are not needed to lint
 
     settings = guarded_settings(repository, git)
-    plans = choose(repository, settings, asked, here)
+    plans = bound_plans(git, settings, choose(repository, settings, asked, here))
     found = find_overlaps(plans, (), settings.project.hot_files, settings.folding)
     return build_graph(plans, found.overlaps, settings.project.overlap)

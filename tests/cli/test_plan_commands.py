@@ -223,7 +223,7 @@ def test_s2_10_overlap_shows_what_the_text_of_a_plan_names(example: GitRepo) -> 
     ]
     text = planctl("overlap", "api", "docs", repo=example.path).stdout
     assert "the text of api names src/b.py, docs/guide.md\n" in text
-    assert "api and docs: possible by their text, both write: docs/guide.md\n" in text
+    assert "api and docs: possible by what is predicted, both write: docs/guide.md\n" in text
 
 
 def test_overlap_fails_on_what_was_asked(repo: GitRepo) -> None:

@@ -294,6 +294,7 @@ LINT_CASES: list[tuple[str, list[tuple[str, str]], str, int, int, str]] = [
         "phases[0].files",
     ),
     ("bracket", [("a.md", 'files: {write: ["app/[id]/**"]}')], Code.BRACKET_LITERAL, 2, 17, "files.write[0]"),
+    ("text", [("a.md", "files: {write: [src]}\n---\nSee README.md")], Code.UNDECLARED_FILE, 2, 8, "files"),
 ]
 
 

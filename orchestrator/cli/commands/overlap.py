@@ -14,8 +14,12 @@ from orchestrator.cli.output import Colour
 from plans.drawing.escape import one_line
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from orchestrator.cli.output import Output
+    from plans.ids import PlanId
     from plans.overlap import Overlap, OverlapReport
+    from plans.predict import Guess
 
 _SHOWN: Final = 5
 _SEVERITIES: Final = ("high", "medium")
@@ -101,14 +105,28 @@ def _show(report: OverlapReport, output: Output, *, everything: bool) -> None:
     if report.unknown:
         output.text("no files declared, so nothing is known of: ", ", ".join(report.unknown))
     for plan, guesses in report.guesses.items():
-        shown = guesses if everything else guesses[:_SHOWN]
-        more = f" and {len(guesses) - len(shown)} more" if len(guesses) > len(shown) else ""
-        output.text(f"the text of {plan} names ", one_line(", ".join(g.pattern for g in shown)), more)
+        _show_guesses(plan, guesses, output, most=len(guesses) if everything else _SHOWN)
     for overlap in report.possible:
         meaning = _MEANING[overlap.kind].format(a=overlap.a, b=overlap.b)
-        output.text(f"{overlap.a} and {overlap.b}: possible by their text, {meaning}: ", _where(overlap))
+        output.text(
+            f"{overlap.a} and {overlap.b}: possible by what is predicted, {meaning}: ", _where(overlap)
+        )
     count = len(report.overlaps)
     output.note(f"{len(report.plans)} plans: {count or 'no'} overlap{'s' * (count != 1)}")
+
+
+def _show_guesses(plan: PlanId, guesses: Sequence[Guess], output: Output, *, most: int) -> None:
+    """What the plan's text names in one line; what history adds in one each, with what it rests on."""
+    named = [guess.pattern for guess in guesses if guess.because is None]
+    if named:
+        more = f" and {len(named) - most} more" if len(named) > most else ""
+        output.text(f"the text of {plan} names ", one_line(", ".join(named[:most])), more)
+    rules = [guess.because for guess in guesses if guess.because is not None]
+    for rule in rules[:most]:
+        of = f" ({rule.support} of {rule.commits} commits)"
+        output.text(f"{plan}: with ", one_line(rule.given), " changes ", one_line(rule.then), of)
+    if len(rules) > most:
+        output.text(f"{plan}: … {len(rules) - most} more files that change together")
 
 
 def _where(overlap: Overlap) -> str:
