@@ -19,9 +19,11 @@ from typing import TYPE_CHECKING, Final
 
 from plans.errors import InvalidPlansError, Problem, Severity
 from plans.folding import EXACT, Folding
+from plans.hotfiles import HotMerge
 from plans.project import ProjectSettings
 from plans.project_file import read_settings
 from worktrees.coreconfig import core_settings, is_true
+from worktrees.hot import NONE, Hot
 
 if TYPE_CHECKING:
     from worktrees.git import Git
@@ -105,8 +107,18 @@ def load_settings(repository: Repository, git: Git, objects: Objects | None = No
     return _guarded(own, source, tip)
 
 
-def hot_files_at(repository: Repository, objects: Objects, tip: str) -> frozenset[str]:
-    """The paths that ``hot_files`` names at the tip of a target.
+def hot_of(project: ProjectSettings) -> Hot:
+    """The hot files, by what a merge does with them."""
+    by = {way: [path for path, file in project.hot_files.items() if file.merge is way] for way in HotMerge}
+    return Hot(
+        frozenset(by[HotMerge.UNION]),
+        frozenset(by[HotMerge.REGENERATE]),
+        {path: project.hot_files[path].by for path in by[HotMerge.FRAGMENT]},
+    )
+
+
+def hot_files_at(repository: Repository, objects: Objects, tip: str) -> Hot:
+    """What ``hot_files`` names at the tip of a target.
 
     While no ``planctl.yaml`` is committed there, the working copy counts. One with errors, by which nothing
     would land, names none.
@@ -116,8 +128,8 @@ def hot_files_at(repository: Repository, objects: Objects, tip: str) -> frozense
         source, _ = _working_copy(repository)
     read = _parsed(PurePosixPath(FILE), source or b"")
     if any(p.severity is Severity.ERROR for p in read.problems):
-        return frozenset()
-    return frozenset(read.settings.hot_files)
+        return NONE
+    return hot_of(read.settings)
 
 
 def require_usable(settings: Settings) -> Settings:

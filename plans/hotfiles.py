@@ -24,6 +24,18 @@ class HotMerge(StrEnum):
 
     UNION = "union"
     """Where both sides added lines at one place, those of both."""
+    FRAGMENT = "fragment"
+    """Put together from the snippets of a folder."""
+    REGENERATE = "regenerate"
+    """Where both sides changed it, made anew by a command in the merged tree."""
+
+
+@dataclass(frozen=True, slots=True)
+class HotFile:
+    """How one file is merged, and ``by`` what: the folder of its snippets, the command that makes it."""
+
+    merge: HotMerge
+    by: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from plans.hotfiles import HotMerge
+    from plans.hotfiles import HotFile
 
 
 class Method(StrEnum):
@@ -100,7 +100,7 @@ class ProjectSettings:
     hooks: HookPolicy = HookPolicy.SKIP
     leftovers: bool = True
     rescue_ignored: tuple[str, ...] = ()
-    hot_files: Mapping[str, HotMerge] = field(default_factory=dict)
+    hot_files: Mapping[str, HotFile] = field(default_factory=dict)
     agents: Mapping[str, str] = field(default_factory=dict)
     notify: tuple[str, ...] = ()
     retention: Mapping[str, float] = field(default_factory=dict)

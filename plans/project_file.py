@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from plans.codes import Code
-from plans.errors import Problem, Severity
-from plans.hotfiles import HotMerge
+from plans.errors import BadValueError, Problem, Severity
+from plans.hotfiles import HotFile, HotMerge
 from plans.kinds import Kind, Reporter, Word, choice, command, flag, number, text
 from plans.nodes import Scalar, Table
 from plans.project import CheckoutPolicy, Enforce, HookPolicy, Method, OverlapMode, Predicted, ProjectSettings
 from plans.quantities import duration, keeping, size
-from plans.shapes import Key, Many, Named, Record
+from plans.shapes import Key, Many, Named, Record, WordOr
 from plans.source import decode, split
 from plans.vocabulary import branch, hot_file, name, path_anywhere, path_inside, remote, variable
 from plans.yamltree import scan
@@ -64,6 +64,27 @@ _RETENTION: Final[Record[dict[str, Any]]] = Record(
     dict,
 )
 
+
+def _hot_file(values: dict[str, Any]) -> HotFile:
+    if len(values) != 1:
+        code = Code.CONFLICTING_KEYS if values else Code.MISSING_KEY
+        raise BadValueError(code, "either 'regenerate' or 'fragment' says how the file is made")
+    ((way, by),) = values.items()
+    return HotFile(HotMerge(way), str(by).rstrip("/") if way == HotMerge.FRAGMENT else by)
+
+
+_HOT_FILE: Final[WordOr[HotFile]] = WordOr(
+    choice({str(HotMerge.UNION): HotFile(HotMerge.UNION)}),
+    Record(
+        {
+            "regenerate": Key(command(), "The command that makes the file anew in the merged tree."),
+            "fragment": Key(path_inside("a folder"), "The folder of the snippets that the file is made of."),
+        },
+        _hot_file,
+        {"oneOf": [{"required": ["regenerate"]}, {"required": ["fragment"]}]},
+    ),
+)
+
 SETTINGS: Final[Record[dict[str, Any]]] = Record(
     {
         "plans": Key(Many(path_inside("a folder")), "Folders of plan files."),
@@ -97,7 +118,7 @@ SETTINGS: Final[Record[dict[str, Any]]] = Record(
         "hooks": Key(_one_of(HookPolicy), "Whether commits of leftovers run git hooks."),
         "leftovers": Key(flag(), "Whether what a command leaves uncommitted is committed."),
         "rescue_ignored": Key(Many(text()), "Ignored files that are rescued too."),
-        "hot_files": Key(Named(hot_file(), _one_of(HotMerge)), "Files that everybody edits: how they merge."),
+        "hot_files": Key(Named(hot_file(), _HOT_FILE), "Files that everybody edits: how they merge."),
         "agents": Key(Named(name("an agent"), command()), "Command lines of agents."),
         "notify": Key(Many(text()), "Who is told when plans land or fail."),
         "retention": Key(_RETENTION, "How long things are kept."),

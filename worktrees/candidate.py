@@ -14,12 +14,14 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, TypeAlias
 
 from worktrees.commit import Author
-from worktrees.merge import Conflicted, Merged, merge_trees
+from worktrees.hot import NONE, Hot
+from worktrees.merge import Conflicted, Merged
+from worktrees.mergehot import merge_hot
 from worktrees.trailers import co_authors, with_trailers
 from worktrees.writer import Draft, write_commit
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Mapping
 
     from worktrees.git import Git
     from worktrees.objects import Objects
@@ -87,13 +89,14 @@ def make_candidate(  # noqa: PLR0913, PLR0917 - what is landed, onto what, how, 
     message: str,
     *,
     trailers: Mapping[str, str],
-    hot: Collection[str] = (),
+    hot: Hot = NONE,
 ) -> Outcome:
     """Bring ``work`` onto the commit ``target``; no reference is touched.
 
     ``message`` is the commit's for merge and squash (rebase keeps those of the commits). ``trailers`` end
-    every new commit; such trailers in the message are replaced. ``hot``: paths of hot files.
-    Raises :class:`SigningFailedError`, :class:`GitFailedError`.
+    every new commit; such trailers in the message are replaced. ``hot``: the target's hot files.
+    Raises :class:`SigningFailedError`, :class:`GitFailedError`, and as
+    :func:`merge_hot`.
     """
     if objects.is_ancestor(work.head, target):
         return AlreadyThere()
@@ -119,7 +122,7 @@ class _Onto:
     target: str
     work: Work
     trailers: dict[str, str]
-    hot: Collection[str]
+    hot: Hot
 
     def own_commits(self) -> tuple[str, ...]:
         """Return the commits that are the work's own, parents before children."""
@@ -158,7 +161,7 @@ def _squash(onto: _Onto, message: str) -> Outcome:
 
 def _three_way(onto: _Onto) -> Merged | Conflicted:
     base = onto.work.base if onto.work.explicit_base else None
-    return merge_trees(onto.git, onto.objects, onto.target, onto.work.head, base=base, hot=onto.hot)
+    return merge_hot(onto.git, onto.objects, onto.target, onto.work.head, onto.hot, base=base)
 
 
 def _single(onto: _Onto, draft: Draft) -> Candidate:
@@ -191,9 +194,7 @@ def _rebase(onto: _Onto) -> Outcome:
         return Unsuitable(Reason.MERGE_COMMITS)
     for commit, text in own:
         before = objects.tree_of(text.parents[0]) if text.parents else objects.write_tree({})
-        merged = merge_trees(
-            onto.git, objects, tip, commit, base=before, attributes_of=onto.target, hot=onto.hot
-        )
+        merged = merge_hot(onto.git, objects, tip, commit, onto.hot, base=before, attributes_of=onto.target)
         if isinstance(merged, Conflicted):
             return replace(merged, commit=commit)
         if merged.tree == objects.tree_of(tip) and before != text.tree:

@@ -153,6 +153,17 @@ class DiskFloorError(SlotUnavailableError):
         super().__init__(f"{free / 2**30:.1f} GiB are free at {place}, the floor is {floor / 2**30:.1f}")
 
 
+class FragmentLostError(PlanctlError):
+    """A file that is put together from snippets holds text on one side that is in none of them."""
+
+    def __init__(self, path: str, folder: str, side: str) -> None:
+        self.path = path
+        self.folder = folder
+        self.side = side
+        self.paths = (path,)
+        super().__init__(f"{path} at {side[:12]} has text that no snippet in {folder}/ gives")
+
+
 class PoolFolderError(SlotUnavailableError):
     """The folder that was configured for worktrees cannot hold them."""
 

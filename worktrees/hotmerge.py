@@ -32,10 +32,11 @@ def may_unite(before: bytes | None, ours: bytes | None, theirs: bytes | None) ->
     """Whether both sides changed a file by adding alone; None: there is no such file."""
     if ours is None or theirs is None or before in (ours, theirs):
         return False
-    return _only_grew(before or b"", ours) and _only_grew(before or b"", theirs)
+    return only_grew(before or b"", ours) and only_grew(before or b"", theirs)
 
 
-def _only_grew(before: bytes, after: bytes) -> bool:
+def only_grew(before: bytes, after: bytes) -> bool:
+    """Whether every line of ``before`` stands in ``after``, in the same order."""
     rest = iter(_lines(after))
     return all(line in rest for line in _lines(before))
 

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Final
 from worktrees.apart import Touched, are_apart
 from worktrees.attributes import folder_for
 from worktrees.errors import GitFailedError, said
+from worktrees.hot import NONE, Hot
 from worktrees.hotmerge import hot_contents, may_unite
 
 if TYPE_CHECKING:
@@ -69,11 +70,12 @@ def compare_pairs(
     objects: Objects,
     pairs: Sequence[Pair],
     attributes_of: str,
-    hot: Collection[str] = (),
+    hot: Hot = NONE,
 ) -> list[Comparison]:
     """Whether each pair would merge, in the order of ``pairs``, under the attributes of a commit.
 
-    ``hot`` are the paths of hot files.
+    ``hot`` are the hot files; those that are made
+    from others are in conflict nowhere that both have them.
     """
     try:
         return _compared(room, objects, pairs, attributes_of, hot)
@@ -82,14 +84,14 @@ def compare_pairs(
 
 
 def _compared(
-    room: Quarantine, objects: Objects, pairs: Sequence[Pair], attributes_of: str, hot: Collection[str]
+    room: Quarantine, objects: Objects, pairs: Sequence[Pair], attributes_of: str, hot: Hot
 ) -> list[Comparison]:
     found = [_by_paths(*asked) for asked in _with_changes(room, objects, pairs)]
     left = [number for number, known in enumerate(found) if known is None]
     answers: dict[int, Comparison] = {}
-    for growing, numbers in _by_growth(room, objects, {n: pairs[n] for n in left}, hot).items():
+    for growing, numbers in _by_growth(room, objects, {n: pairs[n] for n in left}, hot.union).items():
         folder = folder_for(objects, attributes_of, growing)
-        merged = _merged(room, folder, [pairs[number] for number in numbers])
+        merged = _merged(room, folder, [pairs[number] for number in numbers], hot.made)
         answers |= zip(numbers, merged, strict=True)
     return [known or answers[number] for number, known in enumerate(found)]
 
@@ -158,12 +160,13 @@ def _root(objects: Objects, pair: Pair) -> str:
     return objects.tree_of(bases[0]) if len(bases) == 1 else ""
 
 
-def _merged(room: Quarantine, folder: Path, pairs: Sequence[Pair]) -> list[Comparison]:
+def _merged(room: Quarantine, folder: Path, pairs: Sequence[Pair], made: Collection[str]) -> list[Comparison]:
     if room.git.version < _WITH_STDIN:
         return [Comparison(Outcome.NOT_COMPARED, why="it takes git 2.39 or newer")] * len(pairs)
     asked = "".join(f"{one.commit} {other.commit}\n" for one, other in pairs).encode("ascii")
     done = room.run(*_MERGE, stdin=asked, ok=(), work_tree=folder)
-    answers = [_comparison(record, pair) for record, pair in zip(_records(done.output), pairs, strict=False)]
+    records = zip(_records(done.output), pairs, strict=False)
+    answers = [_comparison(record, pair, made) for record, pair in records]
     missing = Comparison(Outcome.NOT_COMPARED, why=f"git merge-tree: {said(done.messages)}")
     return answers + [missing] * (len(pairs) - len(answers))
 
@@ -178,11 +181,15 @@ def _records(output: bytes) -> Iterator[list[str]]:
             start = position + 1
 
 
-def _comparison(record: list[str], pair: Pair) -> Comparison:
+def _comparison(record: list[str], pair: Pair, made: Collection[str]) -> Comparison:
     if record[0] == "1":
         return _CLEAN
-    paths = {_own_name(row.partition("\t")[2], pair) for row in record[2:]}
-    return Comparison(Outcome.CONFLICT, tuple(sorted(paths)))
+    stages: dict[str, set[str]] = {}
+    for row in record[2:]:
+        head, _, path = row.partition("\t")
+        stages.setdefault(_own_name(path, pair), set()).add(head[-1])
+    paths = {path for path, found in stages.items() if path not in made or not found >= {"2", "3"}}
+    return Comparison(Outcome.CONFLICT, tuple(sorted(paths))) if paths or not stages else _CLEAN
 
 
 def _own_name(path: str, pair: Pair) -> str:

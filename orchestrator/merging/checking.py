@@ -1,77 +1,40 @@
 """Run one check on one exact tree, in a check slot of its own, or remember what it said before.
 
 A verdict is keyed by tree, command and environment. Only a passing, untainted one that is younger than
-``verdict_ttl`` is used again: a red check asked for again is run again. Whatever keeps a check from being
-run (no slot, no space, a set-up that fails) is no verdict, and nobody is blamed.
+``verdict_ttl`` is used again: a red check asked for again is run again.
 """
 
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
-from orchestrator.errors import LaunchFailedError
 from orchestrator.events import EventName
 from orchestrator.merging.environment import environment_digest, listing
-from orchestrator.running.records import Outcome
-from orchestrator.running.spec import CommandSpec, ParentDeath, shell_argv
-from orchestrator.running.surroundings import command_environment
-from orchestrator.running.waiting import run_to_end
-from orchestrator.slots.keeper import CHECK, SlotKeeper
-from orchestrator.states import SlotState
+from orchestrator.running.spec import shell_argv
 from orchestrator.store.records import Verdict
 from plans.effects import step
-from worktrees.errors import GitFailedError, ProvisioningError, RescueIncompleteError, SlotUnavailableError
 
 if TYPE_CHECKING:
-    import threading
-    from pathlib import Path
-
+    from orchestrator.merging.checkroom import CheckRoom
     from orchestrator.merging.checks import Check
-    from orchestrator.running.spec import Ended
-    from orchestrator.store.records import Entry, Slot
+    from orchestrator.store.records import Entry
     from orchestrator.workbench import Workbench
-
-NO_VERDICT_CODES: Final = frozenset({75, 125, 126, 127})
-"""Try again later, cannot be tested, not executable, not found: nobody's work is to blame."""
-_NO_SLOT: Final = (
-    ProvisioningError,
-    SlotUnavailableError,
-    RescueIncompleteError,
-    GitFailedError,
-    LaunchFailedError,
-    OSError,
-)
-
-
-class CancelledCheckError(Exception):
-    """planctl was asked to end while a check ran: nothing was learnt."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Said:
-    """What came of running a check: ``passed`` None is no verdict, and ``detail`` says why."""
-
-    passed: bool | None
-    exit_code: int | None = None
-    tainted: bool = False
-    detail: str = ""
 
 
 class Checker:
-    """Gives verdicts. One at a time; ``cancel`` ends the check that is running, without a verdict."""
+    """Gives verdicts, one at a time."""
 
-    def __init__(self, bench: Workbench, keeper: SlotKeeper, cancel: threading.Event) -> None:
+    def __init__(self, bench: Workbench, room: CheckRoom) -> None:
         self._bench = bench
-        self._keeper = keeper
-        self._cancel = cancel
+        self.room = room
         self._environments: dict[str, str] = {}
 
     def use(self, bench: Workbench) -> None:
         """Go by the settings of ``bench`` from now on, and look at the environment anew."""
         self._bench = bench
+        self.room.use(bench)
         self._environments.clear()
 
     def verdict(
@@ -119,8 +82,7 @@ class Checker:
         folder = self._bench.folder("checks")
         name = f"environment-{os.getpid()}-{self._bench.stamp()}"
         log = folder / f"{name}.log"
-        spec = self._spec(name, shell_argv(command), self._bench.folder("desk", "empty"), log)
-        ended = self._run_to_end(spec)
+        ended = self.room.run_in(name, shell_argv(command), self._bench.folder("desk", "empty"), log)
         text = log.read_text(encoding="utf-8", errors="surrogateescape")
         with step("checks.environment-log"):
             log.unlink()
@@ -131,7 +93,7 @@ class Checker:
         stamp, started_at, started = bench.stamp(), clock.now(), clock.monotonic()
         log = bench.folder("checks") / f"{stamp}.log"
         bench.store.emit(EventName.CHECK_STARTED, at=started_at, **about, log=str(log))
-        said = self._in_slot(check, commit, log, f"check-{stamp}")
+        said = self.room.run(f"check-{stamp}", check.argv, commit, log, look=self.room.is_tainted)
         seconds = clock.monotonic() - started
         verdict = Verdict(
             id=stamp,
@@ -145,7 +107,7 @@ class Checker:
             finished_at=clock.now(),
             seconds=seconds,
             log=str(log),
-            tainted=said.tainted,
+            tainted=bool(said.seen),
             detail=said.detail,
         )
         with bench.store.transaction():
@@ -153,81 +115,14 @@ class Checker:
             result: dict[str, Any] = {
                 "passed": said.passed,
                 "seconds": round(seconds, 3),
-                "tainted": said.tainted,
+                "tainted": bool(said.seen),
             }
             bench.store.emit(EventName.CHECK_FINISHED, at=verdict.finished_at, **about, **result)
         return verdict
 
-    def _in_slot(self, check: Check, commit: str, log: Path, name: str) -> _Said:
-        """Take a slot, run there, give it back; one that could not be made ready is not used again."""
-        try:
-            slot = self._keeper.take(CHECK, attempt=name)
-        except SlotUnavailableError as error:
-            return _Said(None, detail=f"no verdict: {error}")
-        try:
-            said = self._run(check, slot, commit, log)
-        except _NO_SLOT as error:
-            self._give_up(slot, str(error))
-            return _Said(None, detail=f"no verdict: {error}")
-        except BaseException:
-            self._keeper.free_check_slot(slot)
-            raise
-        self._keeper.free_check_slot(slot)
-        return said
-
-    def _give_up(self, slot: Slot, why: str) -> None:
-        now = self._bench.clock.now()
-        self._bench.store.move_slot(slot, SlotState.BROKEN, detail=why, session=None, changed_at=now)
-
-    def _run(self, check: Check, slot: Slot, commit: str, log: Path) -> _Said:
-        tree = self._keeper.make_ready_for_check(slot, commit)
-        name, setup = slot.attempt or slot.name, self._bench.settings.project.setup
-        if setup:
-            ended = self._run_to_end(self._spec(f"{name}-setup", shell_argv(setup), tree.path, log))
-            if not ended.succeeded:
-                return _Said(None, detail=f"no verdict: setup ended with {_ending(ended)}")
-        ended = self._run_to_end(self._spec(name, check.argv, tree.path, log))
-        passed, tainted = _passed(ended), self._keeper.is_tainted(tree)
-        detail = "" if passed is not None else f"no verdict: {_ending(ended)}"
-        return _Said(passed, ended.exit_code, tainted, detail)
-
-    def _run_to_end(self, spec: CommandSpec) -> Ended:
-        ended = run_to_end(spec, self._cancel)
-        if ended.outcome is Outcome.STOPPED and self._cancel.is_set():
-            raise CancelledCheckError
-        return ended
-
-    def _spec(self, name: str, argv: tuple[str, ...], folder: Path, log: Path) -> CommandSpec:
-        return CommandSpec(
-            attempt=name,
-            argv=argv,
-            cwd=folder,
-            environment=command_environment(os.environ, folder),
-            log=log,
-            record_dir=self._bench.folder("records") / name,
-            timeout=self._bench.settings.project.check_timeout,
-            parent_death=ParentDeath.STOP,
-            append_log=True,
-        )
-
 
 def _for_whom(entry: Entry | None) -> dict[str, str | None]:
     return {"run": entry.run, "plan": entry.plan, "entry": entry.id} if entry else {}
-
-
-def _passed(ended: Ended) -> bool | None:
-    """True and False are verdicts; None is none: nothing can be said of the tree."""
-    if ended.outcome is not Outcome.EXITED or ended.exit_code is None:
-        return None
-    if ended.exit_code in NO_VERDICT_CODES:
-        return None
-    return ended.exit_code == 0
-
-
-def _ending(ended: Ended) -> str:
-    if ended.outcome is not Outcome.EXITED:
-        return str(ended.outcome).replace("_", " ")
-    return f"signal {ended.signal}" if ended.exit_code is None else f"exit {ended.exit_code}"
 
 
 def _time(text: str) -> datetime:

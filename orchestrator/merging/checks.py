@@ -15,11 +15,12 @@ if TYPE_CHECKING:
 
 TARGET: Final = "target"
 PLAN: Final = "plan"
+REGENERATE: Final = "regenerate"
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One check command. ``name`` is ``target`` or ``plan``; ``key`` names the command in verdicts."""
+    """One check command. ``name`` is one of those above; ``key`` names the command in verdicts."""
 
     name: str
     argv: tuple[str, ...]

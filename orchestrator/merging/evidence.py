@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from orchestrator.merging.checks import PLAN, REGENERATE, TARGET
 from orchestrator.running.log import last_lines
 from orchestrator.states import EntryState
 
@@ -22,6 +23,7 @@ MOST_KILLED: Final = 3
 _TRIES: Final = ("times", "killed")
 TAIL_LINES: Final = 20
 SHOWN_PATHS: Final = 5
+_WHOSE: Final = {TARGET: "the target's check", PLAN: "the plan's own check", REGENERATE: "`{}` for hot files"}
 
 
 def conflict(found: Conflicted) -> dict[str, Any]:
@@ -44,8 +46,8 @@ def red(judgement: Judgement) -> dict[str, Any]:
     verdict, check = judgement.verdict, judgement.check
     assert verdict is not None
     assert check is not None
-    whose = "the target's check" if check.name == "target" else "the plan's own check"
-    green = "; without the work it passes" if check.name == "target" else ""
+    whose = _WHOSE.get(check.name, "").format(check.text)
+    green = "" if check.name == PLAN else "; without the work it passes"
     detail = f"{whose} failed with exit {verdict.exit_code}{green}"
     return {"code": "red", "detail": detail, **_log(judgement)}
 

@@ -5,8 +5,8 @@ Before: by tree ids through libgit2, not through what merged. Refused is a candi
 - names a file whose content is not there (a ``git gc --prune=now`` while it was made; S15),
 - is not a descendant of the target with exactly the parents that were meant (S2, S6),
 - has another tree than the one the verdict speaks of (S2),
-- changes a path that neither its members changed nor a rename explains, unless a second merge by another
-  engine gives the very same tree (S3).
+- changes a path that neither its members changed nor a rename nor the snippets of a hot file explain, unless
+  a second merge by another engine gives the very same tree (S3).
 
 After: what the references say now. A proof that fails stops the queue, since then something is wrong that
 no rule of planctl knows.
@@ -17,8 +17,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from orchestrator.settings import hot_of
 from orchestrator.submitting.key import landed_reference
 from worktrees.changes import landing_scope
+from worktrees.fragments import assembled
 from worktrees.trees import GITLINK
 
 if TYPE_CHECKING:
@@ -52,7 +54,8 @@ def refusal(
     )
     if refused:
         return refused
-    outside = landing_scope(bench.objects, old, candidate.commit, work).outside
+    found = landing_scope(bench.objects, old, candidate.commit, work).outside
+    outside = tuple(path for path in found if not _is_assembled(bench, candidate, path))
     if not outside or _second_opinion(bench, old, work) == candidate.tree:
         return None
     return Refusal("undoes-others", f"would change what the work did not: {_some(outside)}", outside)
@@ -91,6 +94,15 @@ def _incomplete(bench: Workbench, old: str, candidate: Candidate) -> Refusal | N
     if not gone or objects.is_partial:
         return None
     return Refusal("missing-object", f"the content is not there: {_some(tuple(gone))}", tuple(gone))
+
+
+def _is_assembled(bench: Workbench, candidate: Candidate, path: str) -> bool:
+    """Whether a hot file is exactly what the snippets beside it give: declared, so D of S3."""
+    folder = hot_of(bench.settings.project).fragments.get(path)
+    if folder is None:
+        return False
+    content = assembled(bench.objects, candidate.commit, path, folder)
+    return content is not None and content == bench.objects.regular_file(candidate.commit, path)
 
 
 def _second_opinion(bench: Workbench, old: str, work: Work) -> str | None:

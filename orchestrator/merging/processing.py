@@ -7,6 +7,8 @@
 | it would change what guards the target, or the post-check refuses it | held, for a person |
 | git is killed meanwhile | queued again; held after the third time |
 | git fails on it (an assertion in its merge, a signature, a missing object) | held, with git's words |
+| a hot file cannot be made anew for the work's sake | rejected, with the log |
+| a hot file would lose text, or its command changes others | held, for a person |
 | a check is red and the target's own is green | rejected, with the log |
 | no verdict could be had | queued again; held after the third time |
 | the target itself is red | queued; the queue pauses |
@@ -16,11 +18,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, assert_never
 
 from orchestrator.errors import StaleRecordError
-from orchestrator.merging.checking import CancelledCheckError
+from orchestrator.merging.checkroom import CancelledCheckError
 from orchestrator.merging.evidence import conflict, git_killed, no_verdict, proof, red, target_red
 from orchestrator.merging.judge import Judgement, Outcome, judge
 from orchestrator.merging.landing import Landing, in_the_way, land, look_ahead
@@ -28,7 +30,9 @@ from orchestrator.merging.message import landing_message, landing_trailers
 from orchestrator.merging.pausing import turn_red
 from orchestrator.merging.policy import changed_policy, is_policy_change_allowed
 from orchestrator.merging.postcheck import refusal
+from orchestrator.merging.regenerating import BeyondHotFilesError, NotRegeneratedError, Regenerator
 from orchestrator.merging.resolving import remove_unreachable
+from orchestrator.settings import hot_of
 from orchestrator.states import EntryState
 from orchestrator.submitting.key import candidate_reference
 from orchestrator.submitting.landed import landed_commits
@@ -36,7 +40,13 @@ from plans.project import Method
 from worktrees.candidate import AlreadyThere, Candidate, Unsuitable, Work, make_candidate
 from worktrees.candidate import Method as GitMethod
 from worktrees.candidate import Outcome as Made
-from worktrees.errors import CheckoutInTheWayError, GitFailedError, MissingObjectError, SigningFailedError
+from worktrees.errors import (
+    CheckoutInTheWayError,
+    FragmentLostError,
+    GitFailedError,
+    MissingObjectError,
+    SigningFailedError,
+)
 from worktrees.merge import Conflicted
 from worktrees.references import Create, Update
 
@@ -44,6 +54,7 @@ if TYPE_CHECKING:
     from orchestrator.merging.checking import Checker
     from orchestrator.merging.tenure import Tenure
     from orchestrator.store.records import Entry
+    from worktrees.hot import Hot
 
 _GITS_FAULT = (GitFailedError, MissingObjectError, SigningFailedError)
 
@@ -84,6 +95,11 @@ class Processor:
             return self._stuck(entry, error)
         except CancelledCheckError:
             return self._interrupted(entry)
+        except NotRegeneratedError as error:
+            return self._not_passed(self._newest(entry), error.judgement, old)
+        except (BeyondHotFilesError, FragmentLostError) as error:
+            why = {"code": "hot-file", "detail": str(error), "paths": list(error.paths)}
+            return self._end(self._newest(entry), EntryState.HELD, why)
         return land(self._tenure, found) if isinstance(found, Landing) else found
 
     def _prepared(self, case: _Case) -> Landing | Entry:
@@ -118,8 +134,12 @@ class Processor:
             work,
             message,
             trailers=landing_trailers(entry),
-            hot=project.hot_files,
+            hot=self._hot(entry, old),
         )
+
+    def _hot(self, entry: Entry, old: str) -> Hot:
+        rebuild = Regenerator(self._bench, self._checker.room, entry, old)
+        return replace(hot_of(self._bench.settings.project), rebuild=rebuild)
 
     def _checked(self, case: _Case, candidate: Candidate) -> Landing | Entry:
         entry, project = case.entry, self._bench.settings.project

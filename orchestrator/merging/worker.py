@@ -25,8 +25,9 @@ from orchestrator.errors import (
     StaleRecordError,
 )
 from orchestrator.events import EventName
-from orchestrator.merging.checking import CancelledCheckError, Checker
+from orchestrator.merging.checking import Checker
 from orchestrator.merging.checkouts import recover_checkouts
+from orchestrator.merging.checkroom import CancelledCheckError, CheckRoom
 from orchestrator.merging.locked import LockWait
 from orchestrator.merging.pausing import standstill
 from orchestrator.merging.recovery import recover
@@ -72,7 +73,7 @@ class QueueWorker:
         self._bench = bench
         self._session = session
         self._keeper = keeper
-        self._checker = Checker(bench, keeper, cancel)
+        self._checker = Checker(bench, CheckRoom(bench, keeper, cancel))
         self._wake = wake
         self._cancel = cancel
         self._on_change = on_change

@@ -11,11 +11,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from orchestrator.settings import hot_of
 from orchestrator.submitting.landed import landed_commits
 from plans.effects import step
 from plans.errors import PlanctlError
 from plans.model import Until
-from worktrees.merge import Conflicted, merge_trees
+from worktrees.merge import Conflicted
+from worktrees.mergehot import merge_hot
 
 if TYPE_CHECKING:
     from orchestrator.scheduling.view import View
@@ -104,7 +106,7 @@ def _pin(bench: Workbench, view: View, dependency: Dependency, base: str) -> tup
 
 
 def _stack(bench: Workbench, ours: str, plan: str, pinned: str) -> str:
-    merged = merge_trees(bench.git, bench.objects, ours, pinned, hot=bench.settings.project.hot_files)
+    merged = merge_hot(bench.git, bench.objects, ours, pinned, hot_of(bench.settings.project))
     if isinstance(merged, Conflicted):
         raise StackConflictError(plan, merged.paths)
     parents = ("-p", ours, "-p", pinned)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.settings import PolicySource, load_settings, working_settings
+from plans.hotfiles import HotFile, HotMerge
 from plans.project import Method
 from tests.support.repo import GitRepo
 from worktrees import repository
@@ -48,7 +49,10 @@ def test_p23_a_branch_cannot_weaken_what_guards_the_target(repo: GitRepo) -> Non
     assert (found.policy, found.target_tip) == (PolicySource.TARGET, tip)
     project = found.project
     assert (project.check, project.require_check, project.method) == ("make test", True, Method.SQUASH)
-    assert (project.enforce, dict(project.hot_files)) == ("strict", {"CHANGELOG.md": "union"})
+    assert (project.enforce, dict(project.hot_files)) == (
+        "strict",
+        {"CHANGELOG.md": HotFile(HotMerge.UNION)},
+    )
     assert project.jobs == 7, "what guards nothing comes from the working copy"
     assert working_settings(repository.find(repo.path)).project.check == "true"
 

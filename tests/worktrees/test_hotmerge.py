@@ -7,6 +7,7 @@ import pytest
 from tests.support.merging import Pair
 from tests.support.repo import GitRepo
 from worktrees.candidate import Candidate, Method, Work, make_candidate
+from worktrees.hot import Hot
 from worktrees.hotmerge import may_unite
 from worktrees.merge import Conflicted, Merged
 
@@ -59,7 +60,14 @@ def test_p16_each_method_unites(repo: GitRepo, method: Method) -> None:
     pair = crossed(repo, "CHANGELOG.md", LOG + "- ours\n", LOG + "- theirs\n")
     work = Work(repo.head("theirs"), repo.head("main"))
     made = make_candidate(
-        pair.git, pair.objects, method, repo.head("ours"), work, "land", trailers={}, hot=["CHANGELOG.md"]
+        pair.git,
+        pair.objects,
+        method,
+        repo.head("ours"),
+        work,
+        "land",
+        trailers={},
+        hot=Hot(union=frozenset({"CHANGELOG.md"})),
     )
     assert isinstance(made, Candidate)
     assert repo.show(made.commit, "CHANGELOG.md") == LOG + "- ours\n- theirs\n"

@@ -1,0 +1,149 @@
+"""Run one command on one exact tree, in a check slot of its own.
+
+Whatever keeps it from being run (no slot, no space, a set-up that fails) is no verdict, and nobody is blamed.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Generic, TypeVar
+
+from orchestrator.errors import LaunchFailedError
+from orchestrator.running.records import Outcome
+from orchestrator.running.spec import CommandSpec, ParentDeath, shell_argv
+from orchestrator.running.surroundings import command_environment
+from orchestrator.running.waiting import run_to_end
+from orchestrator.slots.keeper import CHECK, SlotKeeper
+from orchestrator.states import SlotState
+from worktrees.errors import GitFailedError, ProvisioningError, RescueIncompleteError, SlotUnavailableError
+
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from orchestrator.running.spec import Ended
+    from orchestrator.store.records import Slot
+    from orchestrator.workbench import Workbench
+    from worktrees.pool import SlotTree
+
+NO_VERDICT_CODES: Final = frozenset({75, 125, 126, 127})
+"""Try again later, cannot be tested, not executable, not found: nobody's work is to blame."""
+_NO_SLOT: Final = (
+    ProvisioningError,
+    SlotUnavailableError,
+    RescueIncompleteError,
+    GitFailedError,
+    LaunchFailedError,
+    OSError,
+)
+T = TypeVar("T")
+
+
+class CancelledCheckError(Exception):
+    """planctl was asked to end while a check ran: nothing was learnt."""
+
+
+@dataclass(frozen=True, slots=True)
+class Said(Generic[T]):
+    """What came of a command: ``passed`` None is no verdict, and ``detail`` says why.
+
+    ``seen`` is what was looked for in its tree afterwards, None where it did not come to that.
+    """
+
+    passed: bool | None
+    exit_code: int | None = None
+    detail: str = ""
+    seen: T | None = None
+
+
+class CheckRoom:
+    """Check slots and what runs in them; ``cancel`` ends what is running, without a verdict."""
+
+    def __init__(self, bench: Workbench, keeper: SlotKeeper, cancel: threading.Event) -> None:
+        self._bench = bench
+        self._keeper = keeper
+        self._cancel = cancel
+
+    def use(self, bench: Workbench) -> None:
+        """Go by the settings of ``bench`` from now on."""
+        self._bench = bench
+
+    def is_tainted(self, tree: SlotTree) -> bool:
+        """Whether tracked files are not what the commit says they are."""
+        return self._keeper.is_tainted(tree)
+
+    def run(
+        self, name: str, argv: tuple[str, ...], commit: str, log: Path, *, look: Callable[[SlotTree], T]
+    ) -> Said[T]:
+        """Take a slot, run ``argv`` there at ``commit``, ``look``, give it back.
+
+        A slot that could not be made ready is not used again. Raises CancelledCheckError, and what ``look``
+        raises beside git's failures.
+        """
+        try:
+            slot = self._keeper.take(CHECK, attempt=name)
+        except SlotUnavailableError as error:
+            return Said(None, detail=f"no verdict: {error}")
+        try:
+            said = self._run(slot, argv, commit, log, look=look)
+        except _NO_SLOT as error:
+            self._give_up(slot, str(error))
+            return Said(None, detail=f"no verdict: {error}")
+        except BaseException:
+            self._keeper.free_check_slot(slot)
+            raise
+        self._keeper.free_check_slot(slot)
+        return said
+
+    def _give_up(self, slot: Slot, why: str) -> None:
+        now = self._bench.clock.now()
+        self._bench.store.move_slot(slot, SlotState.BROKEN, detail=why, session=None, changed_at=now)
+
+    def _run(
+        self, slot: Slot, argv: tuple[str, ...], commit: str, log: Path, *, look: Callable[[SlotTree], T]
+    ) -> Said[T]:
+        tree = self._keeper.make_ready_for_check(slot, commit)
+        name, setup = slot.attempt or slot.name, self._bench.settings.project.setup
+        if setup:
+            ended = self.run_in(f"{name}-setup", shell_argv(setup), tree.path, log)
+            if not ended.succeeded:
+                return Said(None, detail=f"no verdict: setup ended with {_ending(ended)}")
+        ended = self.run_in(name, argv, tree.path, log)
+        passed = _passed(ended)
+        detail = "" if passed is not None else f"no verdict: {_ending(ended)}"
+        return Said(passed, ended.exit_code, detail, look(tree))
+
+    def run_in(self, name: str, argv: tuple[str, ...], folder: Path, log: Path) -> Ended:
+        """Run ``argv`` in ``folder`` to its end; raises CancelledCheckError."""
+        spec = CommandSpec(
+            attempt=name,
+            argv=argv,
+            cwd=folder,
+            environment=command_environment(os.environ, folder),
+            log=log,
+            record_dir=self._bench.folder("records") / name,
+            timeout=self._bench.settings.project.check_timeout,
+            parent_death=ParentDeath.STOP,
+            append_log=True,
+        )
+        ended = run_to_end(spec, self._cancel)
+        if ended.outcome is Outcome.STOPPED and self._cancel.is_set():
+            raise CancelledCheckError
+        return ended
+
+
+def _passed(ended: Ended) -> bool | None:
+    """True and False are verdicts; None is none: nothing can be said of the tree."""
+    if ended.outcome is not Outcome.EXITED or ended.exit_code is None:
+        return None
+    if ended.exit_code in NO_VERDICT_CODES:
+        return None
+    return ended.exit_code == 0
+
+
+def _ending(ended: Ended) -> str:
+    if ended.outcome is not Outcome.EXITED:
+        return str(ended.outcome).replace("_", " ")
+    return f"signal {ended.signal}" if ended.exit_code is None else f"exit {ended.exit_code}"
