@@ -144,8 +144,18 @@ def _checkouts(tenure: Tenure, target: str) -> tuple[Checkout, ...]:
 
 
 def _transact(tenure: Tenure, landing: Landing, follows: tuple[Follow, ...]) -> Entry:
-    """Steps 3 to 6."""
+    """Steps 3 to 6. Whatever fails once the intent is stored, checkouts stay marked for the recovery."""
     intent = _intend(tenure, landing, follows)
+    try:
+        return _moved(tenure, landing, follows, intent)
+    except BaseException:
+        for follow in follows:
+            follow.leave()
+        raise
+
+
+def _moved(tenure: Tenure, landing: Landing, follows: tuple[Follow, ...], intent: Intent) -> Entry:
+    """Steps 4 to 6."""
     entry = landing.entry
     try:
         tenure.transact(_changes(landing), message="planctl: land", step="landing.refs")

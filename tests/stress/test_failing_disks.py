@@ -92,6 +92,13 @@ def test_a_run_on_a_disk_that_fails_is_gone_on_with(template: Path, tmp_path: Pa
     campaign(template, tmp_path, ["ENOSPC@*:150+"])
 
 
+def test_a_landing_whose_outcome_the_disk_hides_is_brought_to_the_checkout(
+    template: Path, tmp_path: Path
+) -> None:
+    """The target has moved, and nobody was told: the checkout stays marked, and the next worker looks."""
+    campaign(template, tmp_path, ["EIO@landing.refs:after:2"])
+
+
 @pytest.mark.parametrize("which", range(2))
 def test_a_store_that_fails_after_it_has_noted_finished_work(
     template: Path, tmp_path: Path, which: int
