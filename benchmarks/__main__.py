@@ -17,7 +17,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from benchmarks import accuracy, drift, landing, memory, overlap, plans, provisioning, startup
+from benchmarks import accuracy, drift, forecast, landing, memory, overlap, plans, provisioning, startup
 from benchmarks.measure import HEAD, environment, run
 
 SECTIONS = {
@@ -28,6 +28,7 @@ SECTIONS = {
     "memory": memory,
     "overlap": overlap,
     "drift": drift,
+    "forecast": forecast,
     "accuracy": accuracy,
 }
 
