@@ -28,7 +28,7 @@ def pytest_configure(config: pytest.Config) -> None:
 def hermetic(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
     home = tmp_path_factory.mktemp("home")
     for name in list(os.environ):
-        if name.startswith(("GIT_", "PLANCTL_", "XDG_")):
+        if name.startswith(("GIT_", "GITHUB_", "PLANCTL_", "XDG_")):
             monkeypatch.delenv(name)
     monkeypatch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)  # each planctl would compile all of itself
     settings = {

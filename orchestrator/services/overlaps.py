@@ -4,22 +4,28 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from orchestrator.errors import UsageError
 from orchestrator.services.plans import choose, guarded_settings, require_top, usable_settings
 from orchestrator.services.predictions import bound_plans, earlier_changes
+from plans.errors import CycleError
 from plans.overlap import OverlapSeverity, find_overlaps
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    from plans.goesfirst import GoesFirst
+    from plans.ids import PlanId
+    from plans.model import Plan
     from plans.overlap import Overlap, OverlapReport
     from plans.predict import Guess
+    from plans.project import OverlapMode
     from worktrees.git import Git
     from worktrees.repository import Repository
 
+MOST_DIRECTED: Final = 2000
 _GRAVITY = {OverlapSeverity.MEDIUM: 1, OverlapSeverity.HIGH: 2}
 
 
@@ -35,9 +41,18 @@ class Compared:
     ignore_case: bool | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What was found, who of a pair goes first in a run (not told of more than 2,000), and plans' files."""
+
+    report: OverlapReport
+    first: Mapping[tuple[PlanId, PlanId], GoesFirst]
+    paths: Mapping[PlanId, str]
+
+
 def overlaps_of(
     repository: Repository, git: Git, asked: Sequence[str], here: Path, compared: Compared
-) -> OverlapReport:
+) -> Found:
     """Overlaps of the plans asked for, ``compared`` as it says.
 
     Raises :class:`UnknownRevisionError`, :class:`UnknownPlanError`, :class:`InvalidPlansError`.
@@ -52,17 +67,33 @@ def overlaps_of(
         folding = replace(folding, ignore_case=compared.ignore_case)
     history = partial(earlier_changes, git, against)
     plans = bound_plans(git, settings, plans, against)
-    return find_overlaps(plans, files, settings.project.hot_files, folding, history)
+    report = find_overlaps(plans, files, settings.project.hot_files, folding, history)
+    first = _first(plans, report, settings.project.overlap)
+    return Found(report, first, {plan.id: plan.path.as_posix() for plan in plans})
+
+
+def _first(
+    plans: Sequence[Plan], report: OverlapReport, mode: OverlapMode
+) -> Mapping[tuple[PlanId, PlanId], GoesFirst]:
+    """Who goes first; nobody knows while plans wait for each other in a circle, which ``lint`` tells."""
+    if not 0 < len(report.overlaps) <= MOST_DIRECTED:
+        return {}
+    from plans.goesfirst import goes_first  # noqa: PLC0415 - networkx costs 200 ms
+
+    try:
+        return goes_first(plans, report.overlaps, mode)
+    except CycleError:
+        return {}
 
 
 def explain_pair(
     repository: Repository, git: Git, pair: tuple[str, str], here: Path, compared: Compared
-) -> OverlapReport:
+) -> Found:
     """The overlaps of two plans alone; raises as :func:`overlaps_of`, and UsageError for one plan twice."""
-    report = overlaps_of(repository, git, pair, here, compared)
-    if len(report.plans) != 2:  # noqa: PLR2004 - a pair
+    found = overlaps_of(repository, git, pair, here, compared)
+    if len(found.report.plans) != 2:  # noqa: PLR2004 - a pair
         raise UsageError(f"{pair[0]} and {pair[1]} are the same plan")
-    return report
+    return found
 
 
 def is_at_least(severity: OverlapSeverity, threshold: OverlapSeverity) -> bool:
@@ -70,12 +101,18 @@ def is_at_least(severity: OverlapSeverity, threshold: OverlapSeverity) -> bool:
     return _GRAVITY[severity] >= _GRAVITY[threshold]
 
 
-def report_data(report: OverlapReport) -> dict[str, object]:
-    """The report under the names of the contract."""
+def report_data(
+    report: OverlapReport, first: Mapping[tuple[PlanId, PlanId], GoesFirst] | None = None
+) -> dict[str, object]:
+    """The report under the names of the contract, with who goes ``first`` where that is known."""
+    known = first or {}
     return {
         "plans": list(report.plans),
         "unknown": list(report.unknown),
-        "overlaps": [_overlap_data(overlap) for overlap in report.overlaps],
+        "overlaps": [
+            {**_overlap_data(overlap), **_first_data(known.get((overlap.a, overlap.b)))}
+            for overlap in report.overlaps
+        ],
         "proximity": [{"a": p.a, "b": p.b, "folder": p.folder} for p in report.proximity],
         "predicted": [
             {"plan": plan, **_guess_data(guess)}
@@ -85,6 +122,10 @@ def report_data(report: OverlapReport) -> dict[str, object]:
         "possible": [_overlap_data(overlap) for overlap in report.possible],
         "hot": [{"path": met.path, "plans": list(met.plans)} for met in report.hot],
     }
+
+
+def _first_data(first: GoesFirst | None) -> dict[str, object]:
+    return {"first": first and first.plan, "first_why": first and first.why}
 
 
 def _guess_data(guess: Guess) -> dict[str, object]:

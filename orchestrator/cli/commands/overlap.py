@@ -2,32 +2,24 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from orchestrator.cli.context import Command, Invocation, pass_invocation
+from orchestrator.cli.display import githubactions
+from orchestrator.cli.display.overlaps import advice, meaning, show_overlaps, where
 from orchestrator.cli.exits import DONE, NO
 from orchestrator.cli.forecasts import show_forecast
-from orchestrator.cli.output import Colour
-from plans.drawing.escape import one_line
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from orchestrator.cli.output import Output
-    from plans.ids import PlanId
-    from plans.overlap import Overlap, OverlapReport
-    from plans.predict import Guess
+    from orchestrator.services.overlaps import Found
+    from plans.overlap import OverlapSeverity
 
-_SHOWN: Final = 5
 _SEVERITIES: Final = ("high", "medium")
-_MEANING: Final = {
-    "write-write": "both write",
-    "write-read": "{a} writes what {b} reads",
-    "read-write": "{b} writes what {a} reads",
-}
 
 
 @click.command("overlap", cls=Command)
@@ -82,68 +74,35 @@ def command(
         return show_forecast(invocation, plans, explain, fail_on)
     git, here = Git(invocation.repository), Path.cwd()
     if explain:
-        report = overlaps.explain_pair(invocation.repository, git, explain, here, compared)
+        found = overlaps.explain_pair(invocation.repository, git, explain, here, compared)
     else:
-        report = overlaps.overlaps_of(invocation.repository, git, plans, here, compared)
+        found = overlaps.overlaps_of(invocation.repository, git, plans, here, compared)
     if invocation.as_json:
-        invocation.output.data(overlaps.report_data(report))
+        invocation.output.data(overlaps.report_data(found.report, found.first))
     else:
-        _show(report, invocation.output, everything=bool(explain))
+        show_overlaps(found, invocation.output, everything=bool(explain))
     threshold = OverlapSeverity(fail_on)
-    return NO if any(overlaps.is_at_least(o.severity, threshold) for o in report.overlaps) else DONE
+    if githubactions.is_on(os.environ):
+        _tell_ci(found, threshold, invocation.output)
+    return NO if any(overlaps.is_at_least(o.severity, threshold) for o in found.report.overlaps) else DONE
 
 
-def _show(report: OverlapReport, output: Output, *, everything: bool) -> None:
-    for overlap in report.overlaps:
-        _show_one(overlap, output, everything=everything)
-    for met in report.hot:
-        output.text(
-            one_line(met.path), f": a hot file, written by {len(met.plans)} plans: none waits for that"
-        )
-    for near in report.proximity:
-        output.text(f"{near.a} and {near.b}: proximity, both work in ", one_line(near.folder or "/"))
-    if report.unknown:
-        output.text("no files declared, so nothing is known of: ", ", ".join(report.unknown))
-    for plan, guesses in report.guesses.items():
-        _show_guesses(plan, guesses, output, most=len(guesses) if everything else _SHOWN)
-    for overlap in report.possible:
-        meaning = _MEANING[overlap.kind].format(a=overlap.a, b=overlap.b)
-        output.text(
-            f"{overlap.a} and {overlap.b}: possible by what is predicted, {meaning}: ", _where(overlap)
-        )
-    count = len(report.overlaps)
-    output.note(f"{len(report.plans)} plans: {count or 'no'} overlap{'s' * (count != 1)}")
+def _tell_ci(found: Found, fail_on: OverlapSeverity, output: Output) -> None:
+    """In a step of GitHub Actions: annotations at the plan that has to wait, and a table in the summary."""
+    from orchestrator.services.overlaps import is_at_least  # noqa: PLC0415 - as in the command
 
-
-def _show_guesses(plan: PlanId, guesses: Sequence[Guess], output: Output, *, most: int) -> None:
-    """What the plan's text names in one line; what history adds in one each, with what it rests on."""
-    named = [guess.pattern for guess in guesses if guess.because is None]
-    if named:
-        more = f" and {len(named) - most} more" if len(named) > most else ""
-        output.text(f"the text of {plan} names ", one_line(", ".join(named[:most])), more)
-    rules = [guess.because for guess in guesses if guess.because is not None]
-    for rule in rules[:most]:
-        of = f" ({rule.support} of {rule.commits} commits)"
-        output.text(f"{plan}: with ", one_line(rule.given), " changes ", one_line(rule.then), of)
-    if len(rules) > most:
-        output.text(f"{plan}: … {len(rules) - most} more files that change together")
-
-
-def _where(overlap: Overlap) -> str:
-    undecided = "not decided, so taken as one: the exclusions (!) are too entangled"
-    return one_line(overlap.witness) if overlap.witness else undecided
-
-
-def _show_one(overlap: Overlap, output: Output, *, everything: bool) -> None:
-    colour = Colour.RED if overlap.severity == "high" else Colour.YELLOW
-    meaning = _MEANING[overlap.kind].format(a=overlap.a, b=overlap.b)
-    output.text(f"{overlap.a} and {overlap.b}: ", (overlap.severity, colour), f", {meaning}")
-    output.text("  both match: " if overlap.witness else "  ", _where(overlap))
-    for plan, pattern in zip((overlap.a, overlap.b), overlap.patterns, strict=True):
-        output.text(f"  {plan}: ", one_line(pattern))
-    files = overlap.files if everything else overlap.files[:_SHOWN]
-    for path in files:
-        output.text("  existing: ", one_line(path))
-    if overlap.files_total > len(files):
-        output.text(f"  … {overlap.files_total - len(files)} more existing files")
-    output.text(f"  advice: {overlap.advice}")
+    overlaps = found.report.overlaps
+    for overlap in overlaps[: githubactions.MOST_ANNOTATIONS]:
+        first = found.first.get((overlap.a, overlap.b))
+        plan = overlap.b if first is None or first.plan == overlap.a else overlap.a
+        level = "error" if is_at_least(overlap.severity, fail_on) else "warning"
+        said = f"{meaning(overlap)}: {where(overlap)}; {advice(overlap, found)}"
+        title = f"{overlap.a} and {overlap.b} overlap"
+        output.text(githubactions.annotation(level, found.paths[plan], title, said))
+    rows = [(o.a, o.b, o.severity, meaning(o), where(o), advice(o, found)) for o in overlaps]
+    head = ("plan", "plan", "severity", "", "both match", "advice")
+    count = f"### planctl overlap: {len(overlaps) or 'no'} overlaps of {len(found.report.plans)} plans\n\n"
+    try:
+        githubactions.add_summary(count + (githubactions.table(head, rows) if rows else ""), os.environ)
+    except OSError as error:
+        output.note(f"the summary of the job cannot be written: {error}")
