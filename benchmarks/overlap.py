@@ -11,16 +11,20 @@ import random
 import resource
 import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
+from statistics import median
 
-from benchmarks.measure import Result, Side, Target, in_turn, run
+from benchmarks.measure import Result, Side, Target, in_turn, milliseconds, run
 from plans.ids import PlanId
+from plans.intersect import witness
 from plans.model import Manifest, Plan
 from plans.overlap import OverlapReport, find_overlaps
 from plans.patterns import PatternSet
 
 MODULES, FILES, DOCUMENTS = 2000, 32, 8
 PLANS = 10_000
+PATTERNS, PAIRS = 50, 100
 ROUNDS = 3
 
 
@@ -43,6 +47,14 @@ def results(scratch: Path, cache: Path) -> Iterator[Result]:
         name, ours / 1000, matching, reference * PLANS / 1000, ROUNDS, Target(300, faster=True), unit="s"
     )
     yield Result(name, ours, f"of {PLANS // 2:,} plans", half, ROUNDS)
+    for apart in (True, False):
+        shared = "nothing" if apart else "a file"
+        yield Result(
+            f"two sets of {PATTERNS} patterns that share {shared}",
+            pairs(apart=apart),
+            rounds=PAIRS,
+            target=Target(5),
+        )
     yield Result(f"{name}: most resident", alone(), target=Target(1024), unit="MiB")
 
 
@@ -63,6 +75,25 @@ def plan(number: int) -> Plan:
     name = f"p{number}"
     manifest = Manifest(PatternSet.parse(texts), PatternSet())
     return Plan(PlanId(name), name, Path(f"plans/{name}.md"), b"", "", manifest=manifest)
+
+
+def pairs(*, apart: bool) -> float:
+    """The median of an answer for two large random sets, in milliseconds."""
+    random_ = random.Random(50)
+    times = []
+    for _ in range(PAIRS):
+        one, other = (large(random_, top if apart else "src") for top in ("src", "lib"))
+        times.append(milliseconds(partial(witness, one, other)))
+    return median(times)
+
+
+def large(random_: random.Random, top: str) -> PatternSet:
+    places, names = ("auth", "core", "web", "*", "**"), ("*.py", "test_*.py", "**", "[a-m]*", "mod", "f?.ts")
+    texts = (
+        "/".join([top, *random_.choices(places, k=random_.randint(1, 4)), random_.choice(names)])
+        for _ in range(PATTERNS)
+    )
+    return PatternSet.parse(list(texts))
 
 
 def with_pathspec(one: Plan, tree: list[str]) -> int:

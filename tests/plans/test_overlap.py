@@ -258,3 +258,17 @@ def test_disjoint_plans_cost_what_plans_cost_and_not_what_pairs_cost(count: int)
     report = find_overlaps(plans, tree)
     assert report.overlaps == ()
     assert time.process_time() - started < 3.0  # two million pairs; a microsecond each would be most of it
+
+
+def test_s2_6_moved_folders_and_files_that_become_folders_overlap_with_what_is_in_them() -> None:
+    """Who moves a folder writes its old files and its new ones; a file and a folder cannot have one name."""
+    moves = plan("moves", ["src/old/**", "src/new/**"])
+    inside = plan("inside", ["src/old/deep/a.py"])
+    comes = plan("comes", ["src/new/b.py"])
+    file, below = plan("file", ["tools/run"]), plan("below", ["tools/run/main.py"])
+    report = find_overlaps([moves, inside, comes, file, below], ["src/old/deep/a.py"])
+    assert [(o.a, o.b, o.witness) for o in report.overlaps] == [
+        ("below", "file", "tools/run/main.py"),
+        ("comes", "moves", "src/new/b.py"),
+        ("inside", "moves", "src/old/deep/a.py"),
+    ]
