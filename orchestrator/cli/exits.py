@@ -103,6 +103,7 @@ EXITS: Final[Mapping[type[Exception], Exit]] = {
         "have your own hook call planctl's: `planctl hooks show > FILE`, then in it `sh FILE || exit 1`",
     ),
     of_git.PoolFolderError: Exit(INVALID, "name another folder with `worktrees:` in planctl.yaml"),
+    of_git.FragmentLostError: Exit(NO, "put the text into a snippet of that folder"),
     of_git.DiskFloorError: Exit(BUSY, "free some space, or lower `pool: {disk_floor: …}` in planctl.yaml"),
     of_git.SlotUnavailableError: Exit(BUSY, "`planctl worktree list` shows who has them"),
     of_git.ProvisioningError: Exit(NO, lambda error: f"the log is {error.log}" if error.log else ""),
