@@ -7,19 +7,19 @@ A verdict is keyed by tree, command and environment. Only a passing, untainted o
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.events import EventName
 from orchestrator.merging.environment import environment_digest, listing
 from orchestrator.running.spec import shell_argv
-from orchestrator.store.records import Verdict
 from plans.effects import step
 
 if TYPE_CHECKING:
     from orchestrator.merging.checkroom import CheckRoom
     from orchestrator.merging.checks import Check
-    from orchestrator.store.records import Entry
+    from orchestrator.store.records import Entry, Verdict
     from orchestrator.workbench import Workbench
 
 
@@ -52,7 +52,7 @@ class Checker:
             if known.passed and not known.tainted and self._is_fresh(known):
                 self._tell_reuse(known, about)
                 return known
-        return self._check(check, commit, (tree, environment), about)
+        return self._check(check, commit, environment, about)
 
     def _is_fresh(self, known: Verdict) -> bool:
         age = _time(self._bench.clock.now()) - _time(known.finished_at)
@@ -88,36 +88,12 @@ class Checker:
             log.unlink()
         return f"{ended.exit_code}\n{text}"
 
-    def _check(self, check: Check, commit: str, key: tuple[str, str], about: dict[str, Any]) -> Verdict:
-        bench, clock = self._bench, self._bench.clock
-        stamp, started_at, started = bench.stamp(), clock.now(), clock.monotonic()
-        log = bench.folder("checks") / f"{stamp}.log"
-        bench.store.emit(EventName.CHECK_STARTED, at=started_at, **about, log=str(log))
-        said = self.room.run(f"check-{stamp}", check.argv, commit, log, look=self.room.is_tainted)
-        seconds = clock.monotonic() - started
-        verdict = Verdict(
-            id=stamp,
-            tree=key[0],
-            command=check.key,
-            environment=key[1],
-            commit=commit,
-            passed=said.passed,
-            exit_code=said.exit_code,
-            started_at=started_at,
-            finished_at=clock.now(),
-            seconds=seconds,
-            log=str(log),
-            tainted=bool(said.seen),
-            detail=said.detail,
-        )
-        with bench.store.transaction():
-            bench.store.add_verdict(verdict)
-            result: dict[str, Any] = {
-                "passed": said.passed,
-                "seconds": round(seconds, 3),
-                "tainted": bool(said.seen),
-            }
-            bench.store.emit(EventName.CHECK_FINISHED, at=verdict.finished_at, **about, **result)
+    def _check(self, check: Check, commit: str, environment: str, about: dict[str, Any]) -> Verdict:
+        verdict, said = self.room.try_out(check, commit, about, look=self.room.is_tainted)
+        verdict = replace(verdict, environment=environment, tainted=bool(said.seen))
+        with self._bench.store.transaction():
+            self._bench.store.add_verdict(verdict)
+            self.room.tell_finished(verdict, about)
         return verdict
 
 

@@ -7,22 +7,25 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 from orchestrator.errors import LaunchFailedError
+from orchestrator.events import EventName
 from orchestrator.running.records import Outcome
 from orchestrator.running.spec import CommandSpec, ParentDeath, shell_argv
 from orchestrator.running.surroundings import command_environment
 from orchestrator.running.waiting import run_to_end
 from orchestrator.slots.keeper import CHECK, SlotKeeper
 from orchestrator.states import SlotState
+from orchestrator.store.records import Verdict
 from worktrees.errors import GitFailedError, ProvisioningError, RescueIncompleteError, SlotUnavailableError
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
+    from orchestrator.merging.checks import Check
     from orchestrator.running.spec import Ended
     from orchestrator.store.records import Slot
     from orchestrator.workbench import Workbench
@@ -73,6 +76,43 @@ class CheckRoom:
     def is_tainted(self, tree: SlotTree) -> bool:
         """Whether tracked files are not what the commit says they are."""
         return self._keeper.is_tainted(tree)
+
+    def try_out(
+        self, check: Check, commit: str, about: Mapping[str, Any], *, look: Callable[[SlotTree], T]
+    ) -> tuple[Verdict, Said[T]]:
+        """Run ``check`` at ``commit``, told as begun; what it said, and that as a verdict, not stored yet.
+
+        ``about`` is told with it. Raises as :meth:`run`.
+        """
+        bench, clock = self._bench, self._bench.clock
+        stamp, started_at, started = bench.stamp(), clock.now(), clock.monotonic()
+        log = bench.folder("checks") / f"{stamp}.log"
+        bench.store.emit(EventName.CHECK_STARTED, at=started_at, **about, log=str(log))
+        said = self.run(f"check-{stamp}", check.argv, commit, log, look=look)
+        verdict = Verdict(
+            id=stamp,
+            tree=bench.objects.tree_of(commit),
+            command=check.key,
+            environment="",
+            commit=commit,
+            passed=said.passed,
+            exit_code=said.exit_code,
+            started_at=started_at,
+            finished_at=clock.now(),
+            seconds=clock.monotonic() - started,
+            log=str(log),
+            detail=said.detail,
+        )
+        return verdict, said
+
+    def tell_finished(self, verdict: Verdict, about: Mapping[str, Any]) -> None:
+        """The end of what :meth:`try_out` told as begun."""
+        result: dict[str, Any] = {
+            "passed": verdict.passed,
+            "seconds": round(verdict.seconds, 3),
+            "tainted": verdict.tainted,
+        }
+        self._bench.store.emit(EventName.CHECK_FINISHED, at=verdict.finished_at, **about, **result)
 
     def run(
         self, name: str, argv: tuple[str, ...], commit: str, log: Path, *, look: Callable[[SlotTree], T]

@@ -7,14 +7,12 @@ nobody's work. A command that fails on the target as well blames nobody (S12).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
-from orchestrator.events import EventName
 from orchestrator.merging.checks import REGENERATE, Check
 from orchestrator.merging.judge import Judgement, Outcome
 from orchestrator.running.spec import shell_argv
-from orchestrator.store.records import Verdict
 from plans.effects import step
 from plans.errors import PlanctlError
 from worktrees.commit import Author, CommitText
@@ -25,6 +23,7 @@ if TYPE_CHECKING:
 
     from orchestrator.merging.checkroom import CheckRoom, Said
     from orchestrator.store.records import Entry as QueueEntry
+    from orchestrator.store.records import Verdict
     from orchestrator.workbench import Workbench
     from worktrees.pool import SlotTree
 
@@ -105,34 +104,13 @@ class Regenerator:
         return said.seen
 
     def _once(self, check: Check, commit: str, own: list[str]) -> tuple[Verdict, Said[_Found]]:
-        bench, clock = self._bench, self._bench.clock
-        stamp, started_at, started = bench.stamp(), clock.now(), clock.monotonic()
-        log = bench.folder("checks") / f"{stamp}.log"
         entry, of_target = self._entry, commit == self._old
         about: dict[str, Any] = {"entry": entry.id, "plan": entry.plan, "run": entry.run}
         about |= {"commit": commit, "check": check.name, "of_target": of_target}
-        bench.store.emit(EventName.CHECK_STARTED, at=started_at, **about, log=str(log))
-        name = f"check-{stamp}"
-        said = self._room.run(name, check.argv, commit, log, look=lambda tree: self._look(tree, own))
-        seconds = clock.monotonic() - started
-        detail = said.detail or ("" if said.passed else f"`{check.text}` fails on the target as well")
-        verdict = Verdict(
-            id=stamp,
-            tree=bench.objects.tree_of(commit),
-            command=check.key,
-            environment="",
-            commit=commit,
-            passed=said.passed,
-            exit_code=said.exit_code,
-            started_at=started_at,
-            finished_at=clock.now(),
-            seconds=seconds,
-            log=str(log),
-            detail=detail,
-        )
-        result: dict[str, Any] = {"passed": said.passed, "seconds": round(seconds, 3)}
-        bench.store.emit(EventName.CHECK_FINISHED, at=verdict.finished_at, **about, **result)
-        return verdict, said
+        verdict, said = self._room.try_out(check, commit, about, look=lambda tree: self._look(tree, own))
+        self._room.tell_finished(verdict, about)
+        fails = "" if said.passed or verdict.detail else f"`{check.text}` fails on the target as well"
+        return replace(verdict, detail=verdict.detail or fails), said
 
     def _look(self, tree: SlotTree, own: list[str]) -> _Found:
         """Blobs are made as git would add them: through the filters and line ends of the attributes."""
