@@ -14,11 +14,10 @@ from orchestrator.states import AttemptState
 from plans.folding import Folding
 from plans.ids import PlanId
 from plans.patterns import PatternSet
-from plans.predicted import with_predicted
 from plans.project import Enforce
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Collection, Iterable
 
     from orchestrator.clock import Clock
     from orchestrator.settings import Settings
@@ -62,12 +61,6 @@ def hot_files(run: RunRecord) -> frozenset[str]:
 def folding(run: RunRecord) -> Folding:
     """Which names were one file where ``run`` began."""
     return Folding(**run.options.get("folding", {}))
-
-
-def with_bound(plans: Iterable[Plan], options: Mapping[str, Any]) -> tuple[Plan, ...]:
-    """Frozen plans of a run with those ``options``, with the predicted manifests that bound when it began."""
-    bound = options.get("bound", {})
-    return tuple(with_predicted(plan, bound[plan.id]) if plan.id in bound else plan for plan in plans)
 
 
 def counts(store: Store, clock: Clock, attempt: Attempt) -> bool:

@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING, Final
 from plans.document import read_plan
 from plans.effects import step
 from plans.errors import InvalidPlansError
+from plans.predicted import with_predicted
 from worktrees.references import Create
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import Any
 
+    from orchestrator.store.records import RunRecord
     from orchestrator.workbench import Workbench
     from plans.model import Plan
 
@@ -56,6 +58,13 @@ def thaw(bench: Workbench, commit: str) -> tuple[Plan, ...]:
             raise InvalidPlansError(read.problems)
         plans.append(read.plan)
     return tuple(plans)
+
+
+def thaw_run(bench: Workbench, run: RunRecord) -> tuple[Plan, ...]:
+    """The plans of ``run`` as they were compared when it began: with the predicted manifests that bound."""
+    bound = run.options.get("bound", {})
+    plans = thaw(bench, run.frozen)
+    return tuple(with_predicted(plan, bound[plan.id]) if plan.id in bound else plan for plan in plans)
 
 
 def frozen_options(bench: Workbench, commit: str) -> dict[str, Any] | None:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from orchestrator.running.memory import memory_shortage
 from orchestrator.scheduling import drifttable
-from orchestrator.scheduling.declared import counts, with_bound
+from orchestrator.scheduling.declared import counts
 from orchestrator.scheduling.drifttable import NO_DRIFT
-from orchestrator.scheduling.freeze import thaw
+from orchestrator.scheduling.freeze import thaw_run
 from orchestrator.scheduling.reasons import Code
 from orchestrator.scheduling.resourcetable import ResourceTable
 from orchestrator.scheduling.view import Foreign, Options, View
@@ -204,9 +204,8 @@ class Observer:
     def _plan_of(self, store: Store, attempt: Attempt) -> Plan | None:
         if attempt.run not in self._thawed:
             run = store.run(attempt.run)
-            plans = thaw(self._bench, run.frozen) if run else ()
-            bound = with_bound(plans, run.options) if run else ()
-            self._thawed[attempt.run] = {plan.id: plan for plan in bound}
+            plans = thaw_run(self._bench, run) if run else ()
+            self._thawed[attempt.run] = {plan.id: plan for plan in plans}
         return self._thawed[attempt.run].get(PlanId(attempt.plan))
 
     def _foreign_plan(

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from orchestrator.errors import BusyError, NothingToDoError, StaleRecordError
 from orchestrator.events import EventName
 from orchestrator.scheduling.adopt import adopt_attempts
-from orchestrator.scheduling.declared import folding, hot_files, with_bound
-from orchestrator.scheduling.freeze import thaw
+from orchestrator.scheduling.declared import folding, hot_files
+from orchestrator.scheduling.freeze import thaw_run
 from orchestrator.services.begin import Outlook, options_of
 from orchestrator.services.conductors import conductor_of
 from orchestrator.states import RunState
@@ -63,7 +63,7 @@ def take_over(
 
     ``also`` is done in the same transaction. Raises BusyError when another process was faster.
     """
-    outlook = look_again(with_bound(thaw(bench, run.frozen), run.options), run)
+    outlook = look_again(thaw_run(bench, run), run)
     try:
         with bench.store.transaction():
             if run.state is RunState.ACTIVE:
