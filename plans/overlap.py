@@ -88,14 +88,15 @@ def find_overlaps(
     exist yet and a folder are shown folded, existing files and patterns as they are written. ``history``
     gives the files that each commit changed.
     """
-    predictor = Predictor(FileTree(tree), history)
+    exact = FileTree(tree)
+    predictor = Predictor(exact, history)
     guesses = {
         plan.id: found
         for plan in sorted(plans, key=lambda one: one.id)
         if tree and (found := predictor.guesses(plan, hot))
     }
     cool = [without_hot(plan, hot) for plan in plans]
-    finder = Finder(_known(cool), FileTree(tree, folding), folding)
+    finder = Finder(_known(cool), FileTree(tree, folding) if folding else exact, folding)
     overlaps = finder.overlaps()
     pairs = {(overlap.a, overlap.b) for overlap in overlaps}
     return OverlapReport(

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
     from worktrees.objects import Objects
 
-_REGULAR: Final = (0o100644, 0o100755)
 _FILE: Final = 0o100644
 
 
@@ -30,7 +29,7 @@ def assembled(objects: Objects, tree: str, path: str, folder: str) -> bytes | No
     names = [
         name
         for name, entry in entries.items()
-        if entry.mode in _REGULAR and not name.startswith(".") and f"{folder}/{name}" != path
+        if entry.is_regular and not name.startswith(".") and f"{folder}/{name}" != path
     ]
     if not names:
         return None

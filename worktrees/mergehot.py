@@ -11,7 +11,7 @@ Without ``rebuild``, as in forecasts and for stacked bases, the last two stay as
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from worktrees.fragments import assemble
 from worktrees.merge import Conflicted, Merged, merge_trees
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from worktrees.git import Git
     from worktrees.hot import Hot
     from worktrees.objects import Objects
-
-_REGULAR: Final = (0o100644, 0o100755)
 
 
 def merge_hot(
@@ -57,7 +55,7 @@ def _met(objects: Objects, paths: frozenset[str], base: str, ours: str, theirs: 
     found: dict[str, Entry] = {}
     for path in paths:
         was, one, other = (objects.entry(tree, path) for tree in (base, ours, theirs))
-        both = one is not None and other is not None and one.mode in _REGULAR and other.mode in _REGULAR
+        both = one is not None and other is not None and one.is_regular and other.is_regular
         if both and one is not None and was != one != other != was:
             found[path] = one
     return found

@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     Nested: TypeAlias = Mapping[str, "tuple[int, str] | Nested"]
 
 
-_REGULAR: Final = (0o100644, 0o100755)
 _KEPT: Final = 100_000  # entries kept in memory, about 20 MB
 
 
@@ -115,7 +114,7 @@ class Objects(ObjectStore):
     def regular_file(self, commit: str, path: str) -> bytes | None:
         """Return the content of the regular file at ``path``, None when there is none (a link is none)."""
         found = self.entry(commit, path)
-        return self.read(found.object) if found is not None and found.mode in _REGULAR else None
+        return self.read(found.object) if found is not None and found.is_regular else None
 
     def paths(self, commit: str) -> list[str]:
         """Return every path of a commit or tree: files, links and submodules."""

@@ -22,6 +22,7 @@ SYMLINK: Final = 0o120000
 # Records stand back to back, so a scan from the start meets every record at its boundary, whatever bytes
 # an object id holds.
 _RECORD: Final = re.compile(rb"([0-7]+) ([^\0]+)\0(.{20})", re.DOTALL)
+_REGULAR: Final = (0o100644, 0o100755)
 
 
 class Entry(NamedTuple):
@@ -34,6 +35,11 @@ class Entry(NamedTuple):
     def is_tree(self) -> bool:
         """Whether the entry is a folder."""
         return self.mode == TREE
+
+    @property
+    def is_regular(self) -> bool:
+        """Whether the entry is a file, executable or not; a link is none."""
+        return self.mode in _REGULAR
 
 
 class Status(StrEnum):

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import shlex
+import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -31,19 +33,27 @@ def two_repositories(template: Path, folder: Path, gates: Gates) -> tuple[GitRep
     return repos[0], repos[1]
 
 
-def test_p14_build_slots_are_shared_by_all_repositories_of_the_host(
-    template: Path, tmp_path: Path, gates: Gates
-) -> None:
-    """The command of a planctl that is dead keeps its slot as long as it is at work."""
-    one, two = two_repositories(template, tmp_path, gates)
+def killed_beside_one_that_waits(
+    one: GitRepo, two: GitRepo, gates: Gates
+) -> tuple[subprocess.Popen[str], dict[str, Any]]:
+    """A run of ``two`` that waits for the slot of ``one``, whose planctl is then killed; and how it waits."""
     first = start("run-multi", "--all", "--json", cwd=one.path)
     gates.await_at("a")
     second = start("run-multi", "--all", "--json", cwd=two.path)
     waiting = read_until(second, "plan.waiting")
     assert waiting["reason"] == WAITS
-    assert waiting["text"] == "waits for one of the 1 build slots of this host (host: build_slots)"
     first.kill()
     end_of(first)
+    return second, waiting
+
+
+def test_p14_build_slots_are_shared_by_all_repositories_of_the_host(
+    template: Path, tmp_path: Path, gates: Gates
+) -> None:
+    """The command of a planctl that is dead keeps its slot as long as it is at work."""
+    one, two = two_repositories(template, tmp_path, gates)
+    second, waiting = killed_beside_one_that_waits(one, two, gates)
+    assert waiting["text"] == "waits for one of the 1 build slots of this host (host: build_slots)"
     with reading(two) as store:
         assert [a.reason for a in store.attempts()] == [WAITS]
     gates.open("a")
@@ -58,12 +68,7 @@ def test_p14_killed_with_its_supervisors_a_run_leaves_its_slot_to_others(
     template: Path, tmp_path: Path, gates: Gates
 ) -> None:
     one, two = two_repositories(template, tmp_path, gates)
-    first = start("run-multi", "--all", "--json", cwd=one.path)
-    gates.await_at("a")
-    second = start("run-multi", "--all", "--json", cwd=two.path)
-    assert read_until(second, "plan.waiting")["reason"] == WAITS
-    first.kill()
-    end_of(first)
+    second, _ = killed_beside_one_that_waits(one, two, gates)
     supervision.kill_supervisor(supervised(one, "a"))
     gates.await_at("b")
     gates.open("a", "b")

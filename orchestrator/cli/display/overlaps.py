@@ -22,7 +22,7 @@ FEW: Final = 12
 """The most overlaps that are shown in full."""
 WIDEST: Final = 40
 """The most plans in a matrix."""
-MEANING: Final = {
+_MEANING: Final = {
     "write-write": "both write",
     "write-read": "{a} writes what {b} reads",
     "read-write": "{b} writes what {a} reads",
@@ -66,7 +66,7 @@ def _show_predictions(report: OverlapReport, output: Output, *, everything: bool
 
 def meaning(overlap: Overlap) -> str:
     """What the two do with the files."""
-    return MEANING[overlap.kind].format(a=overlap.a, b=overlap.b)
+    return _MEANING[overlap.kind].format(a=overlap.a, b=overlap.b)
 
 
 def where(overlap: Overlap) -> str:
