@@ -12,10 +12,13 @@ from typing import TYPE_CHECKING, Final
 from plans.advice import Advice, Kind, Meeting, OverlapSeverity, advise, phases_that_meet
 from plans.candidates import candidate_pairs
 from plans.errors import UndecidedPatternsError
+from plans.hotfiles import without_hot
 from plans.intersect import witness
 from plans.patterns import PatternSet
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from plans.folding import Folding
     from plans.ids import PhaseId, PlanId
     from plans.model import Manifest, Plan
@@ -118,6 +121,16 @@ class Finder:
             advice,
             named,
         )
+
+
+def writes_in_common(a: Plan, b: Plan, hot: Collection[str], folding: Folding) -> str | None:
+    """A path that both plans declare to write, ``hot`` files aside; None where there is none.
+
+    Where it is not decided, a pattern of the first, since then they are taken to meet.
+    """
+    mine, theirs = (folding.plan(without_hot(plan, hot)).manifest for plan in (a, b))
+    seen = _evidence(mine.write, theirs.write, ()) if mine and theirs else None
+    return (seen[0] or seen[1][0]) if seen else None
 
 
 def _of(manifest: Manifest, *, writes: bool) -> PatternSet:

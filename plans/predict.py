@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from plans.model import Plan
     from plans.tree import FileTree
 
+MAX_NAMES: Final = 5_000
+"""Different words of a text that are looked up among the files; what comes after them is left out."""
 MAX_GUESSES: Final = 200
 """A text that names more than this says nothing about which of them it is about; the rest is left out."""
 _LONGEST: Final = 160
@@ -59,9 +61,15 @@ def predict(plan: Plan, tree: FileTree) -> tuple[Guess, ...]:
     """
     found: dict[str, Guess] = {plan.path.as_posix(): _NO_GUESS}
     before = _lines_before_body(plan)
+    asked: set[str] = set()
     for number, text in enumerate(plan.body.split("\n"), 1):
         line = None if before is None else before + number
         for name in _names(text):
+            if name in asked:
+                continue
+            asked.add(name)
+            if len(asked) > MAX_NAMES:
+                return tuple(found.values())[1:]
             named = _named(name, tree)
             if named is not None:
                 found.setdefault(named[0], Guess(named[0], line, exists=named[1]))

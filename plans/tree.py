@@ -97,8 +97,9 @@ class FileTree:
 
     def only_file_ending_in(self, path: str) -> str | None:
         """The one file whose path ends in ``path``, in whole components; None for none or several."""
-        found = [p for p in self._by_name.get(path.rpartition("/")[2], ()) if f"/{p}".endswith(f"/{path}")]
-        return found[0] if len(found) == 1 else None
+        found = (p for p in self._by_name.get(path.rpartition("/")[2], ()) if f"/{p}".endswith(f"/{path}"))
+        first = next(found, None)
+        return first if next(found, None) is None else None
 
     @cached_property
     def _by_name(self) -> dict[str, list[str]]:

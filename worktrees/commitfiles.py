@@ -21,19 +21,22 @@ if TYPE_CHECKING:
     from worktrees.git import Git
 
 MAX_COMMITS: Final = 2000
-FILE: Final = "commit-files.json"
+FILE: Final = "files-of-commits.json"
 _Changes = list[list[str]]
 
 
-def commit_files(git: Git, tip: str) -> Sequence[frozenset[str]]:
-    """The paths that each of the newest commits up to the commit ``tip`` changed, newest first."""
+def commit_files(git: Git, tip: str, *, keep: bool = True) -> Sequence[frozenset[str]]:
+    """The paths that each of the newest commits up to the commit ``tip`` changed, newest first.
+
+    ``keep=False`` writes nothing.
+    """
     kept = git.repository.state_dir / FILE
     known, changes = _kept(kept)
     if known != tip:
         if known is not None and not _is_before(git, known, tip):
             known, changes = None, []
         changes = [*_pass(git, tip, known), *changes][:MAX_COMMITS]
-        if kept.parent.is_dir():
+        if keep and kept.parent.is_dir():
             with contextlib.suppress(OSError):  # read-only or full: asked in full the next time
                 write_atomic(kept, json.dumps([tip, changes]).encode(), durable=False)
     return [frozenset(paths) for paths in changes]
@@ -47,7 +50,7 @@ def _is_before(git: Git, known: str, tip: str) -> bool:
 def _pass(git: Git, tip: str, known: str | None) -> _Changes:
     since = (f"^{known}",) if known else ()
     listed = git.run("rev-list", "--no-merges", f"--max-count={MAX_COMMITS}", tip, *since, "--").output
-    command = ("diff-tree", "--stdin", "-r", "-z", "--name-only", "--no-renames", "--root")
+    command = ("diff-tree", "--stdin", "-r", "-z", "--name-only", "--no-renames", "--root", "--always")
     fields = git.run(*command, stdin=listed).records if listed else []
     changes: _Changes = []
     commits = iter(listed.decode("ascii").split())
@@ -58,6 +61,7 @@ def _pass(git: Git, tip: str, known: str | None) -> _Changes:
             expected = next(commits, None)
         else:
             changes[-1].append(field)
+    assert expected is None, "git names every commit that it was asked for, empty ones too"
     return changes
 
 

@@ -24,16 +24,20 @@ _FILE: Final = 0o100644
 
 def assembled(objects: Objects, tree: str, path: str, folder: str) -> bytes | None:
     """What the snippets of ``folder`` in a commit or tree give for ``path``; None where there are none."""
+    found = _snippets(objects, tree, path, folder)
+    if not found:
+        return None
+    return b"".join(_ended(objects.read(found[name].object)) for name in sorted(found, key=_order))
+
+
+def _snippets(objects: Objects, tree: str, path: str, folder: str) -> dict[str, Entry]:
     found = objects.entry(tree, folder)
     entries = objects.entries(found.object) if found is not None and found.is_tree else {}
-    names = [
-        name
+    return {
+        name: entry
         for name, entry in entries.items()
         if entry.is_regular and not name.startswith(".") and f"{folder}/{name}" != path
-    ]
-    if not names:
-        return None
-    return b"".join(_ended(objects.read(entries[name].object)) for name in sorted(names, key=_order))
+    }
 
 
 def assemble(
@@ -59,11 +63,21 @@ def assemble(
 
 
 def _refuse_loss(objects: Objects, sides: Sequence[str], path: str, folder: str, content: bytes) -> None:
-    """Raise where a side has text of its own in the file: not made of snippets, nor all in ``content``."""
-    made_before = {assembled(objects, side, path, folder) for side in sides}
-    for side in sides:
+    """Raise where a side has text of its own in the file: not made of its snippets, nor all in ``content``.
+
+    What the work left as it was is not its own. The target's may be what earlier snippets gave, as long as
+    none of them is gone: text that stays when its snippets go was meant to stay, as after a release.
+    """
+    ours, theirs, base = sides
+    before = objects.regular_file(base, path)
+    for side in (ours, theirs):
         own = objects.regular_file(side, path)
-        if own is not None and own not in made_before and not only_grew(own, content):
+        if own is None or (side == theirs and own == before):
+            continue
+        explained = {assembled(objects, side, path, folder)}
+        if _snippets(objects, base, path, folder).keys() <= _snippets(objects, side, path, folder).keys():
+            explained.add(assembled(objects, base, path, folder))
+        if own not in explained and not only_grew(own, content):
             raise FragmentLostError(path, folder, side)
 
 

@@ -102,12 +102,16 @@ class HostSlots:
     def try_acquire(self, amount: int = 1) -> HostSlot | None:
         """Take ``amount`` places, all or none, without waiting."""
         held: list[int] = []
-        for place in range(self.capacity):
-            if len(held) == amount:
-                break
-            descriptor = try_lock(self._folder / f"{self._stem}.{place}.lock")
-            if descriptor is not None:
-                held.append(descriptor)
+        try:
+            for place in range(self.capacity):
+                if len(held) == amount:
+                    break
+                descriptor = try_lock(self._folder / f"{self._stem}.{place}.lock")
+                if descriptor is not None:
+                    held.append(descriptor)
+        except BaseException:
+            HostSlot(held).release()
+            raise
         slot = HostSlot(held)
         if len(held) == amount:
             return slot

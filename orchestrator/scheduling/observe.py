@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.running.memory import memory_shortage
 from orchestrator.scheduling import drifttable
-from orchestrator.scheduling.declared import counts
+from orchestrator.scheduling.declared import counts, folding, hot_files
 from orchestrator.scheduling.drifttable import NO_DRIFT
 from orchestrator.scheduling.freeze import thaw_run
 from orchestrator.scheduling.reasons import Code
@@ -20,8 +20,8 @@ from orchestrator.states import ACTIVE_ATTEMPTS, MOVING_ENTRIES, OPEN_ENTRIES, A
 from orchestrator.submitting import locked
 from orchestrator.submitting.landed import landed_plans
 from orchestrator.submitting.stacking import refused_plans, unlanded_stacks
+from plans.comparing import writes_in_common
 from plans.ids import PlanId
-from plans.intersect import witness
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -232,9 +232,8 @@ class Observer:
     def _witness(self, ours: PlanId, other: Plan) -> str | None:
         key = (ours, other.digest, other.manifest)
         if key not in self._witnesses:
-            mine, theirs = self._graph.plans[ours].manifest, other.manifest
-            found = witness(mine.write, theirs.write) if mine and theirs else None
-            self._witnesses[key] = found.path if found else None
+            mine, hot = self._graph.plans[ours], hot_files(self._run)
+            self._witnesses[key] = writes_in_common(mine, other, hot, folding(self._run))
         return self._witnesses[key]
 
 

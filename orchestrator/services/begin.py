@@ -61,7 +61,9 @@ def look_out(bench: Workbench, catalog: Catalog, request: Request, names: Sequen
     from plans.lint import lint  # noqa: PLC0415 - with the graph
     from plans.overlap import OverlapSeverity, find_overlaps  # noqa: PLC0415 - with the graph
 
-    plans = bound_plans(bench.git, bench.settings, _selected(catalog, request, names))
+    chosen_plans = _selected(catalog, request, names)
+    keep = bool(bench.session)  # a dry run has none, and writes nothing
+    plans = bound_plans(bench.git, bench.settings, chosen_plans, keep=keep)
     chosen = {plan.id for plan in plans}
     problems = lint(catalog, bench.settings.project)
     errors = tuple(p for p in problems if p.severity is Severity.ERROR and p.plan in chosen)

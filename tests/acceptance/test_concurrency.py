@@ -84,6 +84,37 @@ def test_two_runs_of_overlapping_plans_take_turns(repo: GitRepo, gates: Gates, t
     assert_green(repo, tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("settings", "files", "waits"),
+    [
+        pytest.param("", ("src/x.py", "SRC/X.py"), True, id="one-file-by-two-names"),
+        pytest.param("hot_files: {log: union}\n", ("log", "log"), False, id="a-hot-file"),
+    ],
+)
+def test_two_runs_compare_plans_as_overlap_does(
+    repo: GitRepo, gates: Gates, settings: str, files: tuple[str, str], *, waits: bool
+) -> None:
+    """The second run's plan waits for that of the first exactly where `overlap` says that it would."""
+    repo.git("config", "core.ignoreCase", "true")
+    plans: dict[str, dict[str, object]] = {
+        name: {"files": {"write": [file, f"{name}.txt"]}, "run": gates.command(name, f"echo > {name}.txt")}
+        for name, file in zip(("a", "b"), files, strict=True)
+    }
+    commit_plans(repo, plans, settings)
+    assert (run("overlap", cwd=repo.path).code == 1) is waits
+    first = start("run-multi", "a", cwd=repo.path)
+    gates.await_at("a")
+    second = start("run-multi", "b", "--json", cwd=repo.path)
+    if waits:
+        assert read_until(second, "plan.waiting", "b")["reason"]["code"] == "overlap"
+    else:
+        gates.await_at("b")
+    gates.open("a", "b")
+    for process in (first, second):
+        done = end_of(process)
+        assert done.code == 0, done.out + done.err
+
+
 def test_two_runs_of_the_same_plan_land_it_once(repo: GitRepo, gates: Gates) -> None:
     commit_plans(repo, {"a": {"files": {"write": ["one"]}, "run": gates.command("a", "echo a >> one")}})
     first = start("run-multi", "a", cwd=repo.path)

@@ -35,6 +35,15 @@ def test_p3_each_commit_with_what_it_changed_newest_first(repo: GitRepo) -> None
     assert looked(repo) == [["a b.txt", "moved"], ["a b.txt", "line\nend"], ["a b.txt", "sub/c"], *before]
 
 
+def test_p3_an_empty_commit_changes_nothing_and_hides_no_other(repo: GitRepo) -> None:
+    before = looked(repo)
+    repo.commit("one", {"a": "1"})
+    repo.git("commit", "-q", "--allow-empty", "-m", "empty")
+    repo.commit("two", {"b": "1"})
+    repo.git("commit", "-q", "--allow-empty", "-m", "empty at the tip")
+    assert looked(repo) == [[], ["b"], [], ["a"], *before]
+
+
 @pytest.mark.skipif(os.name == "nt", reason="names are text on Windows")
 def test_p3_names_that_are_not_utf_8(repo: GitRepo) -> None:
     (repo.path / os.fsdecode(b"n\xe9")).write_text("x")

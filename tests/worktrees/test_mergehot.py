@@ -185,6 +185,20 @@ def test_p16_a_snippet_that_is_reworded_or_removed_goes_from_the_file(repo: GitR
     assert read(pair, fragment(pair), "CHANGES.md") == "- first\n"
 
 
+@pytest.mark.parametrize("released", ["- first\n", "- v1 released\n"])
+def test_p16_text_that_stayed_when_its_snippets_went_is_not_lost(repo: GitRepo, released: str) -> None:
+    """A release empties the folder and keeps the file; work from before it brings one more snippet."""
+    before = {"changes/1-first.md": released, "CHANGES.md": released}
+    pair = snippets(repo, before, ours={"x": ""}, theirs={"changes/2.md": "- second\n"})
+    repo.git("checkout", "-q", "ours")
+    repo.git("rm", "-q", "changes/1-first.md")
+    repo.git("commit", "-q", "-m", "release")
+    pair = Pair.of(repo)
+    with pytest.raises(FragmentLostError) as raised:
+        fragment(pair)
+    assert raised.value.side == repo.head("ours")
+
+
 def test_p16_without_snippets_the_file_is_merged_like_any_other(repo: GitRepo) -> None:
     pair = snippets(repo, {"a": ""}, ours={"CHANGES.md": "x\n"}, theirs={"b": ""})
     assert read(pair, fragment(pair), "CHANGES.md") == "x\n"
