@@ -48,6 +48,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "pointer": ("pointer", "The plan of the worktree you stand in."),
     "worktree": ("worktree", "List, add and remove worktrees of the pool."),
     "rescue": ("rescue", "Snapshots of uncommitted work."),
+    "simulate": ("simulate", "Compare policies of the queue on a virtual clock."),
     "doctor": ("doctor", "Look for what is broken or left over, and mend it."),
     "hooks": ("hooks", "A git hook that compares commits with what their plan declared."),
     "uninstall": ("uninstall", "Take planctl out of this repository; the work stays."),

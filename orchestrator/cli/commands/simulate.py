@@ -1,0 +1,108 @@
+"""``planctl simulate``: the queue's policies side by side, on a virtual clock."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import io
+from math import inf
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from orchestrator.cli.context import Command, Invocation, pass_invocation
+
+if TYPE_CHECKING:
+    from orchestrator.simulation.report import Row
+
+_POLICIES: Final = ("serial", "batch", "prefix", "lanes", "ranked", "auto")
+_SHARE: Final = click.FloatRange(0, 1)
+_HEAD: Final = (
+    "policy",
+    "p50",
+    "p95",
+    "p99",
+    "checks each",
+    "stopped",
+    "per landed",
+    "minutes each",
+    "wrong",
+)
+
+
+@click.command("simulate", cls=Command)
+@click.option(
+    "--policy", "policies", type=click.Choice(_POLICIES), multiple=True, help="Only these policies."
+)
+@click.option("--changes", type=click.IntRange(1), default=100, help="How many changes come to the queue.")
+@click.option(
+    "--rate", type=click.FloatRange(0, min_open=True), help="Changes in an hour; all at once without."
+)
+@click.option("--slots", type=click.IntRange(1), default=1, help="Checks that can run at once.")
+@click.option("--failure", type=_SHARE, default=0.05, help="Share of changes that fail by themselves.")
+@click.option("--flake", type=_SHARE, default=0.0, help="Share of checks that are red by accident.")
+@click.option(
+    "--meets", type=_SHARE, default=1.0, help="Share of earlier changes that a change overlaps with."
+)
+@click.option("--breaks", type=_SHARE, default=0.0, help="Share of those that it truly breaks together with.")
+@click.option(
+    "--told", type=_SHARE, help="How often an outcome is estimated right; without, by --failure alone."
+)
+@click.option("--seeds", type=click.IntRange(1), default=5, help="How many times, each drawn anew.")
+@click.option("--csv", "as_csv", is_flag=True, help="Print the rows as CSV, times in seconds.")
+@pass_invocation
+def command(invocation: Invocation, /, policies: tuple[str, ...], *, as_csv: bool, **options: Any) -> None:
+    """Compare policies of the queue: how long a change waits, and how many checks it costs.
+
+    The planner decides about made-up changes on a virtual clock. Without accidents each simulation is held
+    against what would land serially. The oracle knows every outcome beforehand. No repository is needed.
+    """
+    from orchestrator.planning.policy import Policy  # noqa: PLC0415 - `--help` does without
+    from orchestrator.simulation.report import Setting, compare  # noqa: PLC0415 - as above
+    from orchestrator.simulation.workload import Recipe  # noqa: PLC0415 - as above
+
+    slots, flake, seeds = options.pop("slots"), options.pop("flake"), options.pop("seeds")
+    recipe = Recipe(**{**options, "rate": options["rate"] or inf})
+    chosen = [Policy(name) for name in policies or _POLICIES]
+    rows = list(compare(Setting(recipe, slots, flake, range(seeds)), chosen))
+    if invocation.as_json:
+        invocation.output.document({"rows": [dataclasses.asdict(row) for row in rows]})
+    elif as_csv:
+        invocation.output.text(_csv(rows))
+    else:
+        invocation.output.text(_table(rows))
+
+
+def _csv(rows: list[Row]) -> str:
+    text = io.StringIO()
+    writer = csv.DictWriter(text, [field.name for field in dataclasses.fields(rows[0])], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(dataclasses.asdict(row) for row in rows)
+    return text.getvalue().rstrip("\n")
+
+
+def _table(rows: list[Row]) -> str:
+    """Turnarounds as multiples of the oracle's, whose own are in minutes."""
+    oracle, *others = rows
+    waits = [f"{getattr(oracle, name) / 60:.0f} min" for name in ("p50", "p95", "p99")]
+    lines = [_HEAD, (oracle.policy, *waits, *_costs(oracle))]
+    for row in others:
+        ratios = [f"{getattr(row, name) / getattr(oracle, name):.2f} x" for name in ("p50", "p95", "p99")]
+        lines.append((row.policy, *ratios, *_costs(row)))
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    return "\n".join(
+        "  ".join(
+            [line[0].ljust(widths[0]), *(c.rjust(w) for c, w in zip(line[1:], widths[1:], strict=True))]
+        )
+        for line in lines
+    )
+
+
+def _costs(row: Row) -> tuple[str, ...]:
+    return (
+        f"{row.checks:.2f}",
+        f"{row.stopped:.2f}",
+        f"{row.per_landed:.2f}",
+        f"{row.seconds / 60:.1f}",
+        f"{row.wrong:.2%}",
+    )

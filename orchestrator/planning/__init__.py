@@ -1,0 +1,1 @@
+"""What the queue checks and lands next, purely: a snapshot in, the wanted checks and landings out."""

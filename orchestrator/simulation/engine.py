@@ -1,0 +1,167 @@
+"""Run a planner over changes on a virtual clock, and hold it against the serial oracle.
+
+Checks pass when all that they test is sound and nothing in the tree breaks together; they are red by
+accident with the probability ``flake``. Nothing else is made up: what is checked, stopped, landed and
+ejected is the planner's, and what is still known after a landing is :mod:`orchestrator.planning.knowledge`'s.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from itertools import count, islice
+from random import Random
+from typing import TYPE_CHECKING
+
+from orchestrator.planning.knowledge import after_ejection, after_landing, moved, noted
+from orchestrator.planning.model import Item, Known, Rates, Snapshot, Stack, Wanted
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from orchestrator.simulation.workload import Change
+
+Planner = Callable[[Snapshot], Wanted]
+
+
+@dataclass(frozen=True, slots=True)
+class Conditions:
+    """Where the planner works: ``slots`` checks at once, ``rates`` as it is told, the true ``flake`` rate."""
+
+    slots: int
+    rates: Rates
+    flake: float = 0.0
+    seed: int = 0
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What came of a simulation; ``turnaround`` in seconds, ``busy`` the seconds that checks took in all."""
+
+    landed: list[str] = field(default_factory=list)
+    ejected: list[str] = field(default_factory=list)
+    turnaround: dict[str, float] = field(default_factory=dict)
+    checks: int = 0
+    stopped: int = 0
+    busy: float = 0.0
+    ended: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Running:
+    stack: Stack
+    began: float
+    passes: bool
+
+
+class Simulation:
+    """One queue, from its first change to the last decision."""
+
+    def __init__(self, changes: Sequence[Change], planner: Planner, conditions: Conditions) -> None:
+        self._changes = {change.id: change for change in changes}
+        self._planner = planner
+        self._conditions = conditions
+        self._random = Random(conditions.seed)  # noqa: S311 - a simulation, to be repeated
+        self._numbers = count()
+        self._ends: list[tuple[float, int]] = []
+        self._running: dict[int, _Running] = {}
+        self._waiting: dict[str, Change] = {}
+        self._known: dict[Stack, Known] = {}
+        self._landed: set[str] = set()
+        self.outcome = Outcome()
+
+    def run(self) -> Outcome:
+        """Until every change is decided. Raises AssertionError when the queue stands still."""
+        arrivals = deque(self._changes.values())
+        while arrivals or self._ends:
+            now = min([a.arrives for a in islice(arrivals, 1)] + [end for end, _ in self._ends[:1]])
+            while arrivals and arrivals[0].arrives <= now:
+                change = arrivals.popleft()
+                self._waiting[change.id] = change
+            while self._ends and self._ends[0][0] <= now:
+                self._end(heapq.heappop(self._ends)[1], now)
+            self._settle(now)
+        assert not self._waiting, f"{len(self._waiting)} changes are never decided"
+        return self.outcome
+
+    def _end(self, number: int, now: float) -> None:
+        """A check is done, if it was not stopped before."""
+        done = self._running.pop(number, None)
+        if done is not None:
+            self.outcome.busy += now - done.began
+            self.outcome.ended = now
+            self._known = noted(self._known, done.stack, passed=done.passes)
+
+    def _settle(self, now: float) -> None:
+        """Do what the planner wants until it wants nothing more but checks that are at work."""
+        wanted = self._planner(self._snapshot())
+        while wanted.land or wanted.eject:
+            if wanted.land:
+                self._land(wanted.land, now)
+            elif wanted.eject:
+                self._eject(wanted.eject, now)
+            wanted = self._planner(self._snapshot())
+        self._stop({n for n, r in self._running.items() if r.stack not in wanted.checks}, now)
+        at_work = {running.stack for running in self._running.values()}
+        for stack in wanted.checks:
+            if stack not in at_work:
+                self._begin(stack, now)
+        assert len(self._running) <= self._conditions.slots, "more checks than slots"
+
+    def _snapshot(self) -> Snapshot:
+        place = {name: 1 << number for number, name in enumerate(self._waiting)}
+        return Snapshot(
+            items=tuple(Item(c.id, c.success) for c in self._waiting.values()),
+            meets=tuple(sum(place[n] for n in c.meets if n in place) for c in self._waiting.values()),
+            known=self._known,
+            running=tuple(running.stack for running in self._running.values()),
+            slots=self._conditions.slots,
+            rates=self._conditions.rates,
+        )
+
+    def _begin(self, stack: Stack, now: float) -> None:
+        number = next(self._numbers)
+        accident = self._conditions.flake and self._random.random() < self._conditions.flake
+        self._running[number] = _Running(stack, now, self._is_green(stack) and not accident)
+        seconds = max(self._changes[name].seconds for name in stack.tested)
+        heapq.heappush(self._ends, (now + seconds, number))
+        self.outcome.checks += 1
+
+    def _is_green(self, stack: Stack) -> bool:
+        there = self._landed.union(stack.members)
+        changes = [self._changes[name] for name in stack.members]
+        return all(change.sound and there.isdisjoint(change.breaks) for change in changes)
+
+    def _stop(self, numbers: set[int], now: float) -> None:
+        for number in numbers:
+            self.outcome.busy += now - self._running.pop(number).began
+            self.outcome.stopped += 1
+
+    def _land(self, stack: Stack, now: float) -> None:
+        assert not stack.assumed, "landed on what has not landed"
+        assert self._is_green(stack), "landed what is red"
+        landed = frozenset(stack.tested)
+        self._known = after_landing(self._known, landed, self._meets)
+        moved_on = {n: (r, moved(r.stack, landed, self._meets)) for n, r in self._running.items()}
+        self._stop({n for n, (_, stack) in moved_on.items() if stack is None}, now)
+        for number, (running, left) in moved_on.items():
+            if left is not None:
+                self._running[number] = replace(running, stack=left)
+        self._landed |= landed
+        self.outcome.landed += stack.tested
+        self._decide(stack.tested, now)
+
+    def _eject(self, name: str, now: float) -> None:
+        self._known = after_ejection(self._known, name)
+        self._stop({n for n, r in self._running.items() if name in r.stack.members}, now)
+        self.outcome.ejected.append(name)
+        self._decide((name,), now)
+
+    def _decide(self, names: tuple[str, ...], now: float) -> None:
+        for name in names:
+            self.outcome.turnaround[name] = now - self._waiting.pop(name).arrives
+
+    def _meets(self, one: str, other: str) -> bool:
+        return other in self._changes[one].meets or one in self._changes[other].meets

@@ -1,0 +1,104 @@
+"""Policies side by side over the same changes: what each costs, and how long a change waits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from statistics import mean, median, quantiles
+from typing import TYPE_CHECKING, Final
+
+from orchestrator.planning.model import Rates
+from orchestrator.planning.policy import Policy, plan
+from orchestrator.simulation.engine import Conditions, Simulation
+from orchestrator.simulation.oracle import serial, turnarounds
+from orchestrator.simulation.workload import draw
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from orchestrator.simulation.engine import Outcome
+    from orchestrator.simulation.workload import Change, Recipe
+
+ORACLE: Final = "oracle"
+
+
+class UnlikeSerialError(AssertionError):
+    """A simulated queue landed something else than the serial one would: the planner is wrong."""
+
+    def __init__(self, policy: str, seed: int, differing: frozenset[str]) -> None:
+        super().__init__(f"{policy}, seed {seed}: differs from the serial oracle in {sorted(differing)[:5]}")
+        self.policy, self.seed, self.differing = policy, seed, differing
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One policy over all seeds.
+
+    ``p50``, ``p95``, ``p99``: medians over the seeds of the quantiles of seconds from arrival to decision;
+    ``checks``, ``stopped`` (before their end) and ``seconds`` (of checks) for each change; ``per_landed``
+    checks for each that landed; ``wrong``: the share of good changes that were rejected by accident.
+    """
+
+    policy: str
+    p50: float
+    p95: float
+    p99: float
+    checks: float
+    stopped: float
+    per_landed: float
+    seconds: float
+    wrong: float
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """``flake``: the share of checks that are red by accident; ``slots``: how many run at once."""
+
+    recipe: Recipe
+    slots: int = 1
+    flake: float = 0.0
+    seeds: Sequence[int] = (0, 1, 2, 3, 4)
+
+
+def compare(setting: Setting, policies: Sequence[Policy]) -> Iterator[Row]:
+    """The oracle's row, then one for each policy. Raises UnlikeSerialError."""
+    drawn = {seed: draw(setting.recipe, seed) for seed in setting.seeds}
+    ideal = [list(turnarounds(changes, setting.slots).values()) for changes in drawn.values()]
+    yield _row(ORACLE, ideal, [], drawn)
+    for policy in policies:
+        outcomes = [_simulate(setting, policy, seed, changes) for seed, changes in drawn.items()]
+        yield _row(policy, [list(o.turnaround.values()) for o in outcomes], outcomes, drawn)
+
+
+def _simulate(setting: Setting, policy: Policy, seed: int, changes: Sequence[Change]) -> Outcome:
+    rates = Rates(setting.recipe.failure, setting.flake)
+    conditions = Conditions(setting.slots, rates, setting.flake, seed)
+    outcome = Simulation(changes, lambda view: plan(view, policy), conditions).run()
+    differing = serial(changes) ^ frozenset(outcome.landed)
+    if differing and not setting.flake:
+        raise UnlikeSerialError(policy, seed, differing)
+    return outcome
+
+
+def _row(
+    name: str, waits: list[list[float]], outcomes: list[Outcome], drawn: Mapping[int, Sequence[Change]]
+) -> Row:
+    changes = sum(map(len, drawn.values()))
+    good = {seed: serial(some) for seed, some in drawn.items()}
+    landed = sum(len(o.landed) for o in outcomes) or sum(map(len, good.values()))
+    wrong = sum(len(good[s] & set(o.ejected)) for s, o in zip(good, outcomes, strict=False))
+    checks = sum(o.checks for o in outcomes) if outcomes else changes
+    busy = sum(o.busy for o in outcomes) if outcomes else sum(c.seconds for d in drawn.values() for c in d)
+    return Row(
+        policy=name,
+        **{f"p{n}": median(quantile(some, n) for some in waits) for n in (50, 95, 99)},
+        checks=checks / changes,
+        stopped=mean([o.stopped for o in outcomes] or [0]) * len(outcomes) / changes,
+        per_landed=checks / max(1, landed),
+        seconds=busy / changes,
+        wrong=wrong / max(1, sum(map(len, good.values()))),
+    )
+
+
+def quantile(values: Sequence[float], percent: int) -> float:
+    """The value below which ``percent`` of them lie."""
+    return values[0] if len(values) == 1 else quantiles(values, n=100, method="inclusive")[percent - 1]

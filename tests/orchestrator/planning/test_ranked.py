@@ -1,0 +1,92 @@
+"""Ranked speculation: which paths are looked at, in which order, and how many of them."""
+
+from __future__ import annotations
+
+from itertools import combinations, islice
+from math import exp, log
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from orchestrator.planning.chances import chances
+from orchestrator.planning.model import Item, Known, Snapshot, Stack
+from orchestrator.planning.ranked import cheapest_sets, plan_ranked
+
+
+def view(**changes: object) -> Snapshot:
+    """a, b on a, and c, which is independent of both."""
+    found = {"items": (Item("a", 0.9), Item("b", 0.9), Item("c", 0.9)), "meets": (0, 1, 0), "slots": 9}
+    return Snapshot(**{**found, **changes})  # type: ignore[arg-type]
+
+
+A, B, C = Stack((), ("a",)), Stack(("a",), ("b",)), Stack((), ("c",))
+B_ALONE = Stack((), ("b",))
+
+
+def test_the_surest_paths_come_first() -> None:
+    assert plan_ranked(view(), threshold=0.01).checks == (A, C, B, B_ALONE)
+
+
+def test_a_path_that_will_hardly_be_needed_is_not_checked() -> None:
+    assert plan_ranked(view(), threshold=0.15).checks == (A, C, B)
+
+
+def test_slots_bound_the_checks() -> None:
+    assert plan_ranked(view(slots=2)).checks == (A, C)
+
+
+def test_one_that_is_at_work_keeps_its_slot() -> None:
+    assert plan_ranked(view(slots=2, running=(B,))).checks == (B, A)
+
+
+def test_lanes_an_independent_entry_lands_before_those_ahead_of_it() -> None:
+    assert plan_ranked(view(known={C: Known(passed=1)})).land == C
+
+
+def test_without_speculation_an_entry_waits_for_those_it_meets() -> None:
+    assert plan_ranked(view(), threshold=1.0).checks == (A, C)
+
+
+def test_a_red_check_turns_the_paths_behind_it() -> None:
+    checks = plan_ranked(view(known={A: Known(failed=1)}, slots=3)).checks
+    assert checks == (A, C, B_ALONE)
+
+
+def test_s12_what_is_red_on_what_has_not_landed_is_not_out() -> None:
+    assert plan_ranked(view(known={B: Known(failed=2)})).eject is None
+    assert plan_ranked(view(known={A: Known(failed=2)})).eject == "a"
+
+
+def test_s10_nothing_is_checked_without_what_it_depends_on() -> None:
+    """b needs a, which is most likely out: no path of b leaves a out."""
+    checks = plan_ranked(view(needs=(0, 1, 0), known={A: Known(failed=1)}), threshold=0.01).checks
+    assert B_ALONE not in checks
+
+
+def test_known_paths_count_by_their_probability() -> None:
+    found = chances(view(known={A: Known(passed=1), B: Known(failed=2)}))
+    assert found[0] > 0.99
+    assert found[1] < 0.05
+    assert found[2] == pytest.approx(0.9)
+
+
+@given(st.lists(st.floats(0.5, 0.999), min_size=1, max_size=6))
+def test_sets_of_flips_come_cheapest_first_and_all_of_them(likely: list[float]) -> None:
+    """Held against all subsets, sorted."""
+    flips = sorted((log(p / (1 - p)), 1 << n) for n, p in enumerate(likely))
+    found = list(cheapest_sets(flips))
+    every = [
+        (sum(c for c, _ in some), sum(b for _, b in some))
+        for size in range(1, len(flips) + 1)
+        for some in combinations(flips, size)
+    ]
+    assert sorted(bits for _, bits in found) == sorted(bits for _, bits in every)
+    assert [cost for cost, _ in found] == pytest.approx(sorted(cost for cost, _ in every))
+
+
+def test_of_a_million_paths_only_those_asked_for_are_made() -> None:
+    flips = [(0.1 * n, 1 << n) for n in range(1, 60)]
+    costs = [cost for cost, _ in islice(cheapest_sets(flips), 100)]
+    assert costs == sorted(costs)
+    assert exp(-costs[0]) == pytest.approx(exp(-0.1))
