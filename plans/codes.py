@@ -83,6 +83,7 @@ class Code(StrEnum):
     PHASE_WITHOUT_RUN = "phase-without-run", "nothing but the plan's own command can complete this phase"
     PHASE_NOT_IN_HEADER = "phase-not-in-header", "the body has a phase that the header's phases do not list"
     PHASE_FILES_ONLY = "phase-files-only", "a phase declares files, and the plan itself does not"
+    PHASE_BEYOND_PLAN = "phase-beyond-plan", "a phase writes what the plan's own manifest does not have"
     AMBIGUOUS_DEPENDENCY = "ambiguous-dependency", "a short form reads as a phase, and such a plan exists too"
     UNKNOWN_CONFLICT = "unknown-conflict", "conflicts_with names a plan that does not exist"
     SELF_CONFLICT = "self-conflict", "a plan conflicts with itself"

@@ -9,10 +9,11 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Final
 
 from plans.codes import Code
-from plans.errors import Problem, Severity
+from plans.errors import Problem, Severity, UndecidedPatternsError
+from plans.intersect import witness
 from plans.model import Until
 from plans.nodes import Node, Scalar, shown
-from plans.patterns import bracket_literals
+from plans.patterns import Pattern, PatternSet, bracket_literals
 from plans.places import fields
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 
 _FEW: Final = 5
+_EVERYTHING: Final = PatternSet((Pattern("**"),))
 
 
 @dataclass(frozen=True)
@@ -185,7 +187,29 @@ def manifests(subject: Subject) -> Iterator[Problem]:
             yield subject.problem(Code.NO_MANIFEST, "files", message, hint, severity=Severity.HINT)
     yield from _brackets(subject, "files", plan.manifest)
     for index, phase in enumerate(plan.phases):
+        yield from _beyond(subject, f"phases[{index}].files", phase.manifest)
         yield from _brackets(subject, f"phases[{index}].files", phase.manifest)
+
+
+def _beyond(subject: Subject, name: str, narrowed: Manifest | None) -> Iterator[Problem]:
+    """A phase narrows the plan's list; what it writes beyond that is compared with nobody.
+
+    Not told of a plan's list with exclusions: what is beyond that is no list of patterns.
+    """
+    whole = subject.plan.manifest
+    if whole is None or narrowed is None or any(pattern.negated for pattern in whole.write.patterns):
+        return
+    # a file that is named is in the list, though as a folder it might hold what is not
+    asked = (p for p in narrowed.write.patterns if p.has_wildcard or not whole.write.matches(p.text))
+    without = (Pattern(f"!{pattern.text}", negated=True) for pattern in whole.write.patterns)
+    try:
+        found = witness(PatternSet((*asked, *without)), _EVERYTHING)
+    except UndecidedPatternsError:
+        return
+    if found is not None:
+        message = f"the phase writes {found.path}, which the plan's own list does not have"
+        hint = "declare it under the plan's 'files' too: overlaps go by that"
+        yield subject.problem(Code.PHASE_BEYOND_PLAN, name, message, hint, severity=Severity.WARNING)
 
 
 def texts(subject: Subject) -> Iterator[Problem]:

@@ -293,6 +293,14 @@ LINT_CASES: list[tuple[str, list[tuple[str, str]], str, int, int, str]] = [
         27,
         "phases[0].files",
     ),
+    (
+        "phase beyond",
+        [("a.md", "files: {write: [src/x.py]}\nphases: [{name: 1, files: {write: ['src/*.py']}}]")],
+        Code.PHASE_BEYOND_PLAN,
+        3,
+        27,
+        "phases[0].files",
+    ),
     ("bracket", [("a.md", 'files: {write: ["app/[id]/**"]}')], Code.BRACKET_LITERAL, 2, 17, "files.write[0]"),
     ("text", [("a.md", "files: {write: [src]}\n---\nSee README.md")], Code.UNDECLARED_FILE, 2, 8, "files"),
 ]
@@ -313,6 +321,19 @@ def test_one_problem_of_several_plans(
     assert (code, line, column, field, "a.md", "a") in [
         (p.code, p.line, p.column, p.field, p.path, p.plan) for p in found
     ]
+
+
+@pytest.mark.parametrize(
+    ("whole", "narrowed"),
+    [
+        ("[src]", "[src/a.py, 'src/**/b']"),
+        ("['**/*.py', docs/]", "[a.py, docs/x]"),
+        ("[src, '!src/x']", "[y]"),
+    ],
+)
+def test_a_phase_within_its_plan_is_well_and_of_exclusions_nothing_is_said(whole: str, narrowed: str) -> None:
+    text = f"files: {{write: {whole}}}\nphases: [{{name: 1, run: x, files: {{write: {narrowed}}}}}]"
+    assert Code.PHASE_BEYOND_PLAN not in {problem.code for problem in linted(("a.md", text))}
 
 
 def test_cycles_are_named_in_order() -> None:
