@@ -187,6 +187,15 @@ class PortInUseError(PlanctlError):
         super().__init__(f"port {port} is in use by {holder or 'another process'}")
 
 
+class HostFolderError(PlanctlError):
+    """The folder where all runs of a user on this host meet cannot be used."""
+
+    def __init__(self, folder: Path, why: str) -> None:
+        self.folder = folder
+        self.why = why
+        super().__init__(f"what runs of this host share cannot be had in {folder}: {why}")
+
+
 class NotUninstalledError(PlanctlError):
     """planctl was not taken away whole, because something that is not its own is in the way."""
 

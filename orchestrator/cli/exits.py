@@ -125,6 +125,9 @@ EXITS: Final[Mapping[type[Exception], Exit]] = {
     of_git.PromisedObjectError: Exit(INVALID, "try again when `git fetch` reaches the remote"),
     of_git.MissingObjectError: Exit(FAULT, "`git fsck` looks for damage; a shallow clone lacks history"),
     own.LaunchFailedError: Exit(NO),
+    own.HostFolderError: Exit(
+        INVALID, "let XDG_STATE_HOME name a folder that you can write to, then `planctl resume` goes on"
+    ),
     own.NotUninstalledError: Exit(NO, "move it away, then `planctl uninstall` goes on; nothing was lost"),
     own.NotPreparedError: Exit(NO, "`planctl logs PLAN` shows what its set-up said"),
     own.SlotInUseError: Exit(NO, "`planctl status` shows what is at work"),

@@ -11,7 +11,8 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Final
 
-from orchestrator.running.host import HostSlots
+from orchestrator.errors import HostFolderError
+from orchestrator.running.host import HostSlots, host_folder
 from orchestrator.scheduling.reasons import Code, Reason, reason
 
 if TYPE_CHECKING:
@@ -39,14 +40,14 @@ class HostShare:
     def take(self, attempt: str, resources: Mapping[str, int]) -> Reason | None:
         """Hold ``resources`` for ``attempt``, all or nothing; return why it must wait instead, or None.
 
-        What the attempt holds already counts.
+        What the attempt holds already counts. Raises HostFolderError.
         """
         wanted = {**resources, **self._always}
         with self._lock:
             own = self._held.setdefault(attempt, {})
             taken: dict[str, HostSlot] = {}
             for name in sorted(wanted.keys() - own.keys()):
-                slot = HostSlots(name, self._capacities.get(name, 1)).try_acquire(wanted[name])
+                slot = self._try(name, wanted[name], taken)
                 if slot is None:
                     for other in taken.values():
                         other.release()
@@ -54,6 +55,15 @@ class HostShare:
                 taken[name] = slot
             own.update(taken)
         return None
+
+    def _try(self, name: str, amount: int, taken: Mapping[str, HostSlot]) -> HostSlot | None:
+        """Places of one resource, if they are free; where that cannot be told, ``taken`` is given back."""
+        try:
+            return HostSlots(name, self._capacities.get(name, 1)).try_acquire(amount)
+        except OSError as error:
+            for other in taken.values():
+                other.release()
+            raise HostFolderError(host_folder(), error.strerror or str(error)) from error
 
     def _lacking(self, name: str) -> Reason:
         if name == _SLOT:

@@ -132,3 +132,14 @@ def test_p14_a_floor_above_what_the_host_has_is_not_waited_for(repo: GitRepo) ->
     assert attempt.reason["code"] == "over-capacity"
     assert "GiB of memory, and this host has" in attempt.reason["detail"]
     assert "memory available, the floor is 999999.0" in planctl("doctor", repo=repo.path).stdout
+
+
+def test_p14_where_runs_of_the_host_cannot_meet_one_line_says_so(repo: GitRepo, tmp_path: Path) -> None:
+    """Nothing is at work then, and the run goes on once the folder can be used."""
+    commit_plans(repo, {"a": {"run": "echo a > it"}}, ONE_SLOT)
+    (tmp_path / "file").touch()
+    done = run("run-multi", "a", cwd=repo.path, env={"XDG_STATE_HOME": str(tmp_path / "file")})
+    assert done.code == 2, done.out + done.err
+    assert "what runs of this host share cannot be had in" in done.err
+    assert run("resume", cwd=repo.path).code == 0
+    assert landings(repo) == ["a"]
