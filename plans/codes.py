@@ -93,4 +93,5 @@ class Code(StrEnum):
     NO_RUN = "no-run", "the plan has no command: a person or an agent does the work"
     NO_MANIFEST = "no-manifest", "the plan does not say which files it touches"
     UNDECLARED_FILE = "undeclared-file", "the text names an existing file that the manifest does not have"
+    BEYOND_SYMLINK = "beyond-symlink", "a pattern goes through a symbolic link, under which git knows no file"
     BRACKET_LITERAL = "bracket-literal", "[…] in a pattern names an existing path, and is read as a class"

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
 
 from plans.catalog import in_order
 from plans.codes import Code
@@ -19,21 +20,34 @@ if TYPE_CHECKING:
     from plans.project import ProjectSettings
 
 
+@dataclass(frozen=True, slots=True)
+class Existing:
+    """The repository's paths: all of them, and which are ``symlinks``."""
+
+    files: Sequence[str] = ()
+    symlinks: Sequence[str] = ()
+
+
+NOTHING: Final = Existing()
+"""No path is known."""
+
+
 def lint(
     catalog: Catalog,
     settings: ProjectSettings,
-    existing: Sequence[str] = (),
+    existing: Existing = NOTHING,
     *,
     settings_problems: Sequence[Problem] = (),
 ) -> tuple[Problem, ...]:
-    """Every problem, by file and line; ``existing`` are the repository's paths.
+    """Every problem, by file and line.
 
     Pure and complete: it neither reads files nor stops at the first error.
     """
     plans = {str(plan_id): plan for plan_id, plan in catalog.plans.items()}
     known = frozenset(plans) | catalog.broken_ids()
-    tree = FileTree(existing)
-    around = Surroundings(plans, known, settings, tuple(p for p in existing if "[" in p), Predictor(tree))
+    bracketed = tuple(path for path in existing.files if "[" in path)
+    predictor = Predictor(FileTree(existing.files))
+    around = Surroundings(plans, known, settings, bracketed, tuple(existing.symlinks), predictor)
     subjects = {plan_id: Subject(plan, around) for plan_id, plan in plans.items()}
     found = [problem for subject in subjects.values() for rule in RULES for problem in rule(subject)]
     return in_order((*settings_problems, *catalog.problems, *found, *_cycles(subjects)))

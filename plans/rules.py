@@ -33,13 +33,14 @@ class Surroundings:
     """What a plan is looked at with.
 
     ``known`` are ids of all plans, unusable ones included; ``existing`` are the repository's paths that
-    contain a bracket; ``predictor`` knows them all, and nothing of history.
+    contain a bracket, ``symlinks`` those that are links; ``predictor`` knows them all, but no history.
     """
 
     plans: Mapping[str, Plan]
     known: frozenset[str]
     settings: ProjectSettings
     existing: tuple[str, ...]
+    symlinks: tuple[str, ...]
     predictor: Predictor
 
     @cached_property
@@ -186,9 +187,11 @@ def manifests(subject: Subject) -> Iterator[Problem]:
             hint = "add 'files: {write: [...]}'"
             yield subject.problem(Code.NO_MANIFEST, "files", message, hint, severity=Severity.HINT)
     yield from _brackets(subject, "files", plan.manifest)
+    yield from _links(subject, "files", plan.manifest)
     for index, phase in enumerate(plan.phases):
         yield from _beyond(subject, f"phases[{index}].files", phase.manifest)
         yield from _brackets(subject, f"phases[{index}].files", phase.manifest)
+        yield from _links(subject, f"phases[{index}].files", phase.manifest)
 
 
 def _beyond(subject: Subject, name: str, narrowed: Manifest | None) -> Iterator[Problem]:
@@ -237,6 +240,22 @@ def _brackets(subject: Subject, field_: str, manifest: Manifest | None) -> Itera
             message = f"{shown(pattern.text)} looks like a path that exists, but […] stands for one character"
             hint = "write ? for each bracket to mean the path, as in app/?id?/*"
             yield subject.problem(Code.BRACKET_LITERAL, place, message, hint, severity=Severity.HINT)
+
+
+def _links(subject: Subject, field_: str, manifest: Manifest | None) -> Iterator[Problem]:
+    """git sees no files behind a symbolic link: what is written there changes files of another name."""
+    if manifest is None:
+        return
+    for name, patterns in ((f"{field_}.write", manifest.write), (f"{field_}.read", manifest.read)):
+        for index, pattern in enumerate(patterns.patterns):
+            for link in subject.around.symlinks:
+                if pattern.literal_prefix.startswith(f"{link}/"):
+                    place = subject.element(name, index)
+                    message = f"{shown(pattern.text)} goes through the symbolic link {shown(link)}"
+                    hint = "name the files by the path that the link leads to: overlaps go by that"
+                    yield subject.problem(
+                        Code.BEYOND_SYMLINK, place, message, hint, severity=Severity.WARNING
+                    )
 
 
 def branches(subject: Subject) -> Iterator[Problem]:

@@ -5,6 +5,7 @@ Paths are text with ``surrogateescape``: a name need not be UTF-8.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from worktrees.errors import UnknownRevisionError
@@ -16,17 +17,37 @@ if TYPE_CHECKING:
     from worktrees.git import Git
 
 _REGULAR: Final = (b"100644", b"100755")
+_SYMLINK: Final = "120000"
+_SUBMODULE: Final = "160000"
 
 
-def tracked_files(git: Git, top: Path) -> list[str]:
-    """Every path in the index of the worktree at ``top``, sorted, submodules as one path each."""
-    return sorted(set(git.run("ls-files", "-z", at=top).records))
+@dataclass(frozen=True, slots=True)
+class Names:
+    """Every path of a tree, sorted; a submodule is one path, and ``files`` has those and links, too."""
+
+    files: tuple[str, ...] = ()
+    submodules: tuple[str, ...] = ()
+    symlinks: tuple[str, ...] = ()
 
 
-def files_at(git: Git, revision: str) -> list[str]:
-    """Every path in the tree of ``revision``; raises :class:`UnknownRevisionError`."""
-    commit = commit_of(git, revision)
-    return git.run("ls-tree", "-r", "-z", "--name-only", "--full-tree", commit).records
+def tracked_names(git: Git, top: Path) -> Names:
+    """What is in the index of the worktree at ``top``."""
+    return _names(git.run("ls-files", "--stage", "-z", at=top).records)
+
+
+def names_at(git: Git, revision: str) -> Names:
+    """What is in the tree of ``revision``; raises :class:`UnknownRevisionError`."""
+    return _names(git.run("ls-tree", "-r", "-z", "--full-tree", commit_of(git, revision)).records)
+
+
+def _names(records: list[str]) -> Names:
+    """Of records ``MODE … TAB PATH``; a path that is being merged has several."""
+    modes = {path: entry[:6] for entry, _, path in (record.partition("\t") for record in records)}
+    files = tuple(sorted(modes))
+    submodules, symlinks = (
+        tuple(path for path in files if modes[path] == mode) for mode in (_SUBMODULE, _SYMLINK)
+    )
+    return Names(files, submodules, symlinks)
 
 
 def commit_of(git: Git, revision: str) -> str:

@@ -3,8 +3,8 @@
 A grant is a kernel lock (flock) on a file in ``${XDG_STATE_HOME:-~/.local/state}/planctl/host/``. Promise:
 one holder at a time, and the kernel takes the lock back when the last process that has the descriptor
 dies. Hand :attr:`hold` to ``CommandSpec.hold`` and the command's supervisor has it too: the grant outlives
-a planctl that is killed, exactly as long as its command is watched. So a release only closes; unlocking
-would take the lock from the supervisor as well. Not promised: fairness, other users, other hosts.
+a planctl that is killed, exactly as long as its command is watched. So a release only closes, and only
+:meth:`Grant.free` unlocks, for the supervisor as well. Not promised: fairness, other users, other hosts.
 
 Files are never removed: removing one that somebody has open would make two locks of one.
 """
@@ -58,6 +58,18 @@ def _lock(descriptor: int) -> None:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
+def _unlock(descriptor: int) -> None:
+    """Unlock the open file itself, and so for each process that has inherited it: flock(2)."""
+    if sys.platform == "win32":
+        import msvcrt  # noqa: PLC0415 - Windows only
+
+        msvcrt.locking(descriptor, msvcrt.LK_UNLCK, 1)
+    else:
+        import fcntl  # noqa: PLC0415 - not on Windows
+
+        fcntl.flock(descriptor, fcntl.LOCK_UN)
+
+
 class Grant:
     """Locks that are held until :meth:`release`, the end of this process, and that of its supervisors."""
 
@@ -69,15 +81,18 @@ class Grant:
         """The descriptors, for ``CommandSpec.hold``; empty after the release."""
         return self._descriptors
 
-    def keep(self, amount: int) -> None:
-        """Give back all but ``amount`` of the locks, as far as this process is concerned."""
-        held, self._descriptors = self._descriptors[amount:], self._descriptors[:amount]
-        for descriptor in held:
+    def free(self, keep: int) -> None:
+        """Give back all but ``keep`` of the locks, for everybody who has them by way of this grant."""
+        freed, self._descriptors = self._descriptors[keep:], self._descriptors[:keep]
+        for descriptor in freed:
+            _unlock(descriptor)
             os.close(descriptor)
 
     def release(self) -> None:
         """Give it back, as far as this process is concerned. A second time does nothing."""
-        self.keep(0)
+        released, self._descriptors = self._descriptors, ()
+        for descriptor in released:
+            os.close(descriptor)
 
 
 class HostSlot(Grant):

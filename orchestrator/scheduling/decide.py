@@ -148,6 +148,7 @@ def _hindrance(view: View, plan: PlanId) -> Reason | None:
         or needs.drifted_into(view, plan)
         or needs.lacking_resource(view, plan)
         or needs.lacking_place(view)
+        or view.host_lacks.get(plan)
     )
 
 
@@ -168,14 +169,14 @@ def _waiting(view: View) -> tuple[PlanId, ...]:
 
 
 def _waits_for_others(view: View, plan: PlanId) -> bool:
-    """Whether it waits for what moves by itself: plans of other runs, space on the disk, memory.
+    """Whether it waits for what moves by itself: other runs here or on the host, space on the disk, memory.
 
     Nothing of this run works.
     """
     elsewhere = needs.meets_elsewhere(view, plan)
     if (elsewhere and not elsewhere.get("stuck")) or needs.lacking_resource(view, plan):
         return True
-    if needs.drifted_into(view, plan):
+    if needs.drifted_into(view, plan) or plan in view.host_lacks:
         return True
     short = (view.places and view.places.short) or view.memory
     if short and _waits_for(view, plan, Code.DISK_FLOOR, Code.MEMORY_FLOOR):

@@ -14,6 +14,7 @@ from plans.document import read_plan
 from plans.effects import step
 from plans.errors import InvalidPlansError
 from plans.predicted import with_predicted
+from plans.submodules import with_submodules
 from worktrees.references import Create
 
 if TYPE_CHECKING:
@@ -61,10 +62,15 @@ def thaw(bench: Workbench, commit: str) -> tuple[Plan, ...]:
 
 
 def thaw_run(bench: Workbench, run: RunRecord) -> tuple[Plan, ...]:
-    """The plans of ``run`` as they were compared when it began: with the predicted manifests that bound."""
+    """The plans of ``run`` as they were compared when it began.
+
+    So with the predicted manifests that bound, and the submodules that they reach into.
+    """
     bound = run.options.get("bound", {})
-    plans = thaw(bench, run.frozen)
-    return tuple(with_predicted(plan, bound[plan.id]) if plan.id in bound else plan for plan in plans)
+    plans = (
+        with_predicted(plan, bound[plan.id]) if plan.id in bound else plan for plan in thaw(bench, run.frozen)
+    )
+    return tuple(with_submodules(plan, run.options.get("submodules", ())) for plan in plans)
 
 
 def frozen_options(bench: Workbench, commit: str) -> dict[str, Any] | None:

@@ -1,9 +1,10 @@
 """What the plans of one run hold of the host's named resources, shared with the runs of all repositories.
 
-Promise: while a plan is at work, nobody else on the host who keeps to the same capacity has its places; what
-it holds until its command ends, the command's supervisor holds too, so a killed planctl gives nothing away.
-Not promised: an order among runs that wait, other users of the host, and that what a phase holds outlives a
-killed planctl; ``resume`` takes it again, if need be after waiting.
+Promise: while a plan is at work, nobody else on the host who keeps to the same capacity has its places. The
+supervisor of its command holds them too, so a killed planctl gives nothing away before that command ends. A
+phase that is complete gives its places back, for the supervisor as well. Not promised: an order among those
+that wait, other users of the host, and that places outlive both planctl and the command of a stage:
+``resume`` takes them again for the next stage, if need be after waiting.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from orchestrator.running.host import HostSlots, host_folder
 from orchestrator.scheduling.reasons import Code, Reason, reason
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Mapping
 
     from orchestrator.running.host import HostSlot
 
@@ -71,19 +72,25 @@ class HostShare:
         return reason(Code.HOST_RESOURCE, detail=name)
 
     def keep(self, wanted: Mapping[str, Mapping[str, int]]) -> None:
-        """Give back what is not ``wanted`` by attempt and resource any more."""
+        """Give back what is not ``wanted`` by attempt and resource any more.
+
+        What an attempt at work wants no more (its phase is complete) is free at once. An attempt that is not
+        wanted at all has ended for this run; should its supervisor live, that one keeps what it has.
+        """
         with self._lock:
             for attempt, own in list(self._held.items()):
-                still = {**wanted[attempt], **self._always} if attempt in wanted else {}
+                if attempt not in wanted:
+                    for slot in self._held.pop(attempt).values():
+                        slot.release()
+                    continue
+                still = {**wanted[attempt], **self._always}
                 for name in list(own):
-                    own[name].keep(still.get(name, 0))
+                    own[name].free(keep=still.get(name, 0))
                     if name not in still:
                         del own[name]
-                if attempt not in wanted:
-                    del self._held[attempt]
 
-    def descriptors(self, attempt: str, names: Collection[str]) -> tuple[int, ...]:
-        """The locks on those resources of ``attempt``, for its supervisor to hold as well."""
+    def descriptors(self, attempt: str) -> tuple[int, ...]:
+        """All locks of ``attempt``, for its supervisor to hold as well."""
         with self._lock:
             own = self._held.get(attempt, {})
-            return tuple(lock for name in sorted(own) if name in {*names, _SLOT} for lock in own[name].hold)
+            return tuple(lock for name in sorted(own) for lock in own[name].hold)

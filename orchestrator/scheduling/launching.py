@@ -24,7 +24,6 @@ from orchestrator.scheduling.resourcetable import ResourceTable
 from orchestrator.states import AttemptState
 from orchestrator.submitting.published import outputs_of
 from plans.effects import write_atomic
-from plans.holding import holds_of
 
 if TYPE_CHECKING:
     import threading
@@ -59,8 +58,7 @@ class StageLauncher:
         places = {"plan_file": str(plan_file(self._bench, plan, folder)), "worktree": str(folder)}
         argv = argv_of(stage, plan, self._bench.settings.project.agents, places)
         spec = command_spec(self._bench, attempt, plan, str(number), argv)
-        throughout = {hold.resource for hold in holds_of(plan) if hold.until is None}
-        with_ports(replace(spec, hold=self._share.descriptors(attempt.id, throughout)), launch)
+        with_ports(replace(spec, hold=self._share.descriptors(attempt.id)), launch)
         try:
             return self._record(attempt, stage.phase, spec)
         except BaseException:

@@ -20,8 +20,9 @@ from typing import TYPE_CHECKING, Final
 
 from orchestrator.running.waiting import make_wake
 from orchestrator.scheduling.apply import apply
-from orchestrator.scheduling.decide import End, Enqueue, Start, Wait, decide
+from orchestrator.scheduling.decide import End, Enqueue, Wait
 from orchestrator.scheduling.publishing import Publisher
+from orchestrator.scheduling.sharing import decide_sharing
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -117,7 +118,7 @@ class RunLoop:
         with self._bench.store.transaction():
             view = self._observer.view()
             self._share.keep({view.attempts[plan].id: view.held(plan) for plan in view.working})
-            decisions = tuple(self._with_resources(view, decision) for decision in decide(view))
+            view, decisions = decide_sharing(view, self._share)
             started = [apply(self._bench, view, decision) for decision in decisions]
         for attempt in started:
             if attempt is not None:
@@ -125,13 +126,6 @@ class RunLoop:
         if any(isinstance(decision, Enqueue) for decision in decisions):
             self._queue_wake.set()
         return view, decisions
-
-    def _with_resources(self, view: View, decision: Decision) -> Decision:
-        """A start whose resources are had, or the wait for them; other decisions as they are."""
-        if not isinstance(decision, Start):
-            return decision
-        lacking = self._share.take(view.attempts[decision.plan].id, view.held(decision.plan))
-        return Wait(decision.plan, lacking) if lacking else decision
 
     def _hand_over(self, pool: ThreadPoolExecutor, key: str, work: Callable[[], object]) -> None:
         def carry_out() -> None:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from orchestrator.running.memory import MemoryShortage
+    from orchestrator.scheduling.reasons import Reason
     from orchestrator.slots.places import Places
     from orchestrator.store.records import Attempt, Entry
     from plans.graph import PlanGraph
@@ -67,7 +68,8 @@ class View:
     blocked that are about to be tried again by themselves; ``refused`` and ``unlanded`` what the queue knows
     of plans that queued entries land after (see ``submitting.stacking``); ``places`` None means a pool
     without bounds. ``touches`` maps plans of this run to those that they have drifted into, with a path;
-    ``memory`` says that less is available than a start asks for.
+    ``memory`` says that less is available than a start asks for; ``host_lacks`` what other runs on the host
+    have at this moment of what plans of this run want to start with.
     """
 
     run: str
@@ -89,6 +91,7 @@ class View:
     places: Places | None = None
     touches: Mapping[PlanId, Mapping[str, str]] = field(default_factory=dict)
     memory: MemoryShortage | None = None
+    host_lacks: Mapping[PlanId, Reason] = field(default_factory=dict)
 
     def plan(self, plan: PlanId) -> Plan:
         """The plan of that id in this run."""

@@ -12,7 +12,7 @@ from orchestrator.events import EventName
 from orchestrator.scheduling.declared import declared
 from orchestrator.scheduling.freeze import freeze
 from orchestrator.scheduling.view import Options
-from orchestrator.services.predictions import bound_plans
+from orchestrator.services.ground import as_compared, ground_of_target
 from orchestrator.states import AttemptState
 from orchestrator.store.records import Attempt, RunRecord
 from plans.errors import InvalidPlansError, Severity
@@ -21,6 +21,7 @@ from plans.project import OverlapMode
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from orchestrator.services.ground import Ground
     from orchestrator.workbench import Workbench
     from plans.catalog import Catalog
     from plans.graph import PlanGraph
@@ -49,6 +50,7 @@ class Request:
 class Outlook:
     """What would be run and in which order: decided, and nothing written yet."""
 
+    ground: Ground
     plans: tuple[Plan, ...]
     report: OverlapReport
     graph: PlanGraph
@@ -63,20 +65,23 @@ def look_out(bench: Workbench, catalog: Catalog, request: Request, names: Sequen
 
     chosen_plans = _selected(catalog, request, names)
     keep = bool(bench.session)  # a dry run has none, and writes nothing
-    plans = bound_plans(bench.git, bench.settings, chosen_plans, keep=keep)
+    ground = ground_of_target(bench.git, bench.settings)
+    plans = as_compared(bench.git, bench.settings, chosen_plans, ground, keep=keep)
     chosen = {plan.id for plan in plans}
     problems = lint(catalog, bench.settings.project)
     errors = tuple(p for p in problems if p.severity is Severity.ERROR and p.plan in chosen)
     if errors:
         raise InvalidPlansError(errors)
-    report = find_overlaps(plans, (), bench.settings.project.hot_files, bench.settings.folding)
+    report = find_overlaps(
+        plans, ground.names.files, bench.settings.project.hot_files, bench.settings.folding
+    )
     mode = request.mode or bench.settings.project.overlap
     high = [o for o in report.overlaps if o.severity is OverlapSeverity.HIGH]
     if mode is OverlapMode.FORBID and high:
         raise ForbiddenOverlapError([(o.a, o.b, o.witness) for o in high])
     graph = build_graph(plans, report.overlaps, mode)
     jobs = request.jobs or bench.settings.project.jobs or os.cpu_count() or 1
-    return Outlook(plans, report, graph, Options(jobs, mode, request.keep_going, request.land))
+    return Outlook(ground, plans, report, graph, Options(jobs, mode, request.keep_going, request.land))
 
 
 def _selected(catalog: Catalog, request: Request, names: Sequence[str]) -> tuple[Plan, ...]:
@@ -111,6 +116,7 @@ def require_unprepared(bench: Workbench, plans: Sequence[Plan]) -> None:
 def store_run(bench: Workbench, outlook: Outlook, request: Request, run: str) -> RunRecord:
     """Freeze the plan files, then store the run with a pending attempt for each plan, in one transaction."""
     options = _stored(request, outlook.options) | declared(outlook.plans, bench.settings)
+    options |= outlook.ground.stored()
     frozen = freeze(bench, run, outlook.plans, options)
     now = bench.clock.now()
     record = RunRecord(

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Final
 
 from orchestrator.errors import UsageError
 from orchestrator.services.plans import choose, guarded_settings, require_top, usable_settings
-from orchestrator.services.predictions import bound_plans, earlier_changes
 from plans.errors import CycleError
 from plans.overlap import OverlapSeverity, find_overlaps
 
@@ -57,17 +56,24 @@ def overlaps_of(
 
     Raises :class:`UnknownRevisionError`, :class:`UnknownPlanError`, :class:`InvalidPlansError`.
     """
-    from worktrees.files import files_at, tracked_files  # noqa: PLC0415 - GitPython costs 115 ms
+    from orchestrator.services.ground import (  # noqa: PLC0415 - GitPython costs 115 ms
+        as_compared,
+        earlier_changes,
+        ground_at,
+        ground_of_target,
+    )
+    from worktrees.files import tracked_names  # noqa: PLC0415 - as above
 
     plans = choose(repository, usable_settings(repository), asked, here)
     against, settings = compared.against, guarded_settings(repository, git)
-    files = files_at(git, against) if against is not None else tracked_files(git, require_top(repository))
+    ground = ground_of_target(git, settings) if against is None else ground_at(git, against)
+    names = tracked_names(git, require_top(repository)) if against is None else ground.names
     folding = settings.folding
     if compared.ignore_case is not None:
         folding = replace(folding, ignore_case=compared.ignore_case)
-    history = partial(earlier_changes, git, against)
-    plans = bound_plans(git, settings, plans, against)
-    report = find_overlaps(plans, files, settings.project.hot_files, folding, history)
+    history = partial(earlier_changes, git, ground.commit)
+    plans = as_compared(git, settings, plans, ground)
+    report = find_overlaps(plans, names.files, settings.project.hot_files, folding, history)
     first = _first(plans, report, settings.project.overlap)
     return Found(report, first, {plan.id: plan.path.as_posix() for plan in plans})
 

@@ -7,11 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from orchestrator.errors import NoWorktreeError
-from orchestrator.services.predictions import bound_plans
 from orchestrator.settings import load_settings, require_usable, working_settings
 from plans.catalog import load_catalog
 from plans.errors import InvalidPlansError, Problem, Severity
-from plans.lint import lint
+from plans.lint import Existing, lint
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -108,13 +107,15 @@ def choose(repository: Repository, settings: Settings, asked: Sequence[str], her
 
 def lint_plans(repository: Repository, git: Git, asked: Sequence[str], here: Path) -> Linted:
     """All problems of all plans and settings; with ``asked``, what concerns these plans alone."""
-    from worktrees.files import tracked_files  # noqa: PLC0415 - GitPython costs 115 ms
+    from worktrees.files import tracked_names  # noqa: PLC0415 - GitPython costs 115 ms
 
     top = require_top(repository)
     settings = load_settings(repository, git)
     names = named(asked, top, here)
     catalog = load_plans(repository, settings, names)
-    problems = lint(catalog, settings.project, tracked_files(git, top), settings_problems=settings.problems)
+    tracked = tracked_names(git, top)
+    existing = Existing(tracked.files, tracked.symlinks)
+    problems = lint(catalog, settings.project, existing, settings_problems=settings.problems)
     if not names:
         return Linted(_checked(catalog, problems, None), problems)
     paths = frozenset(_path_of(catalog, name) for name in names)
@@ -143,10 +144,12 @@ def _checked(
 
 def graph_of(repository: Repository, git: Git, asked: Sequence[str], here: Path) -> PlanGraph:
     """The graph of the plans asked for, with overlaps directed as ``overlap`` of ``planctl.yaml`` says."""
+    from orchestrator.services.ground import as_compared, ground_of_target  # noqa: PLC0415 - GitPython
     from plans.graph import build_graph  # noqa: PLC0415 - networkx costs 200 ms
     from plans.overlap import find_overlaps  # noqa: PLC0415 - the automata are not needed to lint
 
     settings = guarded_settings(repository, git)
-    plans = bound_plans(git, settings, choose(repository, settings, asked, here))
-    found = find_overlaps(plans, (), settings.project.hot_files, settings.folding)
+    ground = ground_of_target(git, settings)
+    plans = as_compared(git, settings, choose(repository, settings, asked, here), ground)
+    found = find_overlaps(plans, ground.names.files, settings.project.hot_files, settings.folding)
     return build_graph(plans, found.overlaps, settings.project.overlap)

@@ -24,6 +24,7 @@ from orchestrator.scheduling.starting import Starter
 from orchestrator.scheduling.view import View
 from orchestrator.services.begin import Request, first_attempt
 from orchestrator.services.conductors import conductor_of
+from orchestrator.services.ground import ground_of_target
 from orchestrator.services.run import read_outlook
 from orchestrator.slots.keeper import SlotKeeper
 from orchestrator.slots.room import make_room
@@ -32,6 +33,7 @@ from orchestrator.store.records import RunRecord
 from orchestrator.submitting.landed import landed_plans
 from plans.ids import PlanId
 from plans.model import Until
+from plans.submodules import with_submodules
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -92,6 +94,7 @@ def _is_pinned(bench: Workbench, dependency: Dependency) -> bool:
 def _store(bench: Workbench, plan: Plan, *, adopt: bool) -> Attempt:
     """The run and its attempt, already ``preparing``, in one transaction."""
     run, now, store = bench.stamp(), bench.clock.now(), bench.store
+    ground = ground_of_target(bench.git, bench.settings)
     options = {
         "jobs": 1,
         "mode": str(bench.settings.project.overlap),
@@ -99,7 +102,8 @@ def _store(bench: Workbench, plan: Plan, *, adopt: bool) -> Attempt:
         "land": True,
         "by_hand": True,
         "adopt": adopt,
-        **declared((plan,), bench.settings),
+        **declared((with_submodules(plan, ground.names.submodules),), bench.settings),
+        **ground.stored(),
     }
     record = RunRecord(
         id=run,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from orchestrator.services.plans import load_plans, named
 from plans.catalog import Catalog, build_catalog
 from plans.errors import UnknownPlanError
-from worktrees.files import files_at
+from worktrees.files import names_at
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -56,6 +56,7 @@ def committed_catalog(bench: Workbench, revision: str) -> Catalog:
     """The plans in the configured folders of a commit's tree."""
     commit = bench.references.resolve(revision)
     folders = tuple(f"{folder.strip('/')}/" for folder in bench.settings.project.plans)
-    paths = [p for p in files_at(bench.git, commit) if p.startswith(folders) and p.lower().endswith(_ENDINGS)]
+    names = names_at(bench.git, commit).files
+    paths = [p for p in names if p.startswith(folders) and p.lower().endswith(_ENDINGS)]
     files = [(Path(path), bench.objects.read_blob(commit, path) or b"") for path in paths]
     return build_catalog(files)

@@ -12,16 +12,17 @@ from orchestrator.scheduling.declared import folding, hot_files
 from orchestrator.scheduling.freeze import thaw_run
 from orchestrator.services.begin import Outlook, options_of
 from orchestrator.services.conductors import conductor_of
+from orchestrator.services.ground import ground_at
 from orchestrator.states import RunState
 from plans.project import OverlapMode
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
+    from orchestrator.services.ground import Ground
     from orchestrator.settings import Settings
     from orchestrator.store.records import RunRecord
     from orchestrator.workbench import Workbench
-    from plans.model import Plan
 
 
 def interrupted_run(bench: Workbench, name: str | None) -> RunRecord:
@@ -63,7 +64,7 @@ def take_over(
 
     ``also`` is done in the same transaction. Raises BusyError when another process was faster.
     """
-    outlook = look_again(thaw_run(bench, run), run)
+    outlook = look_again(bench, run)
     try:
         with bench.store.transaction():
             if run.state is RunState.ACTIVE:
@@ -77,12 +78,19 @@ def take_over(
     return run, outlook
 
 
-def look_again(plans: Sequence[Plan], run: RunRecord) -> Outlook:
+def look_again(bench: Workbench, run: RunRecord) -> Outlook:
     """The outlook of a stored run, from its frozen plans and stored options: the same as when it began."""
     from plans.graph import build_graph  # noqa: PLC0415 - networkx costs 200 ms
     from plans.overlap import find_overlaps  # noqa: PLC0415 - with the graph
 
     options = options_of(run)
-    report = find_overlaps(plans, (), hot_files(run), folding(run))
+    plans, ground = thaw_run(bench, run), _ground_of(bench, run)
+    report = find_overlaps(plans, ground.names.files, hot_files(run), folding(run))
     graph = build_graph(plans, report.overlaps, OverlapMode(options.mode))
-    return Outlook(tuple(plans), report, graph, options)
+    return Outlook(ground, plans, report, graph, options)
+
+
+def _ground_of(bench: Workbench, run: RunRecord) -> Ground:
+    """What the run was compared on; nothing of a commit that is gone: a target that was rewritten since."""
+    commit = run.options.get("ground")
+    return ground_at(bench.git, commit if commit and bench.objects.has_commit(commit) else None)

@@ -93,13 +93,16 @@ def test_s2_13_capacities_are_shared_by_all_repositories_of_the_host(
         assert landings(repo) == [repo.path.name]
 
 
-def test_s2_13_a_stage_after_a_resume_waits_for_its_resource_again(
+def test_s2_13_what_a_phase_holds_outlives_planctl_as_long_as_its_command(
     template: Path, tmp_path: Path, gates: Gates
 ) -> None:
-    """What a phase holds dies with planctl; somebody else has it when the run goes on."""
+    """The command of a killed planctl still has ``db``. Once it has ended, somebody else gets it.
+
+    The next stage then waits for it again after ``resume``.
+    """
     repo, other = (GitRepo.copy_of(template, tmp_path / name) for name in ("repo", "other"))
     phases = [
-        {"name": "1", "run": gates.command("one", "echo 1 > one")},
+        {"name": "1", "resources": {"db": 1}, "run": gates.command("one", "echo 1 > one")},
         {"name": "2", "resources": {"db": 1}, "run": "echo 2 >> one"},
     ]
     commit_plans(repo, {"p": {"phases": phases}})
@@ -108,14 +111,34 @@ def test_s2_13_a_stage_after_a_resume_waits_for_its_resource_again(
     gates.await_at("one")
     process.kill()
     end_of(process)
-    beside = start("run-multi", "--all", cwd=other.path)
+    beside = start("run-multi", "--all", "--json", cwd=other.path)
+    assert read_until(beside, "plan.waiting")["reason"] == {"code": "host-resource", "detail": "db"}
+    gates.open("one")
     gates.await_at("q")
     resumed = start("resume", "--json", cwd=repo.path)
-    read_until(resumed, "run.resumed")
-    gates.open("one")
     assert read_until(resumed, "plan.waiting")["reason"] == {"code": "host-resource", "detail": "db"}
     gates.open("q")
     assert end_of(beside).code == 0
     done = end_of(resumed)
     assert done.code == 0, done.out + done.err
     assert repo.show("main", "one") == "1\n2\n"
+
+
+def test_s2_13_a_phase_that_completes_frees_the_host_while_its_command_goes_on(
+    template: Path, tmp_path: Path, gates: Gates
+) -> None:
+    repo, other = (GitRepo.copy_of(template, tmp_path / name) for name in ("repo", "other"))
+    phases = [{"name": "1", "resources": {"db": 1}}, {"name": "2"}]
+    commit_plans(repo, {"p": {"phases": phases, "run": f"echo 1 > one; {gates.command('two', 'true')}"}})
+    commit_plans(other, {"q": {"resources": {"db": 1}, "run": gates.command("q", "echo q > one")}})
+    process = start("run-multi", "--all", cwd=repo.path)
+    gates.await_at("two")
+    beside = start("run-multi", "--all", "--json", cwd=other.path)
+    assert read_until(beside, "plan.waiting")["reason"] == {"code": "host-resource", "detail": "db"}
+    with store_of(repo) as store:
+        worktree = Path(store.attempts()[0].worktree or "")
+    assert run("phase", "complete", "1", cwd=worktree).code == 0
+    gates.await_at("q")
+    gates.open("q", "two")
+    assert end_of(beside).code == 0
+    assert end_of(process).code == 0

@@ -8,7 +8,7 @@ from pathlib import Path
 from plans.catalog import Catalog
 from plans.document import read_plan
 from plans.ids import PlanId
-from plans.lint import lint
+from plans.lint import Existing, lint
 from plans.model import Manifest, Plan
 from plans.overlap import find_overlaps
 from plans.patterns import PatternSet
@@ -92,7 +92,7 @@ def test_p3_lint_warns_where_text_and_manifest_disagree() -> None:
         source = f"---\nplan: p\nrun: x\nfiles: {files}\n---\n{body}\n".encode()
         read = read_plan(Path("plans/p.md"), source)
         assert read.plan is not None
-        found = lint(Catalog({read.plan.id: read.plan}, ()), ProjectSettings(), FILES)
+        found = lint(Catalog({read.plan.id: read.plan}, ()), ProjectSettings(), Existing(FILES))
         return [(p.code, p.severity, p.message) for p in found]
 
     body = "Change src/model.py, see docs/guide.md; then src/new.py"

@@ -13,7 +13,7 @@ from plans.catalog import build_catalog, load_catalog
 from plans.codes import Code
 from plans.document import is_plan_file, read_plan
 from plans.errors import Severity
-from plans.lint import lint
+from plans.lint import NOTHING, Existing, lint
 from plans.project import ProjectSettings
 from plans.project_file import read_settings
 
@@ -208,7 +208,7 @@ def test_hints_do_not_stop_a_plan() -> None:
 
 
 def linted(
-    *files: tuple[str, str], settings: ProjectSettings | None = None, existing: tuple[str, ...] = ()
+    *files: tuple[str, str], settings: ProjectSettings | None = None, existing: Existing = NOTHING
 ) -> list[Problem]:
     quiet = {"run": "run: make\n", "files": "files: {write: []}\n"}
     sources = []
@@ -218,6 +218,7 @@ def linted(
     return list(lint(build_catalog(sources), settings or ProjectSettings(), existing))
 
 
+EXISTING = Existing(("app/[id]/page.tsx", "README.md", "li nk"), ("li nk",))
 LINT_CASES: list[tuple[str, list[tuple[str, str]], str, int, int, str]] = [
     ("same id", [("a.md", "title: x"), ("b.md", "plan: a")], Code.DUPLICATE_ID, 1, 1, "plan"),
     ("same branch", [("a.md", "branch: x"), ("b.md", "branch: x")], Code.DUPLICATE_BRANCH, 2, 9, "branch"),
@@ -302,6 +303,7 @@ LINT_CASES: list[tuple[str, list[tuple[str, str]], str, int, int, str]] = [
         "phases[0].files",
     ),
     ("bracket", [("a.md", 'files: {write: ["app/[id]/**"]}')], Code.BRACKET_LITERAL, 2, 17, "files.write[0]"),
+    ("link", [("a.md", "files: {write: [src, li nk/x]}")], Code.BEYOND_SYMLINK, 2, 22, "files.write[1]"),
     ("text", [("a.md", "files: {write: [src]}\n---\nSee README.md")], Code.UNDECLARED_FILE, 2, 8, "files"),
 ]
 
@@ -317,7 +319,7 @@ def test_one_problem_of_several_plans(
         sources = [(Path(name), header(text + "\nrun: x")) for name, text in files]
         found = list(lint(build_catalog(sources), settings))
     else:
-        found = linted(*files, settings=settings, existing=("app/[id]/page.tsx", "README.md"))
+        found = linted(*files, settings=settings, existing=EXISTING)
     assert (code, line, column, field, "a.md", "a") in [
         (p.code, p.line, p.column, p.field, p.path, p.plan) for p in found
     ]

@@ -8,7 +8,7 @@ import pytest
 from tests.support.repo import GitRepo
 from worktrees import repository
 from worktrees.errors import UnknownRevisionError
-from worktrees.files import commit_of, committed_file, files_at, tip_of, tracked_files
+from worktrees.files import Names, commit_of, committed_file, names_at, tip_of, tracked_names
 from worktrees.git import Git
 
 ODD = "odd \udcff\n*[x].py"
@@ -23,15 +23,26 @@ def test_tracked_files_are_those_of_the_index_byte_for_byte(repo: GitRepo, git: 
     Path(os.fsencode(repo.path / ODD).decode("utf-8", "surrogateescape")).write_bytes(b"")
     repo.git("add", "-A")
     repo.write("untracked", "")
-    assert tracked_files(git, repo.path) == sorted(
-        ["README.md", "docs/guide.md", ODD, "src/a.py", "src/b.py"]
-    )
+    names = sorted(["README.md", "docs/guide.md", ODD, "src/a.py", "src/b.py"])
+    assert tracked_names(git, repo.path) == Names(tuple(names))
 
 
 def test_files_of_a_revision_do_not_depend_on_the_worktree(repo: GitRepo, git: Git) -> None:
     repo.git("rm", "-q", "-r", "src")
-    assert files_at(git, "HEAD") == ["README.md", "docs/guide.md", "src/a.py", "src/b.py"]
-    assert files_at(git, "main~0") == files_at(git, repo.head())
+    assert names_at(git, "HEAD").files == ("README.md", "docs/guide.md", "src/a.py", "src/b.py")
+    assert names_at(git, "main~0") == names_at(git, repo.head())
+
+
+def test_submodules_and_links_are_told_in_the_index_and_in_a_tree(repo: GitRepo, git: Git) -> None:
+    (repo.path / "li nk").symlink_to("README.md")
+    repo.git("add", "-A")
+    repo.git("update-index", "--add", "--cacheinfo", f"160000,{repo.head()},sub")
+    names = Names(
+        ("README.md", "docs/guide.md", "li nk", "src/a.py", "src/b.py", "sub"), ("sub",), ("li nk",)
+    )
+    assert tracked_names(git, repo.path) == names
+    repo.git("commit", "-qm", "x")
+    assert names_at(git, "HEAD") == names
 
 
 @pytest.mark.parametrize("bad", ["", "nowhere", "--all", "-h", "HEAD:src", "\0", "HEAD HEAD", "@{bad}"])
