@@ -128,7 +128,7 @@ def writes_in_common(a: Plan, b: Plan, hot: Collection[str], folding: Folding) -
 
     Where it is not decided, a pattern of the first, since then they are taken to meet.
     """
-    mine, theirs = (folding.plan(without_hot(plan, hot)).manifest for plan in (a, b))
+    mine, theirs = (folding.plan(without_hot(plan, hot, folding)).manifest for plan in (a, b))
     seen = _evidence(mine.write, theirs.write, ()) if mine and theirs else None
     return (seen[0] or seen[1][0]) if seen else None
 

@@ -10,11 +10,13 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from plans.folding import EXACT
 from plans.patterns import Pattern, PatternSet
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
+    from plans.folding import Folding
     from plans.ids import PlanId
     from plans.model import Manifest, Plan
 
@@ -46,32 +48,36 @@ class HotMeeting:
     plans: tuple[PlanId, ...]
 
 
-def meetings(plans: Sequence[Plan], hot: Collection[str]) -> tuple[HotMeeting, ...]:
+def meetings(plans: Sequence[Plan], hot: Collection[str], folding: Folding = EXACT) -> tuple[HotMeeting, ...]:
     """The hot files that two plans or more declare to write, sorted."""
     found: list[HotMeeting] = []
+    writes = [(plan.id, folding.patterns(plan.manifest.write)) for plan in plans if plan.manifest and hot]
     for path in sorted(hot):
-        writers = (plan.id for plan in plans if plan.manifest and plan.manifest.write.matches(path))
+        writers = (plan for plan, patterns in writes if patterns.matches(folding.path(path)))
         if len(ids := tuple(sorted(writers))) > 1:
             found.append(HotMeeting(path, ids))
     return tuple(found)
 
 
-def without_hot(plan: Plan, hot: Collection[str]) -> Plan:
-    """``plan`` as if neither it nor its phases had declared a hot file."""
+def without_hot(plan: Plan, hot: Collection[str], folding: Folding = EXACT) -> Plan:
+    """``plan`` as if neither it nor its phases had declared a hot file, by any name that is the same file."""
     if not hot:
         return plan
-    phases = tuple(replace(phase, manifest=_cooled(phase.manifest, hot)) for phase in plan.phases)
-    return replace(plan, manifest=_cooled(plan.manifest, hot), phases=phases)
+
+    def cooled(manifest: Manifest | None) -> Manifest | None:
+        if manifest is None:
+            return None
+        write, read = (_without(patterns, hot, folding) for patterns in (manifest.write, manifest.read))
+        return replace(manifest, write=write, read=read)
+
+    phases = tuple(replace(phase, manifest=cooled(phase.manifest)) for phase in plan.phases)
+    return replace(plan, manifest=cooled(plan.manifest), phases=phases)
 
 
-def _cooled(manifest: Manifest | None, hot: Collection[str]) -> Manifest | None:
-    if manifest is None:
-        return None
-    return replace(manifest, write=_without(manifest.write, hot), read=_without(manifest.read, hot))
-
-
-def _without(patterns: PatternSet, hot: Collection[str]) -> PatternSet:
+def _without(patterns: PatternSet, hot: Collection[str], folding: Folding) -> PatternSet:
     """A file that is named as it is goes out of the list; what else has it is followed by a taking away."""
-    left = PatternSet(tuple(pattern for pattern in patterns.patterns if pattern.text not in hot))
-    more = (Pattern(f"!{path}", negated=True) for path in sorted(hot) if left.matches(path))
+    paths = {folding.path(path): path for path in sorted(hot)}
+    left = PatternSet(tuple(p for p in patterns.patterns if p.negated or folding.path(p.text) not in paths))
+    has = folding.patterns(left).matcher()
+    more = (Pattern(f"!{path}", negated=True) for folded, path in paths.items() if has(folded))
     return PatternSet((*left.patterns, *more))

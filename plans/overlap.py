@@ -95,18 +95,18 @@ def find_overlaps(
         for plan in sorted(plans, key=lambda one: one.id)
         if tree and (found := predictor.guesses(plan, hot))
     }
-    cool = [without_hot(plan, hot) for plan in plans]
+    cool = [without_hot(plan, hot, folding) for plan in plans]
     finder = Finder(_known(cool), FileTree(tree, folding) if folding else exact, folding)
     overlaps = finder.overlaps()
     pairs = {(overlap.a, overlap.b) for overlap in overlaps}
     return OverlapReport(
         tuple(sorted(plan.id for plan in plans)),
-        tuple(sorted(plan.id for plan in plans if plan.declared is None)),
+        tuple(sorted(plan.id for plan in plans if plan.manifest is None)),
         tuple(overlaps),
         neighbours(finder.writes(), finder.tree, pairs),
         guesses,
-        _possible([_supposed(plan, guesses, hot) for plan in cool], guesses, finder, pairs),
-        meetings(plans, hot),
+        _possible([_supposed(plan, guesses, hot, folding) for plan in cool], guesses, finder, pairs),
+        meetings(plans, hot, folding),
     )
 
 
@@ -116,8 +116,10 @@ def _known(plans: Iterable[Plan]) -> list[tuple[Plan, Manifest]]:
     return sorted(found, key=lambda one: one[0].id)
 
 
-def _supposed(plan: Plan, guesses: Mapping[PlanId, tuple[Guess, ...]], hot: Collection[str]) -> Plan:
-    return without_hot(supposed(plan, guesses[plan.id]), hot) if plan.id in guesses else plan
+def _supposed(
+    plan: Plan, guesses: Mapping[PlanId, tuple[Guess, ...]], hot: Collection[str], folding: Folding
+) -> Plan:
+    return without_hot(supposed(plan, guesses[plan.id]), hot, folding) if plan.id in guesses else plan
 
 
 def _possible(

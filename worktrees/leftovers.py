@@ -92,10 +92,15 @@ def commit_leftovers(
     return Committed(commit, state.paths) if commit != tip else found
 
 
+def head_of(git: Git, worktree: Path) -> str | None:
+    """The commit that HEAD of a worktree stands at, None before the first one."""
+    return git.run("rev-parse", "-q", "--verify", "HEAD^{commit}", at=worktree, ok=(0, 1)).text or None
+
+
 def find_head(git: Git, worktree: Path, expected_branch: str, plan: str) -> NothingLeft | HeadMoved:
     """The tip of the branch; or, if HEAD has left it, both HEAD and tip, pinned for ``plan``."""
     reference = branch_reference(expected_branch)
-    head = git.run("rev-parse", "-q", "--verify", "HEAD^{commit}", at=worktree, ok=(0, 1)).text or None
+    head = head_of(git, worktree)
     tip = References(git).read(reference)
     on = git.run("symbolic-ref", "-q", "HEAD", at=worktree, ok=(0, 1)).text
     if on != reference or tip is None:

@@ -13,6 +13,7 @@ from plans.ids import PlanId
 from plans.project import Enforce
 from worktrees.candidate import Work
 from worktrees.changes import own_changes
+from worktrees.leftovers import head_of
 from worktrees.uncommitted import uncommitted
 from worktrees.unread import Unread
 
@@ -37,7 +38,7 @@ class Looker:
     def __init__(self, bench: Workbench, observer: Observer) -> None:
         self._bench = bench
         self._observer = observer
-        self._committed: dict[str, tuple[str, tuple[str, ...]]] = {}
+        self._committed: dict[str, tuple[frozenset[str], set[str]]] = {}
         self._judged: dict[str, tuple[tuple[str, ...], dict[PlanId, PatternSet], Drifted]] = {}
 
     def look(self, attempt: Attempt, plan: Plan) -> Drifted | Unread:
@@ -54,7 +55,7 @@ class Looker:
             edited = uncommitted(self._bench.git, Path(attempt.worktree))
         if isinstance(edited, Unread):
             return edited
-        changed = tuple(sorted({*self._of_branch(attempt), *edited}))
+        changed = tuple(sorted({*self._committed_by(attempt), *edited}))
         others = self._observer.declared_by_others(PlanId(attempt.plan), DECLARED)
         known = self._judged.get(attempt.id)
         if known is not None and known[:2] == (changed, others):
@@ -71,13 +72,22 @@ class Looker:
             del self._judged[key]
             self._committed.pop(key, None)
 
-    def _of_branch(self, attempt: Attempt) -> tuple[str, ...]:
-        head = attempt.head or self._bench.references.read(f"refs/heads/{attempt.branch}")
-        if head is None or attempt.base is None:
+    def _committed_by(self, attempt: Attempt) -> tuple[str, ...]:
+        """Of the branch, and of a HEAD that has left it: both are kept when the command ends."""
+        if attempt.base is None:
             return ()
+        heads = self._heads(attempt)
         known = self._committed.get(attempt.id)
-        if known is None or known[0] != head:
-            work = Work(head, attempt.base, bool(attempt.stacked_on))
-            known = (head, own_changes(self._bench.objects, work))
-            self._committed[attempt.id] = known
-        return known[1]
+        if known is None or known[0] != heads:
+            works = (Work(head, attempt.base, bool(attempt.stacked_on)) for head in heads)
+            paths = {path for work in works for path in own_changes(self._bench.objects, work)}
+            known = self._committed[attempt.id] = (heads, paths)
+        return tuple(known[1])
+
+    def _heads(self, attempt: Attempt) -> frozenset[str]:
+        if attempt.head is not None:
+            return frozenset({attempt.head})
+        heads = {self._bench.references.read(f"refs/heads/{attempt.branch}")}
+        if attempt.state in IN_A_WORKTREE:
+            heads.add(head_of(self._bench.git, Path(attempt.worktree or "")))
+        return frozenset(head for head in heads if head is not None)

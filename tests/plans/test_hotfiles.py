@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from plans.folding import Folding
 from plans.hotfiles import HotMeeting, without_hot
 from plans.overlap import find_overlaps
 from tests.plans.test_overlap import only, plan
@@ -40,3 +41,12 @@ def test_one_writer_meets_nobody_and_a_file_put_back_by_a_later_pattern_stays_ou
     assert cooled.manifest is not None
     assert not cooled.manifest.write.matches("CHANGELOG.md")
     assert cooled.manifest.write.matches("README.md")
+
+
+def test_where_case_does_not_count_a_hot_file_is_hot_under_each_name() -> None:
+    plans = [plan("a", ["changelog.md", "src/x"]), plan("b", ["Change*"])]
+    report = find_overlaps(plans, ("CHANGELOG.md",), HOT, Folding(ignore_case=True))
+    assert report.overlaps == ()
+    assert [met.path for met in report.hot] == ["CHANGELOG.md"]
+    exact = find_overlaps(plans, ("CHANGELOG.md",), HOT)
+    assert (exact.overlaps, exact.hot) == ((), ())

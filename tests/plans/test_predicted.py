@@ -82,7 +82,7 @@ def test_p3_what_binds_is_compared_like_a_manifest_and_declares_nothing() -> Non
     plans = predictor.bound([plan("one", "src/model.py"), plan("two", "", ["src/db.sql"]), plan("dumb", "")])
     report = find_overlaps(plans, FILES, history=lambda: TOGETHER)
     assert [(o.a, o.b, o.witness) for o in report.overlaps] == [("one", "two", "src/db.sql")]
-    assert report.unknown == ("dumb", "one")
+    assert report.unknown == ("dumb",), "of one something is known, though it declares nothing"
     assert [p.declared is None for p in plans] == [True, False, True]
     assert plans[2].manifest is None
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from orchestrator.events import EventName
+from orchestrator.merging.checks import REGENERATE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -23,8 +24,13 @@ def said_of_queue(event: StoredEvent) -> str | None:
 
 
 def _checked(data: Data) -> str:
-    verdict = {True: "green", False: "red", None: "without a verdict"}[data.get("passed")]
-    return f"{_whose(data)}check is {verdict} after {data.get('seconds')} s"
+    passed, seconds = data.get("passed"), data.get("seconds")
+    if data.get("check") == REGENERATE:
+        ended = {True: "made anew", False: "not made anew: its command failed", None: "not made anew"}[passed]
+        where = " on the target alone" if data.get("of_target") else ""
+        return f"hot file {ended}{where} after {seconds} s"
+    verdict = {True: "green", False: "red", None: "without a verdict"}[passed]
+    return f"{_whose(data)}check is {verdict} after {seconds} s"
 
 
 def _reused(data: Data) -> str:

@@ -89,6 +89,21 @@ def test_p3_edits_and_commits_are_drift_told_once_until_put_back(
     assert bench.store.value("drift.r1") is None
 
 
+def test_p3_what_is_committed_off_the_branch_is_drift_as_well(
+    repo: GitRepo, bench: Workbench, place: Path
+) -> None:
+    watch = watch_of(bench, place)
+    repo.git("-C", str(place), "switch", "-q", "--detach")
+    (place / "two").write_text("drift\n")
+    assert watch.look("a")
+    repo.git("-C", str(place), "add", "-A")
+    repo.git("-C", str(place), "commit", "-qm", "nobody's branch has it")
+    assert not watch.look("a"), "committed on a detached HEAD, it is the same drift"
+    repo.git("-C", str(place), "switch", "-q", "plan/a")
+    assert watch.look("a")
+    assert told(bench)[-1] == ("plan.drift-ended", "a")
+
+
 def test_p3_in_the_middle_of_a_merge_what_was_known_stays(
     bench: Workbench, repo: GitRepo, place: Path
 ) -> None:
