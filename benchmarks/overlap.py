@@ -2,7 +2,8 @@
 
 A made-up tree of 80,000 files: 2,000 modules of 32 files and a folder of documents about each. A plan belongs
 to a module that is drawn at random, and names six of its files, one file that is yet to come, a folder, names
-in a folder and names anywhere below one. So plans of the same module overlap, and no others.
+in a folder and names anywhere below one; its text has a checkbox, a link and bold words. So plans of the same
+module overlap, and no others.
 """
 
 from __future__ import annotations
@@ -74,7 +75,8 @@ def plan(number: int) -> Plan:
     texts += [f"src/{module}/web/f{random_.randrange(4)}*.py", f"docs/**/{module}-*.md"]
     name = f"p{number}"
     manifest = Manifest(PatternSet.parse(texts), PatternSet())
-    return Plan(PlanId(name), name, Path(f"plans/{name}.md"), b"", "", manifest=manifest)
+    body = f"## Phase 1\n- [ ] 1.1 **Move the [old parts](docs/d0/{module}-page.md)** of `{texts[0]}`\n"
+    return Plan(PlanId(name), name, Path(f"plans/{name}.md"), b"", "", body, manifest=manifest)
 
 
 def pairs(*, apart: bool) -> float:

@@ -108,7 +108,7 @@ class PatternSet:
 
     def matches(self, path: str) -> bool:
         """Whether the set has the file ``path``."""
-        return self.matcher()(path)
+        return self.giving(path) is not None
 
     def matcher(self) -> Callable[[str], bool]:
         """:meth:`matches` for many paths: what is the same for all of them is done once."""

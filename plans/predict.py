@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Final
 
 from plans.errors import PatternSyntaxError
 from plans.patterns import Pattern, PatternSet
+from plans.wildmatch import wild_shapes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,6 +37,8 @@ _LONGEST: Final = 160
 _ADDRESS: Final = re.compile(r"\b[a-zA-Z][a-zA-Z0-9+.-]{1,20}://\S+")
 _CODE: Final = re.compile(r"`([^`\n]+)`")
 _WORD: Final = re.compile(r"[^\s`'\"()<>{},;|=]+")
+_BOLD: Final = re.compile(r"\A\*\*([^*?/\[]+)\Z|\A([^*?/\[]+)\*\*\Z")
+"""The first or the last of several words in bold."""
 _PLACE: Final = re.compile(r"(?:#L?[0-9]\S*|:[0-9]+(?:[:-][0-9]+)?:?)$")
 _LAST_NAME: Final = re.compile(r"[^/.][^/]*\.[A-Za-z][A-Za-z0-9]{0,9}|\.[A-Za-z][\w.-]{1,30}")
 
@@ -54,11 +57,22 @@ class Guess:
     because: Rule | None = None
 
 
-def predict(plan: Plan, tree: FileTree) -> tuple[Guess, ...]:
-    """The guesses for one plan in the order of its text, :data:`MAX_GUESSES` at most.
+class Lookup:
+    """What names mean among the files of ``tree``; each name is looked up once, for whatever plan."""
 
-    ``tree`` are the existing files.
-    """
+    def __init__(self, tree: FileTree) -> None:
+        self._tree = tree
+        self._known: dict[str, tuple[str, bool] | None] = {}
+
+    def __call__(self, name: str) -> tuple[str, bool] | None:
+        """The pattern that a name stands for, and whether it has existing files; None for what is no path."""
+        if name not in self._known:
+            self._known[name] = _named(name, self._tree)
+        return self._known[name]
+
+
+def predict(plan: Plan, lookup: Lookup) -> tuple[Guess, ...]:
+    """The guesses for one plan in the order of its text, :data:`MAX_GUESSES` at most."""
     found: dict[str, Guess] = {plan.path.as_posix(): _NO_GUESS}
     before = _lines_before_body(plan)
     asked: set[str] = set()
@@ -70,7 +84,7 @@ def predict(plan: Plan, tree: FileTree) -> tuple[Guess, ...]:
             asked.add(name)
             if len(asked) > MAX_NAMES:
                 return tuple(found.values())[1:]
-            named = _named(name, tree)
+            named = lookup(name)
             if named is not None:
                 found.setdefault(named[0], Guess(named[0], line, exists=named[1]))
                 if len(found) > MAX_GUESSES:
@@ -103,11 +117,11 @@ def _trimmed(word: str) -> str:
     for mark in ("**", "__", "*", "_"):
         if len(word) > 2 * len(mark) and word.startswith(mark) and word.endswith(mark):
             word = word[len(mark) : -len(mark)]
+    word = _BOLD.sub(r"\1\2", word)
     return _PLACE.sub("", word).removeprefix("./")
 
 
 def _named(name: str, tree: FileTree) -> tuple[str, bool] | None:
-    """The pattern that a name stands for, and whether it has existing files; None for what is no path."""
     try:
         pattern = Pattern.parse(name)
     except PatternSyntaxError:
@@ -127,7 +141,8 @@ def _named(name: str, tree: FileTree) -> tuple[str, bool] | None:
 
 
 def _wild(pattern: Pattern, tree: FileTree) -> str | None:
-    says_something = set(pattern.text) - set("*?/")
+    """Not of a text that git takes for itself alone, such as half a link's text, ``[see``."""
+    says_something = set(pattern.text) - set("*?/") and wild_shapes(pattern.raw)
     return pattern.text if says_something and tree.matching(PatternSet((pattern,))) else None
 
 

@@ -18,7 +18,7 @@ from plans.cochange import CoChanges
 from plans.errors import PatternSyntaxError
 from plans.model import Manifest
 from plans.patterns import Pattern, PatternSet
-from plans.predict import Guess, predict
+from plans.predict import Guess, Lookup, predict
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Sequence
@@ -40,6 +40,7 @@ class Predictor:
 
     def __init__(self, tree: FileTree, history: Callable[[], Sequence[frozenset[str]]] = no_history) -> None:
         self._tree = tree
+        self._lookup = Lookup(tree)
         self._history = history
 
     @cached_property
@@ -51,7 +52,7 @@ class Predictor:
 
         Files among ``hot`` are left out where the plan declares others.
         """
-        named, declared = predict(plan, self._tree), plan.declared
+        named, declared = predict(plan, self._lookup), plan.declared
         if declared is not None:
             named = tuple(guess for guess in named if _is_single(guess) and guess.pattern not in hot)
         beyond = tuple(guess for guess in named if not _has(declared, guess.pattern))

@@ -13,7 +13,7 @@ from plans.ids import PlanId
 from plans.model import Manifest, Plan
 from plans.overlap import find_overlaps
 from plans.patterns import PatternSet
-from plans.predict import MAX_GUESSES, Guess, predict
+from plans.predict import MAX_GUESSES, Guess, Lookup, predict
 from plans.tree import FileTree
 
 TREE = FileTree(
@@ -37,7 +37,7 @@ def plan(name: str, body: str, write: list[str] | None = None) -> Plan:
 
 
 def named(body: str) -> dict[str, bool]:
-    return {guess.pattern: guess.exists for guess in predict(plan("x", body), TREE)}
+    return {guess.pattern: guess.exists for guess in predict(plan("x", body), Lookup(TREE))}
 
 
 @pytest.mark.parametrize(
@@ -87,10 +87,13 @@ def test_s2_10_lines_are_those_of_the_plan_file() -> None:
     text = b"---\nplan: p\ntitle: A\n---\n# A\n\nREADME.md\nREADME.md and docs/guide.md\n"
     read = read_plan(Path("p.md"), text).plan
     assert read is not None
-    assert predict(read, TREE) == (Guess("README.md", 7, exists=True), Guess("docs/guide.md", 8, exists=True))
+    assert predict(read, Lookup(TREE)) == (
+        Guess("README.md", 7, exists=True),
+        Guess("docs/guide.md", 8, exists=True),
+    )
     read = read_plan(Path("q.yaml"), b"plan: q\nbody: |\n  README.md\n  docs/guide.md\n").plan
     assert read is not None
-    assert [guess.line for guess in predict(read, TREE)] == [None, None]
+    assert [guess.line for guess in predict(read, Lookup(TREE))] == [None, None]
 
 
 def test_s2_10_any_text_ends_in_guesses_that_can_be_compared() -> None:
@@ -117,7 +120,7 @@ def test_s2_10_any_text_ends_in_guesses_that_can_be_compared() -> None:
     for _ in range(300):
         body = "".join(random_.choice([*pieces, *string.ascii_letters]) for _ in range(200))
         report = find_overlaps([plan("a", body), plan("b", "", ["**"])], TREE.paths)
-        assert set(report.guesses) == ({PlanId("a")} if predict(plan("a", body), TREE) else set())
+        assert set(report.guesses) == ({PlanId("a")} if predict(plan("a", body), Lookup(TREE)) else set())
     many = " ".join(f"src/auth/{'long' * 30}{n}.py" for n in range(3 * MAX_GUESSES))
     report = find_overlaps([plan("a", many), plan("b", many)], TREE.paths)
     assert [len(found) for found in report.guesses.values()] == [MAX_GUESSES] * 2
