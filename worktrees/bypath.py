@@ -1,58 +1,29 @@
 """Path by path: what of the user's is in a landing's way, and how files come along after a crash.
 
 A file may be replaced without losing anything when it holds the old content, the new content, a beginning
-of the new one (a write of ours that a crash cut short), or nothing at all.
+of the new one (a write of ours that a crash cut short), or nothing at all. A folder may not, nor what is
+behind a link or a file that stands where one of the path's folders was.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
-from dataclasses import dataclass
-from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+from worktrees.changedpaths import GITLINK, changed_between
 from worktrees.errors import GitRefusedError
-from worktrees.subfollow import GITLINK, submodules_in_the_way
+from worktrees.git import ALL_SUBMODULES
+from worktrees.occupied import holds_anything, is_barred, occupied, replaced_submodules
+from worktrees.subfollow import submodules_in_the_way
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from worktrees.changedpaths import Changed
     from worktrees.git import Git
 
-_NOTHING = "0" * 40
-_SYMLINK = "120000"
-
-
-@dataclass(frozen=True, slots=True)
-class Changed:
-    """A path that differs between two commits; a mode of ``000000`` says that it is not there."""
-
-    path: str
-    old_mode: str
-    new_mode: str
-    old: str
-    new: str
-
-    @property
-    def is_added(self) -> bool:
-        """Whether the path is new."""
-        return self.old == _NOTHING
-
-    @property
-    def is_deleted(self) -> bool:
-        """Whether the path goes away."""
-        return self.new == _NOTHING
-
-
-@lru_cache(maxsize=8)
-def changed_between(git: Git, old: str, new: str) -> tuple[Changed, ...]:
-    """The paths that differ between the trees of two commits, without renames; asked thrice a landing."""
-    fields = git.run("diff-tree", "-r", "-z", "--no-renames", "--raw", old, new).records
-    found = []
-    for info, path in zip(fields[::2], fields[1::2], strict=True):
-        old_mode, new_mode, old_id, new_id, _ = info.removeprefix(":").split()
-        found.append(Changed(path, old_mode, new_mode, old_id, new_id))
-    return tuple(found)
+_GONE: Final = "000000"
 
 
 def in_the_way(git: Git, top: Path, index: Path, old: str, new: str) -> tuple[str, ...]:
@@ -62,15 +33,13 @@ def in_the_way(git: Git, top: Path, index: Path, old: str, new: str) -> tuple[st
     """
     extra = {"GIT_INDEX_FILE": str(index)}
     changed = changed_between(git, old, new)
-    staged = {
-        *git.run(
-            "diff-index", "--cached", "--name-only", "-z", "--no-renames", old, at=top, extra=extra
-        ).records
-    }
-    edited = {*git.run("diff-files", "--name-only", "-z", at=top, extra=extra).records}
-    tracked_now = {c.path for c in changed if not c.is_added}
+    known = ("diff-index", "--cached", "--name-only", "-z", "--no-renames", ALL_SUBMODULES, old)
+    staged = {*git.run(*known, at=top, extra=extra).records}
+    # whatever the repository has git ignore in submodules: what is edited there may be lost
+    look = ("diff-files", "--name-only", "-z", "--ignore-submodules=untracked")
+    edited = {*git.run(*look, at=top, extra=extra).records}
     blocked = {c.path for c in changed if c.path in staged or c.path in edited}
-    blocked |= {c.path for c in changed if c.is_added and _occupied(top, c.path, tracked_now)}
+    blocked |= occupied(top, changed) | replaced_submodules(top, changed)
     return tuple(sorted(blocked | submodules_in_the_way(git, top, changed)))
 
 
@@ -83,39 +52,13 @@ def unwritable(git: Git, top: Path, old: str, new: str) -> tuple[str, ...]:
     found = []
     for change in changed_between(git, old, new):
         folder = (top / change.path).parent
-        while not folder.exists():
+        while not folder.is_dir():  # not there yet, or a file that makes room for it
             folder = folder.parent
         if folder not in folders:
             folders[folder] = os.access(folder, os.W_OK | os.X_OK)
         if not folders[folder]:
             found.append(change.path)
     return tuple(found)
-
-
-def _occupied(top: Path, path: str, tracked: set[str]) -> bool:
-    """Whether something untracked stands where a new file is to come, or where one of its folders is."""
-    if os.path.lexists(top / path):
-        return not (top / path).is_dir() or _holds_files(top / path, path, tracked)
-    parent = os.path.dirname(path)  # noqa: PTH120 - a path of git's, with slashes
-    while parent:
-        full = top / parent
-        if os.path.lexists(full) and (full.is_symlink() or not full.is_dir()):
-            return parent not in tracked
-        parent = os.path.dirname(parent)  # noqa: PTH120 - as above
-    return False
-
-
-def _holds_files(folder: Path, path: str, tracked: set[str]) -> bool:
-    """A folder in the way of a file holds nothing of the user's if all its files go with the landing."""
-    if folder.is_symlink():
-        return True
-    for root, _, names in os.walk(folder):
-        below = os.path.relpath(root, folder)
-        for name in names:
-            inside = name if below == "." else f"{below}/{name}"
-            if f"{path}/{inside}" not in tracked:
-                return True
-    return False
 
 
 def bring_along(
@@ -138,7 +81,9 @@ def bring_along(
             kept.append(change.path)
         elif change.is_deleted:
             _remove(top, change.path)
-        elif change.new_mode != GITLINK:
+        elif change.new_mode == GITLINK:
+            _make_room(top / change.path)
+        else:
             write.append(change.path)
     for command, items in (
         (("update-index", "-z", "--index-info"), lines),
@@ -154,24 +99,30 @@ def _joined(items: list[str]) -> bytes:
 
 def _is_replaceable(git: Git, top: Path, change: Changed) -> bool:
     path = top / change.path
-    if _leads_elsewhere(top, change.path):
+    if not os.path.lexists(path):
+        return change.is_deleted or not is_barred(top, change.path)
+    if is_barred(top, change.path):
         return False
-    if not os.path.lexists(path) or GITLINK in (change.old_mode, change.new_mode):
-        return True
     if path.is_symlink():
         return _link_id(git, os.fsencode(path.readlink())) in (change.old, change.new)
     if path.is_dir():
-        return False
+        return _makes_room(path, change)
     found = git.run("hash-object", f"--path={change.path}", "--", str(path), at=top).text
     if found in (change.old, change.new):
         return True
-    return not change.is_deleted and _is_beginning(git, top, path, change)
+    return change.new_mode not in (_GONE, GITLINK) and _is_beginning(git, top, path, change)
 
 
-def _leads_elsewhere(top: Path, name: str) -> bool:
-    """Whether the user put a link where one of the path's folders was: what is behind it is not the path."""
-    parts = name.split("/")[:-1]
-    return any((top / "/".join(parts[: n + 1])).is_symlink() for n in range(len(parts)))
+def _makes_room(folder: Path, change: Changed) -> bool:
+    """A folder stays what it is, a submodule's or one of the landing's own; only an empty one goes."""
+    return change.is_deleted or change.new_mode == GITLINK or not holds_anything(folder)
+
+
+def _make_room(path: Path) -> None:
+    """A submodule that is not checked out is an empty folder."""
+    if not path.is_dir():
+        path.unlink(missing_ok=True)
+        path.mkdir(parents=True)
 
 
 def _link_id(git: Git, target: bytes) -> str:
@@ -188,7 +139,15 @@ def _is_beginning(git: Git, top: Path, path: Path, change: Changed) -> bool:
 
 def _remove(top: Path, name: str) -> None:
     path = top / name
-    path.unlink(missing_ok=True)
+    if path.is_dir() and not path.is_symlink():
+        if holds_anything(path):
+            return  # what was a submodule: git leaves it too
+        path.rmdir()
+    else:
+        with contextlib.suppress(
+            FileNotFoundError, NotADirectoryError
+        ):  # gone, or its folder is a file by now
+            path.unlink()
     for folder in path.parents:
         if folder == top or not folder.is_dir() or any(folder.iterdir()):
             return

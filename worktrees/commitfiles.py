@@ -13,6 +13,7 @@ import json
 from typing import TYPE_CHECKING, Final
 
 from plans.effects import write_atomic
+from worktrees.git import ALL_SUBMODULES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -50,7 +51,17 @@ def _is_before(git: Git, known: str, tip: str) -> bool:
 def _pass(git: Git, tip: str, known: str | None) -> _Changes:
     since = (f"^{known}",) if known else ()
     listed = git.run("rev-list", "--no-merges", f"--max-count={MAX_COMMITS}", tip, *since, "--").output
-    command = ("diff-tree", "--stdin", "-r", "-z", "--name-only", "--no-renames", "--root", "--always")
+    command = (
+        "diff-tree",
+        "--stdin",
+        "-r",
+        "-z",
+        "--name-only",
+        "--no-renames",
+        ALL_SUBMODULES,
+        "--root",
+        "--always",
+    )
     fields = git.run(*command, stdin=listed).records if listed else []
     changes: _Changes = []
     commits = iter(listed.decode("ascii").split())

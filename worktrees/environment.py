@@ -49,6 +49,7 @@ ADDED: Final = {
 FLAGS: Final = (
     "-c", "gc.auto=0",  # gc races with unreferenced candidates and outlives the write lock
     "-c", "maintenance.auto=false",  # as gc.auto
+    "-c", "core.preferSymlinkRefs=false",  # a HEAD that is a link to a reference of another folder dangles
     "-c", "core.fsmonitor=false",  # would start a daemon per slot
     "-c", "submodule.recurse=false",  # submodules are handled by name, see provision
     "-c", "core.fsync=committed",  # git's default fsyncs neither references nor loose objects

@@ -13,18 +13,18 @@ promised: an edit made in the milliseconds between 2 and 5 is kept, but shown ag
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from plans.effects import step, sync_files
-from worktrees.bypath import bring_along, changed_between, in_the_way, unwritable
-from worktrees.checkout import is_attached, require_quiet, worktrees_of
+from worktrees.bypath import bring_along, in_the_way, unwritable
+from worktrees.changedpaths import changed_between
+from worktrees.checkout import is_attached, require_quiet
 from worktrees.errors import CheckoutInTheWayError, CheckoutLockedError, GitFailedError
 from worktrees.followlock import BUSY, FollowLock, Mark, read_mark, take_over
+from worktrees.occupied import replaced_submodules
 from worktrees.subfollow import bring_submodules
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from worktrees.checkout import Checkout
@@ -60,10 +60,7 @@ class Follow:
             # that of step 2: only we can change the index, and read-tree sees files that changed since
             copy, self._copy = self._copy or self._refreshed_copy(), None
             kept: tuple[str, ...] = ()
-            try:
-                with step("checkout.update"):
-                    self._run(copy, "read-tree", "-m", "-u", old, new)
-            except GitFailedError:  # a crash half-way, or an edit since step 2: path by path
+            if not self._read_tree(copy):
                 copy = lock.copy_of_index()
                 with step("checkout.bypath"):
                     kept = bring_along(git, self.top, copy, (old, new), lock.descriptors)
@@ -75,6 +72,18 @@ class Follow:
             return tuple(sorted({*kept, *left}))
         finally:
             lock.release()
+
+    def _read_tree(self, copy: Path) -> bool:
+        """Update index and files at once; False after a crash half-way, or an edit since step 2."""
+        old, new = self.mark.old, self.mark.new
+        if replaced_submodules(self.top, changed_between(self._git, old, new)):
+            return False  # git would remove it, whatever is in it
+        try:
+            with step("checkout.update"):
+                self._run(copy, "read-tree", "-m", "-u", old, new)
+        except GitFailedError:
+            return False
+        return True
 
     def try_out(self) -> None:
         """Step 2: raise CheckoutInTheWayError with the paths when the user's work is in the way."""
@@ -186,59 +195,3 @@ def obstacles(git: Git, worktree: tuple[Path, Path], old: str, new: str) -> tupl
         with step("checkout.tried"):
             copy.unlink(missing_ok=True)
         lock.release()
-
-
-@dataclass(frozen=True, slots=True)
-class Finished:
-    """A checkout that a dead worker had begun to bring along; ``kept`` are paths left as the user's.
-
-    ``failure`` is git's word where it could not be finished: the checkout stays locked.
-    """
-
-    top: Path
-    kept: tuple[str, ...] = ()
-    failure: str = ""
-
-
-def recover_follows(git: Git, reference: str, has_landed: Callable[[str], bool]) -> tuple[Finished, ...]:
-    """Finish or take away what dead workers left in checkouts of ``reference``.
-
-    ``has_landed`` says of a commit whether it is on the target now. Returns the checkouts that were to be
-    finished. Those that a living process holds are left alone.
-    """
-    done = []
-    for follow in _left(git, reference):
-        if follow.top.is_dir() and is_attached(follow.git_dir, reference) and has_landed(follow.mark.new):
-            done.append(_finished(follow))
-        else:
-            follow.abandon()
-    return tuple(done)
-
-
-def left_behind(git: Git, reference: str) -> tuple[Path, ...]:
-    """The checkouts of ``reference`` that somebody who is gone left locked; nothing is changed."""
-    tops = []
-    for follow in _left(git, reference):
-        follow.leave()
-        tops.append(follow.top)
-    return tuple(tops)
-
-
-def _left(git: Git, reference: str) -> Iterator[Follow]:
-    """Marked checkouts whose maker is gone, each under its kernel's lock, which the caller releases."""
-    for git_dir, top in worktrees_of(git):
-        mark = read_mark(git_dir)
-        if mark is None or mark.reference != reference:
-            continue
-        lock = take_over(git.repository, git_dir)
-        if lock is None:
-            continue
-        # its maker may have finished meanwhile; doing it again is harmless
-        yield Follow(git, top, lock, read_mark(git_dir) or mark)
-
-
-def _finished(follow: Follow) -> Finished:
-    try:
-        return Finished(follow.top, follow.apply())
-    except (GitFailedError, OSError) as error:
-        return Finished(follow.top, failure=str(error))

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from plans.effects import step
 from worktrees.errors import GitFailedError, RescueIncompleteError
+from worktrees.git import ALL_SUBMODULES
 from worktrees.listing import read_listing
 from worktrees.nested import find_nested
 from worktrees.references import References
@@ -64,7 +65,18 @@ def bring_forward(git: Git, tree: SlotTree, commit: str) -> bool:
     old = head_of(tree.git_dir)
     if old.startswith("ref: "):
         old = References(git).read(old.removeprefix("ref: ").strip()) or ""
-    listed = run_in(git, tree, "diff-tree", "-r", "-z", "--no-renames", "--name-status", old, commit).records
+    listed = run_in(
+        git,
+        tree,
+        "diff-tree",
+        "-r",
+        "-z",
+        "--no-renames",
+        ALL_SUBMODULES,
+        "--name-status",
+        old,
+        commit,
+    ).records
     changed = dict(zip(listed[1::2], listed[::2], strict=True))
     if any(path.rpartition("/")[2] in _RULES for path in changed):
         return False

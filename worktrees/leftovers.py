@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 from plans.effects import step
 from worktrees.archive import park
 from worktrees.errors import GitRefusedError, LeftoversRefusedError
-from worktrees.git import branch_reference
+from worktrees.git import ALL_SUBMODULES, branch_reference
 from worktrees.listing import read_listing
 from worktrees.markers import has_conflict
 from worktrees.nested import find_nested, in_place_of_files
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from worktrees.git import Git
 
 PLAN_TRAILER: Final = "Plan-Id"
+_STAGED: Final = ("diff", "--cached", "--quiet", "--no-ext-diff", ALL_SUBMODULES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +131,7 @@ def _commit(git: Git, worktree: Path, message: str, *, run_hooks: bool) -> None:
     try:
         with step("leftovers.add"):
             git.run("add", "-A", "--sparse", at=worktree, writes=True)
-        if git.run("diff", "--cached", "--quiet", "--no-ext-diff", at=worktree, ok=(0, 1)).status == 0:
+        if git.run(*_STAGED, at=worktree, ok=(0, 1)).status == 0:
             return  # only line endings differed, or the like: nothing that git would commit
         with step("leftovers.commit"):
             git.run("commit", "-q", "-F", "-", at=worktree, stdin=data, hooks=run_hooks, writes=True)

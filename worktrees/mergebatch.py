@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Final
 from worktrees.apart import Touched, are_apart
 from worktrees.attributes import folder_for
 from worktrees.errors import GitFailedError, said
+from worktrees.git import ALL_SUBMODULES
 from worktrees.hot import NONE, Hot
 from worktrees.hotmerge import hot_contents, may_unite
 
@@ -42,7 +43,15 @@ _MERGE: Final = (
     "--allow-unrelated-histories",
     "-z",
 )
-_DIFF: Final = ("diff-tree", "--stdin", "-r", "-z", "--name-status", "--no-renames")
+_DIFF: Final = (
+    "diff-tree",
+    "--stdin",
+    "-r",
+    "-z",
+    "--name-status",
+    "--no-renames",
+    ALL_SUBMODULES,
+)
 
 
 class Outcome(StrEnum):

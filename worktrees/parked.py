@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from worktrees.errors import GitRefusedError, RescueIncompleteError
+from worktrees.git import ALL_SUBMODULES
 from worktrees.symbolic import head_of
 
 if TYPE_CHECKING:
@@ -52,7 +53,14 @@ def require_nothing_staged(git: Git, tree: SlotTree) -> None:
         return
     pinned = {"GIT_DIR": str(tree.git_dir), "GIT_WORK_TREE": str(git.desk / "empty")}
     done = git.run(
-        "diff-index", "--cached", "--quiet", "HEAD", at=git.desk / "empty", extra=pinned, ok=(0, 1, 128)
+        "diff-index",
+        "--cached",
+        "--quiet",
+        ALL_SUBMODULES,
+        "HEAD",
+        at=git.desk / "empty",
+        extra=pinned,
+        ok=(0, 1, 128),
     )
     if done.status:
         raise RescueIncompleteError(tree.path, "its folder is gone and its index holds staged work")

@@ -59,13 +59,14 @@ def pool_folder(repository: Repository, configured: str | None) -> Path:
     A relative path counts from the main checkout's top. Inside the common git folder
     (``planctl/worktrees``) where the default cannot be written, where it would show up as untracked in
     another repository around this one (a submodule), and for a bare repository: its neighbours are often
-    served as repositories themselves. Nothing is made here. Raises :class:`PoolFolderError` for a configured
-    folder that holds the checkout or git's own files.
+    served as repositories themselves. Links are resolved, as git does with the paths of worktrees. Nothing
+    is made here. Raises :class:`PoolFolderError` for a configured folder that holds the checkout or git's
+    own files.
     """
     top = repository.primary_top
     inside = repository.state_dir / "worktrees"
     if configured:
-        folder = Path(os.path.normpath((top or repository.common_dir) / Path(configured).expanduser()))
+        folder = ((top or repository.common_dir) / Path(configured).expanduser()).resolve()
         forbidden = {*(top, *top.parents)} if top else set()
         common = repository.common_dir
         in_git = folder.is_relative_to(common) and not folder.is_relative_to(repository.state_dir)
@@ -74,7 +75,7 @@ def pool_folder(repository: Repository, configured: str | None) -> Path:
         return folder
     if top is None:
         return inside
-    beside = top.with_name(f"{top.name}.worktrees")
+    beside = top.with_name(f"{top.name}.worktrees").resolve()
     writable = os.access(beside if beside.exists() else top.parent, os.W_OK | os.X_OK)
     return beside if writable and not _shows_around(beside) else inside
 

@@ -9,6 +9,7 @@ from plans.effects import step
 from worktrees.aside import NAME as ASIDE
 from worktrees.aside import Aside
 from worktrees.errors import GitFailedError
+from worktrees.git import ALL_SUBMODULES
 from worktrees.notes import NAME, Notes
 from worktrees.restoreerrors import UnknownRescueError
 from worktrees.snapshot import MERGED, SIDES, tree_entries
@@ -110,7 +111,9 @@ class TreeChange:
 
 def tree_changes(git: Git, old: str, new: str) -> tuple[TreeChange, ...]:
     """Every path that differs between two trees or commits, in git's order, without renames."""
-    records = git.run("diff-tree", "-r", "-z", "--no-renames", "--no-abbrev", old, new).records
+    records = git.run(
+        "diff-tree", "-r", "-z", "--no-renames", ALL_SUBMODULES, "--no-abbrev", old, new
+    ).records
     return tuple(
         TreeChange(path, *meta.removeprefix(":").split(" ")[:4])
         for meta, path in zip(records[::2], records[1::2], strict=True)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from worktrees import repository
 from worktrees.errors import NotARepositoryError
+from worktrees.git import ALL_SUBMODULES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,7 +29,7 @@ TRUE_STAT: Final = (
 """Settings under which git believes no shortcut that the user's configuration allows it."""
 DIRT: Final = (
     *TRUE_STAT,
-    *("status", "--porcelain", "-z", "--no-renames", "--untracked-files=normal", "--ignore-submodules=none"),
+    *("status", "--porcelain", "-z", "--no-renames", "--untracked-files=normal", ALL_SUBMODULES),
 )
 """Asks what differs from HEAD or is untracked, whatever the user has git show; a name follows three bytes."""
 
@@ -108,7 +109,7 @@ def status(
         "-z",
         "--untracked-files=all",
         "--no-renames",
-        "--ignore-submodules=none",
+        ALL_SUBMODULES,
         at=worktree,
         extra=index_variables(index),
     )

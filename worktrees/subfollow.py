@@ -2,25 +2,30 @@
 
 Git leaves a submodule's files as they are when the commit that names them moves; it then looks edited, and
 the user's next ``git commit -a`` would put the old commit back. So one that is checked out, clean and at the
-old commit is brought to the new one, if its own repository has that commit; else it is in the way. One that
-is not checked out looks clean whatever the commit is.
+old commit is brought to the new one, if its own repository has that commit and nothing untracked or ignored
+stands where a file is to come; else it is in the way. One that is not checked out looks clean whatever the
+commit is.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from plans.effects import step
+from worktrees.changedpaths import GITLINK, changed_between
 from worktrees.errors import GitFailedError
+from worktrees.git import ALL_SUBMODULES
+from worktrees.occupied import occupied, replaced_submodules
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from worktrees.bypath import Changed
+    from worktrees.changedpaths import Changed
     from worktrees.git import Git
 
-GITLINK = "160000"
+
+_DIRT: Final = ("status", "--porcelain", "-z", "--untracked-files=no", ALL_SUBMODULES)
 
 
 def submodules_in_the_way(git: Git, top: Path, changed: Sequence[Changed]) -> set[str]:
@@ -37,7 +42,8 @@ def bring_submodules(git: Git, top: Path, changed: Sequence[Changed]) -> tuple[s
         try:
             with step("checkout.submodule"):
                 _require_old(git, top, change)
-                git.run("checkout", "-q", "--detach", change.new, "--", at=top / change.path, writes=True)
+                where = ("--detach", change.new, "--")
+                git.run("checkout", "-q", "--no-overwrite-ignore", *where, at=top / change.path, writes=True)
         except GitFailedError:
             left.append(change.path)
     return tuple(sorted(left))
@@ -51,18 +57,20 @@ def _moved(top: Path, changed: Sequence[Changed]) -> Iterator[Changed]:
 
 
 def _can_follow(git: Git, top: Path, change: Changed) -> bool:
+    folder = top / change.path
     try:
         _require_old(git, top, change)
-        git.run("cat-file", "-e", f"{change.new}^{{commit}}", at=top / change.path)
+        git.run("cat-file", "-e", f"{change.new}^{{commit}}", at=folder)
+        inside = changed_between(git, change.old, change.new, folder)
     except GitFailedError:
         return False
-    return True
+    return not occupied(folder, inside) and not replaced_submodules(folder, inside)
 
 
 def _require_old(git: Git, top: Path, change: Changed) -> None:
     """Raise :class:`GitFailedError` unless the submodule is clean and at the old commit."""
     folder = top / change.path
-    dirt = git.run("status", "--porcelain", "-z", "--untracked-files=no", at=folder).records
+    dirt = git.run(*_DIRT, at=folder).records
     if dirt or _head(git, folder) != change.old:
         raise GitFailedError(("status",), 1, f"{change.path} is not as it was")
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Final
 
+from worktrees.git import ALL_SUBMODULES
 from worktrees.slot import run_in
 
 if TYPE_CHECKING:
@@ -31,7 +32,17 @@ def untracked(git: Git, tree: SlotTree) -> tuple[str, ...]:
 
 def overwritten(git: Git, tree: SlotTree, commit: str) -> tuple[str, ...]:
     """Ignored files in the slot that a forced checkout of ``commit`` would write over or delete."""
-    coming = run_in(git, tree, "diff-index", "--cached", "--name-only", "--diff-filter=D", "-z", commit)
+    coming = run_in(
+        git,
+        tree,
+        "diff-index",
+        "--cached",
+        ALL_SUBMODULES,
+        "--name-only",
+        "--diff-filter=D",
+        "-z",
+        commit,
+    )
     replaced = run_in(git, tree, "ls-files", "--modified", "-z")  # a folder may stand in a file's place
     wanted = dict.fromkeys((*coming.records, *(p for p in replaced.records if not _is_file(tree, p))))
     obstacles = list(dict.fromkeys(o for path in wanted if (o := obstacle(tree, path)) is not None))

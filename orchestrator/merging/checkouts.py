@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from orchestrator.events import EventName
-from worktrees.follow import recover_follows
+from worktrees.followlock import Mark
+from worktrees.leftfollow import finish_unmarked, recover_follows
 
 if TYPE_CHECKING:
     from orchestrator.merging.tenure import Tenure
+    from orchestrator.store.records import Intent
 
 
 def recover_checkouts(tenure: Tenure) -> None:
@@ -21,6 +24,15 @@ def recover_checkouts(tenure: Tenure) -> None:
 
     for found in recover_follows(bench.git, bench.target, is_on_target):
         if found.kept or found.failure:
+            tell_left(tenure, str(found.top), found.kept, found.failure)
+
+
+def recover_unmarked(tenure: Tenure, intent: Intent) -> None:
+    """Finish the checkouts of a landing that was made, of which somebody took git's lock away."""
+    mark = Mark(intent.target, intent.old, intent.new, tenure.epoch)
+    for git_dir in intent.checkouts:
+        found = finish_unmarked(tenure.bench.git, Path(git_dir), mark)
+        if found is not None and (found.kept or found.failure):
             tell_left(tenure, str(found.top), found.kept, found.failure)
 
 

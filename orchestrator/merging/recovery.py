@@ -1,7 +1,8 @@
 """What a worker does first, under its new epoch: finish or undo what a dead one left.
 
 1. checkouts that were being brought along: finished where the landing was made, else unlocked
-2. each open intent: landed → its entry is landed; else what there is of it is taken back, its entry queued
+2. each open intent: landed → its checkouts follow even where a mark was taken away, and its entry is landed;
+   else what there is of it is taken back, its entry queued
 3. entries left half-way go back to the queue
 4. candidates of entries that have ended are let go
 5. check slots of dead sessions: what still runs there is ended, and the slot is free
@@ -13,7 +14,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from orchestrator.merging.checkouts import recover_checkouts
+from orchestrator.merging.checkouts import recover_checkouts, recover_unmarked
 from orchestrator.merging.landing import finish
 from orchestrator.merging.resolving import forget_candidates, has_landed, undo
 from orchestrator.running.supervision import find
@@ -50,6 +51,7 @@ def _resolve(tenure: Tenure, intent: Intent) -> None:
     entry = tenure.bench.store.entry(intent.entry)
     assert entry is not None, "an intent is stored only for an entry that exists"
     if has_landed(tenure.bench, entry, intent):
+        recover_unmarked(tenure, intent)
         finish(tenure, entry, intent, unchecked=entry.unchecked, proof={"recovered": True})
     else:
         undo(tenure, entry, intent)

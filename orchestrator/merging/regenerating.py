@@ -16,6 +16,7 @@ from orchestrator.running.spec import shell_argv
 from plans.effects import step
 from plans.errors import PlanctlError
 from worktrees.commit import Author, CommitText
+from worktrees.git import ALL_SUBMODULES
 from worktrees.trees import Entry
 
 if TYPE_CHECKING:
@@ -115,7 +116,16 @@ class Regenerator:
     def _look(self, tree: SlotTree, own: list[str]) -> _Found:
         """Blobs are made as git would add them: through the filters and line ends of the attributes."""
         git = self._bench.git
-        status = ("diff", "--name-only", "-z", "--no-renames", "--no-ext-diff", "HEAD", "--")
+        status = (
+            "diff",
+            "--name-only",
+            "-z",
+            "--no-renames",
+            "--no-ext-diff",
+            ALL_SUBMODULES,
+            "HEAD",
+            "--",
+        )
         changed = git.run(*status, at=tree.path).records
         blobs: dict[str, str | None] = {}
         for path in own:

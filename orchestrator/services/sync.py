@@ -19,7 +19,7 @@ from orchestrator.services.queue import drain
 from orchestrator.services.status import queue_entries
 from orchestrator.states import EntryState
 from orchestrator.submitting.checkouts import detached_from, forget_detached
-from worktrees.bypath import changed_between
+from worktrees.changedpaths import changed_between
 from worktrees.checkout import attach_checkout, is_attached
 from worktrees.errors import CheckoutInTheWayError
 from worktrees.follow import obstacles

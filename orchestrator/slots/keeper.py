@@ -30,6 +30,7 @@ from worktrees.errors import (
     SlotUnavailableError,
     UnknownRevisionError,
 )
+from worktrees.git import ALL_SUBMODULES
 from worktrees.links import link_plan, unlink_plan
 from worktrees.parked import require_nothing_staged
 from worktrees.pool import CHECK as CHECK_PREFIX
@@ -156,7 +157,7 @@ class SlotKeeper:
 
     def is_tainted(self, tree: SlotTree) -> bool:
         """Whether tracked files in a check slot are not what the commit says they are."""
-        status = ("status", "--porcelain", "-z", "--untracked-files=no", "--ignore-submodules=none")
+        status = ("status", "--porcelain", "-z", "--untracked-files=no", ALL_SUBMODULES)
         return bool(self._bench.git.run(*status, at=tree.path).records)
 
     def free_check_slot(self, slot: Slot) -> None:

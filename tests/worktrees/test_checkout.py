@@ -10,10 +10,11 @@ from tests.support.repo import GitRepo
 from worktrees.branches import holders
 from worktrees.checkout import Checkout, How, attach_checkout, checkouts_of, detach_checkout
 from worktrees.errors import CheckoutInTheWayError, CheckoutLockedError
-from worktrees.follow import Finished, Follow, recover_follows
+from worktrees.follow import Follow
 from worktrees.follow import prepare_follow as prepare
 from worktrees.followlock import Mark, read_mark, take_over
 from worktrees.git import Git
+from worktrees.leftfollow import Finished, recover_follows
 from worktrees.repository import find
 
 MAIN = "refs/heads/main"

@@ -12,7 +12,7 @@ from orchestrator.slots.keeper import SlotKeeper
 from orchestrator.states import OPEN_ENTRIES, EntryState, IntentState
 from orchestrator.submitting.key import CANDIDATES
 from worktrees.archive import is_parked_or_landed, park
-from worktrees.follow import left_behind
+from worktrees.leftfollow import left_behind
 from worktrees.references import Delete
 
 if TYPE_CHECKING:
