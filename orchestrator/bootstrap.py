@@ -156,6 +156,7 @@ def _begun(
                 stores=stores,
                 session=session.id,
                 reload=reload,
+                main_checkout=repository.primary_top,
             )
             if opened.after_boot or is_new:
                 from orchestrator.services.own_references import mend_all  # noqa: PLC0415 - after a start of the machine

@@ -28,7 +28,8 @@ class Workbench:
     """Shared by the threads of one process; what may not be shared is made once per thread.
 
     ``stores`` opens a store for the thread that calls. ``session`` is the id of the session that works here.
-    ``reload`` reads the settings again, the caller's own overrides included.
+    ``reload`` reads the settings again, the caller's own overrides included. ``main_checkout`` is where the
+    main checkout was when the session began.
     """
 
     repository: Repository
@@ -38,6 +39,7 @@ class Workbench:
     stores: Callable[[], Store]
     session: str
     reload: Callable[[], Settings]
+    main_checkout: Path | None = None
     _own: threading.local = field(default_factory=threading.local)
 
     @property

@@ -11,9 +11,8 @@ import contextlib
 import os
 from typing import TYPE_CHECKING, Final
 
-from worktrees.changedpaths import GITLINK, changed_between
+from worktrees.changedpaths import ALL_SUBMODULES, GITLINK, changed_between
 from worktrees.errors import GitRefusedError
-from worktrees.git import ALL_SUBMODULES
 from worktrees.occupied import holds_anything, is_barred, occupied, replaced_submodules
 from worktrees.subfollow import submodules_in_the_way
 

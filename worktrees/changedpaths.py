@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
-from worktrees.git import ALL_SUBMODULES
-
 if TYPE_CHECKING:
     from pathlib import Path
 
     from worktrees.git import Git
 
+ALL_SUBMODULES: Final = "--ignore-submodules=none"
+"""For every diff and status that decides something: ``ignore`` of ``.gitmodules`` would hide changes."""
 GITLINK: Final = "160000"
 """The mode of a submodule."""
 _NOTHING: Final = "0" * 40

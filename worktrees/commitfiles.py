@@ -13,7 +13,7 @@ import json
 from typing import TYPE_CHECKING, Final
 
 from plans.effects import write_atomic
-from worktrees.git import ALL_SUBMODULES
+from worktrees.changedpaths import ALL_SUBMODULES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -57,6 +57,9 @@ class Follow:
         """
         git, lock, old, new = self._git, self._lock, self.mark.old, self.mark.new
         try:
+            if not is_attached(self.git_dir, self.mark.reference):
+                lock.unmark()  # switched by somebody who had locked the index before us
+                return ()
             # that of step 2: only we can change the index, and read-tree sees files that changed since
             copy, self._copy = self._copy or self._refreshed_copy(), None
             kept: tuple[str, ...] = ()
@@ -165,6 +168,7 @@ def _locked_and_tried(git: Git, checkout: Checkout, mark: Mark) -> Follow:
     try:
         _require_still_there(checkout, mark.reference)
         follow.try_out()
+        _require_still_there(checkout, mark.reference)  # a `git switch` writes HEAD after its index
     except BaseException:
         follow.abandon()
         raise

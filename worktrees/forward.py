@@ -8,11 +8,12 @@ differs has to be touched: a few paths by ``restore`` (50 ms of processor time t
 
 from __future__ import annotations
 
+import stat
 from typing import TYPE_CHECKING, Final
 
 from plans.effects import step
+from worktrees.changedpaths import ALL_SUBMODULES
 from worktrees.errors import GitFailedError, RescueIncompleteError
-from worktrees.git import ALL_SUBMODULES
 from worktrees.listing import read_listing
 from worktrees.nested import find_nested
 from worktrees.references import References
@@ -42,6 +43,8 @@ def is_spotless(git: Git, tree: SlotTree) -> bool:
     try:
         require_intact(tree)
         if any(path.exists() for path in metadata) or operation_in(tree.git_dir):
+            return False
+        if tree.path.stat().st_mode & stat.S_IRWXU != stat.S_IRWXU:
             return False
         listing = read_listing(git, tree.path)
         marked = listing.unmerged or listing.assumed or listing.skipped or listing.gitlinks

@@ -54,8 +54,6 @@ MINIMUM: Final = (2, 38)  # the first with ``merge-tree --write-tree``
 _REFERENCE: Final = re.compile(
     r"(?!.*(?:\.\.|//|@\{|/\.|\.lock(?:/|$)))(?![-./])[^\x00-\x20\x7f~^:?*\[\\]+(?<![./])"
 )
-ALL_SUBMODULES: Final = "--ignore-submodules=none"
-"""For every diff and status that decides something: ``ignore`` of ``.gitmodules`` would hide changes."""
 _DESK: Final = {"HEAD": b"ref: refs/planctl/desk\n", "commondir": b"../..\n"}
 MAX_REFERENCE: Final = 512
 _DIED: Final = 128

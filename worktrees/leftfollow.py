@@ -5,12 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from worktrees.changedpaths import changed_between
+from worktrees.changedpaths import ALL_SUBMODULES, changed_between
 from worktrees.checkout import is_attached, top_of, worktrees_of
 from worktrees.errors import CheckoutLockedError, GitFailedError
 from worktrees.follow import Follow
 from worktrees.followlock import read_mark, take_over
-from worktrees.git import ALL_SUBMODULES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

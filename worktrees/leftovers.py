@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 from plans.effects import step
 from worktrees.archive import park
+from worktrees.changedpaths import ALL_SUBMODULES
 from worktrees.errors import GitRefusedError, LeftoversRefusedError
-from worktrees.git import ALL_SUBMODULES, branch_reference
+from worktrees.git import branch_reference
 from worktrees.listing import read_listing
 from worktrees.markers import has_conflict
 from worktrees.nested import find_nested, in_place_of_files

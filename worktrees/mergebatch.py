@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Final
 
 from worktrees.apart import Touched, are_apart
 from worktrees.attributes import folder_for
+from worktrees.changedpaths import ALL_SUBMODULES
 from worktrees.errors import GitFailedError, said
-from worktrees.git import ALL_SUBMODULES
 from worktrees.hot import NONE, Hot
 from worktrees.hotmerge import hot_contents, may_unite
 

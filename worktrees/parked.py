@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
+from worktrees.changedpaths import ALL_SUBMODULES
 from worktrees.errors import GitRefusedError, RescueIncompleteError
-from worktrees.git import ALL_SUBMODULES
 from worktrees.symbolic import head_of
 
 if TYPE_CHECKING:

@@ -78,12 +78,15 @@ def require_main_checkout(repository: Repository) -> None:
 
 
 def require_writable(repository: Repository) -> None:
-    """Raise UnsupportedRepositoryError where planctl's folder cannot be made or written to."""
+    """Raise UnsupportedRepositoryError where planctl's folder, objects or references cannot be written."""
     folder = repository.state_dir if os.path.lexists(repository.state_dir) else repository.common_dir
     if not folder.is_dir():
         raise UnsupportedRepositoryError(repository.common_dir, f"{folder.name} in it is not a folder")
     if not os.access(folder, os.W_OK | os.X_OK):
         raise UnsupportedRepositoryError(repository.common_dir, "it cannot be written to")
+    for name in ("objects", "refs"):
+        if not os.access(repository.common_dir / name, os.W_OK | os.X_OK):
+            raise UnsupportedRepositoryError(repository.common_dir, f"{name} in it cannot be written to")
 
 
 def _leads_to(dot_git: Path, common_dir: Path) -> bool:

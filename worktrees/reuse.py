@@ -20,6 +20,8 @@ is what makes a warm slot fast. The stamp is taken off first: a slot whose reuse
 
 from __future__ import annotations
 
+import os
+import stat
 from typing import TYPE_CHECKING, Final
 
 from plans.effects import step
@@ -139,6 +141,7 @@ def _settle(git: Git, tree: SlotTree, commit: str, options: SlotOptions) -> None
     quiesce(git, tree)
     clear_pointer(tree.path)
     reset_settings(git, tree, options.sparse)
+    _open_folders(tree)
     rescued = require_no_nested(git, tree)
     _save_overwritten(git, tree, commit, options)
     drop_vanished(git, tree, commit)
@@ -147,6 +150,21 @@ def _settle(git: Git, tree: SlotTree, commit: str, options: SlotOptions) -> None
     _sweep(git, tree, "-fd" if options.reuse_caches else "-fdx")
     with step("reuse.references"):
         delete_tree(tree.git_dir / "refs")  # those of the worktree alone; all parked, see quiesce
+
+
+def _open_folders(tree: SlotTree) -> None:
+    """Let folders be read and written that a command had closed: git keeps no modes of folders."""
+    _open_folder(str(tree.path))
+    for root, folders, _ in os.walk(tree.path):
+        for name in folders:
+            _open_folder(f"{root}/{name}")  # before it is walked into
+
+
+def _open_folder(path: str) -> None:
+    mode = os.lstat(path).st_mode
+    if stat.S_ISDIR(mode) and mode & stat.S_IRWXU != stat.S_IRWXU:
+        with step("reuse.open"):
+            os.chmod(path, stat.S_IMODE(mode) | stat.S_IRWXU)  # noqa: PTH101 - a walk over text
 
 
 def _advance(git: Git, tree: SlotTree, commit: str, options: SlotOptions, *, spotless: bool) -> None:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from plans.effects import step
 from worktrees.aside import NAME as ASIDE
 from worktrees.aside import Aside
+from worktrees.changedpaths import ALL_SUBMODULES
 from worktrees.errors import GitFailedError
-from worktrees.git import ALL_SUBMODULES
 from worktrees.notes import NAME, Notes
 from worktrees.restoreerrors import UnknownRescueError
 from worktrees.snapshot import MERGED, SIDES, tree_entries

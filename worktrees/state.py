@@ -10,8 +10,8 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 from worktrees import repository
+from worktrees.changedpaths import ALL_SUBMODULES
 from worktrees.errors import NotARepositoryError
-from worktrees.git import ALL_SUBMODULES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

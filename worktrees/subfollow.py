@@ -12,9 +12,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from plans.effects import step
-from worktrees.changedpaths import GITLINK, changed_between
+from worktrees.changedpaths import ALL_SUBMODULES, GITLINK, changed_between
 from worktrees.errors import GitFailedError
-from worktrees.git import ALL_SUBMODULES
 from worktrees.occupied import occupied, replaced_submodules
 
 if TYPE_CHECKING:

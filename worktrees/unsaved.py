@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Final
 
-from worktrees.git import ALL_SUBMODULES
+from worktrees.changedpaths import ALL_SUBMODULES
 from worktrees.slot import run_in
 
 if TYPE_CHECKING:

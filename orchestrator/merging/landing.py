@@ -48,6 +48,9 @@ if TYPE_CHECKING:
     from worktrees.follow import Follow
     from worktrees.references import Change
 
+_NO_MAIN_CHECKOUT: Final = (
+    "git does not take it for the main checkout any more; `git config core.bare false`, if a plan set it"
+)
 PATIENCE: Final = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6)
 """Seconds between tries at an index that git has locked, as every ``git status`` of an editor does."""
 
@@ -135,9 +138,15 @@ def _checkouts_ready(
 
 
 def _checkouts(tenure: Tenure, target: str) -> tuple[Checkout, ...]:
-    """Which they are. Where that cannot be told, one may be in the way; the other entries go on."""
-    git = tenure.bench.git
+    """Which they are. Where that cannot be told, one may be in the way; the other entries go on.
+
+    So for a main checkout that git takes for none since a command of a plan set ``core.bare``: the target
+    would move under it.
+    """
+    git, main = tenure.bench.git, tenure.bench.main_checkout
     try:
+        if main is not None and main.is_dir() and git.repository.primary_top != main:
+            raise CheckoutInTheWayError(main, (), _NO_MAIN_CHECKOUT)
         return checkouts_of(git, target)
     except (GitFailedError, OSError) as error:
         raise CheckoutInTheWayError(git.repository.common_dir, (), str(error)) from error

@@ -15,8 +15,8 @@ from orchestrator.merging.judge import Judgement, Outcome
 from orchestrator.running.spec import shell_argv
 from plans.effects import step
 from plans.errors import PlanctlError
+from worktrees.changedpaths import ALL_SUBMODULES
 from worktrees.commit import Author, CommitText
-from worktrees.git import ALL_SUBMODULES
 from worktrees.trees import Entry
 
 if TYPE_CHECKING:

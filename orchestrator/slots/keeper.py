@@ -23,6 +23,7 @@ from orchestrator.states import TERMINAL_ATTEMPTS, AttemptState, SlotState
 from orchestrator.store.records import Slot
 from plans.ids import PlanId
 from worktrees.branches import detach_in_place
+from worktrees.changedpaths import ALL_SUBMODULES
 from worktrees.errors import (
     GitFailedError,
     ProvisioningError,
@@ -30,7 +31,6 @@ from worktrees.errors import (
     SlotUnavailableError,
     UnknownRevisionError,
 )
-from worktrees.git import ALL_SUBMODULES
 from worktrees.links import link_plan, unlink_plan
 from worktrees.parked import require_nothing_staged
 from worktrees.pool import CHECK as CHECK_PREFIX

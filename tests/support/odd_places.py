@@ -120,6 +120,13 @@ def reached_by_link(repo: GitRepo) -> GitRepo:
     return GitRepo(repo.path.with_name("way"))
 
 
+def pool_by_link(repo: GitRepo) -> GitRepo:
+    """The default folder of the pool is a link to another one."""
+    repo.path.with_name("far").mkdir()
+    repo.path.with_name(f"{repo.path.name}.worktrees").symlink_to("far")
+    return repo
+
+
 def nested_submodules(repo: GitRepo) -> GitRepo:
     """A submodule in a submodule, by relative addresses; one was moved; the addresses are gone."""
     for name in ("inner", "outer"):
@@ -154,6 +161,7 @@ PLACES: Final[dict[str, Odd]] = {
     "named-like-a-slot": named_like_a_slot,
     "nested-submodules": nested_submodules,
     "reached-by-link": reached_by_link,
+    "pool-by-link": pool_by_link,
     "git-folder-by-link": git_folder_by_link,
     "bare-config-worktree": bare_config_worktree,
     "bare-hidden": bare_hidden,

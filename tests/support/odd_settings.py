@@ -130,6 +130,7 @@ def precomposed(repo: GitRepo) -> GitRepo:
 
 SETTINGS: Final[dict[str, Odd]] = {
     "noisy-settings": configured(*NOISY),
+    "symlink-references": configured("core.preferSymlinkRefs=true"),
     "commit-encoding": commit_encoding,
     "include": included,
     "safe-crlf": configured("core.autocrlf=input", "core.safecrlf=true"),
