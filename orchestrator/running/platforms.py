@@ -7,7 +7,7 @@ Identity: a process is (pid, start mark) within one boot. The mark is a float th
 processes of one boot that had the same pid: clock ticks since the boot on Linux, psutil's creation time
 elsewhere. Every signal goes through :func:`send`, which proves identity first.
 """
-# ruff: noqa: PTH123, PTH208 - pathlib would cost every supervisor 5 ms and 1 MB
+# ruff: noqa: PTH115, PTH123, PTH208 - pathlib would cost every supervisor 5 ms and 1 MB
 
 from __future__ import annotations
 
@@ -104,6 +104,17 @@ def marker_of(pid: int) -> str | None:
         if variable.startswith(prefix):
             return variable[len(prefix) :].decode("ascii", "replace")
     return None
+
+
+def processes_in(folder: str) -> tuple[int, ...]:
+    """The processes whose current folder is ``folder`` or below it, this one aside. Linux only, else none."""
+    found = []
+    for name in os.listdir("/proc") if LINUX else ():
+        if name.isdigit() and int(name) != os.getpid():
+            with contextlib.suppress(OSError):  # gone, or another user's
+                if f"{os.readlink(f'/proc/{name}/cwd')}/".startswith(f"{folder}/"):
+                    found.append(int(name))
+    return tuple(sorted(found))
 
 
 def image_of(pid: int) -> bytes:

@@ -19,6 +19,7 @@ from orchestrator.errors import StaleRecordError
 from orchestrator.events import EventName
 from orchestrator.slots.places import PLAN, holder_of, is_reclaimable
 from orchestrator.slots.saving import has_nothing_to_save, left_as, save_work
+from orchestrator.slots.strangers import require_no_strangers
 from orchestrator.states import TERMINAL_ATTEMPTS, AttemptState, SlotState
 from orchestrator.store.records import Slot
 from plans.ids import PlanId
@@ -193,6 +194,7 @@ class SlotKeeper:
             spotless = has_nothing_to_save(self._bench, self.tree_of(slot))
             if not spotless:
                 self.save(slot)
+            require_no_strangers(self._bench, slot)
             self._clean(slot, spotless=spotless)
         except RescueIncompleteError as error:
             return store.move_slot(slot, left_as(error), detail=str(error), changed_at=self._now())

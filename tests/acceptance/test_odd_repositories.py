@@ -17,6 +17,7 @@ import pytest
 
 from tests.support import oddities as odd
 from tests.support.odd_runs import condition, require_refused, require_works
+from tests.support.permissions import bound_by_permissions
 from tests.support.plans import commit_plans, landings
 from tests.support.process import COMMAND, run
 from tests.support.repo import GitRepo
@@ -170,15 +171,6 @@ def test_settings_of_git_in_the_environment_lead_nowhere_else(two: GitRepo, tmp_
     assert not (tmp_path / "objects").exists()
 
 
-def bound_by_permissions() -> tuple[str, ...]:
-    """What to put before a command so that permissions bind it, the superuser's too."""
-    if os.geteuid() != 0:
-        return ()
-    if not shutil.which("setpriv"):
-        pytest.skip("needs setpriv to give up the rights of the superuser")
-    return ("setpriv", "--inh-caps=-all", "--bounding-set=-dac_override,-dac_read_search")
-
-
 def test_p25_a_checkout_that_cannot_be_written_blocks_and_stays_as_it_is(two: GitRepo) -> None:
     folders = [two.path, *(p for p in two.path.iterdir() if p.is_dir() and p.name != ".git")]
     for folder in folders:
@@ -214,89 +206,6 @@ def test_a_folder_that_cannot_be_written_is_said_in_one_line(two: GitRepo) -> No
     finally:
         for folder in folders:
             folder.chmod(0o755)
-
-
-def test_objects_that_cannot_be_written_are_said_in_one_line(two: GitRepo) -> None:
-    objects = two.path / ".git" / "objects"
-    objects.chmod(0o555)
-    try:
-        argv = [*bound_by_permissions(), *COMMAND, "run-multi", "--all"]
-        done = subprocess.run(argv, cwd=two.path, capture_output=True, text=True, check=False)
-    finally:
-        objects.chmod(0o755)
-    assert done.returncode == 2, done.stderr
-    assert "objects in it cannot be written to" in done.stderr
-    assert landings(two) == []
-
-
-def test_folders_that_a_command_closed_are_open_for_the_next_plan(repo: GitRepo) -> None:
-    plans: dict[str, dict[str, object]] = {
-        "a": {"priority": "high", "run": "echo a > a; chmod 555 . src"},
-        "b": {"dependencies": ["a"], "run": "echo b > b; echo b > src/b"},
-    }
-    commit_plans(repo, plans, "pool: {max: 1}\n")
-    argv = [*bound_by_permissions(), *COMMAND, "run-multi", "--all"]
-    done = subprocess.run(argv, cwd=repo.path, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert landings(repo) == ["a", "b"]
-
-
-def test_p25_a_plan_that_makes_the_repository_bare_moves_nothing_under_the_checkout(
-    repo: GitRepo,
-) -> None:
-    commit_plans(repo, {"a": {"run": "git config core.bare true; echo a > a"}})
-    before = repo.head("main")
-    done = run("run-multi", "--all", cwd=repo.path)
-    assert done.code == 1
-    assert "core.bare" in done.out
-    assert repo.head("main") == before
-    repo.git("config", "core.bare", "false")
-    assert run("sync", cwd=repo.path).code == 0
-    assert landings(repo) == ["a"]
-    assert repo.git("status", "--porcelain") == ""
-
-
-def test_a_pool_by_way_of_a_link_is_made_and_taken_away_again(two: GitRepo) -> None:
-    two.path.with_name("far").mkdir()
-    two.path.with_name("way").symlink_to("far")
-    two.commit("settings", {"planctl.yaml": "worktrees: ../way/pool\n"})
-    assert run("run-multi", "--all", cwd=two.path).code == 0
-    assert sorted(landings(two)) == ["a", "b"]
-    assert run("doctor", cwd=two.path).code == 0
-    assert run("uninstall", cwd=two.path).code == 0
-    assert len(two.git("worktree", "list").splitlines()) == 1
-    assert not two.path.with_name("far").joinpath("pool").exists()
-
-
-def submodule_of(repo: GitRepo, tmp_path: Path) -> str:
-    """``sub`` in ``repo``, not committed yet; returns a newer commit of it, which it has."""
-    lib = GitRepo.copy_of(repo.path, tmp_path / "lib")
-    repo.git("submodule", "add", "-q", str(lib.path), "sub")
-    newer = lib.commit("newer", {"newer": "1\n"})
-    repo.git("fetch", "-q", "origin", at=repo.path / "sub")
-    return newer
-
-
-def test_a_move_of_a_submodule_that_git_is_told_to_ignore_lands(repo: GitRepo, tmp_path: Path) -> None:
-    newer = submodule_of(repo, tmp_path)
-    repo.git("config", "-f", ".gitmodules", "submodule.sub.ignore", "all")
-    commit_plans(repo, {"a": {"run": f"cd sub; git fetch -q; git checkout -q {newer}"}})
-    assert run("run-multi", "--all", cwd=repo.path).code == 0
-    assert repo.git("rev-parse", "main:sub") == newer
-    assert repo.git("rev-parse", "HEAD", at=repo.path / "sub") == newer
-
-
-def test_p25_a_repository_in_the_users_checkout_is_never_removed(repo: GitRepo, tmp_path: Path) -> None:
-    submodule_of(repo, tmp_path)
-    commit_plans(repo, {"a": {"run": "git rm -q -f sub; echo file > sub"}})
-    repo.git("checkout", "-q", "-b", "precious", at=repo.path / "sub")
-    done = run("run-multi", "--all", cwd=repo.path)
-    assert done.code == 1
-    assert "your changes are in the way: sub" in done.out
-    assert repo.git("branch", "--show-current", at=repo.path / "sub") == "precious"
-    repo.git("submodule", "deinit", "-q", "-f", "sub")
-    assert run("sync", cwd=repo.path).code == 0
-    assert (repo.path / "sub").read_text() == "file\n"
 
 
 def test_without_git_one_line_says_so(two: GitRepo, tmp_path: Path) -> None:
