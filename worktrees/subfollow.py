@@ -9,16 +9,17 @@ commit is.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from plans.effects import step
 from worktrees.changedpaths import ALL_SUBMODULES, GITLINK, changed_between
 from worktrees.errors import GitFailedError
 from worktrees.occupied import occupied, replaced_submodules
+from worktrees.state import operation_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from pathlib import Path
 
     from worktrees.changedpaths import Changed
     from worktrees.git import Git
@@ -67,10 +68,11 @@ def _can_follow(git: Git, top: Path, change: Changed) -> bool:
 
 
 def _require_old(git: Git, top: Path, change: Changed) -> None:
-    """Raise :class:`GitFailedError` unless the submodule is clean and at the old commit."""
+    """Raise :class:`GitFailedError` unless the submodule is clean, at rest and at the old commit."""
     folder = top / change.path
+    git_dir = Path(git.run("rev-parse", "--absolute-git-dir", at=folder).text)
     dirt = git.run(*_DIRT, at=folder).records
-    if dirt or _head(git, folder) != change.old:
+    if dirt or operation_in(git_dir) or _head(git, folder) != change.old:
         raise GitFailedError(("status",), 1, f"{change.path} is not as it was")
 
 

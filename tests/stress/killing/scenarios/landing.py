@@ -1,4 +1,4 @@
-"""Two branches land in a target that is checked out, beside the user's edits."""
+"""Two branches land in a target that is checked out, beside the user's edits; paths change their kind."""
 
 from __future__ import annotations
 
@@ -14,8 +14,19 @@ class Landing(Scenario):
     commands = (("merge", "one", "two"),)
 
     def build(self, repo: GitRepo) -> dict[str, str]:
-        start = configure(repo, check="test -e README.md")
-        repo.branch("one", {"src/a.py": "one\n", "new/one.txt": "1\n"})
+        configure(repo, check="test -e README.md")
+        for name in ("gone", "made"):
+            (repo.path / name).mkdir()
+            repo.git("update-index", "--add", "--cacheinfo", f"160000,{'1' * 40},{name}")
+        start = repo.commit("kinds", {"folder/x": "x\n", "file": "f\n"})
+        repo.git("checkout", "-q", "-b", "one")
+        repo.git("rm", "-rq", "folder", "file")
+        repo.git("rm", "-q", "--cached", "gone", "made")
+        for name in ("gone", "made"):
+            (repo.path / name).rmdir()
+        files = {"folder": "no folder any more\n", "file/y": "y\n", "made": "no submodule any more\n"}
+        repo.commit("work on one", {"src/a.py": "one\n", "new/one.txt": "1\n", **files})
+        repo.git("checkout", "-q", "main")
         repo.branch("two", {"src/b.py": "two\n"})
         repo.write("README.md", "stashed\n")
         repo.git("stash")
@@ -38,6 +49,8 @@ class Landing(Scenario):
         assert (repo.path / "docs/guide.md").read_text() == "the user's edit\n"
         assert (repo.path / "notes.txt").read_text() == "the user's notes\n"
         assert (repo.path / "new/one.txt").read_text() == "1\n"
+        assert (repo.path / "made").read_text() == "no submodule any more\n"
+        assert not (repo.path / "gone").exists()
         assert repo.git("stash", "list", "--format=%H") == world.facts["stash"]
         assert read_mark(repo.path / ".git") is None
         require_invariants(repo, world.facts["start"])
