@@ -7,7 +7,7 @@ from tests.support.process import run
 from tests.support.repo import GitRepo
 
 
-def test_p2_a_run_and_overlap_both_see_that_a_submodule_is_shared(repo: GitRepo) -> None:
+def test_p1_a_run_and_overlap_both_see_that_a_submodule_is_shared(repo: GitRepo) -> None:
     repo.git("update-index", "--add", "--cacheinfo", f"160000,{repo.head()},lib/sub")
     (repo.path / "lib" / "sub").mkdir(parents=True)
     plans: dict[str, dict[str, object]] = {
@@ -26,7 +26,7 @@ def test_p2_a_run_and_overlap_both_see_that_a_submodule_is_shared(repo: GitRepo)
     assert [edge["why"] for edge in drawn["edges"]] == ["overlap"]
 
 
-def test_p2_a_name_with_a_wildcard_in_it_is_seen_by_the_run_as_by_overlap(repo: GitRepo) -> None:
+def test_p1_a_name_with_a_wildcard_in_it_is_seen_by_the_run_as_by_overlap(repo: GitRepo) -> None:
     """``a*`` names the existing file ``a*`` too when it is taken literally; both compare in the same tree."""
     repo.commit("odd", {"x/[y]": "1\n", "x/y": "2\n"})
     plans: dict[str, dict[str, object]] = {
