@@ -17,13 +17,25 @@ import tempfile
 import time
 from pathlib import Path
 
-from benchmarks import accuracy, drift, forecast, landing, memory, overlap, plans, provisioning, startup
+from benchmarks import (
+    accuracy,
+    checks,
+    drift,
+    forecast,
+    landing,
+    memory,
+    overlap,
+    plans,
+    provisioning,
+    startup,
+)
 from benchmarks.measure import HEAD, environment, run
 
 SECTIONS = {
     "startup": startup,
     "provisioning": provisioning,
     "landing": landing,
+    "checks": checks,
     "plans": plans,
     "memory": memory,
     "overlap": overlap,

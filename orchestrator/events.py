@@ -35,6 +35,8 @@ class EventName(StrEnum):
     CHECK_STARTED = "check.started"
     CHECK_FINISHED = "check.finished"
     CHECK_REUSED = "check.reused"
+    CHECK_STOPPED = "check.stopped"
+    """A check ahead of its turn whose tree will not come."""
     CHECKOUT_LEFT = "checkout.left"
     QUEUE_TAKEN = "queue.taken"
     QUEUE_LOST = "queue.lost"

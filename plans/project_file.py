@@ -131,7 +131,6 @@ SETTINGS: Final[Record[dict[str, Any]]] = Record(
 """Every key of ``planctl.yaml``."""
 NOT_YET: Final[Mapping[str, str]] = {
     "remote": "the branch of the local repository counts",
-    "check_jobs": "checks run one at a time",
     "notify": "nobody is told",
     "store": "state is kept in the common git folder",
     "executor": "commands run here",

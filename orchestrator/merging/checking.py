@@ -6,10 +6,11 @@ A verdict is keyed by tree, command and environment. Only a passing, untainted o
 
 from __future__ import annotations
 
+import contextlib
 import os
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from orchestrator.events import EventName
 from orchestrator.merging.environment import environment_digest, listing
@@ -17,18 +18,49 @@ from orchestrator.running.spec import shell_argv
 from plans.effects import step
 
 if TYPE_CHECKING:
+    import threading
+    from contextlib import AbstractContextManager
+
     from orchestrator.merging.checkroom import CheckRoom
     from orchestrator.merging.checks import Check
     from orchestrator.store.records import Entry, Verdict
     from orchestrator.workbench import Workbench
 
 
-class Checker:
-    """Gives verdicts, one at a time."""
+class Beside(Protocol):
+    """Others who check trees at the same time."""
 
-    def __init__(self, bench: Workbench, room: CheckRoom) -> None:
+    def under_way(self, tree: str) -> threading.Event | None:
+        """What is set when somebody's check of just that tree has ended; None where there is none."""
+
+    def place(self) -> AbstractContextManager[None]:
+        """A place for one check more, had when it is entered."""
+
+
+class Alone:
+    """Nobody else checks anything."""
+
+    def under_way(self, _tree: str) -> None:
+        """See the protocol."""
+
+    def place(self) -> AbstractContextManager[None]:
+        """See the protocol."""
+        return contextlib.nullcontext()
+
+
+class Checker:
+    """Gives verdicts, one at a time; a check of the same tree that others have under way is waited for.
+
+    ``ahead``: what is told says that it was before its turn.
+    """
+
+    def __init__(
+        self, bench: Workbench, room: CheckRoom, beside: Beside | None = None, *, ahead: bool = False
+    ) -> None:
         self._bench = bench
         self.room = room
+        self._beside = beside or Alone()
+        self._ahead = ahead
         self._environments: dict[str, str] = {}
 
     def use(self, bench: Workbench) -> None:
@@ -45,14 +77,30 @@ class Checker:
         ``entry`` is for whom it is asked; ``of_target``: ``commit`` is the target's own, without its work.
         Raises CancelledCheckError.
         """
-        about = {**_for_whom(entry), "commit": commit, "check": check.name, "of_target": of_target}
+        about: dict[str, Any] = {**_for_whom(entry), "commit": commit, "check": check.name}
+        about |= {"of_target": of_target, **({"ahead": True} if self._ahead else {})}
         tree = self._bench.objects.tree_of(commit)
-        environment = self._environment(check)
-        for known in self._bench.store.verdicts(tree, check.key, environment):
-            if known.passed and not known.tainted and self._is_fresh(known):
-                self._tell_reuse(known, about)
-                return known
-        return self._check(check, commit, environment, about)
+        while (known := self._passed(check, tree)) is None:
+            ended = self._beside.under_way(tree)
+            if ended is None:
+                with self._beside.place():
+                    return self._check(check, commit, self._environment(check), about)
+            self.room.wait_for(ended)
+        self._tell_reuse(known, about)
+        return known
+
+    def newest(self, check: Check, commit: str) -> Verdict | None:
+        """What was said last of ``commit``'s tree, however old or tainted it is."""
+        tree = self._bench.objects.tree_of(commit)
+        return next(iter(self._bench.store.verdicts(tree, check.key, self._environment(check))), None)
+
+    def counts(self, known: Verdict) -> bool:
+        """Whether a verdict is used again."""
+        return bool(known.passed) and not known.tainted and self._is_fresh(known)
+
+    def _passed(self, check: Check, tree: str) -> Verdict | None:
+        found = self._bench.store.verdicts(tree, check.key, self._environment(check))
+        return next((known for known in found if self.counts(known)), None)
 
     def _is_fresh(self, known: Verdict) -> bool:
         age = _time(self._bench.clock.now()) - _time(known.finished_at)
@@ -98,7 +146,9 @@ class Checker:
 
 
 def _for_whom(entry: Entry | None) -> dict[str, str | None]:
-    return {"run": entry.run, "plan": entry.plan, "entry": entry.id} if entry else {}
+    if entry is None:
+        return {}
+    return {"run": entry.run, "plan": entry.plan, "entry": entry.id, "branch": entry.branch}
 
 
 def _time(text: str) -> datetime:

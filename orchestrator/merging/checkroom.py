@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 NO_VERDICT_CODES: Final = frozenset({75, 125, 126, 127})
 """Try again later, cannot be tested, not executable, not found: nobody's work is to blame."""
+_LOOK: Final = 0.1
+"""Seconds between two looks whether planctl is asked to end."""
 _NO_SLOT: Final = (
     ProvisioningError,
     SlotUnavailableError,
@@ -76,6 +78,12 @@ class CheckRoom:
     def is_tainted(self, tree: SlotTree) -> bool:
         """Whether tracked files are not what the commit says they are."""
         return self._keeper.is_tainted(tree)
+
+    def wait_for(self, ended: threading.Event) -> None:
+        """Wait until ``ended`` is set; raises CancelledCheckError."""
+        while not ended.wait(_LOOK):
+            if self._cancel.is_set():
+                raise CancelledCheckError
 
     def try_out(
         self, check: Check, commit: str, about: Mapping[str, Any], *, look: Callable[[SlotTree], T]

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from orchestrator.merging.checks import TARGET, checks_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from orchestrator.merging.checking import Checker
     from orchestrator.merging.checks import Check
@@ -46,20 +46,28 @@ class Judgement:
     trees: Mapping[str, str] = field(default_factory=dict)
 
 
+def checks_needed(
+    project: ProjectSettings, entry: Entry, candidate: Candidate
+) -> Iterator[tuple[str, Check]]:
+    """Each commit that would come onto the target, oldest first, with each check that it must pass."""
+    for commit in candidate.steps:
+        for check in checks_of(project, entry, last=commit == candidate.commit):
+            yield commit, check
+
+
 def judge(
     checker: Checker, project: ProjectSettings, entry: Entry, candidate: Candidate, old: str
 ) -> Judgement:
     """Check every commit that would come onto the target's first-parent history, oldest first."""
     trees: dict[str, str] = {}
     check = verdict = None
-    for commit in candidate.steps:
-        for check in checks_of(project, entry, last=commit == candidate.commit):
-            verdict = checker.verdict(check, commit, entry)
-            if verdict.passed is None:
-                return Judgement(Outcome.NO_VERDICT, check, verdict)
-            if not verdict.passed:
-                return _blame(checker, check, verdict, old, entry)
-            trees[commit] = verdict.tree
+    for commit, check in checks_needed(project, entry, candidate):
+        verdict = checker.verdict(check, commit, entry)
+        if verdict.passed is None:
+            return Judgement(Outcome.NO_VERDICT, check, verdict)
+        if not verdict.passed:
+            return _blame(checker, check, verdict, old, entry)
+        trees[commit] = verdict.tree
     outcome = Outcome.PASSED if project.check else Outcome.UNCHECKED
     return Judgement(outcome, check, verdict, trees)
 

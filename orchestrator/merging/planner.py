@@ -5,7 +5,7 @@ Policy changes what runs, never whether something lands: landing re-checks every
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from orchestrator.merging.order import in_order
@@ -69,6 +69,23 @@ def plan_serial(view: QueueView) -> tuple[Step, ...]:
         elif entry is not free[0]:
             stays.append(Stay(entry, "behind", "others are before it"))
     return (Process(free[0]), *stays) if free else tuple(stays)
+
+
+def line(view: QueueView, at: Entry, most: int) -> tuple[Entry, ...]:
+    """Who comes after ``at``, in order, if whoever comes before lands; ``most`` of them at most.
+
+    What waits for a person, was tried in vain or gave no verdict just now is not among them.
+    """
+    found: list[Entry] = []
+    landed = {*view.landed, at.plan or ""}
+    for entry in in_order(e for e in view.entries if e.state is EntryState.QUEUED and e.id != at.id):
+        if entry.id in view.later or _hindrance(replace(view, landed=frozenset(landed)), entry):
+            continue
+        found.append(entry)
+        landed.add(entry.plan or "")
+        if len(found) == most:
+            break
+    return tuple(found)
 
 
 def _hindrance(view: QueueView, entry: Entry) -> tuple[str, str] | None:

@@ -26,7 +26,7 @@ from orchestrator.merging.checkroom import CancelledCheckError
 from orchestrator.merging.evidence import conflict, git_killed, no_verdict, proof, red, target_red
 from orchestrator.merging.judge import Judgement, Outcome, judge
 from orchestrator.merging.landing import Landing, in_the_way, land, look_ahead
-from orchestrator.merging.message import landing_message, landing_trailers
+from orchestrator.merging.making import candidate_of, work_of
 from orchestrator.merging.pausing import turn_red
 from orchestrator.merging.policy import changed_policy, is_policy_change_allowed
 from orchestrator.merging.postcheck import refusal
@@ -36,10 +36,7 @@ from orchestrator.settings import hot_of
 from orchestrator.states import EntryState
 from orchestrator.submitting.key import candidate_reference
 from orchestrator.submitting.landed import landed_commits
-from plans.project import Method
-from worktrees.candidate import AlreadyThere, Candidate, Unsuitable, Work, make_candidate
-from worktrees.candidate import Method as GitMethod
-from worktrees.candidate import Outcome as Made
+from worktrees.candidate import AlreadyThere, Candidate, Unsuitable, Work
 from worktrees.errors import (
     CheckoutInTheWayError,
     FragmentLostError,
@@ -88,9 +85,8 @@ class Processor:
         if entry.state is not EntryState.QUEUED:
             entry = self._tenure.settle(entry, EntryState.QUEUED)
         entry = self._tenure.settle(entry, EntryState.MERGING, attempts=entry.attempts + 1)
-        work = Work(entry.head, entry.base, entry.explicit_base)
         try:
-            found = self._prepared(_Case(entry, work, old, was_blocked))
+            found = self._prepared(_Case(entry, work_of(entry), old, was_blocked))
         except _GITS_FAULT as error:
             return self._stuck(entry, error)
         except CancelledCheckError:
@@ -109,7 +105,7 @@ class Processor:
         if known:
             return self._end(entry, EntryState.LANDED, {}, landed_commit=known[0])
         remove_unreachable(self._tenure, entry)
-        made = self._make(entry, case.work, old)
+        made = candidate_of(self._bench, entry, old, self._hot(entry, old))
         match made:
             case Conflicted():
                 return self._end(entry, EntryState.CONFLICTED, conflict(made))
@@ -121,21 +117,6 @@ class Processor:
                 return self._checked(case, made)
             case _ as never:
                 assert_never(never)
-
-    def _make(self, entry: Entry, work: Work, old: str) -> Made:
-        project = self._bench.settings.project
-        method = Method(entry.method) if entry.method else project.method
-        message = landing_message(self._bench, entry, method, old)
-        return make_candidate(
-            self._bench.git,
-            self._bench.objects,
-            GitMethod(method),
-            old,
-            work,
-            message,
-            trailers=landing_trailers(entry),
-            hot=self._hot(entry, old),
-        )
 
     def _hot(self, entry: Entry, old: str) -> Hot:
         rebuild = Regenerator(self._bench, self._checker.room, entry, old)

@@ -7,10 +7,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.errors import StaleRecordError
+from orchestrator.merging.ahead import DEPTH, Now
 from orchestrator.merging.locked import LockedEntries
 from orchestrator.merging.outside import hindrance_of_tip, notice_move
 from orchestrator.merging.pausing import UNVERIFIED, noted, standstill
-from orchestrator.merging.planner import Process, QueueView, Stay, plan_serial
+from orchestrator.merging.planner import Process, QueueView, Stay, line, plan_serial
 from orchestrator.merging.processing import Processor
 from orchestrator.states import OPEN_ENTRIES, EntryState
 from orchestrator.submitting.landed import landed_plans
@@ -19,9 +20,11 @@ from orchestrator.submitting.stacking import refused_plans, unlanded_stacks
 from plans.errors import InvalidPlansError
 
 if TYPE_CHECKING:
+    from orchestrator.merging.ahead import Ahead
     from orchestrator.merging.checking import Checker
     from orchestrator.merging.tenure import Tenure
     from orchestrator.store.records import Entry
+    from orchestrator.workbench import Workbench
 
 _OVERWRITTEN = frozenset(
     {None, "behind", "paused", "order", "dependency-rejected", "recovered", "interrupted", LOCKED}
@@ -32,9 +35,10 @@ _OVERWRITTEN = frozenset(
 class Round:
     """What one tenure remembers from round to round: where the target is, and what was tried there."""
 
-    def __init__(self, tenure: Tenure, checker: Checker, *, allow_policy_change: bool) -> None:
+    def __init__(self, tenure: Tenure, checker: Checker, ahead: Ahead, *, allow_policy_change: bool) -> None:
         self._tenure = tenure
         self._checker = checker
+        self._ahead = ahead
         self._allow_policy_change = allow_policy_change
         self._tip = self._settled_at = ""
         self._unusable: str | None = None
@@ -56,12 +60,15 @@ class Round:
         if chosen is not None and self._tip_hinders():
             chosen = self._decide()
         if chosen is None:
+            self._ahead.at(None)
             self._locked.rest()
         return chosen
 
     def process(self, entry: Entry) -> None:
         """Bring ``entry`` as far as it goes; once a person has dropped it there is no more to do."""
-        self._checker.use(self._tenure.bench)
+        bench, tip, later = self._tenure.bench, self._tip, frozenset(self._later)
+        self._checker.use(bench)
+        self._ahead.at(Now(bench, entry, tip, lambda: _behind(bench, entry, tip, later)))
         processor = Processor(self._tenure, self._checker, allow_policy_change=self._allow_policy_change)
         try:
             ended = processor.process(entry, self._tip)
@@ -110,14 +117,8 @@ class Round:
         return self._unusable or standstill(bench.store, bench.target, self._tip) or self._outside
 
     def _decide(self) -> Entry | None:
-        bench = self._tenure.bench
-        entries = tuple(bench.store.entries(target=bench.target, states=OPEN_ENTRIES))
-        awaited = sorted({plan for entry in entries for plan in entry.after})
-        view = QueueView(
-            entries,
-            landed=frozenset(landed_plans(bench, awaited, self._tip)),
-            failed=refused_plans(bench, awaited),
-            unlanded=unlanded_stacks(bench, entries),
+        view = replace(
+            _view(self._tenure.bench, self._tip),
             paused=self._paused(),
             tried=frozenset(self._tried),
             later=frozenset(self._later),
@@ -136,6 +137,25 @@ class Round:
                 # one that moved meanwhile: the next round sees why
                 with contextlib.suppress(StaleRecordError):
                     self._tenure.bench.store.update_entry(entry, reason=why)
+
+
+def _view(bench: Workbench, tip: str) -> QueueView:
+    entries = tuple(bench.store.entries(target=bench.target, states=OPEN_ENTRIES))
+    awaited = sorted({plan for entry in entries for plan in entry.after})
+    return QueueView(
+        entries,
+        landed=frozenset(landed_plans(bench, awaited, tip)),
+        failed=refused_plans(bench, awaited),
+        unlanded=unlanded_stacks(bench, entries),
+    )
+
+
+def _behind(bench: Workbench, at: Entry, tip: str, later: frozenset[str]) -> tuple[Entry, ...]:
+    """Who comes after ``at``, read anew; nobody while the queue is paused."""
+    paused = standstill(bench.store, bench.target, tip)
+    return line(
+        replace(_view(bench, tip), paused=paused, later=later), at, DEPTH * bench.settings.project.check_jobs
+    )
 
 
 def _new_reason(stay: Stay) -> dict[str, Any] | None:

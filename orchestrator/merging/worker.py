@@ -25,6 +25,7 @@ from orchestrator.errors import (
     StaleRecordError,
 )
 from orchestrator.events import EventName
+from orchestrator.merging.ahead import Ahead
 from orchestrator.merging.checking import Checker
 from orchestrator.merging.checkouts import recover_checkouts
 from orchestrator.merging.checkroom import CancelledCheckError, CheckRoom
@@ -73,7 +74,7 @@ class QueueWorker:
         self._bench = bench
         self._session = session
         self._keeper = keeper
-        self._checker = Checker(bench, CheckRoom(bench, keeper, cancel))
+        self._room = CheckRoom(bench, keeper, cancel)
         self._wake = wake
         self._cancel = cancel
         self._on_change = on_change
@@ -139,7 +140,12 @@ class QueueWorker:
         self._locks.over()
         recover(tenure, self._keeper)
         ensure_commit_graph(bench.git, bench.objects, bench.target_tip())
-        rounds = Round(tenure, self._checker, allow_policy_change=self._allow_policy_change)
+        with Ahead(self._keeper) as ahead:
+            self._land(tenure, ahead, done)
+
+    def _land(self, tenure: Tenure, ahead: Ahead, done: Callable[[bool], bool]) -> None:
+        checker = Checker(self._bench, self._room, ahead)
+        rounds = Round(tenure, checker, ahead, allow_policy_change=self._allow_policy_change)
         ended = False
         while not self._cancel.is_set():
             tenure.check()

@@ -46,7 +46,7 @@ def test_two_runs_of_disjoint_plans_and_a_third_process_that_drains(repo: GitRep
     plans: dict[str, dict[str, object]] = {
         name: {"files": {"write": [name]}, "run": f"echo {name} > {name}"} for name in ("a", "b", "c", "d")
     }
-    commit_plans(repo, plans, f"check: {CHECK!r}\n")
+    commit_plans(repo, plans, f"check: {CHECK!r}\ncheck_jobs: 3\n")
     worker = start("queue", "run", cwd=repo.path)
     runs = [start("run-multi", *pair, cwd=repo.path) for pair in (("a", "b"), ("c", "d"))]
     for process in runs:

@@ -406,7 +406,6 @@ def test_one_problem_of_the_settings(text: str, code: str, field: str) -> None:
 
 NOT_YET = {
     "remote": "origin",
-    "check_jobs": "4",
     "notify": "[me]",
     "store": "/var/state",
     "executor": "dask",
@@ -422,7 +421,7 @@ def test_a_key_without_effect_in_this_version_is_a_warning_at_its_line(key: str,
 
 
 def test_a_key_without_effect_that_says_what_is_so_anyhow_is_none() -> None:
-    assert not read_settings(Path("planctl.yaml"), b"check_jobs: 1\nexecutor: local\n").problems
+    assert not read_settings(Path("planctl.yaml"), b"executor: local\n").problems
     assert set(NOT_YET) == set(project_file.NOT_YET)
 
 

@@ -30,7 +30,12 @@ def _checked(data: Data) -> str:
         where = " on the target alone" if data.get("of_target") else ""
         return f"hot file {ended}{where} after {seconds} s"
     verdict = {True: "green", False: "red", None: "without a verdict"}[passed]
-    return f"{_whose(data)}check is {verdict} after {seconds} s"
+    ahead = " ahead of its turn" if data.get("ahead") else ""
+    return f"{_whose(data)}check{ahead} is {verdict} after {seconds} s"
+
+
+def _stopped(_: Data) -> str:
+    return "check ahead of its turn is stopped: what was to land before it will not"
 
 
 def _reused(data: Data) -> str:
@@ -82,6 +87,7 @@ def _short(data: Data, key: str) -> str:
 
 _WORDS: Final[dict[str, Callable[[Data], str]]] = {
     EventName.CHECK_FINISHED: _checked,
+    EventName.CHECK_STOPPED: _stopped,
     EventName.CHECK_REUSED: _reused,
     EventName.CHECKOUT_LEFT: _left,
     EventName.STASH_LOST: _stash_lost,

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from orchestrator.merging import processing
+from orchestrator.merging import making
 from orchestrator.services import queue as service
 from orchestrator.states import EntryState
 from tests.support.queues import Queue, configure, is_clean, landed_once, queue_of, require_sound
@@ -295,14 +295,14 @@ def test_settings_that_an_outside_commit_broke_stop_the_queue_and_say_so(queue: 
 def test_an_assertion_in_gits_merge_holds_the_entry_and_others_go_on(
     queue: Queue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = processing.make_candidate
+    real = making.make_candidate
 
     def failing(git: Any, objects: Any, method: Any, old: str, work: Any, message: str, **more: Any) -> Any:
         if "odd" in message:
             raise GitFailedError(("merge-tree",), 134, "git: merge-ort.c:4321: Assertion `0' failed.")
         return real(git, objects, method, old, work, message, **more)
 
-    monkeypatch.setattr(processing, "make_candidate", failing)
+    monkeypatch.setattr(making, "make_candidate", failing)
     odd = queue.work("odd", {"odd": "1\n"})
     queue.work("plain", {"plain": "1\n"})
     queue.drain()
@@ -347,7 +347,7 @@ def test_s2_s3_s6_a_wrong_candidate_is_held_before_anything_moves(
     queue.repo.branch("other", {"other": "1\n"})
     one = queue.work("one", {"one": "1\n"})
     old = queue.repo.commit("meanwhile", {"theirs.txt": "theirs\n"})  # ``one``'s tree lacks it
-    monkeypatch.setattr(processing, "make_candidate", lambda *_, **__: wrong(queue, kind))
+    monkeypatch.setattr(making, "make_candidate", lambda *_, **__: wrong(queue, kind))
     queue.drain()
     held = queue.entry(one)
     assert (held.state, held.reason["code"]) == (EntryState.HELD, code)

@@ -14,7 +14,7 @@ class Landing(Scenario):
     commands = (("merge", "one", "two"),)
 
     def build(self, repo: GitRepo) -> dict[str, str]:
-        configure(repo, check="test -e README.md")
+        configure(repo, check="test -e README.md", check_jobs=2)
         for name in ("gone", "made"):
             (repo.path / name).mkdir()
             repo.git("update-index", "--add", "--cacheinfo", f"160000,{'1' * 40},{name}")

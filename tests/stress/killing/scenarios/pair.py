@@ -24,7 +24,7 @@ class Pair(Scenario):
     beside = ("run-multi", *BESIDE, "-j", "2")
 
     def build(self, repo: GitRepo) -> dict[str, str]:
-        start = commit_plans(repo, {**MINE, **BESIDE}, "check: test ! -e bad\n")
+        start = commit_plans(repo, {**MINE, **BESIDE}, "check: test ! -e bad\ncheck_jobs: 2\n")
         repo.write("README.md", "stashed\n")
         repo.git("stash")
         repo.write("README.md", "the user's edit\n")

@@ -1,0 +1,81 @@
+"""What the target will be at the turn of each entry that waits, if what is undecided passes.
+
+The line is walked from the target's tip: each entry is merged onto the one before it. One that conflicts, or
+whose check on just that tree was red, is passed over, as the queue will. The walk ends where nothing can be
+told: at a hot file that a command must make anew, and behind an entry that changes what guards the target.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from orchestrator.merging.making import candidate_of
+from orchestrator.merging.policy import changed_policy
+from orchestrator.settings import hot_of
+from worktrees.candidate import Candidate
+from worktrees.errors import FragmentLostError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from typing import NoReturn
+
+    from orchestrator.store.records import Entry
+    from orchestrator.workbench import Workbench
+    from worktrees.candidate import Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """An entry and the candidate that its turn would have."""
+
+    entry: Entry
+    candidate: Candidate
+
+
+class _UnforeseenError(Exception):
+    """Only a command can say what the tree will be."""
+
+
+class Foresight:
+    """The turns of one target; candidates are made once for each entry and commit below it."""
+
+    def __init__(self) -> None:
+        self._made: dict[tuple[str, str], Outcome | None] = {}
+
+    def turns(
+        self, bench: Workbench, tip: str, line: Iterable[Entry], is_out: Callable[[Turn], bool]
+    ) -> tuple[Turn, ...]:
+        """The turns of ``line`` from ``tip`` on; ``is_out`` says of one that its check was red.
+
+        Raises GitFailedError and SigningFailedError.
+        """
+        turns: list[Turn] = []
+        used: dict[tuple[str, str], Outcome | None] = {}
+        old = tip
+        for entry in line:
+            key = (old, f"{entry.id} {entry.head} {entry.method}")
+            made = used[key] = self._made[key] if key in self._made else self._make(bench, entry, old)
+            if made is None:
+                break
+            if not isinstance(made, Candidate):
+                continue
+            if changed_policy(bench, old, made.commit):
+                break
+            turn = Turn(entry, made)
+            turns.append(turn)
+            if not is_out(turn):
+                old = made.commit
+        self._made = used
+        return tuple(turns)
+
+    def _make(self, bench: Workbench, entry: Entry, old: str) -> Outcome | None:
+        """None where it cannot be foreseen."""
+        try:
+            return candidate_of(bench, entry, old, replace(hot_of(bench.settings.project), rebuild=_give_up))
+        except (_UnforeseenError, FragmentLostError):
+            return None
+
+
+def _give_up(_: str, __: frozenset[str]) -> NoReturn:
+    raise _UnforeseenError
