@@ -11,14 +11,7 @@ remote=${1:-origin}
 target=${2:-main}
 
 git fetch --quiet "$remote" '+refs/heads/plan/*:refs/heads/plan/*'
-# names of branches hold no spaces: git refuses them
-set -- $(git for-each-ref --format='%(refname:short)' --no-merged "$target" refs/heads/plan/)
-if [ $# -eq 0 ]; then
-    echo "nothing to land"
-    exit 0
-fi
-
 code=0
-planctl merge "$@" || code=$?
+planctl merge --branches 'plan/*' --junit planctl.xml || code=$?
 git push --quiet "$remote" "$target"
 exit $code

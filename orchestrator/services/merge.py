@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.errors import UsageError
+from orchestrator.services.branches import matching
 from orchestrator.services.enqueue import add, finished_attempts
 from orchestrator.services.queue import drain, let_pass
 from orchestrator.services.status import queue_entries
@@ -23,20 +24,28 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What to merge. ``patience``: seconds to wait for another worker, None as long as it lives."""
+    """What to merge; ``branches`` are patterns.
+
+    ``patience``: seconds to wait for another worker, None as long as it lives.
+    """
 
     names: tuple[str, ...] = ()
     finished: bool = False
+    branches: tuple[str, ...] = ()
     patience: float | None = None
     allow_policy_change: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Merged:
-    """The entries that were asked for, in that order, as they are in the end."""
+    """The entries that were asked for, in that order, as they are in the end.
+
+    ``at_work`` are plans whose branches were asked for by pattern, and are still worked on: left out.
+    """
 
     entries: tuple[Entry, ...]
     landed: frozenset[str]
+    at_work: tuple[str, ...] = ()
 
     @property
     def succeeded(self) -> bool:
@@ -56,17 +65,19 @@ def merge(
 
     Everything is handed in before anything lands, so a name that is none starts nothing.
     """
-    entries = enqueue(bench, request)
+    matched = matching(bench, request.branches)
+    entries = enqueue(bench, request, matched.names)
     if request.allow_policy_change:
         entries = let_pass(bench, entries)
-    return finish(bench, session, entries, cancel=cancel, patience=request.patience, on_change=on_change)
+    done = finish(bench, session, entries, cancel=cancel, patience=request.patience, on_change=on_change)
+    return replace(done, at_work=matched.at_work)
 
 
-def enqueue(bench: Workbench, request: Request) -> list[Entry]:
-    """The entries of what was asked for, each once."""
-    if not request.names and not request.finished:
-        raise UsageError("name plans or branches, or give --finished")
-    names = [*request.names]
+def enqueue(bench: Workbench, request: Request, matched: Sequence[str] = ()) -> list[Entry]:
+    """The entries of what was asked for, and of what its patterns ``matched``, each once."""
+    if not request.names and not request.finished and not request.branches:
+        raise UsageError("name plans or branches, or give --finished or --branches")
+    names = [*request.names, *matched]
     if request.finished:
         names += [attempt.plan for attempt in finished_attempts(bench)]
     with bench.store.transaction():
@@ -91,6 +102,6 @@ def finish(
 
 
 def merged_json(bench: Workbench, merged: Merged) -> dict[str, Any]:
-    """``{"entries": [entry…]}`` in the order asked for; ``landed`` is said only of what is on the target."""
+    """``{"entries": [entry…], "at_work": [plan…]}``; ``landed`` is said only of what is on the target."""
     shown = {e["id"]: e for e in queue_entries(bench.store.entries(target=bench.target), every=True)}
-    return {"entries": [shown[entry.id] for entry in merged.entries]}
+    return {"entries": [shown[entry.id] for entry in merged.entries], "at_work": list(merged.at_work)}

@@ -2,15 +2,33 @@
 
 from __future__ import annotations
 
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
 import click
 
 from orchestrator.cli.context import Command, Invocation, pass_invocation
 from orchestrator.cli.exits import DONE, NO
+from plans.effects import step, write_atomic
+
+if TYPE_CHECKING:
+    from orchestrator.cli.output import Output
+    from orchestrator.services.merge import Merged
+
+_FILE: Final = click.Path(dir_okay=False, path_type=Path)
 
 
 @click.command("merge", cls=Command)
 @click.argument("names", nargs=-1, metavar="[PLAN|BRANCH]...")
 @click.option("--finished", is_flag=True, help="Everything that plans have finished and nobody has landed.")
+@click.option(
+    "--branches",
+    multiple=True,
+    metavar="PATTERN",
+    help="Every branch that matches, as plan/*, and has commits that the target has not.",
+)
 @click.option(
     "--wait",
     "patience",
@@ -20,16 +38,10 @@ from orchestrator.cli.exits import DONE, NO
 )
 @click.option("--check", metavar="CMD", help="Check the merged result with this command line.")
 @click.option("--allow-policy-change", is_flag=True, help="Let these change what guards the target.")
+@click.option("--junit", type=_FILE, metavar="FILE", help="Write what became of each as JUnit XML.")
+@click.option("--summary", type=_FILE, metavar="FILE", help="Write it as a table in Markdown.")
 @pass_invocation
-def command(
-    invocation: Invocation,
-    names: tuple[str, ...],
-    patience: float | None,
-    check: str | None,
-    *,
-    finished: bool,
-    allow_policy_change: bool,
-) -> int:
+def command(invocation: Invocation, /, check: str | None, **options: Any) -> int:
     """Queue finished work of plans, or branches by name, land it, and say what became of each.
 
     For CI: it works beside other processes that do the same, and waits while one of them lands. Exit 0 when
@@ -41,7 +53,8 @@ def command(
     from orchestrator.cli.interrupts import interruptible  # noqa: PLC0415 - as above
     from orchestrator.services import merge  # noqa: PLC0415 - as above
 
-    request = merge.Request(names, finished, patience, allow_policy_change)
+    files = _Files(options.pop("junit"), options.pop("summary"))
+    request = merge.Request(**options)
     output = invocation.output
     with (
         interruptible() as cancel,
@@ -61,8 +74,37 @@ def command(
         show()
         if output.as_json:
             output.document(merge.merged_json(bench, merged))
+    files.write(merged, output)
     if not output.as_json:
         for entry in merged.entries:
             show_ended(output, entry, is_landed=entry.id in merged.landed)
-        output.note(f"{len(merged.landed)} of {len(merged.entries)} landed")
+        output.note(_said(merged))
     return DONE if merged.succeeded else NO
+
+
+@dataclass(frozen=True, slots=True)
+class _Files:
+    """Where reports go, beside what GitHub Actions shows of its own."""
+
+    junit: Path | None
+    summary: Path | None
+
+    def write(self, merged: Merged, output: Output) -> None:
+        """Raises OSError."""
+        from orchestrator.cli.display import githubactions, mergereport  # noqa: PLC0415 - as above
+
+        if self.junit:
+            with step("ci.junit"):
+                write_atomic(self.junit, mergereport.junit(merged))
+        if self.summary:
+            with step("ci.markdown"):
+                write_atomic(self.summary, mergereport.summary(merged).encode())
+        if githubactions.is_on(os.environ):
+            githubactions.add_summary(mergereport.summary(merged), os.environ)
+            for line in () if output.as_json else mergereport.commands(merged):
+                output.text(line)
+
+
+def _said(merged: Merged) -> str:
+    left = f"; left out, still at work: {', '.join(merged.at_work)}" if merged.at_work else ""
+    return f"{len(merged.landed)} of {len(merged.entries)} landed{left}"

@@ -30,9 +30,10 @@ def is_on(environ: Mapping[str, str]) -> bool:
 
 
 def annotation(level: str, file: str, title: str, message: str) -> str:
-    """One workflow command; ``level`` is ``error``, ``warning`` or ``notice``."""
+    """One workflow command; ``level`` is ``error``, ``warning`` or ``notice``. An empty ``file`` is none."""
     where, what = (one_line(text).translate(_IN_PROPERTIES) for text in (file, title))
-    return f"::{level} file={where},title={what}::{one_line(message).replace('%', '%25')}"
+    place = f"file={where}," if file else ""
+    return f"::{level} {place}title={what}::{one_line(message).replace('%', '%25')}"
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
