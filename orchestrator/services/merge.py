@@ -11,7 +11,7 @@ from orchestrator.services.enqueue import add, finished_attempts
 from orchestrator.services.queue import drain, let_pass
 from orchestrator.services.status import queue_entries
 from orchestrator.states import EntryState
-from orchestrator.submitting.landed import is_on_target
+from orchestrator.submitting.landed import on_target
 
 if TYPE_CHECKING:
     import threading
@@ -97,8 +97,7 @@ def finish(
     """Drain until these entries are dealt with."""
     wanted = [entry.id for entry in entries]
     ended = drain(bench, session, wanted, cancel=cancel, patience=patience, on_change=on_change)
-    on = {e.id for e in ended if e.state is EntryState.LANDED and is_on_target(bench, e)}
-    return Merged(tuple(ended), frozenset(on))
+    return Merged(tuple(ended), on_target(bench, [e for e in ended if e.state is EntryState.LANDED]))
 
 
 def merged_json(bench: Workbench, merged: Merged) -> dict[str, Any]:

@@ -76,11 +76,13 @@ def drain(
     """
     deadline = None if patience is None else bench.clock.monotonic() + patience
 
-    def entries() -> list[Entry]:
-        return [entry for key in wanted if (entry := bench.store.entry(key))]
+    def moves(key: str) -> bool:
+        entry = bench.store.entry(key)
+        return entry is not None and entry.state in MOVING_ENTRIES
 
     def done(idle: bool) -> bool:  # noqa: FBT001 - the worker's own protocol
-        return idle or all(entry.state not in MOVING_ENTRIES for entry in entries())
+        # asked before each landing: the last one mostly moves still, and then the others are not read
+        return idle or not any(map(moves, reversed(wanted)))
 
     def waiting() -> None:
         if deadline is not None and bench.clock.monotonic() >= deadline:
@@ -88,7 +90,7 @@ def drain(
             raise BusyError("the merge queue", holder_of(bench.store, name))
 
     _worker(bench, session, cancel, on_change).drain(done, waiting)
-    return entries()
+    return [entry for key in wanted if (entry := bench.store.entry(key))]
 
 
 def serve(

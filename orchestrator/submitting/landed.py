@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from orchestrator.submitting.key import LANDED, landed_folder, landed_reference
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from orchestrator.store.records import Entry
     from orchestrator.workbench import Workbench
+
+
+_WALKED: Final = 8
+"""Commits looked at for each entry: a landing is one commit beside those of its branch."""
 
 
 def landed_commits(bench: Workbench, subject: str, tip: str, *, key: str | None = None) -> tuple[str, ...]:
@@ -35,6 +39,12 @@ def landed_plans(bench: Workbench, plans: Iterable[str], tip: str) -> dict[str, 
         if folder in wanted.values() and bench.objects.is_ancestor(commit, tip):
             made[folder] = commit
     return {plan: made[folder] for plan, folder in wanted.items() if folder in made}
+
+
+def on_target(bench: Workbench, entries: Sequence[Entry]) -> frozenset[str]:
+    """The ids of those that :func:`is_on_target`; what has landed just now is found by one short walk."""
+    newest = {*bench.objects.commits(bench.target_tip(), limit=_WALKED * (len(entries) + 1))}
+    return frozenset(e.id for e in entries if e.landed_commit in newest or is_on_target(bench, e))
 
 
 def is_on_target(bench: Workbench, entry: Entry) -> bool:
