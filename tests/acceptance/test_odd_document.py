@@ -5,11 +5,17 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from tests.acceptance import test_odd_places, test_odd_repositories, test_odd_settings, test_odd_stores
+from tests.acceptance import (
+    test_odd_places,
+    test_odd_plans,
+    test_odd_repositories,
+    test_odd_settings,
+    test_odd_stores,
+)
 from tests.support import odd_places, odd_settings, odd_stores
 
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs/repositories.md"
-MODULES = (test_odd_places, test_odd_repositories, test_odd_settings, test_odd_stores)
+MODULES = (test_odd_places, test_odd_plans, test_odd_repositories, test_odd_settings, test_odd_stores)
 CASES = {
     *test_odd_repositories.WORKS,
     *test_odd_repositories.REFUSED,
