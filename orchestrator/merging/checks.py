@@ -5,17 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
+from orchestrator.merging.checknames import PLAN, TARGET
 from orchestrator.running.spec import shell_argv
 
 if TYPE_CHECKING:
     from orchestrator.store.records import Entry
     from plans.project import ProjectSettings
-
-TARGET: Final = "target"
-PLAN: Final = "plan"
-REGENERATE: Final = "regenerate"
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from orchestrator.merging.checks import PLAN, REGENERATE, TARGET
+from orchestrator.merging.checknames import PLAN, REGENERATE, TARGET
 from orchestrator.running.log import last_lines
 from orchestrator.states import EntryState
 

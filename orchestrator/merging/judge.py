@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from orchestrator.merging.checks import TARGET, checks_of
+from orchestrator.merging.checknames import TARGET
+from orchestrator.merging.checks import checks_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -10,7 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
-from orchestrator.merging.checks import REGENERATE, Check
+from orchestrator.merging.checknames import REGENERATE
+from orchestrator.merging.checks import Check
 from orchestrator.merging.judge import Judgement, Outcome
 from orchestrator.running.spec import shell_argv
 from plans.effects import step

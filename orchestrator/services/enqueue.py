@@ -10,10 +10,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from orchestrator.errors import NothingToDoError, UsageError
+from orchestrator.errors import UsageError
 from orchestrator.merging.settle import settle
 from orchestrator.scheduling.freeze import thaw
 from orchestrator.services.conductors import conductor_of
+from orchestrator.services.entries import require_entry
 from orchestrator.slots.keeper import slot_of_attempt
 from orchestrator.states import AttemptState, EntryState
 from orchestrator.submitting.landed import is_on_target
@@ -215,16 +216,3 @@ def _add_branch(bench: Workbench, name: str, priority: float | None, method: str
         priority=50 if priority is None else priority,
     )
     return _again(bench, submit(bench, work))
-
-
-def require_entry(bench: Workbench, name: str) -> Entry:
-    """The newest entry of that id (or its beginning), plan or branch; raises NothingToDoError."""
-    entries = bench.store.entries(target=bench.target)
-    found = [
-        e
-        for e in entries
-        if name in (e.id, e.plan, e.branch) or (len(name) >= 6 and e.id.startswith(name))  # noqa: PLR2004 - less is no beginning of an id
-    ]
-    if not found:
-        raise NothingToDoError(f"there is no plan with work, no branch and no entry {name!r}")
-    return found[-1]

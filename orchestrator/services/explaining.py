@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from orchestrator.merging.pausing import standstill
-from orchestrator.services.enqueue import require_entry
+from orchestrator.services.entries import require_entry
 from orchestrator.services.status import queue_entries
 from orchestrator.states import EntryState
 

@@ -10,7 +10,8 @@ from orchestrator.merging import pausing
 from orchestrator.merging.policy import allow_policy_change
 from orchestrator.merging.settle import settle
 from orchestrator.merging.worker import QueueWorker
-from orchestrator.services.enqueue import add, require_entry
+from orchestrator.services.enqueue import add
+from orchestrator.services.entries import require_entry
 from orchestrator.slots.keeper import SlotKeeper
 from orchestrator.states import MOVING_ENTRIES, EntryState
 

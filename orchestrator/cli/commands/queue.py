@@ -207,7 +207,7 @@ def log(invocation: Invocation, name: str | None, *, follow: bool) -> None:
     """Show what happened at the queue, or to one entry; with --json one object a line."""
     from orchestrator.bootstrap import looking, open_readonly_store  # noqa: PLC0415 - as above
     from orchestrator.cli.display.entries import QueueFeed  # noqa: PLC0415 - as above
-    from orchestrator.services.enqueue import require_entry  # noqa: PLC0415 - as above
+    from orchestrator.services.entries import require_entry  # noqa: PLC0415 - as above
 
     bench = looking(invocation.repository)
     feed = QueueFeed(invocation.output, bench.store, entry=require_entry(bench, name).id if name else None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from orchestrator.events import EventName
-from orchestrator.merging.checks import REGENERATE
+from orchestrator.merging.checknames import REGENERATE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

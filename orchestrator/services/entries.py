@@ -1,0 +1,24 @@
+"""Which entry of the queue a name means."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from orchestrator.errors import NothingToDoError
+
+if TYPE_CHECKING:
+    from orchestrator.store.records import Entry
+    from orchestrator.workbench import Workbench
+
+
+def require_entry(bench: Workbench, name: str) -> Entry:
+    """The newest entry of that id (or its beginning), plan or branch; raises NothingToDoError."""
+    entries = bench.store.entries(target=bench.target)
+    found = [
+        e
+        for e in entries
+        if name in (e.id, e.plan, e.branch) or (len(name) >= 6 and e.id.startswith(name))  # noqa: PLR2004 - less is no beginning of an id
+    ]
+    if not found:
+        raise NothingToDoError(f"there is no plan with work, no branch and no entry {name!r}")
+    return found[-1]
