@@ -1,19 +1,22 @@
 """Checks of entries before it is their turn, as many at once as ``check_jobs`` says: prefix speculation.
 
-While the worker brings one entry as far as it goes, the checks of those behind it run on the trees that they
-will have if what is undecided passes (:mod:`.foresight`). All that comes of it is verdicts: at its turn an
-entry's tree has passed already, or its check is at work and is waited for, or it is checked as ever. So
-nothing here decides about a landing, and what was assumed in vain costs time and nothing else. A red verdict
-is not used at the entry's turn: the check is run again, which is the second try before anybody is blamed.
+While the worker checks one entry, the checks of those behind it run on the trees that they will have if what
+is undecided passes (:mod:`.foresight`). All that comes of it is verdicts: at its turn an entry's tree has
+passed already, or its check is at work and is waited for, or it is checked as ever. So nothing here decides
+about a landing, and what was assumed in vain costs time and nothing else. A red verdict is not used at the
+entry's turn: the check is run again, which is the second try before anybody is blamed.
 
 After the speculative merging of Zuul (its documentation, "Project Gating"); with one check at a time nothing
 of this is at work. One thread looks, whenever something has changed and every :data:`POLL` seconds:
 
 1. what is foreseen, read anew
 2. checks of trees that are not foreseen any more are stopped: an entry before was refused or has come
-   between, the target has moved otherwise, the queue is paused
-3. as long as there are places: the first turn whose verdict is neither known nor under way is checked, in a
-   thread and a check slot of its own
+   between, the queue is paused
+3. as long as there are places: the first turn whose tree has not been tried is checked, in a thread and a
+   check slot of its own. One place is kept for the worker, unless its entry's tree has passed or is at work
+
+What fails here (git, a disk, a lost object) ends a check ahead, is told, and ends nothing else: the entry
+itself meets it at its turn. Errors of the store come up in the worker.
 """
 
 from __future__ import annotations
@@ -22,22 +25,26 @@ import contextlib
 import threading
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Final, Self
 
 from orchestrator.events import EventName
 from orchestrator.merging.checking import Checker
 from orchestrator.merging.checkroom import CancelledCheckError, CheckRoom
-from orchestrator.merging.foresight import Foresight, Turn
+from orchestrator.merging.foresight import FAULTS, Foresight, Turn
 from orchestrator.merging.judge import checks_needed
+from orchestrator.merging.verdicts import Verdicts
 from orchestrator.running.waiting import make_wake
 from plans.project_file import MAX_JOBS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from orchestrator.merging.environment import Environment
     from orchestrator.slots.keeper import SlotKeeper
     from orchestrator.store.records import Entry
     from orchestrator.workbench import Workbench
+    from plans.project import ProjectSettings
 
 DEPTH: Final = 3
 """Turns that are foreseen for each check that may run at once."""
@@ -45,36 +52,58 @@ POLL: Final = 0.5
 """Seconds between two looks for what another process has handed in."""
 
 
+def checks_at_once(project: ProjectSettings) -> int:
+    """How many checks may run at once; each needs a check slot, and the pool bounds those."""
+    return min(project.check_jobs, project.pool_max)
+
+
 @dataclass(frozen=True)
 class Now:
-    """What is at its turn: ``entry`` on ``tip``; ``line`` reads who is behind it, in order."""
+    """What is checked at its turn: ``entry`` on ``tip``; ``line`` reads who is behind it, in order."""
 
     bench: Workbench
     entry: Entry
     tip: str
+    environment: Environment
     line: Callable[[], tuple[Entry, ...]]
+
+    @property
+    def most(self) -> int:
+        """How many checks may run at once, the worker's own included."""
+        return checks_at_once(self.bench.settings.project)
 
 
 @dataclass(eq=False)
 class _Job:
-    bench: Workbench
+    """``rank`` is its place in line; ``trees`` are all that it checks, its candidate's the last."""
+
+    now: Now
     turn: Turn
     trees: frozenset[str]
+    rank: int
     cancel: threading.Event = field(default_factory=make_wake)
     ended: threading.Event = field(default_factory=threading.Event)
 
+    @property
+    def tree(self) -> str:
+        """The tree that the target will have."""
+        return self.turn.candidate.tree
+
 
 class Ahead:
-    """Runs checks ahead in threads of its own, from the first :meth:`at` to the end of the ``with``."""
+    """Runs checks ahead in threads of its own, from the first :meth:`at` to the end of the ``with``.
 
-    def __init__(self, keeper: SlotKeeper) -> None:
+    ``cancel`` is the worker's: set, it stops them as well.
+    """
+
+    def __init__(self, keeper: SlotKeeper, cancel: threading.Event) -> None:
         self._keeper = keeper
+        self._cancel = cancel
         self._foresight = Foresight()
         self._changed = threading.Condition()
         self._now: Now | None = None
-        self._asking: Checker | None = None
         self._jobs: list[_Job] = []
-        self._in_vain: set[str] = set()
+        self._tried: set[str] = set()
         self._pool = ThreadPoolExecutor(MAX_JOBS + 1, thread_name_prefix="ahead")
         self._threads: list[Future[None]] = []
         self._own = self._looks = self._over = False
@@ -85,28 +114,31 @@ class Ahead:
     def __exit__(self, *_: object) -> None:
         with self._changed:
             self._over = True
-            self._stop_all()
+            self._stop(self._jobs)
         self._pool.shutdown()
 
-    def at(self, now: Now | None) -> None:
-        """It is the turn of this entry, or (None) of nobody: then nothing is checked ahead either.
-
-        Raises what a check ahead has failed with: not that it was red, but that git or the disk failed.
-        """
+    def at(self, now: Now) -> None:
+        """The checks of this entry begin; those behind it may be checked. Raises what the store raised."""
         with self._changed:
             for thread in [thread for thread in self._threads if thread.done()]:
                 self._threads.remove(thread)
                 thread.result()
             self._now = now
-            if now is None:
-                self._stop_all()
-                return
-            room = CheckRoom(now.bench, self._keeper, threading.Event())
-            self._asking = Checker(now.bench, room)
-            if now.bench.settings.project.check_jobs > 1 and not self._looks:
+            if now.most > 1 and not self._looks:
                 self._looks = True
                 self._threads.append(self._pool.submit(self._look))
             self._changed.notify_all()
+
+    def hold(self) -> None:
+        """Nothing is foreseen until :meth:`at`: what lands next is being found out. Checks at work go on."""
+        with self._changed:
+            self._now = None
+
+    def rest(self) -> None:
+        """Nothing is at its turn, or the target has moved otherwise: nothing is checked ahead."""
+        with self._changed:
+            self._now = None
+            self._stop(self._jobs)
 
     def under_way(self, tree: str) -> threading.Event | None:
         """See :class:`Beside`."""
@@ -115,13 +147,12 @@ class Ahead:
 
     @contextlib.contextmanager
     def place(self) -> Iterator[None]:
-        """A place for the worker's own check; where all are taken, the last one in line gives way."""
+        """A place for the worker's own check; where all are taken, the last ones in line give way."""
         with self._changed:
             self._own = True
-            most = self._now.bench.settings.project.check_jobs if self._now else 1
-            if len(self._jobs) >= most > 1:
-                self._jobs[-1].cancel.set()
-            while len(self._jobs) >= most > 1:
+            most = self._now.most if self._now else 1
+            while len(self._jobs) >= most and not self._cancel.is_set():
+                self._stop(self._last(len(self._jobs) - most + 1))
                 self._changed.wait(POLL)
         try:
             yield
@@ -130,89 +161,113 @@ class Ahead:
                 self._own = False
                 self._changed.notify_all()
 
-    def _stop_all(self) -> None:
-        for job in self._jobs:
+    def _last(self, count: int) -> list[_Job]:
+        return sorted(self._jobs, key=lambda job: job.rank)[-count:] if count > 0 else []
+
+    def _stop(self, jobs: list[_Job]) -> None:
+        for job in jobs:
             job.cancel.set()
         self._changed.notify_all()
 
     def _look(self) -> None:
         with self._changed:
             while not self._over:
-                if self._now is not None:
-                    self._match(self._now)
+                if self._cancel.is_set():
+                    self._stop(self._jobs)
+                elif self._now is not None:
+                    try:
+                        self._match(self._now)
+                    except FAULTS:  # a candidate that nothing refers to is gone: git may prune those
+                        self._foresight = Foresight()
                 self._changed.wait(POLL)
 
     def _match(self, now: Now) -> None:
         """Stop and start checks so that those at work are the first of what is foreseen."""
-        turns = self._foresight.turns(now.bench, now.tip, (now.entry, *now.line()), self._is_red)
-        foreseen = {turn.candidate.tree for turn in turns}
+        verdicts = Verdicts(now.bench, now.environment)
+        line = (now.entry, *now.line())
+        is_red = partial(_is_red, now, verdicts)
+        turns = self._foresight.turns(now.bench, now.tip, line, is_red)
+        ranks = {turn.candidate.tree: rank for rank, turn in enumerate(turns)}
         for job in self._jobs:
-            if job.turn.candidate.tree not in foreseen:
-                job.cancel.set()
-        places = now.bench.settings.project.check_jobs - len(self._jobs) - self._needs_own(now, turns)
-        for turn in turns:
-            if places <= 0:
+            job.rank = ranks.get(job.tree, len(ranks))
+        self._stop([job for job in self._jobs if job.tree not in ranks])
+        most = now.most - self._keeps_place(now, verdicts, turns)
+        self._stop(self._last(len(self._jobs) - most))
+        for rank, turn in enumerate(turns):
+            if len(self._jobs) >= most:
                 break
-            if turn.entry.id != now.entry.id and self._is_open(turn):
-                steps = map(now.bench.objects.tree_of, turn.candidate.steps)
-                job = _Job(now.bench, turn, frozenset(steps))
-                self._jobs.append(job)
-                self._threads.append(self._pool.submit(self._carry_out, job))
-                places -= 1
+            if turn.entry.id != now.entry.id and self._is_open(now, verdicts, turn):
+                self._start(now, turn, rank)
 
-    def _needs_own(self, now: Now, turns: tuple[Turn, ...]) -> bool:
+    def _keeps_place(self, now: Now, verdicts: Verdicts, turns: tuple[Turn, ...]) -> bool:
         """Whether the worker checks something itself, or is about to."""
         at_turn = next((turn for turn in turns if turn.entry.id == now.entry.id), None)
-        return self._own or (at_turn is not None and self._is_open(at_turn))
+        if self._own or at_turn is None:
+            return True
+        at_work = any(job.tree == at_turn.candidate.tree for job in self._jobs)
+        return not at_work and _said(now, verdicts, at_turn) is not True
 
-    def _is_open(self, turn: Turn) -> bool:
+    def _is_open(self, now: Now, verdicts: Verdicts, turn: Turn) -> bool:
         tree = turn.candidate.tree
-        at_work = any(job.turn.candidate.tree == tree for job in self._jobs)
-        return not at_work and tree not in self._in_vain and self._said(turn) is None
+        at_work = any(job.tree == tree for job in self._jobs)
+        return not at_work and tree not in self._tried and _said(now, verdicts, turn) is None
 
-    def _is_red(self, turn: Turn) -> bool:
-        return self._said(turn) is False
-
-    def _said(self, turn: Turn) -> bool | None:
-        """What is known of a turn's checks: one was red; all are green, or there is none; None: neither."""
-        assert self._now is not None
-        assert self._asking is not None
-        green = True
-        for commit, check in checks_needed(self._now.bench.settings.project, turn.entry, turn.candidate):
-            known = self._asking.newest(check, commit)
-            if known is not None and known.passed is False:
-                return False
-            green = green and known is not None and self._asking.counts(known)
-        return True if green else None
-
-    def _tell_stopped(self, job: _Job) -> None:
-        store, entry = job.bench.store, job.turn.entry
-        store.emit(
-            EventName.CHECK_STOPPED,
-            at=job.bench.clock.now(),
-            run=entry.run,
-            plan=entry.plan,
-            entry=entry.id,
-            branch=entry.branch,
-            commit=job.turn.candidate.commit,
-            ahead=True,
-        )
+    def _start(self, now: Now, turn: Turn, rank: int) -> None:
+        trees = frozenset(map(now.bench.objects.tree_of, turn.candidate.steps))
+        job = _Job(now, turn, trees, rank)
+        self._jobs.append(job)
+        self._threads.append(self._pool.submit(self._carry_out, job))
 
     def _carry_out(self, job: _Job) -> None:
-        bench, turn = job.bench, job.turn
-        passed: bool | None = None
         try:
-            checker = Checker(bench, CheckRoom(bench, self._keeper, job.cancel), ahead=True)
-            for commit, check in checks_needed(bench.settings.project, turn.entry, turn.candidate):
-                passed = checker.verdict(check, commit, turn.entry).passed
-                if not passed:
-                    break
+            _check(job, CheckRoom(job.now.bench, self._keeper, job.cancel))
         except CancelledCheckError:
-            self._tell_stopped(job)
+            _tell_stopped(job, "what was to land before it will not")
+        except FAULTS as error:
+            _tell_stopped(job, str(error))
         finally:
             with self._changed:
                 self._jobs.remove(job)
-                if passed is None and not job.cancel.is_set():
-                    self._in_vain.add(turn.candidate.tree)
+                if not job.cancel.is_set():
+                    self._tried.add(job.tree)  # whatever was said: at its turn it is asked again
                 job.ended.set()
                 self._changed.notify_all()
+
+
+def _check(job: _Job, room: CheckRoom) -> None:
+    bench, turn = job.now.bench, job.turn
+    checker = Checker(bench, room, environment=job.now.environment, ahead=True)
+    for commit, check in checks_needed(bench.settings.project, turn.entry, turn.candidate):
+        if not checker.verdict(check, commit, turn.entry).passed:
+            return
+
+
+def _is_red(now: Now, verdicts: Verdicts, turn: Turn) -> bool:
+    return _said(now, verdicts, turn) is False
+
+
+def _said(now: Now, verdicts: Verdicts, turn: Turn) -> bool | None:
+    """What is known of a turn's checks: one was red; all are green, or there is none; None: neither."""
+    green = True
+    for commit, check in checks_needed(now.bench.settings.project, turn.entry, turn.candidate):
+        tree = now.bench.objects.tree_of(commit)
+        newest = verdicts.newest(check, tree)
+        if newest is not None and newest.passed is False:
+            return False
+        green = green and verdicts.passed(check, tree) is not None
+    return True if green else None
+
+
+def _tell_stopped(job: _Job, why: str) -> None:
+    bench, entry = job.now.bench, job.turn.entry
+    bench.store.emit(
+        EventName.CHECK_STOPPED,
+        at=bench.clock.now(),
+        run=entry.run,
+        plan=entry.plan,
+        entry=entry.id,
+        branch=entry.branch,
+        commit=job.turn.candidate.commit,
+        ahead=True,
+        why=why,
+    )

@@ -9,11 +9,11 @@ from __future__ import annotations
 import contextlib
 import os
 from dataclasses import replace
-from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Protocol
 
 from orchestrator.events import EventName
-from orchestrator.merging.environment import environment_digest, listing
+from orchestrator.merging.environment import Environment, listing
+from orchestrator.merging.verdicts import Verdicts
 from orchestrator.running.spec import shell_argv
 from plans.effects import step
 
@@ -55,19 +55,25 @@ class Checker:
     """
 
     def __init__(
-        self, bench: Workbench, room: CheckRoom, beside: Beside | None = None, *, ahead: bool = False
+        self,
+        bench: Workbench,
+        room: CheckRoom,
+        beside: Beside | None = None,
+        *,
+        environment: Environment | None = None,
+        ahead: bool = False,
     ) -> None:
         self._bench = bench
         self.room = room
         self._beside = beside or Alone()
         self._ahead = ahead
-        self._environments: dict[str, str] = {}
+        self._environment = environment
 
     def use(self, bench: Workbench) -> None:
         """Go by the settings of ``bench`` from now on, and look at the environment anew."""
         self._bench = bench
         self.room.use(bench)
-        self._environments.clear()
+        self._environment = None
 
     def verdict(
         self, check: Check, commit: str, entry: Entry | None = None, *, of_target: bool = False
@@ -80,31 +86,23 @@ class Checker:
         about: dict[str, Any] = {**_for_whom(entry), "commit": commit, "check": check.name}
         about |= {"of_target": of_target, **({"ahead": True} if self._ahead else {})}
         tree = self._bench.objects.tree_of(commit)
-        while (known := self._passed(check, tree)) is None:
+        verdicts = Verdicts(self._bench, self.environment())
+        while (known := verdicts.passed(check, tree)) is None:
             ended = self._beside.under_way(tree)
             if ended is None:
                 with self._beside.place():
-                    return self._check(check, commit, self._environment(check), about)
+                    return self._check(check, commit, about)
             self.room.wait_for(ended)
         self._tell_reuse(known, about)
         return known
 
-    def newest(self, check: Check, commit: str) -> Verdict | None:
-        """What was said last of ``commit``'s tree, however old or tainted it is."""
-        tree = self._bench.objects.tree_of(commit)
-        return next(iter(self._bench.store.verdicts(tree, check.key, self._environment(check))), None)
-
-    def counts(self, known: Verdict) -> bool:
-        """Whether a verdict is used again."""
-        return bool(known.passed) and not known.tainted and self._is_fresh(known)
-
-    def _passed(self, check: Check, tree: str) -> Verdict | None:
-        found = self._bench.store.verdicts(tree, check.key, self._environment(check))
-        return next((known for known in found if self.counts(known)), None)
-
-    def _is_fresh(self, known: Verdict) -> bool:
-        age = _time(self._bench.clock.now()) - _time(known.finished_at)
-        return timedelta(0) <= age < timedelta(seconds=self._bench.settings.project.verdict_ttl)
+    def environment(self) -> Environment:
+        """What checks run in, looked at once; raises CancelledCheckError."""
+        if self._environment is None:
+            project = self._bench.settings.project
+            outputs = {command: self._output(command) for command in project.environment}
+            self._environment = Environment(project, listing(self._bench.git, project), outputs)
+        return self._environment
 
     def _tell_reuse(self, known: Verdict, about: dict[str, Any]) -> None:
         self._bench.store.emit(
@@ -117,14 +115,6 @@ class Checker:
             log=known.log,
         )
 
-    def _environment(self, check: Check) -> str:
-        if check.key not in self._environments:
-            project = self._bench.settings.project
-            outputs = {command: self._output(command) for command in project.environment}
-            brought = listing(self._bench.git, project)
-            self._environments[check.key] = environment_digest(project, check, brought, outputs)
-        return self._environments[check.key]
-
     def _output(self, command: str) -> str:
         """What a command of ``environment:`` prints, run outside any tree: trees are keyed by their id."""
         folder = self._bench.folder("checks")
@@ -136,9 +126,9 @@ class Checker:
             log.unlink()
         return f"{ended.exit_code}\n{text}"
 
-    def _check(self, check: Check, commit: str, environment: str, about: dict[str, Any]) -> Verdict:
+    def _check(self, check: Check, commit: str, about: dict[str, Any]) -> Verdict:
         verdict, said = self.room.try_out(check, commit, about, look=self.room.is_tainted)
-        verdict = replace(verdict, environment=environment, tainted=bool(said.seen))
+        verdict = replace(verdict, environment=self.environment().digest(check), tainted=bool(said.seen))
         with self._bench.store.transaction():
             self._bench.store.add_verdict(verdict)
             self.room.tell_finished(verdict, about)
@@ -149,7 +139,3 @@ def _for_whom(entry: Entry | None) -> dict[str, str | None]:
     if entry is None:
         return {}
     return {"run": entry.run, "plan": entry.plan, "entry": entry.id, "branch": entry.branch}
-
-
-def _time(text: str) -> datetime:
-    return datetime.fromisoformat(text)

@@ -9,6 +9,7 @@ import hashlib
 import json
 import os
 import platform
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from orchestrator.clock import machine
@@ -25,26 +26,33 @@ if TYPE_CHECKING:
 _SCHEMA: Final = 1
 
 
-def environment_digest(
-    project: ProjectSettings, check: Check, brought: Sequence[Sequence[Any]], outputs: Mapping[str, str]
-) -> str:
-    """Return the sha256 (hex) of the canonical JSON of the environment.
+@dataclass(frozen=True)
+class Environment:
+    """All that may change what a check says beside its command and its tree.
 
     ``brought`` is what :func:`listing` says; ``outputs`` what each command of ``environment:`` printed.
     """
-    facts: dict[str, Any] = {
-        "schema": _SCHEMA,
-        "os": platform.system(),
-        "arch": platform.machine(),
-        "machine": project.environment_id or machine(),
-        "check": list(check.argv),
-        "setup": list(shell_argv(project.setup)) if project.setup else [],
-        "brought": [list(row) for row in brought],
-        "check_keep": list(project.check_keep),
-        "check_env": {name: os.environ.get(name) for name in project.check_env},
-        "environment": dict(outputs),
-    }
-    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+
+    project: ProjectSettings
+    brought: Sequence[Sequence[Any]]
+    outputs: Mapping[str, str]
+
+    def digest(self, check: Check) -> str:
+        """The sha256 (hex) of the canonical JSON of the environment of one check."""
+        project = self.project
+        facts: dict[str, Any] = {
+            "schema": _SCHEMA,
+            "os": platform.system(),
+            "arch": platform.machine(),
+            "machine": project.environment_id or machine(),
+            "check": list(check.argv),
+            "setup": list(shell_argv(project.setup)) if project.setup else [],
+            "brought": [list(row) for row in self.brought],
+            "check_keep": list(project.check_keep),
+            "check_env": {name: os.environ.get(name) for name in project.check_env},
+            "environment": dict(self.outputs),
+        }
+        return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
 
 def listing(git: Git, project: ProjectSettings) -> list[list[Any]]:

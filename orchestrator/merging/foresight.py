@@ -8,13 +8,13 @@ told: at a hot file that a command must make anew, and behind an entry that chan
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from orchestrator.merging.making import candidate_of
 from orchestrator.merging.policy import changed_policy
 from orchestrator.settings import hot_of
 from worktrees.candidate import Candidate
-from worktrees.errors import FragmentLostError
+from worktrees.errors import FragmentLostError, GitFailedError, MissingObjectError, SigningFailedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from orchestrator.store.records import Entry
     from orchestrator.workbench import Workbench
     from worktrees.candidate import Outcome
+
+
+FAULTS: Final = (GitFailedError, MissingObjectError, SigningFailedError, OSError)
+"""What keeps a tree from being told, or a check from being run, and is nobody's verdict."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,21 +41,26 @@ class _UnforeseenError(Exception):
     """Only a command can say what the tree will be."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Faulty:
+    why: str
+
+
 class Foresight:
     """The turns of one target; candidates are made once for each entry and commit below it."""
 
     def __init__(self) -> None:
-        self._made: dict[tuple[str, str], Outcome | None] = {}
+        self._made: dict[tuple[str, str], Outcome | _Faulty | None] = {}
 
     def turns(
         self, bench: Workbench, tip: str, line: Iterable[Entry], is_out: Callable[[Turn], bool]
     ) -> tuple[Turn, ...]:
         """The turns of ``line`` from ``tip`` on; ``is_out`` says of one that its check was red.
 
-        Raises GitFailedError and SigningFailedError.
+        Raises :data:`FAULTS`, where a candidate that was made is gone.
         """
         turns: list[Turn] = []
-        used: dict[tuple[str, str], Outcome | None] = {}
+        used: dict[tuple[str, str], Outcome | _Faulty | None] = {}
         old = tip
         for entry in line:
             key = (old, f"{entry.id} {entry.head} {entry.method}")
@@ -69,12 +78,14 @@ class Foresight:
         self._made = used
         return tuple(turns)
 
-    def _make(self, bench: Workbench, entry: Entry, old: str) -> Outcome | None:
-        """None where it cannot be foreseen."""
+    def _make(self, bench: Workbench, entry: Entry, old: str) -> Outcome | _Faulty | None:
+        """None where it cannot be foreseen. What git cannot merge at all is held at its turn: passed over."""
         try:
             return candidate_of(bench, entry, old, replace(hot_of(bench.settings.project), rebuild=_give_up))
         except (_UnforeseenError, FragmentLostError):
             return None
+        except FAULTS as error:
+            return _Faulty(str(error))
 
 
 def _give_up(_: str, __: frozenset[str]) -> NoReturn:

@@ -48,6 +48,8 @@ from worktrees.merge import Conflicted
 from worktrees.references import Create, Update
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from orchestrator.merging.checking import Checker
     from orchestrator.merging.tenure import Tenure
     from orchestrator.store.records import Entry
@@ -67,10 +69,18 @@ class _Case:
 
 
 class Processor:
-    """Processes entries within one tenure."""
+    """Processes entries within one tenure; ``checks_begin`` hears of each whose checks are next."""
 
-    def __init__(self, tenure: Tenure, checker: Checker, *, allow_policy_change: bool) -> None:
+    def __init__(
+        self,
+        tenure: Tenure,
+        checker: Checker,
+        checks_begin: Callable[[Entry], None],
+        *,
+        allow_policy_change: bool,
+    ) -> None:
         self._tenure = tenure
+        self._checks_begin = checks_begin
         self._bench = tenure.bench
         self._checker = checker
         self._allow_policy_change = allow_policy_change
@@ -137,6 +147,7 @@ class Processor:
         entry = self._tenure.settle(
             entry, EntryState.CHECKING, candidate=candidate.commit, tree=candidate.tree
         )
+        self._checks_begin(entry)
         judgement = judge(self._checker, project, entry, candidate, case.old)
         if judgement.outcome not in (Outcome.PASSED, Outcome.UNCHECKED):
             return self._not_passed(entry, judgement, case.old)

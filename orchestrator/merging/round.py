@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.errors import StaleRecordError
-from orchestrator.merging.ahead import DEPTH, Now
+from orchestrator.merging.ahead import DEPTH, Now, checks_at_once
 from orchestrator.merging.locked import LockedEntries
 from orchestrator.merging.outside import hindrance_of_tip, notice_move
 from orchestrator.merging.pausing import UNVERIFIED, noted, standstill
@@ -40,7 +40,7 @@ class Round:
         self._checker = checker
         self._ahead = ahead
         self._allow_policy_change = allow_policy_change
-        self._tip = self._settled_at = ""
+        self._tip = self._settled_at = self._own = ""
         self._unusable: str | None = None
         self._outside: str | None = None
         self._tried: set[str] = set()
@@ -60,28 +60,38 @@ class Round:
         if chosen is not None and self._tip_hinders():
             chosen = self._decide()
         if chosen is None:
-            self._ahead.at(None)
+            self._ahead.rest()
             self._locked.rest()
         return chosen
 
     def process(self, entry: Entry) -> None:
         """Bring ``entry`` as far as it goes; once a person has dropped it there is no more to do."""
-        bench, tip, later = self._tenure.bench, self._tip, frozenset(self._later)
-        self._checker.use(bench)
-        self._ahead.at(Now(bench, entry, tip, lambda: _behind(bench, entry, tip, later)))
-        processor = Processor(self._tenure, self._checker, allow_policy_change=self._allow_policy_change)
+        self._ahead.hold()
+        self._checker.use(self._tenure.bench)
+        processor = Processor(
+            self._tenure, self._checker, self._look_ahead, allow_policy_change=self._allow_policy_change
+        )
         try:
             ended = processor.process(entry, self._tip)
         except StaleRecordError:
             return
+        self._own = ended.landed_commit or ""
         if ended.state is EntryState.BLOCKED:
             self._tried.add(ended.id)
             self._locked.note(ended)
         if ended.reason.get("code") == "no-verdict":
             self._later.add(ended.id)
 
+    def _look_ahead(self, entry: Entry) -> None:
+        bench, tip, later = self._tenure.bench, self._tip, frozenset(self._later)
+        if checks_at_once(bench.settings.project) > 1:
+            environment = self._checker.environment()
+            self._ahead.at(Now(bench, entry, tip, environment, lambda: _behind(bench, entry, tip, later)))
+
     def _moved_to(self, tip: str) -> None:
-        """What was tried in vain may go now."""
+        """What was tried in vain may go now; what was foreseen holds if it was our own landing."""
+        if tip != self._own:
+            self._ahead.rest()
         self._tip = tip
         self._tried.clear()
         self._outside = None
@@ -152,10 +162,10 @@ def _view(bench: Workbench, tip: str) -> QueueView:
 
 def _behind(bench: Workbench, at: Entry, tip: str, later: frozenset[str]) -> tuple[Entry, ...]:
     """Who comes after ``at``, read anew; nobody while the queue is paused."""
+    view = _view(bench, tip)
     paused = standstill(bench.store, bench.target, tip)
-    return line(
-        replace(_view(bench, tip), paused=paused, later=later), at, DEPTH * bench.settings.project.check_jobs
-    )
+    most = DEPTH * checks_at_once(bench.settings.project)
+    return line(replace(view, paused=paused, later=later), at, most)
 
 
 def _new_reason(stay: Stay) -> dict[str, Any] | None:

@@ -140,7 +140,7 @@ class QueueWorker:
         self._locks.over()
         recover(tenure, self._keeper)
         ensure_commit_graph(bench.git, bench.objects, bench.target_tip())
-        with Ahead(self._keeper) as ahead:
+        with Ahead(self._keeper, self._cancel) as ahead:
             self._land(tenure, ahead, done)
 
     def _land(self, tenure: Tenure, ahead: Ahead, done: Callable[[bool], bool]) -> None:

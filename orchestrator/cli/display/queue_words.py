@@ -34,8 +34,8 @@ def _checked(data: Data) -> str:
     return f"{_whose(data)}check{ahead} is {verdict} after {seconds} s"
 
 
-def _stopped(_: Data) -> str:
-    return "check ahead of its turn is stopped: what was to land before it will not"
+def _stopped(data: Data) -> str:
+    return f"check ahead of its turn is stopped: {data.get('why')}"
 
 
 def _reused(data: Data) -> str:

@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
+from orchestrator.merging.ahead import Ahead
 from orchestrator.merging.checkroom import CheckRoom
-from orchestrator.merging.foresight import Foresight, Turn
+from orchestrator.merging.foresight import Foresight
 from orchestrator.merging.planner import QueueView, line
 from orchestrator.services import queue as service
 from orchestrator.states import EntryState, SlotState
@@ -27,17 +28,17 @@ class Checks:
     """Checks that say which branches are in their tree, and wait to be told to go on."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
+        self.folder = folder
         os.mkfifo(folder / "started")
         # read and write, so that neither end waits for the other
         self._started = os.fdopen(os.open(folder / "started", os.O_RDWR), "r")
         self._open: list[int] = []
-        trees = (*BRANCHES, "onetwo", "onethree", "twothree", "onetwothree")
+        trees = (*BRANCHES, "blocked", "onetwo", "onethree", "twothree", "onetwothree")
         for tree in trees:
             os.mkfifo(folder / tree)
         names = " ".join(BRANCHES)
         script = f"""cd "$1"; t=; for n in {names}; do if [ -e $n ]; then t=$t$n; fi; done
-        echo $t > {folder}/started; read go < {folder}/$t; ! test -e bad"""
+        echo $t > {folder}/started; read go < {folder}/${{t:-blocked}}; ! test -e bad"""
         (folder / "check").write_text(script)
         self.command = f"sh {folder}/check ."
 
@@ -47,7 +48,7 @@ class Checks:
 
     def go(self, *trees: str) -> None:
         for tree in trees:
-            (self._folder / tree).write_text("go\n")
+            (self.folder / tree).write_text("go\n")
 
     def close(self) -> None:
         self._started.close()
@@ -179,25 +180,20 @@ def test_p6_a_pause_stops_what_is_checked_ahead(queue: Queue, checks: Checks) ->
     assert queue.states()["two"] == "queued"
 
 
-def test_what_fails_ahead_ends_the_tenure_and_the_next_one_lands_all(
+def test_what_fails_ahead_ends_a_check_and_nothing_else(
     repo: GitRepo, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """git and disks fail there as anywhere; the worker hears of it, and recovers as ever."""
-    configure(repo, check="'true'", check_jobs=2)
-    real, failed = Foresight.turns, threading.Event()
+    """git and disks fail there as anywhere: it is told, and each entry is checked at its turn."""
+    configure(repo, check="'true'", check_jobs=3)
+    real = CheckRoom.try_out
+    failed = threading.Event()
 
-    def turns(self: Foresight, *arguments: Any) -> tuple[Turn, ...]:
-        if not failed.is_set():
+    def try_out(room: CheckRoom, check: Any, commit: str, about: Any, **options: Any) -> Any:
+        if about.get("ahead"):
             failed.set()
             raise OSError(5, "the disk")
-        return real(self, *arguments)
-
-    monkeypatch.setattr(Foresight, "turns", turns)
-    check = CheckRoom.try_out
-
-    def try_out(*arguments: Any, **options: Any) -> Any:
         assert failed.wait(20)
-        return check(*arguments, **options)
+        return real(room, check, commit, about, **options)
 
     monkeypatch.setattr(CheckRoom, "try_out", try_out)
     with queue_of(repo) as queue:
@@ -205,8 +201,100 @@ def test_what_fails_ahead_ends_the_tenure_and_the_next_one_lands_all(
             queue.work(name, {name: "1\n"})
         queue.drain()
         assert queue.states() == dict.fromkeys(BRANCHES, "landed")
-        (lost,) = queue.events("queue.lost")
-        assert "the disk" in lost.data["why"]
+        assert queue.events("queue.lost") == []
+        assert all("the disk" in event.data["why"] for event in queue.events("check.stopped"))
+        assert queue.events("check.stopped")
+
+
+@pytest.mark.parametrize("jobs", [1, 3])
+def test_s9_a_waiting_entry_whose_objects_are_gone_holds_up_nobody(repo: GitRepo, jobs: int) -> None:
+    configure(repo, check="'true'", check_jobs=jobs)
+    with queue_of(repo) as queue:
+        for name in BRANCHES:
+            queue.work(name, {name: "1\n"})
+        lost = repo.git("rev-parse", "two^{tree}")
+        (repo.path / ".git" / "objects" / lost[:2] / lost[2:]).unlink()
+        queue.drain()
+        assert queue.states() == {"one": "landed", "two": "held", "three": "landed"}
+        repo.git("branch", "-D", "two")
+        repo.git("update-ref", "-d", "refs/planctl/candidates/two")
+
+
+def test_a_pool_with_one_place_has_one_check_at_a_time(repo: GitRepo) -> None:
+    configure(repo, check="'true'", check_jobs=4, pool="{max: 1}")
+    with queue_of(repo) as queue:
+        for name in BRANCHES:
+            queue.work(name, {name: "1\n"})
+        queue.drain()
+        assert queue.states() == dict.fromkeys(BRANCHES, "landed")
+        assert queue.checks_run() == 3
+
+
+def test_a_verdict_that_does_not_count_is_not_asked_for_again_and_again(queue: Queue, checks: Checks) -> None:
+    """Tracked files were changed by the check: at its turn an entry is checked once more, as ever."""
+    (checks.folder / "check").write_text(
+        (checks.folder / "check").read_text().replace("! test -e bad", "echo x >> README.md")
+    )
+    queue.work("one", {"one": "1\n"})
+    queue.work("two", {"two": "1\n"})
+
+    def person() -> None:
+        assert checks.begin(2) == ["one", "onetwo"]
+        checks.go("onetwo")
+        while not queue_finished_ahead(queue.repo):
+            pass
+        checks.go("one")
+        assert checks.begin(1) == ["onetwo"]
+        checks.go("onetwo")
+
+    drain_beside(queue, person)
+    assert queue.states() == {"one": "landed", "two": "landed"}
+    assert queue.checks_run() == 3
+
+
+def queue_finished_ahead(repo: GitRepo) -> bool:
+    with queue_of(repo) as other:
+        return any(event.data.get("ahead") for event in other.events("check.finished"))
+
+
+def test_p25_a_blocked_entry_between_does_not_stop_what_is_checked_ahead(
+    repo: GitRepo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is tried anew after each landing, and nothing is foreseen on top of it."""
+    configure(repo, check="'true'", check_jobs=2)
+    real, turns = Ahead.at, list[str]()
+    monkeypatch.setattr(Ahead, "at", lambda self, now: (turns.append(now.entry.branch), real(self, now)))
+    with queue_of(repo) as queue:
+        queue.work("blocked", {"src/a.py": "theirs\n"}, priority=99)
+        for name in BRANCHES:
+            queue.work(name, {name: "1\n"})
+        repo.write("src/a.py", "mine\n")
+        queue.drain()
+        assert queue.states() == {"blocked": "blocked"} | dict.fromkeys(BRANCHES, "landed")
+        assert turns == ["blocked", *BRANCHES]
+        tried = [e for e in queue.events("entry.blocked") if e.data["branch"] == "blocked"]
+        assert len(tried) > 1, "after each landing"
+
+
+def test_fewer_at_once_counts_from_the_landing_that_says_so(repo: GitRepo, tmp_path: Path) -> None:
+    at_work = tmp_path / "at-work"
+    at_work.mkdir()
+    script = f"""me={at_work}/$$; trap 'rm -f $me' EXIT; trap 'exit 9' TERM; touch $me
+        jobs=$(sed -n 's/check_jobs: //p' planctl.yaml); n=$(ls {at_work} | wc -l)
+        echo $jobs $n >> {tmp_path}/counts"""
+    (tmp_path / "check").write_text(script)
+    command = repr(f"sh {tmp_path}/check")
+    configure(repo, check=command, check_jobs=4)
+    with queue_of(repo) as queue:
+        fewer = {"planctl.yaml": f"check: {command}\ncheck_jobs: 1\n"}
+        queue.work("fewer", fewer)
+        for number in range(6):
+            queue.work(f"b{number}", {f"f{number}": "1\n"})
+        queue.drain()
+        assert set(queue.states().values()) == {"landed"}
+    seen = [tuple(map(int, line.split())) for line in (tmp_path / "counts").read_text().splitlines()]
+    assert max(n for jobs, n in seen if jobs == 1) <= 4
+    assert seen[-1] == (1, 1)
 
 
 def test_one_at_a_time_checks_nothing_ahead(repo: GitRepo) -> None:
