@@ -3,8 +3,9 @@
 Promise: while a plan is at work, nobody else on the host who keeps to the same capacity has its places. The
 supervisor of its command holds them too, so a killed planctl gives nothing away before that command ends. A
 phase that is complete gives its places back, for the supervisor as well. Not promised: an order among those
-that wait, other users of the host, and that places outlive both planctl and the command of a stage:
-``resume`` takes them again for the next stage, if need be after waiting.
+that wait, other users of the host, that places outlive both planctl and the command of a stage (``resume``
+takes them again for the next stage, if need be after waiting), and that a phase which completes after
+planctl was killed gives them back before the command has ended: only who took a lock can unlock it.
 """
 
 from __future__ import annotations
