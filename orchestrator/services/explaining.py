@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from orchestrator.merging.pausing import standstill
+from orchestrator.services.conductors import living_session
 from orchestrator.services.entries import require_entry
 from orchestrator.services.status import queue_entries
 from orchestrator.states import EntryState
@@ -50,7 +51,7 @@ def queue_json(bench: Workbench, *, every: bool) -> dict[str, Any]:
 
 def _worker(bench: Workbench) -> dict[str, Any] | None:
     lease = bench.store.lease(f"queue:{bench.target}")
-    holder = bench.store.session(lease.session) if lease else None
+    holder = living_session(bench.store, lease.session) if lease else None
     return {"session": holder.id, "pid": holder.pid, "kind": holder.kind} if holder else None
 
 

@@ -10,8 +10,9 @@ import pytest
 
 from orchestrator.states import AttemptState
 from tests.support.faces import Gate, contents, reading
+from tests.support.gates import Gates
 from tests.support.plans import commit_plans, landings
-from tests.support.process import Done, run, start
+from tests.support.process import Done, end_of, run, start
 from tests.support.queues import configure, landed_once, require_sound
 from tests.support.repo import GitRepo
 
@@ -224,6 +225,20 @@ def test_s0_5_queue_run_serves_until_a_signal_and_gives_its_lease_back(
         repo, next(json.loads(line)["entry"] for line in out.splitlines() if '"entry.landed"' in line)
     )
     require_sound(repo)
+
+
+def test_a_worker_that_was_killed_is_not_said_to_work(repo: GitRepo, gates: Gates) -> None:
+    configure(repo, check=repr(gates.command("check", "true")))
+    repo.branch("one", {"one": "1\n"})
+    process = start("merge", "one", cwd=repo.path)
+    gates.await_at("check")
+    assert run("queue", "list", "--json", cwd=repo.path).data["worker"]["pid"] == process.pid
+    process.kill()
+    end_of(process)
+    listed = run("queue", "list", "--json", cwd=repo.path).data
+    assert (listed["worker"], listed["entries"][0]["branch"]) == (None, "one")
+    gates.open("check")
+    assert run("merge", "one", cwd=repo.path).code == 0
 
 
 def test_queue_log_follows_until_its_reader_goes_away(repo: GitRepo) -> None:
