@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from worktrees.git import Git
 
 _GONE: Final = "000000"
+_IS_SPARSE: Final = ("config", "--type=bool", "--default=false", "core.sparseCheckout")
 
 
 def in_the_way(git: Git, top: Path, index: Path, old: str, new: str) -> tuple[str, ...]:
@@ -89,6 +90,8 @@ def bring_along(
         (("checkout-index", "-f", "-u", "-z", "--stdin"), write),
     ):
         git.run(*command, at=top, extra=extra, stdin=_joined(items), writes=True, descriptors=descriptors)
+    if git.run(*_IS_SPARSE, at=top).text == "true":  # what the checkout leaves out goes again
+        git.run("read-tree", "-m", "-u", new, at=top, extra=extra, writes=True, descriptors=descriptors)
     return tuple(kept)
 
 

@@ -245,3 +245,23 @@ def test_p25_a_file_that_becomes_a_folder_is_no_folder_that_cannot_be_written(re
     (repo.path / "it").chmod(0o444)
     assert follow(git, repo, old, new) == ()
     assert status(repo) == ""
+
+
+@pytest.mark.parametrize("killed", ["before", "after"])
+def test_p25_a_sparse_checkout_stays_sparse_after_a_crash(repo: GitRepo, killed: str) -> None:
+    old = repo.head()
+    repo.git("checkout", "-q", "-b", "work")
+    new = repo.commit("more", {"docs/guide.md": "2\n", "docs/new.md": "n\n", "src/a.py": "2\n"})
+    repo.git("checkout", "-q", "main")
+    repo.git("sparse-checkout", "set", "src")
+    git = Git(find(repo.path))
+    (checkout,) = checkouts_of(git, MAIN)
+    crash(prepare_follow(git, checkout, old, new))
+    move(repo, new, old)
+    if killed == "after":
+        update_files(repo, old, new)
+    assert recover(git, repo) == [Finished(repo.path)]
+    assert status(repo) == ""
+    assert (repo.path / "src" / "a.py").read_text() == "2\n"
+    assert not (repo.path / "docs").exists()
+    assert "S docs/new.md" in repo.git("ls-files", "-t").splitlines()
