@@ -120,6 +120,7 @@ class Follow:
         copy = self._lock.copy_of_index()
         with step("checkout.refresh"):
             self._run(copy, "update-index", "-q", "--refresh", ok=())
+        self._lock.keep_time(copy)
         return copy
 
     def _run(self, index: Path, *arguments: str, ok: tuple[int, ...] = (0,)) -> None:
@@ -194,6 +195,7 @@ def obstacles(git: Git, worktree: tuple[Path, Path], old: str, new: str) -> tupl
         extra = {"GIT_INDEX_FILE": str(copy)}
         with step("checkout.refresh"):
             git.run("update-index", "-q", "--refresh", at=top, extra=extra, ok=(), writes=True)
+        lock.keep_time(copy)
         return in_the_way(git, top, copy, old, new)
     finally:
         with step("checkout.tried"):

@@ -114,6 +114,16 @@ class FollowLock:
             shutil.copy2(self.git_dir / "index", copy)
         return copy
 
+    def keep_time(self, copy: Path) -> None:
+        """Give a copy that git has written again the time of the original.
+
+        Entries that git was told not to look at it takes for looked at then: a file that was edited in the
+        moment of the original's writing would pass for unchanged.
+        """
+        with step("checkout.time"), contextlib.suppress(FileNotFoundError):  # both absent: an empty index
+            was = (self.git_dir / "index").stat()
+            os.utime(copy, ns=(was.st_atime_ns, was.st_mtime_ns))
+
     def release(self) -> None:
         """Let go of the kernel's lock; the index must be unlocked already. Harmless when called twice."""
         if self._held is not None:

@@ -265,3 +265,24 @@ def test_p25_a_sparse_checkout_stays_sparse_after_a_crash(repo: GitRepo, killed:
     assert (repo.path / "src" / "a.py").read_text() == "2\n"
     assert not (repo.path / "docs").exists()
     assert "S docs/new.md" in repo.git("ls-files", "-t").splitlines()
+
+
+@pytest.mark.parametrize("mark", ["--assume-unchanged", "--skip-worktree", "--refresh"])
+def test_p25_an_edit_in_the_same_moment_as_the_index_is_in_the_way(repo: GitRepo, mark: str) -> None:
+    """Of the same size, with the same times: git tells it by its content, marked entries included."""
+    old = repo.head()
+    repo.branch("work", {"src/a.py": "theirs\n"})
+    new = repo.head("work")
+    repo.git("config", "core.trustctime", "false")
+    path, index = repo.path / "src" / "a.py", repo.path / ".git" / "index"
+    repo.git("update-index", mark, "src/a.py")
+    was = path.stat()
+    path.write_bytes(path.read_bytes().swapcase())
+    os.utime(path, ns=(was.st_atime_ns, was.st_mtime_ns))
+    os.utime(index, ns=(was.st_atime_ns, was.st_mtime_ns))
+    edited = path.read_bytes()
+    git = Git(find(repo.path))
+    (checkout,) = checkouts_of(git, MAIN)
+    with pytest.raises(CheckoutInTheWayError):
+        prepare_follow(git, checkout, old, new)
+    assert path.read_bytes() == edited
