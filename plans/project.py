@@ -111,3 +111,8 @@ class ProjectSettings:
     def capacity(self, resource: str) -> int:
         """How much of a named resource there is; 1 of what ``resources`` does not list."""
         return self.resources.get(resource, 1)
+
+    @property
+    def checks_at_once(self) -> int:
+        """How many checks may run at once: each needs a check slot, and the pool bounds those."""
+        return min(self.check_jobs, self.pool_max)

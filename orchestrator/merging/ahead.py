@@ -44,17 +44,11 @@ if TYPE_CHECKING:
     from orchestrator.slots.keeper import SlotKeeper
     from orchestrator.store.records import Entry
     from orchestrator.workbench import Workbench
-    from plans.project import ProjectSettings
 
 DEPTH: Final = 3
 """Turns that are foreseen for each check that may run at once."""
 POLL: Final = 0.5
 """Seconds between two looks for what another process has handed in."""
-
-
-def checks_at_once(project: ProjectSettings) -> int:
-    """How many checks may run at once; each needs a check slot, and the pool bounds those."""
-    return min(project.check_jobs, project.pool_max)
 
 
 @dataclass(frozen=True)
@@ -70,7 +64,7 @@ class Now:
     @property
     def most(self) -> int:
         """How many checks may run at once, the worker's own included."""
-        return checks_at_once(self.bench.settings.project)
+        return self.bench.settings.project.checks_at_once
 
 
 @dataclass(eq=False)

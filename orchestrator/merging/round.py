@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.errors import StaleRecordError
-from orchestrator.merging.ahead import DEPTH, Now, checks_at_once
+from orchestrator.merging.ahead import DEPTH, Now
 from orchestrator.merging.locked import LockedEntries
 from orchestrator.merging.outside import hindrance_of_tip, notice_move
 from orchestrator.merging.pausing import UNVERIFIED, noted, standstill
@@ -84,7 +84,7 @@ class Round:
 
     def _look_ahead(self, entry: Entry) -> None:
         bench, tip, later = self._tenure.bench, self._tip, frozenset(self._later)
-        if checks_at_once(bench.settings.project) > 1:
+        if bench.settings.project.checks_at_once > 1:
             environment = self._checker.environment()
             self._ahead.at(Now(bench, entry, tip, environment, lambda: _behind(bench, entry, tip, later)))
 
@@ -164,7 +164,7 @@ def _behind(bench: Workbench, at: Entry, tip: str, later: frozenset[str]) -> tup
     """Who comes after ``at``, read anew; nobody while the queue is paused."""
     view = _view(bench, tip)
     paused = standstill(bench.store, bench.target, tip)
-    most = DEPTH * checks_at_once(bench.settings.project)
+    most = DEPTH * bench.settings.project.checks_at_once
     return line(replace(view, paused=paused, later=later), at, most)
 
 

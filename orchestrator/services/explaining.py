@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final
 
 from orchestrator.merging.pausing import standstill
 from orchestrator.services.conductors import living_session
 from orchestrator.services.entries import require_entry
+from orchestrator.services.expecting import expected
 from orchestrator.services.status import queue_entries
-from orchestrator.states import EntryState
+from orchestrator.states import MOVING_ENTRIES, EntryState
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -56,17 +58,26 @@ def _worker(bench: Workbench) -> dict[str, Any] | None:
 
 
 def explain(bench: Workbench, name: str) -> dict[str, Any]:
-    """``{"entry", "why", "cure", "paused", "worker", "proof", "history"}``. Raises NothingToDoError."""
+    """``{"entry", "why", "cure", "paused", "worker", "expected", "proof", "history"}``.
+
+    Raises NothingToDoError.
+    """
     entry = require_entry(bench, name)
     shown = queue_json(bench, every=True)
-    history = [event_json(event) for event in events_of(bench.store, entry.id)]
+    events = list(all_events(bench.store))
+    history = [event_json(event) for event in _queues_own(events, entry.id)]
     proofs = [event["proof"] for event in history if event.get("proof")]
+    listed = next(e for e in shown["entries"] if e["id"] == entry.id)
+    place = listed["position"] if entry.state in MOVING_ENTRIES and not shown["paused"] else None
+    at_once, now = bench.settings.project.checks_at_once, bench.clock.now()
+    when = expected(events, place, at_once, now) if place else None
     return {
-        "entry": next(e for e in shown["entries"] if e["id"] == entry.id),
+        "entry": listed,
         "why": why_of(entry, shown["worker"] is not None),
         "cure": cure_of(entry),
         "paused": shown["paused"],
         "worker": shown["worker"],
+        "expected": when and asdict(when),
         "proof": proofs[-1] if proofs and entry.state is EntryState.LANDED else None,
         "history": history,
     }

@@ -54,7 +54,7 @@ def test_merge_finished_lands_what_run_multi_left_and_in_its_order(repo: GitRepo
     assert all(entry.keys() >= KEYS for entry in done.data["entries"])
     assert landings(repo) == ["lower", "upper"], "stacked work lands after what it stands on"
     assert [attempt_of(repo, plan) for plan in ("lower", "upper", "bad")] == ["landed", "landed", "rejected"]
-    assert run("merge", "--finished", "--json", cwd=repo.path).data == {"entries": []}
+    assert run("merge", "--finished", "--json", cwd=repo.path).data == {"entries": [], "at_work": []}
     assert states(run("merge", "lower", "upper", "--json", cwd=repo.path)) == {
         "lower": "landed",
         "upper": "landed",
@@ -233,12 +233,18 @@ def test_a_worker_that_was_killed_is_not_said_to_work(repo: GitRepo, gates: Gate
     process = start("merge", "one", cwd=repo.path)
     gates.await_at("check")
     assert run("queue", "list", "--json", cwd=repo.path).data["worker"]["pid"] == process.pid
+    assert run("queue", "explain", "one", "--json", cwd=repo.path).data["expected"] is None
     process.kill()
     end_of(process)
     listed = run("queue", "list", "--json", cwd=repo.path).data
     assert (listed["worker"], listed["entries"][0]["branch"]) == (None, "one")
     gates.open("check")
     assert run("merge", "one", cwd=repo.path).code == 0
+    repo.branch("two", {"two": "2\n"})
+    assert run("queue", "add", "two", cwd=repo.path).code == 0
+    expected = run("queue", "explain", "two", "--json", cwd=repo.path).data["expected"]
+    assert (expected["checks"], expected["seconds"]) == (1, expected["median"])
+    assert "landed in about" in run("queue", "explain", "two", cwd=repo.path).out
 
 
 def test_queue_log_follows_until_its_reader_goes_away(repo: GitRepo) -> None:

@@ -182,8 +182,17 @@ def explain(invocation: Invocation, name: str) -> None:
     _show_proof(output, found["proof"])
     if found["paused"]:
         output.text("  the queue stands still: ", str(found["paused"]))
+    if found["expected"]:
+        output.text("  expected: ", _when(found["expected"]))
     if found["cure"]:
         output.text(("  hint: ", Colour.DIM), str(found["cure"]))
+
+
+def _when(expected: Mapping[str, Any]) -> str:
+    """When it will have landed, and by what that is told."""
+    checks = f"{expected['checks']} check{'s' if expected['checks'] != 1 else ''}"
+    by = f"by the last {checks} of the target, {expected['median']:.0f} s at the median"
+    return f"landed in about {expected['seconds']:.0f} s if all before it pass, {by}"
 
 
 def _show_proof(output: Output, proof: Mapping[str, Any] | None) -> None:
