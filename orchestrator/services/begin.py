@@ -66,7 +66,7 @@ def look_out(bench: Workbench, catalog: Catalog, request: Request, names: Sequen
     chosen_plans = _selected(catalog, request, names)
     keep = bool(bench.session)  # a dry run has none, and writes nothing
     ground = ground_of_target(bench.git, bench.settings)
-    plans = as_compared(bench.git, bench.settings, chosen_plans, ground, keep=keep)
+    plans = as_compared(bench.settings, chosen_plans, ground, ground.names, keep=keep)
     chosen = {plan.id for plan in plans}
     problems = lint(catalog, bench.settings.project)
     errors = tuple(p for p in problems if p.severity is Severity.ERROR and p.plan in chosen)

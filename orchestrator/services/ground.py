@@ -6,8 +6,8 @@ to the same commit.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from functools import partial
+from dataclasses import dataclass
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 from plans.predicted import Predictor
@@ -26,39 +26,39 @@ if TYPE_CHECKING:
     from worktrees.git import Git
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Ground:
-    """The names at ``commit``; without names where there is no commit yet."""
+    """The tree of ``commit``, a revision; None where there is no commit yet."""
 
-    commit: str | None = None
-    names: Names = field(default_factory=Names)
+    git: Git
+    commit: str | None
+
+    @cached_property
+    def names(self) -> Names:
+        """What is in the tree: listed when it is asked for. Raises UnknownRevisionError."""
+        return Names() if self.commit is None else names_at(self.git, self.commit)
 
     def stored(self) -> dict[str, Any]:
         """What a run keeps of it among its options."""
         return {"ground": self.commit, "submodules": list(self.names.submodules)}
 
 
-def ground_at(git: Git, revision: str | None) -> Ground:
-    """The ground at ``revision``, None for none at all; raises UnknownRevisionError."""
-    return Ground() if revision is None else Ground(revision, names_at(git, revision))
-
-
 def ground_of_target(git: Git, settings: Settings) -> Ground:
     """The ground at the tip of the target."""
-    return ground_at(git, tip_of(git, settings.project.target))
+    return Ground(git, tip_of(git, settings.project.target))
 
 
 def as_compared(
-    git: Git, settings: Settings, plans: Sequence[Plan], ground: Ground, *, keep: bool = True
+    settings: Settings, plans: Sequence[Plan], ground: Ground, names: Names, *, keep: bool = True
 ) -> tuple[Plan, ...]:
-    """The plans with the submodules that they reach into, and predicted where ``predicted: bind`` says so.
+    """The plans with the submodules among ``names`` that they reach into, in which they are compared.
 
-    ``keep=False`` writes nothing.
+    Where ``predicted: bind`` says so, plans are predicted on the ``ground``. ``keep=False`` writes nothing.
     """
     if settings.project.predicted is Predicted.BIND and any(plan.manifest is None for plan in plans):
-        history = partial(earlier_changes, git, ground.commit, keep=keep)
+        history = partial(earlier_changes, ground.git, ground.commit, keep=keep)
         plans = Predictor(FileTree(ground.names.files), history).bound(plans)
-    return tuple(with_submodules(plan, ground.names.submodules) for plan in plans)
+    return tuple(with_submodules(plan, names.submodules) for plan in plans)
 
 
 def earlier_changes(git: Git, revision: str | None, *, keep: bool = True) -> Sequence[frozenset[str]]:

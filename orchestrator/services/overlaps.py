@@ -57,22 +57,22 @@ def overlaps_of(
     Raises :class:`UnknownRevisionError`, :class:`UnknownPlanError`, :class:`InvalidPlansError`.
     """
     from orchestrator.services.ground import (  # noqa: PLC0415 - GitPython costs 115 ms
+        Ground,
         as_compared,
         earlier_changes,
-        ground_at,
         ground_of_target,
     )
     from worktrees.files import tracked_names  # noqa: PLC0415 - as above
 
     plans = choose(repository, usable_settings(repository), asked, here)
     against, settings = compared.against, guarded_settings(repository, git)
-    ground = ground_of_target(git, settings) if against is None else ground_at(git, against)
+    ground = ground_of_target(git, settings) if against is None else Ground(git, against)
     names = tracked_names(git, require_top(repository)) if against is None else ground.names
     folding = settings.folding
     if compared.ignore_case is not None:
         folding = replace(folding, ignore_case=compared.ignore_case)
     history = partial(earlier_changes, git, ground.commit)
-    plans = as_compared(git, settings, plans, ground)
+    plans = as_compared(settings, plans, ground, names)
     report = find_overlaps(plans, names.files, settings.project.hot_files, folding, history)
     first = _first(plans, report, settings.project.overlap)
     return Found(report, first, {plan.id: plan.path.as_posix() for plan in plans})

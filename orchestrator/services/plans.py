@@ -150,6 +150,6 @@ def graph_of(repository: Repository, git: Git, asked: Sequence[str], here: Path)
 
     settings = guarded_settings(repository, git)
     ground = ground_of_target(git, settings)
-    plans = as_compared(git, settings, choose(repository, settings, asked, here), ground)
+    plans = as_compared(settings, choose(repository, settings, asked, here), ground, ground.names)
     found = find_overlaps(plans, ground.names.files, settings.project.hot_files, settings.folding)
     return build_graph(plans, found.overlaps, settings.project.overlap)

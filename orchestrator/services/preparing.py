@@ -24,7 +24,6 @@ from orchestrator.scheduling.starting import Starter
 from orchestrator.scheduling.view import View
 from orchestrator.services.begin import Request, first_attempt
 from orchestrator.services.conductors import conductor_of
-from orchestrator.services.ground import ground_of_target
 from orchestrator.services.run import read_outlook
 from orchestrator.slots.keeper import SlotKeeper
 from orchestrator.slots.room import make_room
@@ -33,7 +32,6 @@ from orchestrator.store.records import RunRecord
 from orchestrator.submitting.landed import landed_plans
 from plans.ids import PlanId
 from plans.model import Until
-from plans.submodules import with_submodules
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -57,7 +55,7 @@ def add_worktree(bench: Workbench, name: str, here: Path, *, adopt: bool = False
     landed = _require_dependencies(bench, plan)
     require_usable(bench, plan.id, plan.branch, adopt=adopt)
     make_room(bench, SlotKeeper(bench))
-    attempt = _store(bench, plan, adopt=adopt)
+    attempt = _store(bench, outlook, adopt=adopt)
     _start(bench, outlook, attempt, landed)
     prepared = bench.store.attempt(attempt.id)
     assert prepared is not None
@@ -91,10 +89,10 @@ def _is_pinned(bench: Workbench, dependency: Dependency) -> bool:
     return bench.references.read(f"{PHASES}/{dependency.plan}/{name}") is not None
 
 
-def _store(bench: Workbench, plan: Plan, *, adopt: bool) -> Attempt:
+def _store(bench: Workbench, outlook: Outlook, *, adopt: bool) -> Attempt:
     """The run and its attempt, already ``preparing``, in one transaction."""
     run, now, store = bench.stamp(), bench.clock.now(), bench.store
-    ground = ground_of_target(bench.git, bench.settings)
+    (plan,) = outlook.plans
     options = {
         "jobs": 1,
         "mode": str(bench.settings.project.overlap),
@@ -102,8 +100,8 @@ def _store(bench: Workbench, plan: Plan, *, adopt: bool) -> Attempt:
         "land": True,
         "by_hand": True,
         "adopt": adopt,
-        **declared((with_submodules(plan, ground.names.submodules),), bench.settings),
-        **ground.stored(),
+        **declared((plan,), bench.settings),
+        **outlook.ground.stored(),
     }
     record = RunRecord(
         id=run,

@@ -12,14 +12,13 @@ from orchestrator.scheduling.declared import folding, hot_files
 from orchestrator.scheduling.freeze import thaw_run
 from orchestrator.services.begin import Outlook, options_of
 from orchestrator.services.conductors import conductor_of
-from orchestrator.services.ground import ground_at
+from orchestrator.services.ground import Ground
 from orchestrator.states import RunState
 from plans.project import OverlapMode
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from orchestrator.services.ground import Ground
     from orchestrator.settings import Settings
     from orchestrator.store.records import RunRecord
     from orchestrator.workbench import Workbench
@@ -93,4 +92,4 @@ def look_again(bench: Workbench, run: RunRecord) -> Outlook:
 def _ground_of(bench: Workbench, run: RunRecord) -> Ground:
     """What the run was compared on; nothing of a commit that is gone: a target that was rewritten since."""
     commit = run.options.get("ground")
-    return ground_at(bench.git, commit if commit and bench.objects.has_commit(commit) else None)
+    return Ground(bench.git, commit if commit and bench.objects.has_commit(commit) else None)
