@@ -39,6 +39,11 @@ class Clock(Protocol):
         """Wait until ``event`` is set or the time is over; return whether it is set."""
 
 
+def seconds_between(earlier: str, later: str) -> float:
+    """Seconds from one :meth:`Clock.now` to another; negative where wall time was set back in between."""
+    return (datetime.fromisoformat(later) - datetime.fromisoformat(earlier)).total_seconds()
+
+
 class SystemClock:
     """The machine's own clock."""
 

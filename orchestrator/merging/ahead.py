@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from orchestrator.slots.keeper import SlotKeeper
     from orchestrator.store.records import Entry
     from orchestrator.workbench import Workbench
+    from worktrees.candidate import Candidate
 
 DEPTH: Final = 3
 """Turns that are foreseen for each check that may run at once."""
@@ -177,34 +178,33 @@ class Ahead:
 
     def _match(self, now: Now) -> None:
         """Stop and start checks so that those at work are the first of what is foreseen."""
-        verdicts = Verdicts(now.bench, now.environment)
         line = (now.entry, *now.line())
-        is_red = partial(_is_red, now, verdicts)
-        turns = self._foresight.turns(now.bench, now.tip, line, is_red)
+        turns = self._foresight.turns(now.bench, now.tip, line, partial(_said, now))
         ranks = {turn.candidate.tree: rank for rank, turn in enumerate(turns)}
         for job in self._jobs:
             job.rank = ranks.get(job.tree, len(ranks))
         self._stop([job for job in self._jobs if job.tree not in ranks])
-        most = now.most - self._keeps_place(now, verdicts, turns)
+        most = now.most - self._keeps_place(now, turns)
         self._stop(self._last(len(self._jobs) - most))
         for rank, turn in enumerate(turns):
             if len(self._jobs) >= most:
                 break
-            if turn.entry.id != now.entry.id and self._is_open(now, verdicts, turn):
+            if turn.entry.id != now.entry.id and self._is_open(turn):
                 self._start(now, turn, rank)
 
-    def _keeps_place(self, now: Now, verdicts: Verdicts, turns: tuple[Turn, ...]) -> bool:
+    def _keeps_place(self, now: Now, turns: tuple[Turn, ...]) -> bool:
         """Whether the worker checks something itself, or is about to."""
         at_turn = next((turn for turn in turns if turn.entry.id == now.entry.id), None)
         if self._own or at_turn is None:
             return True
-        at_work = any(job.tree == at_turn.candidate.tree for job in self._jobs)
-        return not at_work and _said(now, verdicts, at_turn) is not True
+        return not self._is_at_work(at_turn) and at_turn.said is not True
 
-    def _is_open(self, now: Now, verdicts: Verdicts, turn: Turn) -> bool:
-        tree = turn.candidate.tree
-        at_work = any(job.tree == tree for job in self._jobs)
-        return not at_work and tree not in self._tried and _said(now, verdicts, turn) is None
+    def _is_open(self, turn: Turn) -> bool:
+        tried = turn.candidate.tree in self._tried
+        return turn.said is None and not tried and not self._is_at_work(turn)
+
+    def _is_at_work(self, turn: Turn) -> bool:
+        return any(job.tree == turn.candidate.tree for job in self._jobs)
 
     def _start(self, now: Now, turn: Turn, rank: int) -> None:
         trees = frozenset(map(now.bench.objects.tree_of, turn.candidate.steps))
@@ -236,20 +236,14 @@ def _check(job: _Job, room: CheckRoom) -> None:
             return
 
 
-def _is_red(now: Now, verdicts: Verdicts, turn: Turn) -> bool:
-    return _said(now, verdicts, turn) is False
-
-
-def _said(now: Now, verdicts: Verdicts, turn: Turn) -> bool | None:
-    """What is known of a turn's checks: one was red; all are green, or there is none; None: neither."""
-    green = True
-    for commit, check in checks_needed(now.bench.settings.project, turn.entry, turn.candidate):
-        tree = now.bench.objects.tree_of(commit)
-        newest = verdicts.newest(check, tree)
-        if newest is not None and newest.passed is False:
-            return False
-        green = green and verdicts.passed(check, tree) is not None
-    return True if green else None
+def _said(now: Now, entry: Entry, candidate: Candidate) -> bool | None:
+    """What is known of a candidate's checks: one was red; all are green, or there is none; None: neither."""
+    verdicts, project = Verdicts(now.bench, now.environment), now.bench.settings.project
+    needed = checks_needed(project, entry, candidate)
+    said = [verdicts.said(check, now.bench.objects.tree_of(commit)) for commit, check in needed]
+    if False in said:
+        return False
+    return None if None in said else True
 
 
 def _tell_stopped(job: _Job, why: str) -> None:

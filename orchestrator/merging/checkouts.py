@@ -23,8 +23,7 @@ def recover_checkouts(tenure: Tenure) -> None:
         return bench.objects.has_commit(commit) and bench.objects.is_ancestor(commit, tip)
 
     for found in recover_follows(bench.git, bench.target, is_on_target):
-        if found.kept or found.failure:
-            tell_left(tenure, str(found.top), found.kept, found.failure)
+        tell_left(tenure, str(found.top), found.kept, found.failure)
 
 
 def recover_unmarked(tenure: Tenure, intent: Intent) -> None:
@@ -32,12 +31,14 @@ def recover_unmarked(tenure: Tenure, intent: Intent) -> None:
     mark = Mark(intent.target, intent.old, intent.new, tenure.epoch)
     for git_dir in intent.checkouts:
         found = finish_unmarked(tenure.bench.git, Path(git_dir), mark)
-        if found is not None and (found.kept or found.failure):
+        if found is not None:
             tell_left(tenure, str(found.top), found.kept, found.failure)
 
 
 def tell_left(tenure: Tenure, checkout: str, kept: tuple[str, ...], failure: str) -> None:
-    """Tell of paths of a checkout that were left as the user's, or of a checkout that stays locked."""
+    """Tell of paths of a checkout that were left as the user's, or of a checkout that stays locked, if so."""
+    if not kept and not failure:
+        return
     now = tenure.bench.clock.now()
     tenure.bench.store.emit(
         EventName.CHECKOUT_LEFT, at=now, checkout=checkout, paths=list(kept), failure=failure

@@ -10,11 +10,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
-from orchestrator.merging.making import candidate_of
+from orchestrator.merging.making import GITS_FAULT, candidate_of
 from orchestrator.merging.policy import changed_policy
 from orchestrator.settings import hot_of
 from worktrees.candidate import Candidate
-from worktrees.errors import FragmentLostError, GitFailedError, MissingObjectError, SigningFailedError
+from worktrees.errors import FragmentLostError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -25,16 +25,20 @@ if TYPE_CHECKING:
     from worktrees.candidate import Outcome
 
 
-FAULTS: Final = (GitFailedError, MissingObjectError, SigningFailedError, OSError)
+FAULTS: Final = (*GITS_FAULT, OSError)
 """What keeps a tree from being told, or a check from being run, and is nobody's verdict."""
 
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """An entry and the candidate that its turn would have."""
+    """An entry and the candidate that its turn would have.
+
+    ``said`` is what is known of its checks: red (False), green (True) or nothing.
+    """
 
     entry: Entry
     candidate: Candidate
+    said: bool | None
 
 
 class _UnforeseenError(Exception):
@@ -53,9 +57,13 @@ class Foresight:
         self._made: dict[tuple[str, str], Outcome | _Faulty | None] = {}
 
     def turns(
-        self, bench: Workbench, tip: str, line: Iterable[Entry], is_out: Callable[[Turn], bool]
+        self,
+        bench: Workbench,
+        tip: str,
+        line: Iterable[Entry],
+        said: Callable[[Entry, Candidate], bool | None],
     ) -> tuple[Turn, ...]:
-        """The turns of ``line`` from ``tip`` on; ``is_out`` says of one that its check was red.
+        """The turns of ``line`` from ``tip`` on; ``said`` tells what is known of a candidate's checks.
 
         Raises :data:`FAULTS`, where a candidate that was made is gone.
         """
@@ -71,9 +79,8 @@ class Foresight:
                 continue
             if changed_policy(bench, old, made.commit):
                 break
-            turn = Turn(entry, made)
-            turns.append(turn)
-            if not is_out(turn):
+            turns.append(Turn(entry, made, said(entry, made)))
+            if turns[-1].said is not False:
                 old = made.commit
         self._made = used
         return tuple(turns)

@@ -225,8 +225,7 @@ def _bring_along(tenure: Tenure, follow: Follow) -> None:
         kept, failure = follow.apply(), ""
     except (GitFailedError, OSError) as error:
         kept, failure = (), str(error)
-    if kept or failure:
-        tell_left(tenure, str(follow.top), kept, failure)
+    tell_left(tenure, str(follow.top), kept, failure)
 
 
 def finish(

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from orchestrator.merging.message import landing_message, landing_trailers
 from plans.project import Method
 from worktrees.candidate import Method as GitMethod
 from worktrees.candidate import Work, make_candidate
+from worktrees.errors import GitFailedError, MissingObjectError, SigningFailedError
 
 if TYPE_CHECKING:
     from orchestrator.store.records import Entry
     from orchestrator.workbench import Workbench
     from worktrees.candidate import Outcome
     from worktrees.hot import Hot
+
+
+GITS_FAULT: Final = (GitFailedError, MissingObjectError, SigningFailedError)
+"""What keeps a candidate from being made, and is nobody's work to blame for."""
 
 
 def work_of(entry: Entry) -> Work:

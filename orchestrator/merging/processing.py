@@ -26,7 +26,7 @@ from orchestrator.merging.checkroom import CancelledCheckError
 from orchestrator.merging.evidence import conflict, git_killed, no_verdict, proof, red, target_red
 from orchestrator.merging.judge import Judgement, Outcome, judge
 from orchestrator.merging.landing import Landing, in_the_way, land, look_ahead
-from orchestrator.merging.making import candidate_of, work_of
+from orchestrator.merging.making import GITS_FAULT, candidate_of, work_of
 from orchestrator.merging.pausing import turn_red
 from orchestrator.merging.policy import changed_policy, is_policy_change_allowed
 from orchestrator.merging.postcheck import refusal
@@ -41,8 +41,6 @@ from worktrees.errors import (
     CheckoutInTheWayError,
     FragmentLostError,
     GitFailedError,
-    MissingObjectError,
-    SigningFailedError,
 )
 from worktrees.merge import Conflicted
 from worktrees.references import Create, Update
@@ -54,8 +52,6 @@ if TYPE_CHECKING:
     from orchestrator.merging.tenure import Tenure
     from orchestrator.store.records import Entry
     from worktrees.hot import Hot
-
-_GITS_FAULT = (GitFailedError, MissingObjectError, SigningFailedError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +93,7 @@ class Processor:
         entry = self._tenure.settle(entry, EntryState.MERGING, attempts=entry.attempts + 1)
         try:
             found = self._prepared(_Case(entry, work_of(entry), old, was_blocked))
-        except _GITS_FAULT as error:
+        except GITS_FAULT as error:
             return self._stuck(entry, error)
         except CancelledCheckError:
             return self._interrupted(entry)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
 from math import ceil
 from statistics import median
 from typing import TYPE_CHECKING, Final
 
+from orchestrator.clock import seconds_between
 from orchestrator.events import EventName
 from orchestrator.merging.checknames import TARGET
 
@@ -49,9 +49,5 @@ def expected(events: Iterable[StoredEvent], position: int, at_once: int, now: st
     if not lately:
         return None
     usual = median(lately)
-    gone = _between(running, now) if running else 0.0
+    gone = seconds_between(running, now) if running else 0.0
     return Expected(max(0.0, usual * ceil(position / at_once) - min(gone, usual)), usual, len(lately))
-
-
-def _between(earlier: str, later: str) -> float:
-    return (datetime.fromisoformat(later) - datetime.fromisoformat(earlier)).total_seconds()

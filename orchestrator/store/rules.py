@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
+from orchestrator.clock import seconds_between
 from orchestrator.states import ACTIVE_ATTEMPTS, AttemptState, require_transition
 
 if TYPE_CHECKING:
@@ -98,9 +98,7 @@ def median_seconds(spans: Iterable[tuple[str, str, str]]) -> dict[str, float]:
     """Median seconds per plan of ``(plan, started_at, finished_at)``."""
     seconds: dict[str, list[float]] = {}
     for plan, start, finish in spans:
-        span = datetime.fromisoformat(finish) - datetime.fromisoformat(start)
-        # Wall time may have been set back in between.
-        seconds.setdefault(plan, []).append(max(0.0, span.total_seconds()))
+        seconds.setdefault(plan, []).append(max(0.0, seconds_between(start, finish)))
     return {plan: _median(sorted(found)) for plan, found in sorted(seconds.items())}
 
 

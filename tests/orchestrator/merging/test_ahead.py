@@ -17,9 +17,11 @@ from orchestrator.merging.foresight import Foresight
 from orchestrator.merging.planner import QueueView, line
 from orchestrator.services import queue as service
 from orchestrator.states import EntryState, SlotState
+from orchestrator.store.records import Entry
 from tests.support.queues import Queue, configure, queue_of, require_sound
 from tests.support.records import an_entry
 from tests.support.repo import GitRepo
+from worktrees.candidate import Candidate
 
 BRANCHES = ("one", "two", "three")
 
@@ -327,6 +329,10 @@ def test_the_line_has_who_lands_when_those_before_have_landed() -> None:
     assert line(QueueView(entries, paused="by a person"), entries[0], 9) == ()
 
 
+def _only_c_was_red(entry: Entry, _: Candidate) -> bool | None:
+    return False if entry.branch == "c" else None
+
+
 def test_what_conflicts_or_was_red_is_passed_over_and_a_change_of_policy_ends_it(repo: GitRepo) -> None:
     configure(repo, check="'true'")
     with queue_of(repo) as queue:
@@ -334,7 +340,7 @@ def test_what_conflicts_or_was_red_is_passed_over_and_a_change_of_policy_ends_it
         entries = [queue.work(name, dict(made)) for name, made in files.items()]
         entries.append(queue.work("policy", {"planctl.yaml": "check: 'false'\n"}))
         entries.append(queue.work("behind", {"g": "1\n"}))
-        turns = Foresight().turns(queue.bench, queue.main(), entries, lambda t: t.entry.branch == "c")
+        turns = Foresight().turns(queue.bench, queue.main(), entries, _only_c_was_red)
         assert [turn.entry.branch for turn in turns] == ["a", "c", "d"]
         names = [repo.git("ls-tree", "--name-only", turn.candidate.tree).split() for turn in turns]
         assert ["c" in found for found in names] == [False, True, False]
