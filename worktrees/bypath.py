@@ -17,13 +17,19 @@ from worktrees.occupied import holds_anything, is_barred, occupied, replaced_sub
 from worktrees.subfollow import submodules_in_the_way
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from worktrees.changedpaths import Changed
     from worktrees.git import Git
 
-_GONE: Final = "000000"
 _IS_SPARSE: Final = ("config", "--type=bool", "--default=false", "core.sparseCheckout")
+
+
+def staged_against(git: Git, top: Path, commit: str, extra: Mapping[str, str] | None = None) -> set[str]:
+    """The paths that the checkout's index has otherwise than ``commit``; ``extra`` may name another index."""
+    look = ("diff-index", "--cached", "--name-only", "-z", "--no-renames", ALL_SUBMODULES, commit)
+    return {*git.run(*look, at=top, extra=extra).records}
 
 
 def in_the_way(git: Git, top: Path, index: Path, old: str, new: str) -> tuple[str, ...]:
@@ -33,8 +39,7 @@ def in_the_way(git: Git, top: Path, index: Path, old: str, new: str) -> tuple[st
     """
     extra = {"GIT_INDEX_FILE": str(index)}
     changed = changed_between(git, old, new)
-    known = ("diff-index", "--cached", "--name-only", "-z", "--no-renames", ALL_SUBMODULES, old)
-    staged = {*git.run(*known, at=top, extra=extra).records}
+    staged = staged_against(git, top, old, extra)
     # whatever the repository has git ignore in submodules: what is edited there may be lost
     look = ("diff-files", "--name-only", "-z", "--ignore-submodules=untracked")
     edited = {*git.run(*look, at=top, extra=extra).records}
@@ -112,7 +117,8 @@ def _is_replaceable(git: Git, top: Path, change: Changed) -> bool:
     found = git.run("hash-object", f"--path={change.path}", "--", str(path), at=top).text
     if found in (change.old, change.new):
         return True
-    return change.new_mode not in (_GONE, GITLINK) and _is_beginning(git, top, path, change)
+    comes = not change.is_deleted and change.new_mode != GITLINK
+    return comes and _is_beginning(git, top, path, change)
 
 
 def _makes_room(folder: Path, change: Changed) -> bool:
@@ -146,9 +152,7 @@ def _remove(top: Path, name: str) -> None:
             return  # what was a submodule: git leaves it too
         path.rmdir()
     else:
-        with contextlib.suppress(
-            FileNotFoundError, NotADirectoryError
-        ):  # gone, or its folder is a file by now
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):  # its folder is a file by now
             path.unlink()
     for folder in path.parents:
         if folder == top or not folder.is_dir() or any(folder.iterdir()):

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from worktrees.changedpaths import GITLINK
 from worktrees.errors import UnknownRevisionError
 from worktrees.git import branch_reference
 
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 
 _REGULAR: Final = (b"100644", b"100755")
 _SYMLINK: Final = "120000"
-_SUBMODULE: Final = "160000"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ def _names(records: list[str]) -> Names:
     modes = {path: entry[:6] for entry, _, path in (record.partition("\t") for record in records)}
     files = tuple(sorted(modes))
     submodules, symlinks = (
-        tuple(path for path in files if modes[path] == mode) for mode in (_SUBMODULE, _SYMLINK)
+        tuple(path for path in files if modes[path] == mode) for mode in (GITLINK, _SYMLINK)
     )
     return Names(files, submodules, symlinks)
 

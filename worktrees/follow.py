@@ -118,16 +118,21 @@ class Follow:
 
     def _refreshed_copy(self) -> Path:
         copy = self._lock.copy_of_index()
-        with step("checkout.refresh"):
-            self._run(copy, "update-index", "-q", "--refresh", ok=())
-        self._lock.keep_time(copy)
+        _refresh(self._git, self.top, self._lock, copy)
         return copy
 
-    def _run(self, index: Path, *arguments: str, ok: tuple[int, ...] = (0,)) -> None:
-        extra = {"GIT_INDEX_FILE": str(index)}
-        self._git.run(
-            *arguments, at=self.top, extra=extra, ok=ok, writes=True, descriptors=self._lock.descriptors
-        )
+    def _run(self, index: Path, *arguments: str) -> None:
+        extra, lock = {"GIT_INDEX_FILE": str(index)}, self._lock
+        self._git.run(*arguments, at=self.top, extra=extra, writes=True, descriptors=lock.descriptors)
+
+
+def _refresh(git: Git, top: Path, lock: FollowLock, copy: Path) -> None:
+    """Have git look at all files for a copy of the index."""
+    extra = {"GIT_INDEX_FILE": str(copy)}
+    look = ("update-index", "-q", "--refresh")
+    with step("checkout.refresh"):
+        git.run(*look, at=top, extra=extra, ok=(), writes=True, descriptors=lock.descriptors)
+    lock.keep_time(copy)
 
 
 def _listed(paths: tuple[str, ...]) -> str:
@@ -192,10 +197,7 @@ def obstacles(git: Git, worktree: tuple[Path, Path], old: str, new: str) -> tupl
         raise CheckoutLockedError(top, BUSY)
     copy = lock.copy_of_index()
     try:
-        extra = {"GIT_INDEX_FILE": str(copy)}
-        with step("checkout.refresh"):
-            git.run("update-index", "-q", "--refresh", at=top, extra=extra, ok=(), writes=True)
-        lock.keep_time(copy)
+        _refresh(git, top, lock, copy)
         return in_the_way(git, top, copy, old, new)
     finally:
         with step("checkout.tried"):

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from worktrees.changedpaths import ALL_SUBMODULES, changed_between
+from worktrees.bypath import staged_against
+from worktrees.changedpaths import changed_between
 from worktrees.checkout import is_attached, top_of, worktrees_of
 from worktrees.errors import CheckoutLockedError, GitFailedError
 from worktrees.follow import Follow
@@ -60,10 +61,10 @@ def finish_unmarked(git: Git, git_dir: Path, mark: Mark) -> Finished | None:
     if top is None or read_mark(git_dir) is not None or not is_attached(git_dir, mark.reference):
         return None
     paths = {change.path for change in changed_between(git, mark.old, mark.new)}
-    missing = paths & _staged_against(git, top, mark.new)
+    missing = paths & staged_against(git, top, mark.new)
     if not missing:
         return None
-    own = missing & _staged_against(git, top, mark.old)
+    own = missing & staged_against(git, top, mark.old)
     if own:
         return Finished(top, tuple(sorted(own)), _NEITHER)
     lock = take_over(git.repository, git_dir)
@@ -77,11 +78,6 @@ def finish_unmarked(git: Git, git_dir: Path, mark: Mark) -> Finished | None:
             return Finished(top, failure=str(error))
         raise
     return _finished(Follow(git, top, lock, mark))
-
-
-def _staged_against(git: Git, top: Path, commit: str) -> set[str]:
-    look = ("diff-index", "--cached", "--name-only", "-z", "--no-renames", ALL_SUBMODULES, commit)
-    return {*git.run(*look, at=top).records}
 
 
 def left_behind(git: Git, reference: str) -> tuple[Path, ...]:

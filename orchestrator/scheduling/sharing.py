@@ -35,17 +35,15 @@ def decide_sharing(view: View, share: HostShare) -> tuple[View, tuple[Decision, 
     """
     while True:
         decisions = decide(view)
-        had: set[PlanId] = set()
-        refused = _first_refused(view, decisions, share, had)
+        refused = _first_refused(view, decisions, share)
         if not refused:
             return view, decisions
         view = replace(view, host_lacks={**view.host_lacks, **refused})
 
 
-def _first_refused(
-    view: View, decisions: tuple[Decision, ...], share: HostShare, had: set[PlanId]
-) -> Mapping[PlanId, Reason]:
+def _first_refused(view: View, decisions: tuple[Decision, ...], share: HostShare) -> Mapping[PlanId, Reason]:
     """Take places for one start after another; at the first refusal, who lacks what was refused."""
+    had: set[PlanId] = set()
     for decision in decisions:
         if not isinstance(decision, Start):
             continue

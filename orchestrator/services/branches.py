@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from orchestrator.errors import UsageError
-from orchestrator.states import AttemptState
+from orchestrator.states import WORKING_ATTEMPTS, AttemptState
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -14,15 +14,8 @@ if TYPE_CHECKING:
     from orchestrator.workbench import Workbench
 
 _HEADS: Final = "refs/heads/"
-_AT_WORK: Final = frozenset(
-    {
-        AttemptState.PENDING,
-        AttemptState.WAITING,
-        AttemptState.PREPARING,
-        AttemptState.RUNNING,
-        AttemptState.PREPARED,
-    }
-)
+_A = AttemptState
+_AT_WORK: Final = WORKING_ATTEMPTS | {_A.PENDING, _A.WAITING, _A.PREPARED}
 
 
 @dataclass(frozen=True, slots=True)

@@ -94,6 +94,12 @@ def why_of(entry: Entry, is_served: bool) -> str:  # noqa: FBT001 - one fact, re
     return detail or str(entry.state)
 
 
+def state_of(entry: Entry, *, is_landed: bool) -> str:
+    """The state of an entry in words; ``is_landed``: it is on the target now."""
+    gone = entry.state is EntryState.LANDED and not is_landed
+    return "landed, and reset away since" if gone else str(entry.state)
+
+
 def cure_of(entry: Entry) -> str:
     """What a person can do about it, or an empty text."""
     if entry.state is EntryState.LANDED:

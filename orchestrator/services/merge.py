@@ -48,9 +48,14 @@ class Merged:
     at_work: tuple[str, ...] = ()
 
     @property
+    def missing(self) -> tuple[Entry, ...]:
+        """Those that are not on the target."""
+        return tuple(entry for entry in self.entries if entry.id not in self.landed)
+
+    @property
     def succeeded(self) -> bool:
         """Whether every one of them is on the target."""
-        return all(entry.id in self.landed for entry in self.entries)
+        return not self.missing
 
 
 def merge(

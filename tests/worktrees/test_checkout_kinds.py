@@ -56,6 +56,14 @@ def landing(repo: GitRepo, before: str, after: str) -> tuple[Git, str, str]:
     return Git(find(repo.path)), old, new
 
 
+def crashed(repo: GitRepo, git: Git, old: str, new: str) -> Path:
+    """The landing is made, and nobody has brought the checkout along; returns its git folder."""
+    (checkout,) = checkouts_of(git, MAIN)
+    crash(prepare_follow(git, checkout, old, new))
+    move(repo, new, old)
+    return checkout.git_dir
+
+
 def update_files(repo: GitRepo, old: str, tree: str) -> None:
     """As git does it before it renames its index into place: files are new, the index is not."""
     copy = repo.path / ".git" / "copy"
@@ -83,9 +91,7 @@ def test_p25_whatever_a_path_becomes_a_crash_is_finished(
 ) -> None:
     """git had written nothing, everything, or had only taken the old away."""
     git, old, new = landing(repo, before, after)
-    (checkout,) = checkouts_of(git, MAIN)
-    crash(prepare_follow(git, checkout, old, new))
-    move(repo, new, old)
+    crashed(repo, git, old, new)
     steps = {"before": (), "after": (new,), "between": ("nothing",)}[killed]
     if steps == ("nothing",):
         tree = repo.git("rev-parse", f"{old}^{{tree}}")
@@ -114,9 +120,7 @@ def test_p25_a_repository_in_place_of_which_files_come_is_in_the_way(repo: GitRe
 @pytest.mark.parametrize("after", ["file", "link", "folder"])
 def test_p25_a_repository_that_comes_between_crash_and_recovery_stays(repo: GitRepo, after: str) -> None:
     git, old, new = landing(repo, "submodule", after)
-    (checkout,) = checkouts_of(git, MAIN)
-    crash(prepare_follow(git, checkout, old, new))
-    move(repo, new, old)
+    crashed(repo, git, old, new)
     repo.git("init", "-q", "it")
     (finished,) = recover(git, repo)
     assert (repo.path / "it" / ".git" / "HEAD").exists()
@@ -138,9 +142,7 @@ def test_p25_a_file_of_the_users_where_a_folder_comes_after_a_crash_stays(repo: 
         repo.git("checkout", "-q", "work")
         new = repo.commit("more", {"it/y": "y2\n", "it/new": "n\n"})
         repo.git("checkout", "-q", "main")
-    (checkout,) = checkouts_of(git, MAIN)
-    crash(prepare_follow(git, checkout, old, new))
-    move(repo, new, old)
+    crashed(repo, git, old, new)
     if before == "folder":
         shutil.rmtree(repo.path / "it")
     (repo.path / "it").write_text("precious\n")
@@ -200,29 +202,25 @@ def test_p25_a_checkout_whose_lock_was_removed_is_brought_along_all_the_same(
     repo: GitRepo, before: str, after: str, killed: str
 ) -> None:
     git, old, new = landing(repo, before, after)
-    (checkout,) = checkouts_of(git, MAIN)
-    crash(prepare_follow(git, checkout, old, new))
-    move(repo, new, old)
+    git_dir = crashed(repo, git, old, new)
     (repo.path / ".git" / "index.lock").unlink()
     if killed == "after":
         update_files(repo, old, new)
     repo.write("mine", "untracked\n")
     mark = Mark(MAIN, old, new, "epoch")
-    assert finish_unmarked(git, checkout.git_dir, mark) == Finished(repo.path)
+    assert finish_unmarked(git, git_dir, mark) == Finished(repo.path)
     assert status(repo) == "?? mine"
-    assert finish_unmarked(git, checkout.git_dir, mark) is None
+    assert finish_unmarked(git, git_dir, mark) is None
     assert not list((repo.path / ".git").glob("*.lock"))
 
 
 def test_p25_what_was_staged_since_the_lock_was_removed_is_told_and_stays(repo: GitRepo) -> None:
     git, old, new = landing(repo, "file", "script")
-    (checkout,) = checkouts_of(git, MAIN)
-    crash(prepare_follow(git, checkout, old, new))
-    move(repo, new, old)
+    git_dir = crashed(repo, git, old, new)
     (repo.path / ".git" / "index.lock").unlink()
     repo.write("it", "mine\n")
     repo.git("add", "it")
-    found = finish_unmarked(git, checkout.git_dir, Mark(MAIN, old, new, "epoch"))
+    found = finish_unmarked(git, git_dir, Mark(MAIN, old, new, "epoch"))
     assert found is not None
     assert found.kept == ("it",)
     assert found.failure
@@ -231,12 +229,10 @@ def test_p25_what_was_staged_since_the_lock_was_removed_is_told_and_stays(repo: 
 
 def test_p25_a_checkout_that_left_the_target_meanwhile_is_let_be(repo: GitRepo) -> None:
     git, old, new = landing(repo, "file", "folder")
-    (checkout,) = checkouts_of(git, MAIN)
-    crash(prepare_follow(git, checkout, old, new))
-    move(repo, new, old)
+    git_dir = crashed(repo, git, old, new)
     (repo.path / ".git" / "index.lock").unlink()
     repo.git("checkout", "-q", "-f", "-b", "elsewhere", old)
-    assert finish_unmarked(git, checkout.git_dir, Mark(MAIN, old, new, "epoch")) is None
+    assert finish_unmarked(git, git_dir, Mark(MAIN, old, new, "epoch")) is None
     assert status(repo) == ""
 
 
@@ -255,9 +251,7 @@ def test_p25_a_sparse_checkout_stays_sparse_after_a_crash(repo: GitRepo, killed:
     repo.git("checkout", "-q", "main")
     repo.git("sparse-checkout", "set", "src")
     git = Git(find(repo.path))
-    (checkout,) = checkouts_of(git, MAIN)
-    crash(prepare_follow(git, checkout, old, new))
-    move(repo, new, old)
+    crashed(repo, git, old, new)
     if killed == "after":
         update_files(repo, old, new)
     assert recover(git, repo) == [Finished(repo.path)]

@@ -93,14 +93,15 @@ class _Files:
         """Raises OSError."""
         from orchestrator.cli.display import githubactions, mergereport  # noqa: PLC0415 - as above
 
+        summary = mergereport.summary(merged)
         if self.junit:
             with step("ci.junit"):
                 write_atomic(self.junit, mergereport.junit(merged))
         if self.summary:
             with step("ci.markdown"):
-                write_atomic(self.summary, mergereport.summary(merged).encode())
+                write_atomic(self.summary, summary.encode())
         if githubactions.is_on(os.environ):
-            githubactions.add_summary(mergereport.summary(merged), os.environ)
+            githubactions.add_summary(summary, os.environ)
             for line in () if output.as_json else mergereport.commands(merged):
                 output.text(line)
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from orchestrator.cli.display.feed import event_data
 from orchestrator.cli.display.narration import narrate
 from orchestrator.cli.output import Colour
-from orchestrator.services.explaining import cure_of, news, why_of
+from orchestrator.services.explaining import cure_of, news, state_of, why_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -27,7 +27,7 @@ _COLOURS = {
 
 def show_ended(output: Output, entry: Entry, *, is_landed: bool) -> None:
     """One entry in the end: its state, why, and what can be done."""
-    state = str(entry.state) if is_landed or entry.state != "landed" else "landed, and reset away since"
+    state = state_of(entry, is_landed=is_landed)
     output.text(
         (entry.plan or entry.branch, Colour.BOLD), " ", (state, _COLOURS.get(state, Colour.DIM)), _rest(entry)
     )

@@ -11,7 +11,7 @@ import xml.etree.ElementTree as ET
 from typing import TYPE_CHECKING, Final
 
 from orchestrator.cli.display import githubactions
-from orchestrator.services.explaining import cure_of, why_of
+from orchestrator.services.explaining import cure_of, state_of, why_of
 from orchestrator.states import EntryState
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ _NOT_XML: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010f
 
 def junit(merged: Merged) -> bytes:
     """The entries as test cases."""
-    missing = [entry for entry in merged.entries if entry.id not in merged.landed]
+    missing = merged.missing
     blamed = [entry for entry in missing if entry.state in _BLAMED]
     counts = {
         "tests": str(len(merged.entries)),
@@ -46,7 +46,10 @@ def junit(merged: Merged) -> bytes:
 
 def summary(merged: Merged) -> str:
     """A table of the entries in Markdown."""
-    rows = [(_name(entry), _state(merged, entry), _why(entry)) for entry in merged.entries]
+    rows = [
+        (_name(entry), state_of(entry, is_landed=entry.id in merged.landed), _why(entry))
+        for entry in merged.entries
+    ]
     head = f"### planctl merge: {len(merged.landed)} of {len(merged.entries)} landed\n\n"
     table = githubactions.table(("work", "state", "why"), rows) if rows else ""
     left = f"\nLeft out, still at work: {len(merged.at_work)}\n" if merged.at_work else ""
@@ -55,20 +58,13 @@ def summary(merged: Merged) -> str:
 
 def commands(merged: Merged) -> Iterator[str]:
     """Workflow commands: each entry that has not landed, at the first file that it is about."""
-    missing = [entry for entry in merged.entries if entry.id not in merged.landed]
-    for entry in missing[: githubactions.MOST_ANNOTATIONS]:
+    for entry in merged.missing[: githubactions.MOST_ANNOTATIONS]:
         file = next(iter(entry.reason.get("paths", ())), "")
         yield githubactions.annotation("error", file, f"{_name(entry)} {entry.state}", _why(entry))
 
 
 def _name(entry: Entry) -> str:
     return entry.plan or entry.branch
-
-
-def _state(merged: Merged, entry: Entry) -> str:
-    if entry.state is EntryState.LANDED and entry.id not in merged.landed:
-        return "landed, and reset away since"
-    return str(entry.state)
 
 
 def _why(entry: Entry) -> str:
