@@ -20,6 +20,14 @@ class Method(StrEnum):
     REBASE = "rebase"
 
 
+class QueuePolicy(StrEnum):
+    """How many entries one check covers; nothing but time depends on it."""
+
+    AUTO = "auto"
+    SERIAL = "serial"
+    BATCH = "batch"
+
+
 class CheckoutPolicy(StrEnum):
     """What happens to a checkout of the target when a landing moves it."""
 
@@ -79,6 +87,7 @@ class ProjectSettings:
     environment_id: str | None = None
     verdict_ttl: float = 24 * 3600.0
     method: Method = Method.MERGE
+    queue: QueuePolicy = QueuePolicy.AUTO
     checkout: CheckoutPolicy = CheckoutPolicy.FOLLOW
     jobs: int = 0
     check_jobs: int = 1

@@ -10,7 +10,16 @@ from plans.errors import BadValueError, Problem, Severity
 from plans.hotfiles import HotFile, HotMerge
 from plans.kinds import Kind, Reporter, Word, choice, command, flag, number, text
 from plans.nodes import Scalar, Table
-from plans.project import CheckoutPolicy, Enforce, HookPolicy, Method, OverlapMode, Predicted, ProjectSettings
+from plans.project import (
+    CheckoutPolicy,
+    Enforce,
+    HookPolicy,
+    Method,
+    OverlapMode,
+    Predicted,
+    ProjectSettings,
+    QueuePolicy,
+)
 from plans.quantities import duration, keeping, size
 from plans.shapes import Key, Many, Named, Record, WordOr
 from plans.source import decode, split
@@ -99,6 +108,7 @@ SETTINGS: Final[Record[dict[str, Any]]] = Record(
         "environment_id": Key(text(), "Stands for the machine in verdicts."),
         "verdict_ttl": Key(duration(), "How long a verdict is taken for true."),
         "method": Key(_one_of(Method), "How a branch becomes part of the target."),
+        "queue": Key(_one_of(QueuePolicy), "How many entries one check covers."),
         "checkout": Key(_one_of(CheckoutPolicy), "What happens to a checkout of the target."),
         "jobs": Key(number(0, MAX_JOBS), "How many plans run at once; 0: as many as processors."),
         "check_jobs": Key(number(1, MAX_JOBS), "How many checks run at once."),

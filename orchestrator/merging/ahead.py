@@ -29,9 +29,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Final, Self
 
 from orchestrator.events import EventName
-from orchestrator.merging.checking import Checker
+from orchestrator.merging.checking import Checker, for_whom
 from orchestrator.merging.checkroom import CancelledCheckError, CheckRoom
-from orchestrator.merging.foresight import FAULTS, Foresight, Turn
+from orchestrator.merging.foresight import FAULTS, Foresight, Line, Turn
 from orchestrator.merging.judge import checks_needed
 from orchestrator.merging.verdicts import Verdicts
 from orchestrator.running.waiting import make_wake
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from orchestrator.merging.environment import Environment
+    from orchestrator.merging.verdicts import Reds
     from orchestrator.slots.keeper import SlotKeeper
     from orchestrator.store.records import Entry
     from orchestrator.workbench import Workbench
@@ -54,18 +55,26 @@ POLL: Final = 0.5
 
 @dataclass(frozen=True)
 class Now:
-    """What is checked at its turn: ``entry`` on ``tip``; ``line`` reads who is behind it, in order."""
+    """What is checked at its turn: ``unit`` on ``tip``; ``line`` reads who is behind it, in order.
+
+    ``size``: how many of those one check covers.
+    """
 
     bench: Workbench
-    entry: Entry
+    unit: tuple[Entry, ...]
     tip: str
     environment: Environment
     line: Callable[[], tuple[Entry, ...]]
+    size: int = 1
 
     @property
     def most(self) -> int:
         """How many checks may run at once, the worker's own included."""
         return self.bench.settings.project.checks_at_once
+
+    def is_at(self, turn: Turn) -> bool:
+        """Whether ``turn`` is the one that is at work."""
+        return turn.entries[0].id == self.unit[0].id
 
 
 @dataclass(eq=False)
@@ -88,10 +97,11 @@ class _Job:
 class Ahead:
     """Runs checks ahead in threads of its own, from the first :meth:`at` to the end of the ``with``.
 
-    ``cancel`` is the worker's: set, it stops them as well.
+    ``cancel`` is the worker's: set, it stops them as well; so are ``reds``, in which theirs are counted.
     """
 
-    def __init__(self, keeper: SlotKeeper, cancel: threading.Event) -> None:
+    def __init__(self, keeper: SlotKeeper, cancel: threading.Event, reds: Reds) -> None:
+        self._reds = reds
         self._keeper = keeper
         self._cancel = cancel
         self._foresight = Foresight()
@@ -178,7 +188,7 @@ class Ahead:
 
     def _match(self, now: Now) -> None:
         """Stop and start checks so that those at work are the first of what is foreseen."""
-        line = (now.entry, *now.line())
+        line = Line((*now.unit, *now.line()), len(now.unit), now.size)
         turns = self._foresight.turns(now.bench, now.tip, line, partial(_said, now))
         ranks = {turn.candidate.tree: rank for rank, turn in enumerate(turns)}
         for job in self._jobs:
@@ -189,12 +199,12 @@ class Ahead:
         for rank, turn in enumerate(turns):
             if len(self._jobs) >= most:
                 break
-            if turn.entry.id != now.entry.id and self._is_open(turn):
+            if not now.is_at(turn) and self._is_open(turn):
                 self._start(now, turn, rank)
 
     def _keeps_place(self, now: Now, turns: tuple[Turn, ...]) -> bool:
         """Whether the worker checks something itself, or is about to."""
-        at_turn = next((turn for turn in turns if turn.entry.id == now.entry.id), None)
+        at_turn = next((turn for turn in turns if now.is_at(turn)), None)
         if self._own or at_turn is None:
             return True
         return not self._is_at_work(at_turn) and at_turn.said is not True
@@ -214,7 +224,7 @@ class Ahead:
 
     def _carry_out(self, job: _Job) -> None:
         try:
-            _check(job, CheckRoom(job.now.bench, self._keeper, job.cancel))
+            _check(job, CheckRoom(job.now.bench, self._keeper, job.cancel), self._reds)
         except CancelledCheckError:
             _tell_stopped(job, "what was to land before it will not")
         except FAULTS as error:
@@ -228,18 +238,18 @@ class Ahead:
                 self._changed.notify_all()
 
 
-def _check(job: _Job, room: CheckRoom) -> None:
+def _check(job: _Job, room: CheckRoom, reds: Reds) -> None:
     bench, turn = job.now.bench, job.turn
-    checker = Checker(bench, room, environment=job.now.environment, ahead=True)
-    for commit, check in checks_needed(bench.settings.project, turn.entry, turn.candidate):
-        if not checker.verdict(check, commit, turn.entry).passed:
+    checker = Checker(bench, room, reds=reds, environment=job.now.environment, ahead=True)
+    for commit, check in checks_needed(bench.settings.project, turn.entries, turn.candidate):
+        if not checker.verdict(check, commit, turn.entries).passed:
             return
 
 
-def _said(now: Now, entry: Entry, candidate: Candidate) -> bool | None:
+def _said(now: Now, entries: tuple[Entry, ...], candidate: Candidate) -> bool | None:
     """What is known of a candidate's checks: one was red; all are green, or there is none; None: neither."""
     verdicts, project = Verdicts(now.bench, now.environment), now.bench.settings.project
-    needed = checks_needed(project, entry, candidate)
+    needed = checks_needed(project, entries, candidate)
     said = [verdicts.said(check, now.bench.objects.tree_of(commit)) for commit, check in needed]
     if False in said:
         return False
@@ -247,14 +257,11 @@ def _said(now: Now, entry: Entry, candidate: Candidate) -> bool | None:
 
 
 def _tell_stopped(job: _Job, why: str) -> None:
-    bench, entry = job.now.bench, job.turn.entry
+    bench = job.now.bench
     bench.store.emit(
         EventName.CHECK_STOPPED,
         at=bench.clock.now(),
-        run=entry.run,
-        plan=entry.plan,
-        entry=entry.id,
-        branch=entry.branch,
+        **for_whom(job.turn.entries),
         commit=job.turn.candidate.commit,
         ahead=True,
         why=why,

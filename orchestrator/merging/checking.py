@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from orchestrator.events import EventName
 from orchestrator.merging.environment import Environment, listing
-from orchestrator.merging.verdicts import Verdicts
+from orchestrator.merging.verdicts import Reds, Verdicts
 from orchestrator.running.spec import shell_argv
 from plans.effects import step
 
 if TYPE_CHECKING:
     import threading
+    from collections.abc import Sequence
     from contextlib import AbstractContextManager
 
     from orchestrator.merging.checkroom import CheckRoom
@@ -51,7 +52,7 @@ class Alone:
 class Checker:
     """Gives verdicts, one at a time; a check of the same tree that others have under way is waited for.
 
-    ``ahead``: what is told says that it was before its turn.
+    ``ahead``: what is told says that it was before its turn. ``reds`` counts those of this tenure.
     """
 
     def __init__(
@@ -60,9 +61,11 @@ class Checker:
         room: CheckRoom,
         beside: Beside | None = None,
         *,
+        reds: Reds | None = None,
         environment: Environment | None = None,
         ahead: bool = False,
     ) -> None:
+        self.reds = reds or Reds()
         self._bench = bench
         self.room = room
         self._beside = beside or Alone()
@@ -76,14 +79,14 @@ class Checker:
         self._environment = None
 
     def verdict(
-        self, check: Check, commit: str, entry: Entry | None = None, *, of_target: bool = False
+        self, check: Check, commit: str, entries: Sequence[Entry] = (), *, of_target: bool = False
     ) -> Verdict:
         """What ``check`` says of ``commit``'s tree: known already, or by running it now.
 
-        ``entry`` is for whom it is asked; ``of_target``: ``commit`` is the target's own, without its work.
-        Raises CancelledCheckError.
+        ``entries`` are for whom it is asked; ``of_target``: ``commit`` is the target's own, without their
+        work. Raises CancelledCheckError.
         """
-        about: dict[str, Any] = {**_for_whom(entry), "commit": commit, "check": check.name}
+        about: dict[str, Any] = {**for_whom(entries), "commit": commit, "check": check.name}
         about |= {"of_target": of_target, **({"ahead": True} if self._ahead else {})}
         tree = self._bench.objects.tree_of(commit)
         verdicts = Verdicts(self._bench, self.environment())
@@ -132,10 +135,15 @@ class Checker:
         with self._bench.store.transaction():
             self._bench.store.add_verdict(verdict)
             self.room.tell_finished(verdict, about)
+        if verdict.passed is False:
+            self.reds.note(check, verdict.tree)
         return verdict
 
 
-def _for_whom(entry: Entry | None) -> dict[str, str | None]:
-    if entry is None:
+def for_whom(entries: Sequence[Entry]) -> dict[str, Any]:
+    """What an event says of the entries that it is about; of a batch the first, and all in ``batch``."""
+    if not entries:
         return {}
-    return {"run": entry.run, "plan": entry.plan, "entry": entry.id, "branch": entry.branch}
+    first = entries[0]
+    found = {"run": first.run, "plan": first.plan, "entry": first.id, "branch": first.branch}
+    return {**found, "batch": [e.id for e in entries]} if len(entries) > 1 else found

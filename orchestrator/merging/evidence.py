@@ -52,6 +52,15 @@ def red(judgement: Judgement) -> dict[str, Any]:
     return {"code": "red", "detail": detail, **_log(judgement)}
 
 
+def batch_red(judgement: Judgement, size: int) -> dict[str, Any]:
+    """A check failed on several together: nobody is blamed, they are looked at in parts."""
+    verdict = judgement.verdict
+    assert verdict is not None
+    said = f"failed with exit {verdict.exit_code}" if verdict.passed is False else f"gave {verdict.detail}"
+    detail = f"the check of {size} together {said}; a part of them is checked next"
+    return {"code": "batch", "detail": detail, **_log(judgement)}
+
+
 def target_red(judgement: Judgement, old: str) -> dict[str, Any]:
     """The target itself is red: nobody is blamed."""
     detail = f"the target itself fails its check at {old[:12]}"
@@ -113,4 +122,5 @@ def proof(candidate: Candidate, judgement: Judgement) -> dict[str, Any]:
         "checked_trees": dict(judgement.trees),
         "verdict": verdict.id if verdict else None,
         "log": verdict.log if verdict else None,
+        **({"accidents": judgement.accidents} if judgement.accidents else {}),
     }

@@ -2,7 +2,8 @@
 
 The line is walked from the target's tip: each entry is merged onto the one before it. One that conflicts, or
 whose check on just that tree was red, is passed over, as the queue will. The walk ends where nothing can be
-told: at a hot file that a command must make anew, and behind an entry that changes what guards the target.
+told: at a hot file that a command must make anew, behind an entry that changes what guards the target, and
+at a batch that is red. A turn is that of as many entries as one check covers.
 """
 
 from __future__ import annotations
@@ -10,15 +11,14 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
-from orchestrator.merging.making import GITS_FAULT, candidate_of
+from orchestrator.merging.making import GITS_FAULT, UnforeseenError, candidate_of, give_up
 from orchestrator.merging.policy import changed_policy
 from orchestrator.settings import hot_of
 from worktrees.candidate import Candidate
 from worktrees.errors import FragmentLostError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-    from typing import NoReturn
+    from collections.abc import Callable
 
     from orchestrator.store.records import Entry
     from orchestrator.workbench import Workbench
@@ -31,18 +31,23 @@ FAULTS: Final = (*GITS_FAULT, OSError)
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """An entry and the candidate that its turn would have.
+    """The entries that are checked together, and the candidate of the last of them: its tree is checked.
 
     ``said`` is what is known of its checks: red (False), green (True) or nothing.
     """
 
-    entry: Entry
+    entries: tuple[Entry, ...]
     candidate: Candidate
     said: bool | None
 
 
-class _UnforeseenError(Exception):
-    """Only a command can say what the tree will be."""
+@dataclass(frozen=True, slots=True)
+class Line:
+    """Who is before and behind: ``first`` entries of it are at their turn, then ``size`` at each."""
+
+    entries: tuple[Entry, ...]
+    first: int = 1
+    size: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +65,8 @@ class Foresight:
         self,
         bench: Workbench,
         tip: str,
-        line: Iterable[Entry],
-        said: Callable[[Entry, Candidate], bool | None],
+        line: Line,
+        said: Callable[[tuple[Entry, ...], Candidate], bool | None],
     ) -> tuple[Turn, ...]:
         """The turns of ``line`` from ``tip`` on; ``said`` tells what is known of a candidate's checks.
 
@@ -69,31 +74,50 @@ class Foresight:
         """
         turns: list[Turn] = []
         used: dict[tuple[str, str], Outcome | _Faulty | None] = {}
-        old = tip
-        for entry in line:
-            key = (old, f"{entry.id} {entry.head} {entry.method}")
-            made = used[key] = self._made[key] if key in self._made else self._make(bench, entry, old)
-            if made is None:
+        old, size, left = tip, line.first, list(line.entries)
+        while left:
+            unit, is_end = self._unit(bench, old, left, size, used)
+            if unit:
+                entries = tuple(entry for entry, _ in unit)
+                turns.append(Turn(entries, unit[-1][1], said(entries, unit[-1][1])))
+                if turns[-1].said is not False:
+                    old = unit[-1][1].commit
+            if is_end or (unit and turns[-1].said is False and len(unit) > 1):
                 break
-            if not isinstance(made, Candidate):
-                continue
-            if changed_policy(bench, old, made.commit):
-                break
-            turns.append(Turn(entry, made, said(entry, made)))
-            if turns[-1].said is not False:
-                old = made.commit
+            size = line.size
         self._made = used
         return tuple(turns)
+
+    def _unit(
+        self,
+        bench: Workbench,
+        old: str,
+        left: list[Entry],
+        size: int,
+        used: dict[tuple[str, str], Outcome | _Faulty | None],
+    ) -> tuple[list[tuple[Entry, Candidate]], bool]:
+        """Take those of the next turn from ``left``, each with its candidate; and whether that is the end.
+
+        It ends at ``size``, and at one that does not merge: that is dealt with at its own turn.
+        """
+        unit: list[tuple[Entry, Candidate]] = []
+        while left and len(unit) < size:
+            entry = left.pop(0)
+            key = (old, f"{entry.id} {entry.head} {entry.method}")
+            made = used[key] = self._made[key] if key in self._made else self._make(bench, entry, old)
+            if made is None or (isinstance(made, Candidate) and changed_policy(bench, old, made.commit)):
+                return unit, True
+            if not isinstance(made, Candidate):
+                break
+            unit.append((entry, made))
+            old = made.commit
+        return unit, False
 
     def _make(self, bench: Workbench, entry: Entry, old: str) -> Outcome | _Faulty | None:
         """None where it cannot be foreseen. What git cannot merge at all is held at its turn: passed over."""
         try:
-            return candidate_of(bench, entry, old, replace(hot_of(bench.settings.project), rebuild=_give_up))
-        except (_UnforeseenError, FragmentLostError):
+            return candidate_of(bench, entry, old, replace(hot_of(bench.settings.project), rebuild=give_up))
+        except (UnforeseenError, FragmentLostError):
             return None
         except FAULTS as error:
             return _Faulty(str(error))
-
-
-def _give_up(_: str, __: frozenset[str]) -> NoReturn:
-    raise _UnforeseenError

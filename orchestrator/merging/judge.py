@@ -1,8 +1,9 @@
-"""From verdicts to a judgement of one entry: who, if anybody, is to blame.
+"""From verdicts to a judgement: who, if anybody, is to blame.
 
 The first red on a target without a verdict has the target itself checked: if that is red too, nobody is
 blamed and the queue pauses (``target-red``). No verdict (a time-out, a signal, exit 75, 125 to 127) blames
-nobody either.
+nobody either. One entry whose check is red is tried once more before it is blamed (S12): one red may be an
+accident. A batch that is red blames nobody, and says only that it must be looked at in parts.
 """
 
 from __future__ import annotations
@@ -13,9 +14,10 @@ from typing import TYPE_CHECKING
 
 from orchestrator.merging.checknames import TARGET
 from orchestrator.merging.checks import checks_of
+from orchestrator.planning.decided import TRIES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from orchestrator.merging.checking import Checker
     from orchestrator.merging.checks import Check
@@ -39,45 +41,67 @@ class Judgement:
     """``verdict`` is the one that decided (of the last check, when all passed).
 
     ``trees`` maps each commit that would come onto the target to the tree that its verdicts speak of.
+    ``accidents`` counts the red checks, in this tenure, of what has passed now.
     """
 
     outcome: Outcome
     check: Check | None = None
     verdict: Verdict | None = None
     trees: Mapping[str, str] = field(default_factory=dict)
+    accidents: int = 0
+
+    @property
+    def is_passed(self) -> bool:
+        """Whether what was judged may land."""
+        return self.outcome in {Outcome.PASSED, Outcome.UNCHECKED}
 
 
 def checks_needed(
-    project: ProjectSettings, entry: Entry, candidate: Candidate
+    project: ProjectSettings, entries: Sequence[Entry], candidate: Candidate
 ) -> Iterator[tuple[str, Check]]:
-    """Each commit that would come onto the target, oldest first, with each check that it must pass."""
+    """Each commit that would come onto the target, oldest first, with each check that it must pass, once.
+
+    Of a batch that is its one commit, with the target's check and those of all its plans.
+    """
     for commit in candidate.steps:
-        for check in checks_of(project, entry, last=commit == candidate.commit):
+        last = commit == candidate.commit
+        wanted = {check.key: check for entry in entries for check in checks_of(project, entry, last=last)}
+        for check in wanted.values():
             yield commit, check
 
 
 def judge(
-    checker: Checker, project: ProjectSettings, entry: Entry, candidate: Candidate, old: str
+    checker: Checker, project: ProjectSettings, entries: Sequence[Entry], candidate: Candidate, old: str
 ) -> Judgement:
     """Check every commit that would come onto the target's first-parent history, oldest first."""
     trees: dict[str, str] = {}
     check = verdict = None
-    for commit, check in checks_needed(project, entry, candidate):
-        verdict = checker.verdict(check, commit, entry)
-        if verdict.passed is None:
-            return Judgement(Outcome.NO_VERDICT, check, verdict)
+    accidents = 0
+    for commit, check in checks_needed(project, entries, candidate):
+        verdict = checker.verdict(check, commit, entries)
+        if verdict.passed is False:
+            blamed = _blame(checker, check, verdict, old, entries)
+            if blamed.outcome is not Outcome.RED or not _is_tried_again(checker, check, verdict, entries):
+                return blamed
+            verdict = checker.verdict(check, commit, entries)
         if not verdict.passed:
-            return _blame(checker, check, verdict, old, entry)
+            return Judgement(Outcome.NO_VERDICT if verdict.passed is None else Outcome.RED, check, verdict)
+        accidents += checker.reds.were_accidents(check, verdict.tree)
         trees[commit] = verdict.tree
     outcome = Outcome.PASSED if project.check else Outcome.UNCHECKED
-    return Judgement(outcome, check, verdict, trees)
+    return Judgement(outcome, check, verdict, trees, accidents)
 
 
-def _blame(checker: Checker, check: Check, red: Verdict, old: str, entry: Entry) -> Judgement:
+def _is_tried_again(checker: Checker, check: Check, red: Verdict, entries: Sequence[Entry]) -> bool:
+    """What was red ahead of its turn as well has been tried again; a batch is looked at in parts instead."""
+    return len(entries) == 1 and checker.reds.count(check, red.tree) < TRIES
+
+
+def _blame(checker: Checker, check: Check, red: Verdict, old: str, entries: Sequence[Entry]) -> Judgement:
     """A plan's own check need not pass before the plan; the target's must."""
     if check.name != TARGET:
         return Judgement(Outcome.RED, check, red)
-    base = checker.verdict(check, old, entry, of_target=True)
+    base = checker.verdict(check, old, entries, of_target=True)
     if base.passed is None:
         return Judgement(Outcome.NO_VERDICT, check, base)
     return Judgement(Outcome.RED if base.passed else Outcome.TARGET_RED, check, red if base.passed else base)

@@ -11,10 +11,21 @@ from worktrees.candidate import Work, make_candidate
 from worktrees.errors import GitFailedError, MissingObjectError, SigningFailedError
 
 if TYPE_CHECKING:
+    from typing import NoReturn
+
     from orchestrator.store.records import Entry
     from orchestrator.workbench import Workbench
     from worktrees.candidate import Outcome
     from worktrees.hot import Hot
+
+
+class UnforeseenError(Exception):
+    """Only a command can say what the tree will be."""
+
+
+def give_up(_: str, __: frozenset[str]) -> NoReturn:
+    """Stands for the commands of hot files where these are not run: raises UnforeseenError."""
+    raise UnforeseenError
 
 
 GITS_FAULT: Final = (GitFailedError, MissingObjectError, SigningFailedError)

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from plans.project import Method
+from worktrees.trailers import with_trailers
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from orchestrator.store.records import Entry
     from orchestrator.workbench import Workbench
+
+_SHOWN: Final = 3
 
 
 def landing_message(bench: Workbench, entry: Entry, method: Method, old: str) -> str:
@@ -25,6 +30,15 @@ def landing_message(bench: Workbench, entry: Entry, method: Method, old: str) ->
     subjects = "\n".join(f"* {m.strip().splitlines()[0]}" for m in messages if m.strip())
     name = f"Plan '{entry.plan}'" if entry.plan else f"Branch '{entry.branch}'"
     return f"{name}\n\n{subjects}" if subjects else name
+
+
+def batch_message(entries: Sequence[Entry]) -> str:
+    """The message of the commit over a batch: who is in it; the commits below carry the keys."""
+    names = [entry.plan or entry.branch for entry in entries]
+    shown = ", ".join(names[:_SHOWN]) + (f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "")
+    listed = "\n".join(f"* {name}" for name in names)
+    message = f"Merge {len(names)} at once: {shown}\n\n{listed}"
+    return with_trailers(message, (("Planctl-Batch", entries[0].id),), replacing=("Planctl-Batch",))
 
 
 def landing_trailers(entry: Entry) -> dict[str, str]:

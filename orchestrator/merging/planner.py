@@ -12,7 +12,7 @@ from orchestrator.merging.order import in_order
 from orchestrator.states import OPEN_ENTRIES, EntryState
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from orchestrator.store.records import Entry
 
@@ -71,14 +71,15 @@ def plan_serial(view: QueueView) -> tuple[Step, ...]:
     return (Process(free[0]), *stays) if free else tuple(stays)
 
 
-def line(view: QueueView, at: Entry, most: int) -> tuple[Entry, ...]:
-    """Who comes after ``at``, in order, if whoever comes before lands; ``most`` of them at most.
+def line(view: QueueView, unit: Collection[Entry], most: int) -> tuple[Entry, ...]:
+    """Who comes after ``unit``, in order, if whoever comes before lands; ``most`` of them at most.
 
     What waits for a person, was tried in vain or gave no verdict just now is not among them.
     """
     found: list[Entry] = []
-    landed = {*view.landed, at.plan or ""}
-    for entry in in_order(e for e in view.entries if e.state is EntryState.QUEUED and e.id != at.id):
+    landed, at_turn = set(view.landed), {entry.id for entry in unit}
+    landed.update(entry.plan or "" for entry in unit)
+    for entry in in_order(e for e in view.entries if e.state is EntryState.QUEUED and e.id not in at_turn):
         if entry.id in view.later or _hindrance(replace(view, landed=frozenset(landed)), entry):
             continue
         found.append(entry)

@@ -24,9 +24,9 @@ from worktrees.fragments import assembled
 from worktrees.trees import GITLINK
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
-    from orchestrator.store.records import Entry
+    from orchestrator.store.records import Entry, Intent
     from orchestrator.workbench import Workbench
     from worktrees.candidate import Candidate, Work
 
@@ -59,6 +59,20 @@ def refusal(
     if not outside or _second_opinion(bench, old, work) == candidate.tree:
         return None
     return Refusal("undoes-others", f"would change what the work did not: {_some(outside)}", outside)
+
+
+def batch_refusal(
+    bench: Workbench, old: str, last: str, candidate: Candidate, trees: Mapping[str, str]
+) -> Refusal | None:
+    """Return why the commit over a batch must not follow ``old``, or None; its members have been looked at.
+
+    It brings nothing of its own: its parents are ``old`` and the ``last`` member's commit, whose tree it has.
+    """
+    if bench.objects.parents(candidate.commit) != (old, last):
+        return Refusal("wrong-parent", f"{candidate.commit[:12]} does not merge {last[:12]} onto {old[:12]}")
+    if bench.objects.tree_of(last) != candidate.tree:
+        return Refusal("other-tree", f"{candidate.commit[:12]} has another tree than {last[:12]}")
+    return _other_tree(bench, candidate, trees)
 
 
 def _other_parents(bench: Workbench, old: str, candidate: Candidate, work: Work) -> Refusal | None:
@@ -113,18 +127,22 @@ def _some(paths: tuple[str, ...]) -> str:
     return ", ".join(paths[:5]) + (f" and {len(paths) - 5} more" if len(paths) > 5 else "")  # noqa: PLR2004 - a line
 
 
-def flaw(bench: Workbench, entry: Entry, old: str, commit: str) -> str | None:
+def flaw(bench: Workbench, entries: Iterable[Entry], intent: Intent) -> str | None:
     """Return what is wrong with a landing that was just made, None when the references prove it.
 
-    The landed reference names the commit (S4), the target contains it (S8), and it contains the old target
-    (S6).
+    Each landed reference names its entry's commit (S4), which the landing contains; the target contains the
+    landing (S8), and that contains the old target (S6).
     """
-    name = landed_reference(entry.plan or entry.branch, entry.id)
-    found, tip = bench.references.read(name), bench.target_tip()
-    if found != commit:
-        return f"{name} is at {found}, not at {commit}"
-    if not bench.objects.is_ancestor(commit, tip):
-        return f"{entry.target} is at {tip}, which does not contain {commit}"
-    if not bench.objects.is_ancestor(old, commit):
-        return f"{commit} does not contain {old}, where {entry.target} was before"
+    objects, tip = bench.objects, bench.target_tip()
+    for entry in entries:
+        name, made = landed_reference(entry.plan or entry.branch, entry.id), intent.members[entry.id]
+        found = bench.references.read(name)
+        if found != made:
+            return f"{name} is at {found}, not at {made}"
+        if not objects.is_ancestor(made, intent.new):
+            return f"{intent.new} does not contain {made}, which is to land with it"
+    if not objects.is_ancestor(intent.new, tip):
+        return f"{intent.target} is at {tip}, which does not contain {intent.new}"
+    if not objects.is_ancestor(intent.old, intent.new):
+        return f"{intent.new} does not contain {intent.old}, where {intent.target} was before"
     return None

@@ -24,8 +24,9 @@ from typing import TYPE_CHECKING, Any, assert_never
 from orchestrator.errors import StaleRecordError
 from orchestrator.merging.checkroom import CancelledCheckError
 from orchestrator.merging.evidence import conflict, git_killed, no_verdict, proof, red, target_red
+from orchestrator.merging.following import in_the_way, look_ahead
 from orchestrator.merging.judge import Judgement, Outcome, judge
-from orchestrator.merging.landing import Landing, in_the_way, land, look_ahead
+from orchestrator.merging.landing import Landing, Member, land
 from orchestrator.merging.making import GITS_FAULT, candidate_of, work_of
 from orchestrator.merging.pausing import turn_red
 from orchestrator.merging.policy import changed_policy, is_policy_change_allowed
@@ -65,13 +66,13 @@ class _Case:
 
 
 class Processor:
-    """Processes entries within one tenure; ``checks_begin`` hears of each whose checks are next."""
+    """Processes entries within one tenure; ``checks_begin`` hears of those whose checks are next."""
 
     def __init__(
         self,
         tenure: Tenure,
         checker: Checker,
-        checks_begin: Callable[[Entry], None],
+        checks_begin: Callable[[tuple[Entry, ...]], None],
         *,
         allow_policy_change: bool,
     ) -> None:
@@ -102,7 +103,7 @@ class Processor:
         except (BeyondHotFilesError, FragmentLostError) as error:
             why = {"code": "hot-file", "detail": str(error), "paths": list(error.paths)}
             return self._end(self._newest(entry), EntryState.HELD, why)
-        return land(self._tenure, found) if isinstance(found, Landing) else found
+        return land(self._tenure, found)[0] if isinstance(found, Landing) else found
 
     def _prepared(self, case: _Case) -> Landing | Entry:
         """Everything up to the landing itself: what may go wrong here has moved nothing."""
@@ -118,7 +119,7 @@ class Processor:
             case Unsuitable():
                 return self._end(entry, EntryState.HELD, {"code": "method", "detail": str(made.reason)})
             case AlreadyThere():
-                return Landing(entry, old, old, unchecked=False, proof={"already": True})
+                return Landing((Member(entry, old),), old, old, unchecked=False, proof={"already": True})
             case Candidate():
                 return self._checked(case, made)
             case _ as never:
@@ -137,22 +138,22 @@ class Processor:
         if project.require_check and not project.check:
             detail = "no check is configured, and require_check is set"
             return self._end(entry, EntryState.HELD, {"code": "no-check", "detail": detail})
-        landing = Landing(entry, case.old, candidate.commit, unchecked=not project.check)
-        if case.was_blocked and (blocked := self._still_blocked(landing)):
+        if case.was_blocked and (blocked := self._still_blocked(entry, case.old, candidate)):
             return blocked
         entry = self._tenure.settle(
             entry, EntryState.CHECKING, candidate=candidate.commit, tree=candidate.tree
         )
-        self._checks_begin(entry)
-        judgement = judge(self._checker, project, entry, candidate, case.old)
-        if judgement.outcome not in (Outcome.PASSED, Outcome.UNCHECKED):
+        self._checks_begin((entry,))
+        judgement = judge(self._checker, project, (entry,), candidate, case.old)
+        if not judgement.is_passed:
             return self._not_passed(entry, judgement, case.old)
         case = _Case(entry, case.work, case.old, case.was_blocked)
         refused = self._refused(case, candidate, judgement)
         if refused:
             return refused
         unchecked = judgement.outcome is Outcome.UNCHECKED
-        return Landing(entry, case.old, candidate.commit, unchecked, proof(candidate, judgement))
+        member = Member(entry, candidate.commit)
+        return Landing((member,), case.old, candidate.commit, unchecked, proof(candidate, judgement))
 
     def _keep(self, entry: Entry, candidate: Candidate) -> None:
         """Refer to the candidate before anything relies on it (S15)."""
@@ -176,13 +177,12 @@ class Processor:
     def _may_change_policy(self, entry: Entry) -> bool:
         return self._allow_policy_change or is_policy_change_allowed(self._bench.store, entry.id)
 
-    def _still_blocked(self, landing: Landing) -> Entry | None:
+    def _still_blocked(self, entry: Entry, old: str, candidate: Candidate) -> Entry | None:
         """Checks take long: what was blocked is not checked anew while the same thing is in its way."""
         try:
-            look_ahead(self._tenure, landing)
+            look_ahead(self._tenure, old, candidate.commit)
         except CheckoutInTheWayError as error:
-            why = in_the_way(error, landing.old)
-            return self._tenure.settle(landing.entry, EntryState.BLOCKED, reason=why)
+            return self._end(entry, EntryState.BLOCKED, in_the_way(error, old))
         return None
 
     def _not_passed(self, entry: Entry, judgement: Judgement, old: str) -> Entry:

@@ -1,8 +1,8 @@
 """What a worker does first, under its new epoch: finish or undo what a dead one left.
 
 1. checkouts that were being brought along: finished where the landing was made, else unlocked
-2. each open intent: landed → its checkouts follow even where a mark was taken away, and its entry is landed;
-   else what there is of it is taken back, its entry queued
+2. each open intent: landed → its checkouts follow even where a mark was taken away, and its entries are
+   landed; else what there is of it is taken back, its entries queued
 3. entries left half-way go back to the queue
 4. candidates of entries that have ended are let go
 5. check slots of dead sessions: what still runs there is ended, and the slot is free
@@ -48,13 +48,14 @@ def recover(tenure: Tenure, keeper: SlotKeeper) -> None:
 
 
 def _resolve(tenure: Tenure, intent: Intent) -> None:
-    entry = tenure.bench.store.entry(intent.entry)
-    assert entry is not None, "an intent is stored only for an entry that exists"
-    if has_landed(tenure.bench, entry, intent):
+    known = [tenure.bench.store.entry(key) for key in intent.members]
+    entries = tuple(entry for entry in known if entry is not None)
+    assert len(entries) == len(known), "an intent is stored only for entries that exist"
+    if has_landed(tenure.bench, entries, intent):
         recover_unmarked(tenure, intent)
-        finish(tenure, entry, intent, unchecked=entry.unchecked, proof={"recovered": True})
+        finish(tenure, entries, intent, proof={"recovered": True})
     else:
-        undo(tenure, entry, intent)
+        undo(tenure, entries, intent)
 
 
 def _is_in_use(store: Store, slot: Slot) -> bool:

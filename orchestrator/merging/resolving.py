@@ -11,26 +11,29 @@ import contextlib
 from typing import TYPE_CHECKING
 
 from orchestrator.states import OPEN_ENTRIES, IntentState
-from orchestrator.submitting.key import CANDIDATES, landed_reference
+from orchestrator.submitting.key import CANDIDATES, entry_of_candidate, landed_reference
 from worktrees.errors import GitFailedError
 from worktrees.references import Delete
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from orchestrator.merging.tenure import Tenure
     from orchestrator.store.records import Entry, Intent
     from orchestrator.workbench import Workbench
 
 
-def has_landed(bench: Workbench, entry: Entry, intent: Intent) -> bool:
-    """Whether the landing that ``intent`` names was made."""
-    if bench.references.read(_name(entry)) != intent.new:
+def has_landed(bench: Workbench, entries: Iterable[Entry], intent: Intent) -> bool:
+    """Whether the landing that ``intent`` names was made; ``entries`` are its members."""
+    if any(bench.references.read(_name(entry)) != intent.members[entry.id] for entry in entries):
         return False
     return bench.objects.is_ancestor(intent.new, bench.target_tip())
 
 
-def undo(tenure: Tenure, entry: Entry, intent: Intent) -> None:
+def undo(tenure: Tenure, entries: Iterable[Entry], intent: Intent) -> None:
     """Take back what there is of a landing that was not made."""
-    remove_unreachable(tenure, entry)
+    for entry in entries:
+        remove_unreachable(tenure, entry)
     with tenure.writing():
         tenure.bench.store.move_intent(intent, IntentState.SUPERSEDED)
 
@@ -52,7 +55,7 @@ def forget_candidates(tenure: Tenure) -> None:
     ended = [
         Delete(name, commit)
         for name, commit in bench.references.list(f"{CANDIDATES}/").items()
-        if (entry := bench.store.entry(name.rpartition("/")[2])) and entry.state not in OPEN_ENTRIES
+        if (entry := bench.store.entry(entry_of_candidate(name))) and entry.state not in OPEN_ENTRIES
     ]
     if ended:
         with contextlib.suppress(GitFailedError):

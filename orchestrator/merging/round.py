@@ -1,18 +1,24 @@
-"""One round of the worker: look at the target, the settings and the queue; decide; process one entry."""
+"""One round of the worker: look at the target, the settings and the queue; decide; process what is next."""
 
 from __future__ import annotations
 
 import contextlib
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.errors import StaleRecordError
 from orchestrator.merging.ahead import DEPTH, Now
+from orchestrator.merging.batching import Batcher, Ended
+from orchestrator.merging.composition import Composition, unit_size
+from orchestrator.merging.landing import ALONE
 from orchestrator.merging.locked import LockedEntries
 from orchestrator.merging.outside import hindrance_of_tip, notice_move
-from orchestrator.merging.pausing import UNVERIFIED, noted, standstill
+from orchestrator.merging.pausing import TIP, UNVERIFIED, noted, standstill
 from orchestrator.merging.planner import Process, QueueView, Stay, line, plan_serial
 from orchestrator.merging.processing import Processor
+from orchestrator.merging.rates import measured, note_outcomes
+from orchestrator.planning.cost import LARGEST
 from orchestrator.states import OPEN_ENTRIES, EntryState
 from orchestrator.submitting.landed import landed_plans
 from orchestrator.submitting.locked import LOCKED
@@ -27,7 +33,18 @@ if TYPE_CHECKING:
     from orchestrator.workbench import Workbench
 
 _OVERWRITTEN = frozenset(
-    {None, "behind", "paused", "order", "dependency-rejected", "recovered", "interrupted", LOCKED}
+    {
+        None,
+        "behind",
+        "paused",
+        "order",
+        "dependency-rejected",
+        "recovered",
+        "interrupted",
+        "batch",
+        ALONE,
+        LOCKED,
+    }
 )
 """Reasons that say no more than where the entry stands; one that says more (a conflict, a log) stays."""
 
@@ -46,9 +63,11 @@ class Round:
         self._tried: set[str] = set()
         self._locked = LockedEntries(tenure.bench)
         self._later: set[str] = set()
+        self._composition = Composition()
+        self._size = 1
 
-    def choose(self) -> Entry | None:
-        """The entry to process now, if there is one; every other gets the reason why it stays."""
+    def choose(self) -> tuple[Entry, ...]:
+        """The entries to process now, together; none where nothing can be. Every other gets why it stays."""
         bench = self._tenure.bench
         tip = bench.target_tip()
         if tip != self._tip:
@@ -57,41 +76,66 @@ class Round:
             self._refresh(tip)
         self._tried -= self._locked.freed()
         chosen = self._decide()
-        if chosen is not None and self._tip_hinders():
+        if chosen and self._tip_hinders():
             chosen = self._decide()
-        if chosen is None:
+        if not chosen:
             self._ahead.rest()
             self._locked.rest()
         return chosen
 
-    def process(self, entry: Entry) -> None:
-        """Bring ``entry`` as far as it goes; once a person has dropped it there is no more to do."""
+    def process(self, unit: tuple[Entry, ...]) -> None:
+        """Bring ``unit`` as far as it goes; once a person has dropped an entry there is no more to do."""
         self._ahead.hold()
         self._checker.use(self._tenure.bench)
+        if len(unit) > 1:
+            ended = Batcher(self._tenure, self._checker, self._look_ahead).process(unit, self._tip)
+            if ended is not None:
+                self._after_batch(ended)
+                return
         processor = Processor(
             self._tenure, self._checker, self._look_ahead, allow_policy_change=self._allow_policy_change
         )
-        try:
-            ended = processor.process(entry, self._tip)
-        except StaleRecordError:
-            return
-        self._own = ended.landed_commit or ""
+        with contextlib.suppress(StaleRecordError):
+            self._after(processor.process(unit[0], self._tip))
+
+    def _after_batch(self, ended: Ended) -> None:
+        if ended.is_red:
+            self._composition.is_red(ended.entries)
+        self._composition.is_apart([e.id for e in ended.entries if e.reason.get("code") == ALONE])
+        self._note_landed(ended.entries)
+
+    def _after(self, ended: Entry) -> None:
         if ended.state is EntryState.BLOCKED:
             self._tried.add(ended.id)
             self._locked.note(ended)
         if ended.reason.get("code") == "no-verdict":
             self._later.add(ended.id)
+        if ended.state is not EntryState.LANDED:
+            self._composition.is_out(ended.id)
+        self._note_landed((ended,))
 
-    def _look_ahead(self, entry: Entry) -> None:
+    def _note_landed(self, entries: tuple[Entry, ...]) -> None:
+        bench = self._tenure.bench
+        landed = [entry.id for entry in entries if entry.state is EntryState.LANDED]
+        self._composition.has_landed(landed)
+        self._own = noted(bench.store, bench.target, TIP) or "" if landed else ""
+        with self._tenure.writing(durable=False):
+            note_outcomes(bench.store, bench.target, entries, self._checker.reds.accidents())
+
+    def _look_ahead(self, unit: tuple[Entry, ...]) -> None:
         bench, tip, later = self._tenure.bench, self._tip, frozenset(self._later)
         if bench.settings.project.checks_at_once > 1:
             environment = self._checker.environment()
-            self._ahead.at(Now(bench, entry, tip, environment, lambda: _behind(bench, entry, tip, later)))
+            size = self._size
+            most = DEPTH * bench.settings.project.checks_at_once * size
+            behind = partial(_behind, bench, unit, tip, later, most)
+            self._ahead.at(Now(bench, unit, tip, environment, behind, size))
 
     def _moved_to(self, tip: str) -> None:
         """What was tried in vain may go now; what was foreseen holds if it was our own landing."""
         if tip != self._own:
             self._ahead.rest()
+            self._composition.forget()
         self._tip = tip
         self._tried.clear()
         self._outside = None
@@ -126,7 +170,7 @@ class Round:
             self._outside = None  # a person said to go on
         return self._unusable or standstill(bench.store, bench.target, self._tip) or self._outside
 
-    def _decide(self) -> Entry | None:
+    def _decide(self) -> tuple[Entry, ...]:
         view = replace(
             _view(self._tenure.bench, self._tip),
             paused=self._paused(),
@@ -135,7 +179,16 @@ class Round:
         )
         steps = plan_serial(view)
         self._store_reasons([step for step in steps if isinstance(step, Stay)])
-        return next((step.entry for step in steps if isinstance(step, Process)), None)
+        return next((self._unit(view, step.entry) for step in steps if isinstance(step, Process)), ())
+
+    def _unit(self, view: QueueView, first: Entry) -> tuple[Entry, ...]:
+        """``first``, and those behind it that one check is to cover with it."""
+        bench = self._tenure.bench
+        project = bench.settings.project
+        found = (first, *line(view, (first,), LARGEST * project.checks_at_once))
+        rates = measured(bench.store, bench.target).rates
+        self._size = unit_size(project, len(found), rates)
+        return self._composition.unit(found, self._size, rates)
 
     def _store_reasons(self, stays: list[Stay]) -> None:
         """Every wait has a stored reason; the same one again is not written."""
@@ -160,12 +213,13 @@ def _view(bench: Workbench, tip: str) -> QueueView:
     )
 
 
-def _behind(bench: Workbench, at: Entry, tip: str, later: frozenset[str]) -> tuple[Entry, ...]:
-    """Who comes after ``at``, read anew; nobody while the queue is paused."""
+def _behind(
+    bench: Workbench, unit: tuple[Entry, ...], tip: str, later: frozenset[str], most: int
+) -> tuple[Entry, ...]:
+    """Who comes after ``unit``, read anew; nobody while the queue is paused."""
     view = _view(bench, tip)
     paused = standstill(bench.store, bench.target, tip)
-    most = DEPTH * bench.settings.project.checks_at_once
-    return line(replace(view, paused=paused, later=later), at, most)
+    return line(replace(view, paused=paused, later=later), unit, most)
 
 
 def _new_reason(stay: Stay) -> dict[str, Any] | None:

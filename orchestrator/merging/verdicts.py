@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from orchestrator.clock import seconds_between
@@ -13,6 +15,41 @@ if TYPE_CHECKING:
     from orchestrator.merging.environment import Environment
     from orchestrator.store.records import Verdict
     from orchestrator.workbench import Workbench
+
+
+class Reds:
+    """How often which check was red on which tree in this tenure; for threads.
+
+    Stored verdicts do not tell: who hands a refused entry in again wants it tried again.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._counted: Counter[tuple[str, str]] = Counter()
+        self._accidents = 0
+
+    def note(self, check: Check, tree: str) -> None:
+        """One more."""
+        with self._lock:
+            self._counted[check.key, tree] += 1
+
+    def count(self, check: Check, tree: str) -> int:
+        """How many there were."""
+        with self._lock:
+            return self._counted[check.key, tree]
+
+    def were_accidents(self, check: Check, tree: str) -> int:
+        """The check has passed on that tree: returns how many there were, and counts none any more."""
+        with self._lock:
+            found = self._counted.pop((check.key, tree), 0)
+            self._accidents += found
+            return found
+
+    def accidents(self) -> int:
+        """How many were found to be accidents since this was last asked."""
+        with self._lock:
+            found, self._accidents = self._accidents, 0
+            return found
 
 
 class Verdicts:

@@ -9,7 +9,7 @@ One tenure:
 2. remove locks that killed git children left, where that is proven
 3. take the epoch
 4. finish or undo what a dead worker left
-5. until asked to stop: one snapshot, one decision, one entry
+5. until asked to stop: one snapshot, one decision, one entry or batch
 6. candidates of entries that have ended are let go, whenever there is nothing else to do
 """
 
@@ -35,6 +35,7 @@ from orchestrator.merging.recovery import recover
 from orchestrator.merging.resolving import forget_candidates
 from orchestrator.merging.round import Round
 from orchestrator.merging.takeover import take_over
+from orchestrator.merging.verdicts import Reds
 from orchestrator.sessions.cleanup import reap
 from orchestrator.sessions.identity import is_alive
 from orchestrator.states import MOVING_ENTRIES
@@ -140,22 +141,23 @@ class QueueWorker:
         self._locks.over()
         recover(tenure, self._keeper)
         ensure_commit_graph(bench.git, bench.objects, bench.target_tip())
-        with Ahead(self._keeper, self._cancel) as ahead:
-            self._land(tenure, ahead, done)
+        reds = Reds()
+        with Ahead(self._keeper, self._cancel, reds) as ahead:
+            self._land(tenure, ahead, reds, done)
 
-    def _land(self, tenure: Tenure, ahead: Ahead, done: Callable[[bool], bool]) -> None:
-        checker = Checker(self._bench, self._room, ahead)
+    def _land(self, tenure: Tenure, ahead: Ahead, reds: Reds, done: Callable[[bool], bool]) -> None:
+        checker = Checker(self._bench, self._room, ahead, reds=reds)
         rounds = Round(tenure, checker, ahead, allow_policy_change=self._allow_policy_change)
         ended = False
         while not self._cancel.is_set():
             tenure.check()
             chosen = rounds.choose()
-            if chosen is None and ended:
+            if not chosen and ended:
                 _tidy(tenure)
                 ended = False
-            if done(chosen is None):
+            if done(not chosen):
                 break
-            if chosen is None:
+            if not chosen:
                 self._rest()
                 continue
             rounds.process(chosen)

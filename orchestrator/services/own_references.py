@@ -72,6 +72,6 @@ def _landings(bench: Workbench, key: str, tip: str) -> Iterator[str]:
     entry = bench.store.entry(key)
     if entry is not None and entry.landed_commit:
         yield entry.landed_commit
-    yield from (i.new for i in bench.store.intents({IntentState.DONE}) if i.entry == key)
+    yield from (i.members[key] for i in bench.store.intents({IntentState.DONE}) if key in i.members)
     grep = (f"--grep=^Planctl-Key: {key}$", "--format=%H", "-1")
     yield from bench.git.run("log", *grep, "--end-of-options", tip).text.split()

@@ -186,12 +186,13 @@ class Verdict(Record):
 class Intent(Record):
     """A landing about to be made, stored durably before the references move.
 
-    ``old`` and ``new`` are the target's commits, ``epoch`` the object the epoch reference must name,
-    ``checkouts`` the git folders of the checkouts that follow.
+    ``members`` maps each entry that lands to the commit that its landed reference is to name. ``old`` and
+    ``new`` are the target's commits, ``epoch`` the object the epoch reference must name, ``checkouts`` the
+    git folders of the checkouts that follow.
     """
 
     id: str
-    entry: str
+    members: Mapping[str, str]
     target: str
     old: str
     new: str

@@ -10,6 +10,7 @@ LANDED: Final = "refs/planctl/landed"
 CANDIDATES: Final = "refs/planctl/candidates"
 _UNSAFE: Final = re.compile(r"[^A-Za-z0-9_-]+")
 _DIGITS: Final = 20
+_BATCH: Final = "batch-"
 
 
 def landing_key(target: str, subject: str, head: str) -> str:
@@ -33,6 +34,16 @@ def landed_reference(subject: str, key: str) -> str:
 def candidate_reference(key: str) -> str:
     """The reference that keeps the commit an entry would make of the target."""
     return f"{CANDIDATES}/{key}"
+
+
+def batch_reference(key: str) -> str:
+    """The reference that keeps the commit of a batch, named after its first entry."""
+    return f"{CANDIDATES}/{_BATCH}{key}"
+
+
+def entry_of_candidate(reference: str) -> str:
+    """The entry that a candidate's or a batch's reference is named after."""
+    return reference.rpartition("/")[2].removeprefix(_BATCH)
 
 
 def _slug(subject: str) -> str:

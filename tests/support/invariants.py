@@ -21,7 +21,7 @@ def require_invariants(repo: GitRepo, start: str, *, check: bool = True) -> None
         moves = [e.data for e in store.events_after(0, limit=100_000) if e.event == "target.moved"]
     _require_forward_only(repo, start)
     landed = {e.landed_commit: e for e in entries if e.state is EntryState.LANDED}
-    made = {intent.new for intent in intents if intent.state is IntentState.DONE}
+    made = {commit for i in intents if i.state is IntentState.DONE for commit in i.members.values()}
     assert [i for i in intents if i.state is IntentState.OPEN] == []
     if check:
         _require_green(repo, start, [(str(m["old"]), str(m["new"])) for m in moves])

@@ -77,7 +77,7 @@ def _records(repo: GitRepo) -> Iterator[str]:
             f"session {s.id} is {s.state}" for s in store.sessions() if s.state is not SessionState.ENDED
         )
         yield from (f"run {r.id} is {r.state}" for r in store.runs() if r.state is not RunState.FINISHED)
-        yield from (f"intent {i.entry} is open" for i in store.intents({IntentState.OPEN}))
+        yield from (f"intent {i.id} is open" for i in store.intents({IntentState.OPEN}))
         attempts = {a.id: a for a in store.attempts()}
         yield from (f"{a.plan} is {a.state}" for a in attempts.values() if a.state in _WORKING)
         entries = {e.id: e for e in store.entries()}

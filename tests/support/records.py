@@ -85,7 +85,7 @@ def a_verdict(key: str = "v1", **fields: Any) -> Verdict:
 
 def an_intent(key: str = "i1", **fields: Any) -> Intent:
     known: dict[str, Any] = {
-        "entry": "e1",
+        "members": {"e1": "2" * 40},
         "target": "refs/heads/main",
         "old": "1" * 40,
         "new": "2" * 40,

@@ -34,7 +34,13 @@ def examine_queue(ward: Ward) -> Examined:
     if worker is None or worker.id == ward.own:
         open_ = [i for i in ward.store.intents({IntentState.OPEN}) if i.target == ward.target]
         issues += [
-            Issue("intent-open", Gravity.ERROR, i.id, f"a landing of {i.entry} was cut short", _recover)
+            Issue(
+                "intent-open",
+                Gravity.ERROR,
+                i.id,
+                f"a landing of {', '.join(i.members)} was cut short",
+                _recover,
+            )
             for i in open_
         ]
         issues += [

@@ -75,7 +75,7 @@ def intents_of(evidence: Evidence) -> tuple[Intent, ...]:
         intents.append(
             Intent(
                 id=f"rebuilt-{landing.key}",
-                entry=landing.key,
+                members={landing.key: landing.commit},
                 target=evidence.target,
                 old=landing.old,
                 new=landing.commit,

@@ -23,7 +23,14 @@ _ENTRY: Final = Codec(
     flags=frozenset({"explicit_base", "unchecked"}),
 )
 _VERDICT: Final = Codec(Verdict, flags=frozenset({"passed", "tainted"}))
-_INTENT: Final = Codec(Intent, IntentState, INTENT, "landings.write_intent", tuples=frozenset({"checkouts"}))
+_INTENT: Final = Codec(
+    Intent,
+    IntentState,
+    INTENT,
+    "landings.write_intent",
+    mappings=frozenset({"members"}),
+    tuples=frozenset({"checkouts"}),
+)
 
 
 class SqliteQueue(Tables):

@@ -152,7 +152,7 @@ def test_the_machine_dies_during_a_landing(repo: GitRepo) -> None:
         (intent,) = store.intents({IntentState.OPEN})
     heads = repo.path / ".git" / "refs" / "heads"
     (heads / "main.lock").write_text(f"{intent.new}\n")
-    for name in ("epoch.lock", f"landed/one/{intent.entry}.lock"):
+    for name in ("epoch.lock", f"landed/one/{next(iter(intent.members))}.lock"):
         lock = repo.path / ".git" / "refs" / "planctl" / name
         lock.parent.mkdir(parents=True, exist_ok=True)
         lock.write_text(f"{intent.new}\n")

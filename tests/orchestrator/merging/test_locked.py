@@ -178,7 +178,7 @@ def test_a_killed_childs_lock_is_proven_when_its_landing_was_taken_back(queue: Q
     """And goes once no other child of planctl is at work, which in a run there nearly always is."""
     entry = queue.work("one", {"src/a.py": "one\n"})
     tip, made = queue.bench.target_tip(), queue.repo.head("main~0")
-    intent = Intent("i1", entry.id, queue.bench.target, tip, made, "e", queue.bench.clock.now())
+    intent = Intent("i1", {entry.id: made}, queue.bench.target, tip, made, "e", queue.bench.clock.now())
     queue.bench.store.add_intent(intent)
     queue.bench.store.move_intent(intent, IntentState.SUPERSEDED)
     lock = queue.repo.path / ".git/refs/heads/main.lock"

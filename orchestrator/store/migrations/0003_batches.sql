@@ -1,0 +1,4 @@
+-- A landing may bring several entries at once: {entry: the commit that its landed reference is to name}.
+ALTER TABLE intents ADD COLUMN members TEXT NOT NULL DEFAULT '{}';
+UPDATE intents SET members = json_object(entry, new);
+ALTER TABLE intents DROP COLUMN entry;
