@@ -89,7 +89,7 @@ class Batcher:
         named = {candidate_reference(m.entry.id): m.commit for m in batch.members}
         named[batch_reference(batch.entries[0].id)] = batch.candidate.commit
         changes = [self._pointed(name, commit) for name, commit in named.items()]
-        self._tenure.transact(changes, message="planctl: batch", step="batch.keep")
+        self._tenure.transact(changes, message="planctl: batch", step="candidate.keep")
         with self._tenure.writing(durable=False):
             begun = [
                 self._tenure.settle(entry, EntryState.MERGING, attempts=entry.attempts + 1)

@@ -66,7 +66,7 @@ def _require_green(repo: GitRepo, start: str, moves: list[tuple[str, str]]) -> N
     """
     outside = {c for old, new in moves for c in repo.git("rev-list", f"{old}..{new}").split()}
     commits = repo.git("rev-list", "--first-parent", "--reverse", f"{start}..{MAIN}").split()
-    form = "--format=%(trailers:key=Planctl-Key,valueonly)"
+    form = "--format=%(trailers:key=Planctl-Key,valueonly)%(trailers:key=Planctl-Batch,valueonly)"
     keys = {c: repo.git("log", "-1", form, c).strip() for c in commits}
     first = next((n for n, commit in enumerate(commits) if keys[commit]), len(commits))
     for before, commit in itertools.pairwise(commits[first:]):

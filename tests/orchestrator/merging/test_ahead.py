@@ -13,7 +13,7 @@ import pytest
 
 from orchestrator.merging.ahead import Ahead
 from orchestrator.merging.checkroom import CheckRoom
-from orchestrator.merging.foresight import Foresight
+from orchestrator.merging.foresight import Foresight, Line
 from orchestrator.merging.planner import QueueView, line
 from orchestrator.services import queue as service
 from orchestrator.states import EntryState, SlotState
@@ -223,7 +223,7 @@ def test_s9_a_waiting_entry_whose_objects_are_gone_holds_up_nobody(repo: GitRepo
 
 
 def test_a_pool_with_one_place_has_one_check_at_a_time(repo: GitRepo) -> None:
-    configure(repo, check="'true'", check_jobs=4, pool="{max: 1}")
+    configure(repo, check="'true'", check_jobs=4, pool="{max: 1}", queue="serial")
     with queue_of(repo) as queue:
         for name in BRANCHES:
             queue.work(name, {name: "1\n"})
@@ -263,9 +263,9 @@ def test_p25_a_blocked_entry_between_does_not_stop_what_is_checked_ahead(
     repo: GitRepo, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It is tried anew after each landing, and nothing is foreseen on top of it."""
-    configure(repo, check="'true'", check_jobs=2)
+    configure(repo, check="'true'", check_jobs=2, queue="serial")
     real, turns = Ahead.at, list[str]()
-    monkeypatch.setattr(Ahead, "at", lambda self, now: (turns.append(now.entry.branch), real(self, now)))
+    monkeypatch.setattr(Ahead, "at", lambda self, now: (turns.append(now.unit[0].branch), real(self, now)))
     with queue_of(repo) as queue:
         queue.work("blocked", {"src/a.py": "theirs\n"}, priority=99)
         for name in BRANCHES:
@@ -324,13 +324,13 @@ def test_the_line_has_who_lands_when_those_before_have_landed() -> None:
     }
     entries = tuple(an_entry(n, plan=n, sequence=i, **fields) for i, (n, fields) in enumerate(named.items()))
     view = QueueView(entries, later=frozenset({"late"}))
-    assert [entry.id for entry in line(view, entries[0], 9)] == ["d", "b", "e"]
-    assert [entry.id for entry in line(view, entries[0], 2)] == ["d", "b"]
-    assert line(QueueView(entries, paused="by a person"), entries[0], 9) == ()
+    assert [entry.id for entry in line(view, entries[:1], 9)] == ["d", "b", "e"]
+    assert [entry.id for entry in line(view, entries[:1], 2)] == ["d", "b"]
+    assert line(QueueView(entries, paused="by a person"), entries[:1], 9) == ()
 
 
-def _only_c_was_red(entry: Entry, _: Candidate) -> bool | None:
-    return False if entry.branch == "c" else None
+def _only_c_was_red(entries: tuple[Entry, ...], _: Candidate) -> bool | None:
+    return False if entries[0].branch == "c" else None
 
 
 def test_what_conflicts_or_was_red_is_passed_over_and_a_change_of_policy_ends_it(repo: GitRepo) -> None:
@@ -340,8 +340,8 @@ def test_what_conflicts_or_was_red_is_passed_over_and_a_change_of_policy_ends_it
         entries = [queue.work(name, dict(made)) for name, made in files.items()]
         entries.append(queue.work("policy", {"planctl.yaml": "check: 'false'\n"}))
         entries.append(queue.work("behind", {"g": "1\n"}))
-        turns = Foresight().turns(queue.bench, queue.main(), entries, _only_c_was_red)
-        assert [turn.entry.branch for turn in turns] == ["a", "c", "d"]
+        turns = Foresight().turns(queue.bench, queue.main(), Line(tuple(entries)), _only_c_was_red)
+        assert [turn.entries[0].branch for turn in turns] == ["a", "c", "d"]
         names = [repo.git("ls-tree", "--name-only", turn.candidate.tree).split() for turn in turns]
         assert ["c" in found for found in names] == [False, True, False]
         assert all("f" in found for found in names)

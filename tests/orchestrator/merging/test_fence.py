@@ -97,7 +97,7 @@ GATES = [
 def test_s7_a_worker_that_lost_its_lease_changes_nothing(
     repo: GitRepo, monkeypatch: pytest.MonkeyPatch, step: str, side: str, attached: bool
 ) -> None:
-    configure(repo, check="test -e README.md")
+    configure(repo, check="test -e README.md", queue="serial" if attached else "batch")
     repo.branch("one", {"one.txt": "1\n"})
     repo.branch("two", {"two.txt": "2\n"})
     if not attached:

@@ -55,7 +55,7 @@ def test_s4_the_same_work_under_another_name_brings_nothing_twice(queue: Queue) 
 
 
 def test_s4_many_processes_merge_the_same_heads(repo: GitRepo) -> None:
-    configure(repo, check="test -e README.md")
+    configure(repo, check="test -e README.md", queue="serial")
     repo.branch("one", {"one": "1\n"})
     repo.branch("two", {"two": "2\n"})
     started = [start("merge", "one", "two", "--json", cwd=repo.path) for _ in range(3)]
@@ -72,7 +72,7 @@ def test_s4_many_processes_merge_the_same_heads(repo: GitRepo) -> None:
 
 
 def test_s4_many_processes_merge_different_heads(repo: GitRepo) -> None:
-    configure(repo, check="test -e README.md")
+    configure(repo, check="test -e README.md", queue="serial")
     names = [f"w{n}" for n in range(4)]
     for name in names:
         repo.branch(name, {f"{name}.txt": "1\n"})

@@ -91,7 +91,7 @@ def test_a_red_check_rejects_with_the_log_after_the_base_was_shown_green(queue: 
 
 
 def test_p24_a_red_base_pauses_the_queue_and_blames_nobody(queue: Queue) -> None:
-    configure(queue.repo, check="test -e never")
+    configure(queue.repo, check="test -e never", queue="serial")
     one = queue.work("one", {"one.txt": "1\n"})
     two = queue.work("two", {"two.txt": "2\n"})
     queue.drain()
@@ -110,7 +110,7 @@ def test_p24_a_red_base_pauses_the_queue_and_blames_nobody(queue: Queue) -> None
 
 @pytest.mark.parametrize("command", ["exit 75", "exit 125", "exit 126", "/nowhere/to/be/found", "kill -9 $$"])
 def test_s11_no_verdict_blames_nobody_and_is_held_after_three(queue: Queue, command: str) -> None:
-    configure(queue.repo, check=repr(f"test ! -e odd || {command}"))
+    configure(queue.repo, check=repr(f"test ! -e odd || {command}"), queue="serial")
     odd = queue.work("odd", {"odd": "1\n"})
     queue.work("plain", {"plain": "1\n"})
     queue.drain()
