@@ -119,9 +119,9 @@ class Batcher:
         refusal = refused(self._bench, batch, judgement.trees)
         if refusal:
             return Ended(self._given_back(batch, {"code": ALONE, "detail": refusal.detail}))
-        ids = [entry.id for entry in batch.entries]
+        ids, unchecked = [entry.id for entry in batch.entries], judgement.outcome is Outcome.UNCHECKED
         shown = {**proof(batch.candidate, judgement), "batch": ids, "commit": batch.candidate.commit}
-        landing = Landing(batch.members, old, batch.candidate.commit, unchecked=False, proof=shown)
+        landing = Landing(batch.members, old, batch.candidate.commit, unchecked, proof=shown)
         return Ended(land(self._tenure, landing))
 
     def _not_passed(self, batch: Batch, judgement: Judgement) -> Ended:

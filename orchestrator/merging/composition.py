@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from orchestrator.planning.cost import batch_size
+from orchestrator.planning.cost import LARGEST, batch_size
 from orchestrator.planning.knowledge import after_ejection, after_landing, noted
 from orchestrator.planning.model import Item, Known, Snapshot, Stack
 from orchestrator.planning.units import plan_line
@@ -27,11 +27,13 @@ if TYPE_CHECKING:
 def unit_size(project: ProjectSettings, waiting: int, rates: Rates) -> int:
     """How many entries one check is to cover: more than one where checks are scarcer than entries.
 
-    Without a check there is nothing to save. ``waiting`` counts the entries that could land.
+    Without a check, how many one transaction is to land. ``waiting`` counts the entries that could land.
     """
     slots = project.checks_at_once
-    if not project.check or project.queue is QueuePolicy.SERIAL or project.method is not Method.MERGE:
+    if project.queue is QueuePolicy.SERIAL or project.method is not Method.MERGE:
         return 1
+    if not project.check:
+        return 1 if project.require_check else min(waiting, LARGEST)
     if project.queue is QueuePolicy.BATCH:
         return min(waiting, batch_size(rates))
     return 1 if slots >= waiting else min(batch_size(rates), -(-waiting // slots))

@@ -1,11 +1,13 @@
-"""A batch is put together: each entry merged onto the one before, and one commit over them all.
+"""A batch is put together: each entry merged onto the one before, and one commit over all that is checked.
 
 ::
 
     main ── old ─────────────── batch        first-parent history: the batch's tree is what is checked (S1)
                └─ a' ── b' ── c' ─┘          a': a merged onto old, b': b onto a', c': c onto b'
 
-The landed references of a, b and c name a', b' and c', so that each can be told and reverted by itself.
+The landed references of a, b and c name a', b' and c', so that each can be told and reverted by itself. Where
+the target has no check there is nothing that only the last of them has passed: the chain itself lands, and
+the history is the one that landings one by one would make.
 """
 
 from __future__ import annotations
@@ -34,16 +36,24 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """``steps`` are the side chain, in the order of ``entries``; ``candidate`` is the commit over them."""
+    """``steps`` are the chain, in the order of ``entries``; ``over`` the commit over them, if any."""
 
     entries: tuple[Entry, ...]
     steps: tuple[Candidate, ...]
     old: str
-    candidate: Candidate
+    over: str | None
+
+    @property
+    def candidate(self) -> Candidate:
+        """What lands."""
+        last = self.steps[-1]
+        if self.over is None:
+            return Candidate(last.commit, last.tree, tuple(step.commit for step in self.steps))
+        return Candidate(self.over, last.tree, (self.over,))
 
     @property
     def members(self) -> tuple[Member, ...]:
-        """What lands."""
+        """Whose it is."""
         return tuple(Member(e, s.commit) for e, s in zip(self.entries, self.steps, strict=True))
 
     def of(self, entries: Sequence[Entry]) -> Batch:
@@ -55,8 +65,8 @@ def form(bench: Workbench, unit: Sequence[Entry], old: str) -> Batch | None:
     """The batch of the first of ``unit``, to one that only its own turn can deal with; None: fewer than two.
 
     That is one which conflicts with those before, is there already, changes what guards the target, is
-    refused by the post-check, or needs a command for a hot file. Raises :data:`GITS_FAULT` where git fails
-    on the batch as a whole.
+    refused by the post-check, needs a command for a hot file, or alone has a check.
+    Raises :data:`GITS_FAULT` where git fails on the batch as a whole.
     """
     steps: list[Candidate] = []
     for entry in unit:
@@ -68,13 +78,16 @@ def form(bench: Workbench, unit: Sequence[Entry], old: str) -> Batch | None:
     if len(steps) < 2:  # noqa: PLR2004 - one is no batch
         return None
     entries, last = tuple(unit[: len(steps)]), steps[-1]
-    draft = Draft(last.tree, (old, last.commit), batch_message(entries))
-    commit = write_commit(bench.git, bench.objects, draft)
-    return Batch(entries, tuple(steps), old, Candidate(commit, last.tree, (commit,)))
+    over = None
+    if bench.settings.project.check:
+        draft = Draft(last.tree, (old, last.commit), batch_message(entries))
+        over = write_commit(bench.git, bench.objects, draft)
+    return Batch(entries, tuple(steps), old, over)
 
 
 def _step(bench: Workbench, entry: Entry, below: str, old: str) -> Candidate | None:
-    if landed_commits(bench, entry.plan or entry.branch, old, key=entry.id):
+    own_check = entry.check and not bench.settings.project.check
+    if own_check or landed_commits(bench, entry.plan or entry.branch, old, key=entry.id):
         return None
     try:
         made = candidate_of(bench, entry, below, replace(hot_of(bench.settings.project), rebuild=give_up))
@@ -93,4 +106,4 @@ def refused(bench: Workbench, batch: Batch, trees: Mapping[str, str]) -> Refusal
         if found:
             return found
         below = step.commit
-    return batch_refusal(bench, batch.old, below, batch.candidate, trees)
+    return batch_refusal(bench, batch.old, below, batch.candidate, trees) if batch.over else None

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final
 
+from orchestrator.merging.composition import unit_size
 from orchestrator.merging.pausing import standstill
+from orchestrator.merging.rates import measured
 from orchestrator.services.conductors import living_session
 from orchestrator.services.entries import require_entry
 from orchestrator.services.expecting import expected
@@ -69,8 +71,7 @@ def explain(bench: Workbench, name: str) -> dict[str, Any]:
     proofs = [event["proof"] for event in history if event.get("proof")]
     listed = next(e for e in shown["entries"] if e["id"] == entry.id)
     place = listed["position"] if entry.state in MOVING_ENTRIES and not shown["paused"] else None
-    at_once, now = bench.settings.project.checks_at_once, bench.clock.now()
-    when = expected(events, place, at_once, now) if place else None
+    when = expected(events, place, _dealt_with_at_once(bench, place), bench.clock.now()) if place else None
     return {
         "entry": listed,
         "why": why_of(entry, shown["worker"] is not None),
@@ -81,6 +82,12 @@ def explain(bench: Workbench, name: str) -> dict[str, Any]:
         "proof": proofs[-1] if proofs and entry.state is EntryState.LANDED else None,
         "history": history,
     }
+
+
+def _dealt_with_at_once(bench: Workbench, waiting: int) -> int:
+    """How many entries land in the time of one check."""
+    project, rates = bench.settings.project, measured(bench.store, bench.target).rates
+    return project.checks_at_once * unit_size(project, waiting, rates)
 
 
 def why_of(entry: Entry, is_served: bool) -> str:  # noqa: FBT001 - one fact, read at its only callers
@@ -117,7 +124,8 @@ def events_of(store: Store, entry: str | None = None) -> list[StoredEvent]:
 
 def _queues_own(events: Iterable[StoredEvent], entry: str | None) -> Iterator[StoredEvent]:
     for event in events:
-        if event.event.startswith(_QUEUES_OWN) and (entry is None or event.data.get("entry") == entry):
+        about = {event.data.get("entry"), *event.data.get("batch", ())}
+        if event.event.startswith(_QUEUES_OWN) and (entry is None or entry in about):
             yield event
 
 

@@ -7,6 +7,7 @@ import random
 import signal
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -82,6 +83,19 @@ def test_what_landed_in_a_batch_is_reverted_by_itself(repo: GitRepo) -> None:
             "one",
             "three",
         ]
+
+
+def test_without_a_check_one_transaction_makes_the_history_of_many(repo: GitRepo) -> None:
+    start = repo.commit("nothing guards", {"start": "1\n"})
+    with queue_of(repo) as queue:
+        entries = fill(queue)
+        queue.drain()
+        landed = [landed_once(repo, entry.id) for entry in entries.values()]
+        assert repo.git("rev-list", "--first-parent", "--reverse", f"{start}..main").split() == landed
+        (intent,) = queue.bench.store.intents()
+        assert list(intent.members) == [entry.id for entry in entries.values()]
+        assert all(entry.unchecked for entry in queue.bench.store.entries())
+    require_invariants(repo, start, check=False)
 
 
 @pytest.mark.parametrize("bad", BRANCHES)
@@ -258,7 +272,7 @@ def test_s2_s6_a_wrong_commit_over_a_batch_is_refused(queue: Queue, monkeypatch:
 
     def wrongly(*known: object) -> Batch | None:
         made = real(*known)  # type: ignore[arg-type]
-        return made and Batch(made.entries, made.steps, made.old, over(made.candidate.tree, old, one))
+        return made and replace(made, over=over(made.candidate.tree, old, one).commit)
 
     monkeypatch.setattr(batching, "form", wrongly)
     queue.drain()

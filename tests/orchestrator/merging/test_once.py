@@ -169,6 +169,7 @@ def test_s4_a_landing_whose_entry_is_handed_in_again_meanwhile_is_finished(
 
 def test_s4_a_git_child_that_is_killed_is_looked_after(repo: GitRepo, tmp_path: Path) -> None:
     """The child that moves the references is killed, before it did or after: planctl looks, and is right."""
+    configure(repo, queue="serial")
     repo.branch("one", {"one": "1\n"})
     repo.branch("two", {"two": "1\n"})
     env = killing(tmp_path / "bin", "one=before two=after")
