@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from orchestrator.merging.environment import Environment
-    from orchestrator.merging.verdicts import Reds
+    from orchestrator.merging.verdicts import Tally
     from orchestrator.slots.keeper import SlotKeeper
     from orchestrator.store.records import Entry
     from orchestrator.workbench import Workbench
@@ -97,11 +97,11 @@ class _Job:
 class Ahead:
     """Runs checks ahead in threads of its own, from the first :meth:`at` to the end of the ``with``.
 
-    ``cancel`` is the worker's: set, it stops them as well; so are ``reds``, in which theirs are counted.
+    ``cancel`` is the worker's: set, it stops them as well; ``tally`` is the tenure's.
     """
 
-    def __init__(self, keeper: SlotKeeper, cancel: threading.Event, reds: Reds) -> None:
-        self._reds = reds
+    def __init__(self, keeper: SlotKeeper, cancel: threading.Event, tally: Tally) -> None:
+        self._tally = tally
         self._keeper = keeper
         self._cancel = cancel
         self._foresight = Foresight()
@@ -224,7 +224,7 @@ class Ahead:
 
     def _carry_out(self, job: _Job) -> None:
         try:
-            _check(job, CheckRoom(job.now.bench, self._keeper, job.cancel), self._reds)
+            _check(job, CheckRoom(job.now.bench, self._keeper, job.cancel), self._tally)
         except CancelledCheckError:
             _tell_stopped(job, "what was to land before it will not")
         except FAULTS as error:
@@ -238,9 +238,9 @@ class Ahead:
                 self._changed.notify_all()
 
 
-def _check(job: _Job, room: CheckRoom, reds: Reds) -> None:
+def _check(job: _Job, room: CheckRoom, tally: Tally) -> None:
     bench, turn = job.now.bench, job.turn
-    checker = Checker(bench, room, reds=reds, environment=job.now.environment, ahead=True)
+    checker = Checker(bench, room, tally=tally, environment=job.now.environment, ahead=True)
     for commit, check in checks_needed(bench.settings.project, turn.entries, turn.candidate):
         if not checker.verdict(check, commit, turn.entries).passed:
             return

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from orchestrator.events import EventName
 from orchestrator.merging.environment import Environment, listing
-from orchestrator.merging.verdicts import Reds, Verdicts
+from orchestrator.merging.verdicts import Tally, Verdicts
 from orchestrator.running.spec import shell_argv
 from plans.effects import step
 
@@ -52,7 +52,7 @@ class Alone:
 class Checker:
     """Gives verdicts, one at a time; a check of the same tree that others have under way is waited for.
 
-    ``ahead``: what is told says that it was before its turn. ``reds`` counts those of this tenure.
+    ``ahead``: what is told says that it was before its turn. ``tally`` counts those of this tenure.
     """
 
     def __init__(
@@ -61,11 +61,11 @@ class Checker:
         room: CheckRoom,
         beside: Beside | None = None,
         *,
-        reds: Reds | None = None,
+        tally: Tally | None = None,
         environment: Environment | None = None,
         ahead: bool = False,
     ) -> None:
-        self.reds = reds or Reds()
+        self.tally = tally or Tally()
         self._bench = bench
         self.room = room
         self._beside = beside or Alone()
@@ -135,8 +135,7 @@ class Checker:
         with self._bench.store.transaction():
             self._bench.store.add_verdict(verdict)
             self.room.tell_finished(verdict, about)
-        if verdict.passed is False:
-            self.reds.note(check, verdict.tree)
+        self.tally.note(check, verdict)
         return verdict
 
 

@@ -7,7 +7,7 @@ check alone, and a new tenure begins with nothing known.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from orchestrator.planning.cost import LARGEST, batch_size
 from orchestrator.planning.knowledge import after_ejection, after_landing, noted
@@ -19,24 +19,31 @@ from plans.project import Method, QueuePolicy
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
+    from orchestrator.merging.rates import Outcomes
     from orchestrator.planning.model import Rates
     from orchestrator.store.records import Entry
     from plans.project import ProjectSettings
 
 
-def unit_size(project: ProjectSettings, waiting: int, rates: Rates) -> int:
-    """How many entries one check is to cover: more than one where checks are scarcer than entries.
+WORTH: Final = 60.0
+"""Seconds that the checks of what waits would take one by one, from which on one is to cover several."""
+
+
+def unit_size(project: ProjectSettings, waiting: int, outcomes: Outcomes) -> int:
+    """How many entries one check is to cover: more than one where checks are scarcer than entries, and slow.
 
     Without a check, how many one transaction is to land. ``waiting`` counts the entries that could land.
     """
-    slots = project.checks_at_once
+    slots, rates = project.checks_at_once, outcomes.rates
     if project.queue is QueuePolicy.SERIAL or project.method is not Method.MERGE:
         return 1
     if not project.check:
         return 1 if project.require_check else min(waiting, LARGEST)
     if project.queue is QueuePolicy.BATCH:
         return min(waiting, batch_size(rates))
-    return 1 if slots >= waiting else min(batch_size(rates), -(-waiting // slots))
+    if slots >= waiting or outcomes.seconds * waiting / slots < WORTH:
+        return 1
+    return min(batch_size(rates), -(-waiting // slots))
 
 
 class Composition:

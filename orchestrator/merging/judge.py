@@ -86,7 +86,7 @@ def judge(
             verdict = checker.verdict(check, commit, entries)
         if not verdict.passed:
             return Judgement(Outcome.NO_VERDICT if verdict.passed is None else Outcome.RED, check, verdict)
-        accidents += checker.reds.were_accidents(check, verdict.tree)
+        accidents += checker.tally.were_accidents(check, verdict.tree)
         trees[commit] = verdict.tree
     outcome = Outcome.PASSED if project.check else Outcome.UNCHECKED
     return Judgement(outcome, check, verdict, trees, accidents)
@@ -94,7 +94,7 @@ def judge(
 
 def _is_tried_again(checker: Checker, check: Check, red: Verdict, entries: Sequence[Entry]) -> bool:
     """What was red ahead of its turn as well has been tried again; a batch is looked at in parts instead."""
-    return len(entries) == 1 and checker.reds.count(check, red.tree) < TRIES
+    return len(entries) == 1 and checker.tally.reds(check, red.tree) < TRIES
 
 
 def _blame(checker: Checker, check: Check, red: Verdict, old: str, entries: Sequence[Entry]) -> Judgement:

@@ -16,11 +16,14 @@ from orchestrator.states import EntryState
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from orchestrator.merging.verdicts import Tally
     from orchestrator.store.protocol import Store
     from orchestrator.store.records import Entry
 
 _KEPT: Final = 100
 """Outcomes after which the weight of one has fallen to 1/e."""
+_CHECKS: Final = 5
+"""The mean time of a check is that of about so many of the last."""
 _BELIEVED: Final = 10
 """Outcomes that the rates of a queue nothing is known of are worth."""
 
@@ -30,18 +33,26 @@ class Outcomes:
     """Faded counts.
 
     Of entries: those that ``landed`` with a check, those ``refused`` for a red one. Of checks: ``accidents``,
-    red on a tree that has passed since.
+    red on a tree that has passed since, and the mean ``seconds`` that one takes; 0 where that is not known.
     """
 
     landed: float = 0.0
     refused: float = 0.0
     accidents: float = 0.0
+    seconds: float = 0.0
 
-    def and_more(self, *, landed: int = 0, refused: int = 0, accidents: int = 0) -> Outcomes:
-        """With these outcomes."""
-        fade = (1 - 1 / _KEPT) ** (landed + refused)
+    def and_more(
+        self, *, landed: int = 0, refused: int = 0, accidents: int = 0, checks: Iterable[float] = ()
+    ) -> Outcomes:
+        """With these outcomes, and the seconds of these checks."""
+        fade, seconds = (1 - 1 / _KEPT) ** (landed + refused), self.seconds
+        for took in checks:
+            seconds += (took - seconds) / _CHECKS if seconds else took
         return Outcomes(
-            self.landed * fade + landed, self.refused * fade + refused, self.accidents * fade + accidents
+            self.landed * fade + landed,
+            self.refused * fade + refused,
+            self.accidents * fade + accidents,
+            seconds,
         )
 
     @property
@@ -61,13 +72,15 @@ def measured(store: Store, target: str) -> Outcomes:
     return replace(Outcomes(), **json.loads(found)) if found else Outcomes()
 
 
-def note_outcomes(store: Store, target: str, ended: Iterable[Entry], accidents: int) -> None:
-    """Count what has just become of entries; ``accidents``: red checks of what has passed since."""
+def note_outcomes(store: Store, target: str, ended: Iterable[Entry], tally: Tally) -> None:
+    """Count what has just become of entries, and what ``tally`` has of checks."""
+    accidents, checks = tally.taken()
     states = [(entry.state, entry.reason.get("code"), entry.unchecked) for entry in ended]
     landed = states.count((EntryState.LANDED, None, False))
     refused = states.count((EntryState.REJECTED, "red", False))
-    if landed or refused or accidents:
-        more = measured(store, target).and_more(landed=landed, refused=refused, accidents=accidents)
+    if landed or refused or accidents or checks:
+        known = measured(store, target)
+        more = known.and_more(landed=landed, refused=refused, accidents=accidents, checks=checks)
         store.set_value(_key(target), json.dumps(asdict(more)))
 
 

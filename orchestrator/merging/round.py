@@ -120,7 +120,7 @@ class Round:
         self._composition.has_landed(landed)
         self._own = noted(bench.store, bench.target, TIP) or "" if landed else ""
         with self._tenure.writing(durable=False):
-            note_outcomes(bench.store, bench.target, entries, self._checker.reds.accidents())
+            note_outcomes(bench.store, bench.target, entries, self._checker.tally)
 
     def _look_ahead(self, unit: tuple[Entry, ...]) -> None:
         bench, tip, later = self._tenure.bench, self._tip, frozenset(self._later)
@@ -186,9 +186,9 @@ class Round:
         bench = self._tenure.bench
         project = bench.settings.project
         found = (first, *line(view, (first,), LARGEST * project.checks_at_once))
-        rates = measured(bench.store, bench.target).rates
-        self._size = unit_size(project, len(found), rates)
-        return self._composition.unit(found, self._size, rates)
+        outcomes = measured(bench.store, bench.target)
+        self._size = unit_size(project, len(found), outcomes)
+        return self._composition.unit(found, self._size, outcomes.rates)
 
     def _store_reasons(self, stays: list[Stay]) -> None:
         """Every wait has a stored reason; the same one again is not written."""

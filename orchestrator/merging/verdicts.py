@@ -17,38 +17,43 @@ if TYPE_CHECKING:
     from orchestrator.workbench import Workbench
 
 
-class Reds:
-    """How often which check was red on which tree in this tenure; for threads.
+class Tally:
+    """What the checks of this tenure came to; for threads.
 
-    Stored verdicts do not tell: who hands a refused entry in again wants it tried again.
+    Stored verdicts do not tell how often a tree was red: a refused entry that is handed in again is tried again.
     """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._counted: Counter[tuple[str, str]] = Counter()
+        self._reds: Counter[tuple[str, str]] = Counter()
         self._accidents = 0
+        self._seconds: list[float] = []
 
-    def note(self, check: Check, tree: str) -> None:
-        """One more."""
+    def note(self, check: Check, verdict: Verdict) -> None:
+        """A check that was run."""
         with self._lock:
-            self._counted[check.key, tree] += 1
+            if verdict.passed is False:
+                self._reds[check.key, verdict.tree] += 1
+            if verdict.passed is not None:
+                self._seconds.append(verdict.seconds)
 
-    def count(self, check: Check, tree: str) -> int:
-        """How many there were."""
+    def reds(self, check: Check, tree: str) -> int:
+        """How often it was red on that tree."""
         with self._lock:
-            return self._counted[check.key, tree]
+            return self._reds[check.key, tree]
 
     def were_accidents(self, check: Check, tree: str) -> int:
-        """The check has passed on that tree: returns how many there were, and counts none any more."""
+        """It has passed on that tree: returns how often it was red, and counts these no more."""
         with self._lock:
-            found = self._counted.pop((check.key, tree), 0)
+            found = self._reds.pop((check.key, tree), 0)
             self._accidents += found
             return found
 
-    def accidents(self) -> int:
-        """How many were found to be accidents since this was last asked."""
+    def taken(self) -> tuple[int, list[float]]:
+        """Accidents, and the seconds of each check that said something, since this was last asked."""
         with self._lock:
-            found, self._accidents = self._accidents, 0
+            found = self._accidents, self._seconds
+            self._accidents, self._seconds = 0, []
             return found
 
 

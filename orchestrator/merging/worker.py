@@ -35,7 +35,7 @@ from orchestrator.merging.recovery import recover
 from orchestrator.merging.resolving import forget_candidates
 from orchestrator.merging.round import Round
 from orchestrator.merging.takeover import take_over
-from orchestrator.merging.verdicts import Reds
+from orchestrator.merging.verdicts import Tally
 from orchestrator.sessions.cleanup import reap
 from orchestrator.sessions.identity import is_alive
 from orchestrator.states import MOVING_ENTRIES
@@ -141,12 +141,12 @@ class QueueWorker:
         self._locks.over()
         recover(tenure, self._keeper)
         ensure_commit_graph(bench.git, bench.objects, bench.target_tip())
-        reds = Reds()
-        with Ahead(self._keeper, self._cancel, reds) as ahead:
-            self._land(tenure, ahead, reds, done)
+        tally = Tally()
+        with Ahead(self._keeper, self._cancel, tally) as ahead:
+            self._land(tenure, ahead, tally, done)
 
-    def _land(self, tenure: Tenure, ahead: Ahead, reds: Reds, done: Callable[[bool], bool]) -> None:
-        checker = Checker(self._bench, self._room, ahead, reds=reds)
+    def _land(self, tenure: Tenure, ahead: Ahead, tally: Tally, done: Callable[[bool], bool]) -> None:
+        checker = Checker(self._bench, self._room, ahead, tally=tally)
         rounds = Round(tenure, checker, ahead, allow_policy_change=self._allow_policy_change)
         ended = False
         while not self._cancel.is_set():

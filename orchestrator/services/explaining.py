@@ -86,8 +86,8 @@ def explain(bench: Workbench, name: str) -> dict[str, Any]:
 
 def _dealt_with_at_once(bench: Workbench, waiting: int) -> int:
     """How many entries land in the time of one check."""
-    project, rates = bench.settings.project, measured(bench.store, bench.target).rates
-    return project.checks_at_once * unit_size(project, waiting, rates)
+    project = bench.settings.project
+    return project.checks_at_once * unit_size(project, waiting, measured(bench.store, bench.target))
 
 
 def why_of(entry: Entry, is_served: bool) -> str:  # noqa: FBT001 - one fact, read at its only callers

@@ -83,7 +83,7 @@ def test_a_red_batch_of_which_one_is_gone_says_nothing_any_more() -> None:
         ({"method": Method.SQUASH}, 9, 1),
         ({}, 1, 1),
         ({}, 3, 3),
-        ({}, 99, batch_size(FEW)),
+        ({}, 99, batch_size(Outcomes(landed=10_000).rates)),
         ({"check_jobs": 3}, 3, 1),
         ({"check_jobs": 3}, 7, 3),
         ({"check_jobs": 3, "queue": QueuePolicy.BATCH}, 3, 3),
@@ -94,7 +94,12 @@ def test_a_check_covers_several_where_checks_are_scarcer_than_entries(
     changes: dict[str, object], waiting: int, size: int
 ) -> None:
     project = replace(ProjectSettings(check="make"), **changes)  # type: ignore[arg-type]
-    assert unit_size(project, waiting, FEW) == size
+    slow = Outcomes(landed=10_000, seconds=600.0)
+    assert unit_size(project, waiting, slow) == size
+    fast = replace(slow, seconds=60.0 * project.checks_at_once / waiting - 0.1)
+    quick = 1 if project.check and project.queue is QueuePolicy.AUTO else size
+    assert unit_size(project, waiting, fast) == quick, "what takes no minute is not worth a batch"
+    assert unit_size(project, waiting, replace(slow, seconds=0.0)) == quick, "nothing is known yet"
 
 
 def test_rates_follow_what_happens_and_begin_as_usual() -> None:
@@ -107,3 +112,5 @@ def test_rates_follow_what_happens_and_begin_as_usual() -> None:
         seen = seen.and_more(refused=1, accidents=1)
     assert seen.rates.failure > 0.8
     assert 0.3 < seen.rates.flake < 0.6
+    assert seen.seconds == 0.0
+    assert seen.and_more(checks=[8.0, 3.0]).seconds == 7.0
