@@ -37,6 +37,8 @@ class EventName(StrEnum):
     CHECK_REUSED = "check.reused"
     CHECK_STOPPED = "check.stopped"
     """A check ahead of its turn whose tree will not come."""
+    LANES_MERGED = "queue.lanes-merged"
+    """A landing by another tree's verdict was red when it was checked whole."""
     CHECKOUT_LEFT = "checkout.left"
     QUEUE_TAKEN = "queue.taken"
     QUEUE_LOST = "queue.lost"

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from worktrees.repository import Repository
 
 FILE: Final = "planctl.yaml"
-GUARDED: Final = ("check", "require_check", "method", "enforce", "hot_files")
+GUARDED: Final = ("check", "require_check", "method", "queue", "root_files", "enforce", "hot_files")
 _MOST_BYTES: Final = 1024 * 1024
 _parsed: Final = lru_cache(maxsize=8)(read_settings)
 """A queue worker looks after each landing, and the same bytes mean the same settings."""

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
+
+from plans.patterns import PatternSet
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,11 +23,48 @@ class Method(StrEnum):
 
 
 class QueuePolicy(StrEnum):
-    """How many entries one check covers; nothing but time depends on it."""
+    """What the queue checks when: how many entries one check covers, which are checked before their turn.
+
+    With ``lanes`` entries that have no file in common land by checks that did not see each other; with all
+    others every commit of the target has passed as it is.
+    """
 
     AUTO = "auto"
     SERIAL = "serial"
     BATCH = "batch"
+    RANKED = "ranked"
+    LANES = "lanes"
+
+
+ROOT_FILES: Final = PatternSet.parse(
+    [
+        "planctl.yaml",
+        ".gitmodules",
+        ".gitlab-ci.yml",
+        ".github/",
+        "**/Makefile",
+        "**/CMakeLists.txt",
+        "**/Dockerfile",
+        "**/*.lock",
+        "**/*-lock.json",
+        "**/*-lock.yaml",
+        "**/pyproject.toml",
+        "**/setup.py",
+        "**/setup.cfg",
+        "**/requirements*.txt",
+        "**/conftest.py",
+        "**/package.json",
+        "**/tsconfig.json",
+        "**/Cargo.toml",
+        "**/go.mod",
+        "**/go.sum",
+        "**/pom.xml",
+        "**/*.gradle",
+        "**/*.gradle.kts",
+        "**/.gitattributes",
+    ]
+)
+"""Files that everything depends on, unless ``root_files`` says otherwise: build, lock and CI files."""
 
 
 class CheckoutPolicy(StrEnum):
@@ -88,6 +127,7 @@ class ProjectSettings:
     verdict_ttl: float = 24 * 3600.0
     method: Method = Method.MERGE
     queue: QueuePolicy = QueuePolicy.AUTO
+    root_files: PatternSet = ROOT_FILES
     checkout: CheckoutPolicy = CheckoutPolicy.FOLLOW
     jobs: int = 0
     check_jobs: int = 1

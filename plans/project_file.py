@@ -21,7 +21,7 @@ from plans.project import (
     QueuePolicy,
 )
 from plans.quantities import duration, keeping, size
-from plans.shapes import Key, Many, Named, Record, WordOr
+from plans.shapes import Key, Many, Named, Patterns, Record, WordOr
 from plans.source import decode, split
 from plans.vocabulary import branch, hot_file, name, path_anywhere, path_inside, remote, variable
 from plans.yamltree import scan
@@ -108,7 +108,8 @@ SETTINGS: Final[Record[dict[str, Any]]] = Record(
         "environment_id": Key(text(), "Stands for the machine in verdicts."),
         "verdict_ttl": Key(duration(), "How long a verdict is taken for true."),
         "method": Key(_one_of(Method), "How a branch becomes part of the target."),
-        "queue": Key(_one_of(QueuePolicy), "How many entries one check covers."),
+        "queue": Key(_one_of(QueuePolicy), "What the queue checks when, and together."),
+        "root_files": Key(Patterns(), "Files that everything depends on, for lanes."),
         "checkout": Key(_one_of(CheckoutPolicy), "What happens to a checkout of the target."),
         "jobs": Key(number(0, MAX_JOBS), "How many plans run at once; 0: as many as processors."),
         "check_jobs": Key(number(1, MAX_JOBS), "How many checks run at once."),

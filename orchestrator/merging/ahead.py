@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from orchestrator.merging.environment import Environment
+    from orchestrator.merging.lanes import Lanes
     from orchestrator.merging.verdicts import Tally
     from orchestrator.slots.keeper import SlotKeeper
     from orchestrator.store.records import Entry
@@ -57,7 +58,8 @@ POLL: Final = 0.5
 class Now:
     """What is checked at its turn: ``unit`` on ``tip``; ``line`` reads who is behind it, in order.
 
-    ``size``: how many of those one check covers.
+    ``size``: how many of those one check covers. With ``lanes`` nothing is at its turn, and these say what is
+    to be checked.
     """
 
     bench: Workbench
@@ -66,6 +68,7 @@ class Now:
     environment: Environment
     line: Callable[[], tuple[Entry, ...]]
     size: int = 1
+    lanes: Lanes | None = None
 
     @property
     def most(self) -> int:
@@ -74,7 +77,7 @@ class Now:
 
     def is_at(self, turn: Turn) -> bool:
         """Whether ``turn`` is the one that is at work."""
-        return turn.entries[0].id == self.unit[0].id
+        return bool(self.unit) and turn.entries[0].id == self.unit[0].id
 
 
 @dataclass(eq=False)
@@ -129,7 +132,7 @@ class Ahead:
                 self._threads.remove(thread)
                 thread.result()
             self._now = now
-            if now.most > 1 and not self._looks:
+            if (now.most > 1 or now.lanes) and not self._looks:
                 self._looks = True
                 self._threads.append(self._pool.submit(self._look))
             self._changed.notify_all()
@@ -188,8 +191,7 @@ class Ahead:
 
     def _match(self, now: Now) -> None:
         """Stop and start checks so that those at work are the first of what is foreseen."""
-        line = Line((*now.unit, *now.line()), len(now.unit), now.size)
-        turns = self._foresight.turns(now.bench, now.tip, line, partial(_said, now))
+        turns = self._turns(now)
         ranks = {turn.candidate.tree: rank for rank, turn in enumerate(turns)}
         for job in self._jobs:
             job.rank = ranks.get(job.tree, len(ranks))
@@ -202,15 +204,22 @@ class Ahead:
             if not now.is_at(turn) and self._is_open(turn):
                 self._start(now, turn, rank)
 
+    def _turns(self, now: Now) -> tuple[Turn, ...]:
+        if now.lanes:
+            running = [job.turn for job in self._jobs if not job.cancel.is_set()]
+            return now.lanes.turns(now.bench, now.tip, now.line(), self._foresight, running)
+        line = Line((*now.unit, *now.line()), len(now.unit), now.size)
+        return self._foresight.turns(now.bench, now.tip, line, partial(_said, now))
+
     def _keeps_place(self, now: Now, turns: tuple[Turn, ...]) -> bool:
         """Whether the worker checks something itself, or is about to."""
         at_turn = next((turn for turn in turns if now.is_at(turn)), None)
         if self._own or at_turn is None:
-            return True
+            return self._own or not now.lanes
         return not self._is_at_work(at_turn) and at_turn.said is not True
 
     def _is_open(self, turn: Turn) -> bool:
-        tried = turn.candidate.tree in self._tried
+        tried = turn.candidate.tree in self._tried and not turn.token
         return turn.said is None and not tried and not self._is_at_work(turn)
 
     def _is_at_work(self, turn: Turn) -> bool:
@@ -223,8 +232,9 @@ class Ahead:
         self._threads.append(self._pool.submit(self._carry_out, job))
 
     def _carry_out(self, job: _Job) -> None:
+        passed: bool | None = None
         try:
-            _check(job, CheckRoom(job.now.bench, self._keeper, job.cancel), self._tally)
+            passed = _check(job, CheckRoom(job.now.bench, self._keeper, job.cancel), self._tally)
         except CancelledCheckError:
             _tell_stopped(job, "what was to land before it will not")
         except FAULTS as error:
@@ -232,18 +242,23 @@ class Ahead:
         finally:
             with self._changed:
                 self._jobs.remove(job)
+                if job.now.lanes and not job.cancel.is_set():
+                    job.now.lanes.ended(job.turn, passed)
                 if not job.cancel.is_set():
                     self._tried.add(job.tree)  # whatever was said: at its turn it is asked again
                 job.ended.set()
                 self._changed.notify_all()
 
 
-def _check(job: _Job, room: CheckRoom, tally: Tally) -> None:
+def _check(job: _Job, room: CheckRoom, tally: Tally) -> bool | None:
+    """What the checks of a turn said: all green, one red, or no verdict (None)."""
     bench, turn = job.now.bench, job.turn
     checker = Checker(bench, room, tally=tally, environment=job.now.environment, ahead=True)
     for commit, check in checks_needed(bench.settings.project, turn.entries, turn.candidate):
-        if not checker.verdict(check, commit, turn.entries).passed:
-            return
+        passed = checker.verdict(check, commit, turn.entries).passed
+        if not passed:
+            return passed
+    return True
 
 
 def _said(now: Now, entries: tuple[Entry, ...], candidate: Candidate) -> bool | None:

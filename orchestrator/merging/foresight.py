@@ -18,7 +18,7 @@ from worktrees.candidate import Candidate
 from worktrees.errors import FragmentLostError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from orchestrator.store.records import Entry
     from orchestrator.workbench import Workbench
@@ -33,12 +33,14 @@ FAULTS: Final = (*GITS_FAULT, OSError)
 class Turn:
     """The entries that are checked together, and the candidate of the last of them: its tree is checked.
 
-    ``said`` is what is known of its checks: red (False), green (True) or nothing.
+    ``said`` is what is known of its checks: red (False), green (True) or nothing. ``token`` is for who wants
+    the turn checked.
     """
 
     entries: tuple[Entry, ...]
     candidate: Candidate
     said: bool | None
+    token: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,7 @@ class Foresight:
 
     def __init__(self) -> None:
         self._made: dict[tuple[str, str], Outcome | _Faulty | None] = {}
+        self._used: dict[tuple[str, str], Outcome | _Faulty | None] = {}
 
     def turns(
         self,
@@ -73,10 +76,9 @@ class Foresight:
         Raises :data:`FAULTS`, where a candidate that was made is gone.
         """
         turns: list[Turn] = []
-        used: dict[tuple[str, str], Outcome | _Faulty | None] = {}
         old, size, left = tip, line.first, list(line.entries)
         while left:
-            unit, is_end = self._unit(bench, old, left, size, used)
+            unit, is_end = self._unit(bench, old, left, size)
             if unit:
                 entries = tuple(entry for entry, _ in unit)
                 turns.append(Turn(entries, unit[-1][1], said(entries, unit[-1][1])))
@@ -85,8 +87,28 @@ class Foresight:
             if is_end or (unit and turns[-1].said is False and len(unit) > 1):
                 break
             size = line.size
-        self._made = used
+        self.keep_used()
         return tuple(turns)
+
+    def stacked(self, bench: Workbench, tip: str, entries: Sequence[Entry]) -> Candidate | None:
+        """The candidate of the last of ``entries``, each on the one before; None: it cannot be foreseen."""
+        made: Outcome | _Faulty | None = None
+        for entry in entries:
+            made = self._candidate(bench, entry, tip)
+            if not isinstance(made, Candidate) or changed_policy(bench, tip, made.commit):
+                return None
+            tip = made.commit
+        return made if isinstance(made, Candidate) else None
+
+    def keep_used(self) -> None:
+        """Forget what was not asked for since the last time."""
+        self._made, self._used = self._used, {}
+
+    def _candidate(self, bench: Workbench, entry: Entry, old: str) -> Outcome | _Faulty | None:
+        key = (old, f"{entry.id} {entry.head} {entry.method}")
+        if key not in self._used:
+            self._used[key] = self._made[key] if key in self._made else self._make(bench, entry, old)
+        return self._used[key]
 
     def _unit(
         self,
@@ -94,7 +116,6 @@ class Foresight:
         old: str,
         left: list[Entry],
         size: int,
-        used: dict[tuple[str, str], Outcome | _Faulty | None],
     ) -> tuple[list[tuple[Entry, Candidate]], bool]:
         """Take those of the next turn from ``left``, each with its candidate; and whether that is the end.
 
@@ -103,8 +124,7 @@ class Foresight:
         unit: list[tuple[Entry, Candidate]] = []
         while left and len(unit) < size:
             entry = left.pop(0)
-            key = (old, f"{entry.id} {entry.head} {entry.method}")
-            made = used[key] = self._made[key] if key in self._made else self._make(bench, entry, old)
+            made = self._candidate(bench, entry, old)
             if made is None or (isinstance(made, Candidate) and changed_policy(bench, old, made.commit)):
                 return unit, True
             if not isinstance(made, Candidate):

@@ -41,7 +41,8 @@ class Judgement:
     """``verdict`` is the one that decided (of the last check, when all passed).
 
     ``trees`` maps each commit that would come onto the target to the tree that its verdicts speak of.
-    ``accidents`` counts the red checks, in this tenure, of what has passed now.
+    ``accidents`` counts the red checks, in this tenure, of what has passed now. ``lane``: the tree that has
+    passed in place of the candidate's own, see :mod:`.lanes`.
     """
 
     outcome: Outcome
@@ -49,6 +50,7 @@ class Judgement:
     verdict: Verdict | None = None
     trees: Mapping[str, str] = field(default_factory=dict)
     accidents: int = 0
+    lane: str | None = None
 
     @property
     def is_passed(self) -> bool:
@@ -71,13 +73,26 @@ def checks_needed(
 
 
 def judge(
-    checker: Checker, project: ProjectSettings, entries: Sequence[Entry], candidate: Candidate, old: str
+    checker: Checker,
+    project: ProjectSettings,
+    entries: Sequence[Entry],
+    candidate: Candidate,
+    old: str,
+    *,
+    carried: str | None = None,
 ) -> Judgement:
-    """Check every commit that would come onto the target's first-parent history, oldest first."""
+    """Check every commit that would come onto the target's first-parent history, oldest first.
+
+    ``carried``: the tree whose verdict stands for the candidate's where that has none.
+    """
     trees: dict[str, str] = {}
-    check = verdict = None
+    check = verdict = lane = None
     accidents = 0
     for commit, check in checks_needed(project, entries, candidate):
+        instead = _carried(checker, check, commit, candidate, carried)
+        if instead:
+            verdict, lane = instead, carried
+            continue
         verdict = checker.verdict(check, commit, entries)
         if verdict.passed is False:
             blamed = _blame(checker, check, verdict, old, entries)
@@ -89,7 +104,16 @@ def judge(
         accidents += checker.tally.were_accidents(check, verdict.tree)
         trees[commit] = verdict.tree
     outcome = Outcome.PASSED if project.check else Outcome.UNCHECKED
-    return Judgement(outcome, check, verdict, trees, accidents)
+    return Judgement(outcome, check, verdict, trees, accidents, lane)
+
+
+def _carried(
+    checker: Checker, check: Check, commit: str, candidate: Candidate, tree: str | None
+) -> Verdict | None:
+    """What was said of the candidate's work on an older target; nothing where its own tree is known."""
+    if tree is None or commit != candidate.commit or checker.known(check, candidate.tree):
+        return None
+    return checker.known(check, tree)
 
 
 def _is_tried_again(checker: Checker, check: Check, red: Verdict, entries: Sequence[Entry]) -> bool:

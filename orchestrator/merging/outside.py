@@ -2,6 +2,7 @@
 
 A person's commit or push is normal. Its tip is checked when something wants to land on it: red pauses the
 queue (``target-red``), and nobody is blamed for it later. Without a check of the target it is only recorded.
+So is the tip after a landing by a lane that was drawn for a sample.
 """
 
 from __future__ import annotations
@@ -10,11 +11,12 @@ from typing import TYPE_CHECKING
 
 from orchestrator.events import EventName
 from orchestrator.merging.checks import target_check
-from orchestrator.merging.pausing import TIP, UNVERIFIED, note, noted, turn_red
+from orchestrator.merging.pausing import MERGED, SAMPLED, TIP, UNVERIFIED, note, noted, turn_red
 
 if TYPE_CHECKING:
     from orchestrator.merging.checking import Checker
     from orchestrator.merging.tenure import Tenure
+    from orchestrator.store.records import Verdict
 
 
 def notice_move(tenure: Tenure, tip: str) -> None:
@@ -41,11 +43,30 @@ def hindrance_of_tip(tenure: Tenure, checker: Checker, tip: str) -> str | None:
         return None
     check = target_check(bench.settings.project)
     verdict = checker.verdict(check, tip, of_target=True) if check else None
+    sampled = noted(bench.store, target, SAMPLED) == tip
     if verdict is not None and verdict.passed is None:
-        return f"{tip[:12]} came from outside, and its check gave {verdict.detail} (log: {verdict.log})"
+        whence = "landed by a lane" if sampled else "came from outside"
+        return f"{tip[:12]} {whence}, and its check gave {verdict.detail} (log: {verdict.log})"
     with tenure.writing():
         note(bench.store, target, UNVERIFIED, None)
+        note(bench.store, target, SAMPLED, None)
         if verdict is not None and not verdict.passed:
+            if sampled:
+                _merge_lanes(tenure, tip, verdict)
             turn_red(bench.store, bench.clock, target, tip, verdict.log)
             return f"target-red: {tip[:12]} fails its own check"
     return None
+
+
+def sample(tenure: Tenure, tip: str) -> None:
+    """Have the landing at ``tip``, whose own tree has no verdict, checked whole before more lands."""
+    with tenure.writing():
+        for name in (UNVERIFIED, SAMPLED):
+            note(tenure.bench.store, tenure.bench.target, name, tip)
+
+
+def _merge_lanes(tenure: Tenure, tip: str, red: Verdict) -> None:
+    """The conflict test has called apart what breaks together: from now on nothing is (S13)."""
+    store, target = tenure.bench.store, tenure.bench.target
+    note(store, target, MERGED, tip)
+    store.emit(EventName.LANES_MERGED, at=tenure.bench.clock.now(), target=target, commit=tip, log=red.log)

@@ -20,6 +20,10 @@ PAUSED: Final = "paused"
 RED: Final = "red"
 UNVERIFIED: Final = "unverified"
 TIP: Final = "tip"
+SAMPLED: Final = "sampled"
+"""A landing by another tree's verdict that is to be checked whole."""
+MERGED: Final = "lanes-merged"
+"""The landing by which lanes were found to miss something: since then all entries meet each other."""
 
 
 def noted(store: Store, target: str, name: str) -> str | None:
@@ -56,10 +60,13 @@ def turn_red(store: Store, clock: Clock, target: str, tip: str, log: str) -> Non
         store.emit(EventName.QUEUE_PAUSED, at=clock.now(), target=target, why=why, commit=tip, log=log)
 
 
-def resume(store: Store, clock: Clock, target: str) -> None:
-    """Let the queue go on, whatever it stood still for; an outside tip counts as looked at by a person."""
+def resume(store: Store, clock: Clock, target: str, *, lanes: bool = False) -> None:
+    """Let the queue go on, whatever it stood still for; an outside tip counts as looked at by a person.
+
+    ``lanes``: these may be apart again, too.
+    """
     with store.transaction():
-        for name in (PAUSED, RED, UNVERIFIED):
+        for name in (PAUSED, RED, UNVERIFIED, *((MERGED,) if lanes else ())):
             note(store, target, name, None)
         store.emit(EventName.QUEUE_RESUMED, at=clock.now(), target=target)
 

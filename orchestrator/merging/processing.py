@@ -66,7 +66,10 @@ class _Case:
 
 
 class Processor:
-    """Processes entries within one tenure; ``checks_begin`` hears of those whose checks are next."""
+    """Processes an entry within one tenure; ``checks_begin`` hears of those whose checks are next.
+
+    ``carried``: the tree by whose verdict the entry may land, see :func:`judge`; ``by_lane``: it did.
+    """
 
     def __init__(
         self,
@@ -75,7 +78,10 @@ class Processor:
         checks_begin: Callable[[tuple[Entry, ...]], None],
         *,
         allow_policy_change: bool,
+        carried: str | None = None,
     ) -> None:
+        self.by_lane = False
+        self._carried = carried
         self._tenure = tenure
         self._checks_begin = checks_begin
         self._bench = tenure.bench
@@ -144,7 +150,8 @@ class Processor:
             entry, EntryState.CHECKING, candidate=candidate.commit, tree=candidate.tree
         )
         self._checks_begin((entry,))
-        judgement = judge(self._checker, project, (entry,), candidate, case.old)
+        judgement = judge(self._checker, project, (entry,), candidate, case.old, carried=self._carried)
+        self.by_lane = judgement.lane is not None
         if not judgement.is_passed:
             return self._not_passed(entry, judgement, case.old)
         case = _Case(entry, case.work, case.old, case.was_blocked)

@@ -12,9 +12,10 @@ from orchestrator.merging.ahead import DEPTH, Now
 from orchestrator.merging.batching import Batcher, Ended
 from orchestrator.merging.composition import Composition, unit_size
 from orchestrator.merging.landing import ALONE
+from orchestrator.merging.lanes import BY_STACKS, Lanes, is_sampled
 from orchestrator.merging.locked import LockedEntries
-from orchestrator.merging.outside import hindrance_of_tip, notice_move
-from orchestrator.merging.pausing import TIP, UNVERIFIED, noted, standstill
+from orchestrator.merging.outside import hindrance_of_tip, notice_move, sample
+from orchestrator.merging.pausing import SAMPLED, TIP, UNVERIFIED, noted, standstill
 from orchestrator.merging.planner import Process, QueueView, Stay, line, plan_serial
 from orchestrator.merging.processing import Processor
 from orchestrator.merging.rates import measured, note_outcomes
@@ -65,6 +66,9 @@ class Round:
         self._later: set[str] = set()
         self._composition = Composition()
         self._size = 1
+        self._lanes = Lanes()
+        self._looks_from = ""
+        self.is_busy = False
 
     def choose(self) -> tuple[Entry, ...]:
         """The entries to process now, together; none where nothing can be. Every other gets why it stays."""
@@ -76,9 +80,9 @@ class Round:
             self._refresh(tip)
         self._tried -= self._locked.freed()
         chosen = self._decide()
-        if chosen and self._tip_hinders():
+        if (chosen or self._is_sampled()) and self._tip_hinders():
             chosen = self._decide()
-        if not chosen:
+        if not chosen and not self.is_busy:
             self._ahead.rest()
             self._locked.rest()
         return chosen
@@ -88,15 +92,22 @@ class Round:
         self._ahead.hold()
         self._checker.use(self._tenure.bench)
         if len(unit) > 1:
-            ended = Batcher(self._tenure, self._checker, self._look_ahead).process(unit, self._tip)
-            if ended is not None:
-                self._after_batch(ended)
+            together = Batcher(self._tenure, self._checker, self._look_ahead).process(unit, self._tip)
+            if together is not None:
+                self._after_batch(together)
                 return
         processor = Processor(
-            self._tenure, self._checker, self._look_ahead, allow_policy_change=self._allow_policy_change
+            self._tenure,
+            self._checker,
+            self._look_ahead,
+            allow_policy_change=self._allow_policy_change,
+            carried=self._lanes.carried(unit[0]),
         )
         with contextlib.suppress(StaleRecordError):
-            self._after(processor.process(unit[0], self._tip))
+            ended = processor.process(unit[0], self._tip)
+            self._after(ended)
+            if ended.state is EntryState.LANDED and processor.by_lane and is_sampled(ended):
+                sample(self._tenure, self._own)
 
     def _after_batch(self, ended: Ended) -> None:
         if ended.is_red:
@@ -112,30 +123,35 @@ class Round:
             self._later.add(ended.id)
         if ended.state is not EntryState.LANDED:
             self._composition.is_out(ended.id)
+            self._lanes.is_out(ended.id)
         self._note_landed((ended,))
 
     def _note_landed(self, entries: tuple[Entry, ...]) -> None:
         bench = self._tenure.bench
         landed = [entry.id for entry in entries if entry.state is EntryState.LANDED]
         self._composition.has_landed(landed)
+        self._lanes.has_landed(bench, frozenset(landed))
         self._own = noted(bench.store, bench.target, TIP) or "" if landed else ""
         with self._tenure.writing(durable=False):
             note_outcomes(bench.store, bench.target, entries, self._checker.tally)
 
     def _look_ahead(self, unit: tuple[Entry, ...]) -> None:
         bench, tip, later = self._tenure.bench, self._tip, frozenset(self._later)
-        if bench.settings.project.checks_at_once > 1:
-            environment = self._checker.environment()
-            size = self._size
-            most = DEPTH * bench.settings.project.checks_at_once * size
+        project = bench.settings.project
+        by_stacks = project.queue in BY_STACKS
+        if project.checks_at_once > 1 or by_stacks:
+            size, environment = self._size, self._checker.environment()
+            most = LARGEST * project.checks_at_once if by_stacks else DEPTH * project.checks_at_once * size
             behind = partial(_behind, bench, unit, tip, later, most)
-            self._ahead.at(Now(bench, unit, tip, environment, behind, size))
+            lanes = self._lanes if by_stacks else None
+            self._ahead.at(Now(bench, () if by_stacks else unit, tip, environment, behind, size, lanes))
 
     def _moved_to(self, tip: str) -> None:
         """What was tried in vain may go now; what was foreseen holds if it was our own landing."""
         if tip != self._own:
             self._ahead.rest()
             self._composition.forget()
+            self._lanes.forget()
         self._tip = tip
         self._tried.clear()
         self._outside = None
@@ -171,6 +187,7 @@ class Round:
         return self._unusable or standstill(bench.store, bench.target, self._tip) or self._outside
 
     def _decide(self) -> tuple[Entry, ...]:
+        self.is_busy = False
         view = replace(
             _view(self._tenure.bench, self._tip),
             paused=self._paused(),
@@ -186,9 +203,30 @@ class Round:
         bench = self._tenure.bench
         project = bench.settings.project
         found = (first, *line(view, (first,), LARGEST * project.checks_at_once))
+        if project.queue in BY_STACKS and project.check:
+            return self._decided(found)
         outcomes = measured(bench.store, bench.target)
         self._size = unit_size(project, len(found), outcomes)
         return self._composition.unit(found, self._size, outcomes.rates)
+
+    def _decided(self, found: tuple[Entry, ...]) -> tuple[Entry, ...]:
+        """Who of ``found`` the checks have decided; while there is nobody they are looked after."""
+        bench, first = self._tenure.bench, found[0]
+        if first.state is not EntryState.QUEUED or first.id in self._later:
+            return (first,)
+        chosen = self._lanes.next(bench, found)
+        if chosen is not None:
+            return (chosen,)
+        if self._looks_from != self._tip:
+            self._checker.use(bench)
+            self._looks_from = self._tip
+        self._look_ahead(())
+        self.is_busy = True
+        return ()
+
+    def _is_sampled(self) -> bool:
+        bench = self._tenure.bench
+        return noted(bench.store, bench.target, SAMPLED) == self._tip
 
     def _store_reasons(self, stays: list[Stay]) -> None:
         """Every wait has a stored reason; the same one again is not written."""

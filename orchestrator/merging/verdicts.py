@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 class Tally:
     """What the checks of this tenure came to; for threads.
 
-    Stored verdicts do not tell how often a tree was red: a refused entry that is handed in again is tried again.
+    Stored verdicts do not tell how often a tree was red: a refused entry that comes again is tried again.
     """
 
     def __init__(self) -> None:

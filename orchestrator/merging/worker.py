@@ -155,7 +155,7 @@ class QueueWorker:
             if not chosen and ended:
                 _tidy(tenure)
                 ended = False
-            if done(not chosen):
+            if done(not chosen and not rounds.is_busy):
                 break
             if not chosen:
                 self._rest()

@@ -95,6 +95,7 @@ def _enqueue(bench: Workbench, view: View, plan: PlanId) -> None:
         explicit_base=bool(attempt.stacked_on),
         after=tuple(d.plan for d in source.dependencies if d.is_stacked),
         check=source.check,
+        reads=source.manifest.read.texts if source.manifest else (),
         priority=source.priority,
     )
     submit(bench, work, attempt)

@@ -129,6 +129,7 @@ def _first_work(bench: Workbench, attempt: Attempt, priority: float | None, meth
         after=tuple(d.plan for d in plan.dependencies if d.is_stacked),
         check=plan.check,
         method=method,
+        reads=plan.manifest.read.texts if plan.manifest else (),
         priority=plan.priority if priority is None else priority,
     )
 
@@ -163,6 +164,7 @@ def resubmit(bench: Workbench, attempt: Attempt) -> Entry:
         after=old.after,
         check=old.check,
         method=old.method,
+        reads=old.reads,
         priority=old.priority,
     )
     with bench.store.transaction():

@@ -45,9 +45,12 @@ def pause(bench: Workbench, why: str) -> None:
     pausing.pause(bench.store, bench.clock, bench.target, why or "by a person")
 
 
-def resume(bench: Workbench) -> None:
-    """Let the queue go on, also after ``target-red``: the target is checked again when it matters."""
-    pausing.resume(bench.store, bench.clock, bench.target)
+def resume(bench: Workbench, *, lanes: bool = False) -> None:
+    """Let the queue go on, also after ``target-red``: the target is checked again when it matters.
+
+    ``lanes``: also let lanes be apart again that were merged since one was found wrong.
+    """
+    pausing.resume(bench.store, bench.clock, bench.target, lanes=lanes)
 
 
 def let_pass(bench: Workbench, entries: Sequence[Entry]) -> list[Entry]:

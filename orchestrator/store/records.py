@@ -134,7 +134,8 @@ class Entry(Record):
 
     ``base`` is the commit its own work starts from, ``explicit_base`` says that the work must be merged
     with exactly that merge base (stacked work). ``after`` are plans that must land first. ``sequence`` is
-    its age in the queue and survives a retry. ``method`` overrides the settings when not None.
+    its age in the queue and survives a retry. ``method`` overrides the settings when not None. ``reads`` are
+    the patterns of what its plan says it reads.
     """
 
     id: str
@@ -151,6 +152,7 @@ class Entry(Record):
     after: tuple[str, ...] = ()
     check: str | None = None
     method: str | None = None
+    reads: tuple[str, ...] = ()
     run: str | None = None
     attempt: str | None = None
     candidate: str | None = None

@@ -33,6 +33,7 @@ class Work:
     after: tuple[str, ...] = ()
     check: str | None = None
     method: str | None = None
+    reads: tuple[str, ...] = ()
     priority: float = 50
 
 
@@ -118,6 +119,7 @@ def _entry(work: Work, now: str, attempt: Attempt | None) -> Entry:
         after=work.after,
         check=work.check,
         method=work.method,
+        reads=work.reads,
         run=attempt.run if attempt else None,
         attempt=attempt.id if attempt else None,
     )

@@ -143,14 +143,15 @@ def pause(invocation: Invocation, why: str) -> None:
 
 
 @command.command("resume")
+@click.option("--lanes", is_flag=True, help="Lanes that were merged for a missed conflict are apart again.")
 @pass_invocation
-def resume(invocation: Invocation) -> None:
+def resume(invocation: Invocation, *, lanes: bool) -> None:
     """Let the queue go on: after a pause, and after the target was found red."""
     from orchestrator.bootstrap import working  # noqa: PLC0415 - as above
     from orchestrator.services import queue  # noqa: PLC0415 - as above
 
     with working(invocation.repository, "command", tell=invocation.output.error) as (bench, _):
-        queue.resume(bench)
+        queue.resume(bench, lanes=lanes)
     _say_paused(invocation, None)
 
 

@@ -19,7 +19,7 @@ _ENTRY: Final = Codec(
     ENTRY,
     "entries.write",
     mappings=frozenset({"reason"}),
-    tuples=frozenset({"after"}),
+    tuples=frozenset({"after", "reads"}),
     flags=frozenset({"explicit_base", "unchecked"}),
 )
 _VERDICT: Final = Codec(Verdict, flags=frozenset({"passed", "tainted"}))

@@ -1,0 +1,240 @@
+"""Lanes: what is apart lands by its own check, out of order; what meets waits; a missed conflict merges them."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from orchestrator.merging import round as round_
+from orchestrator.merging.apart import Meetings
+from orchestrator.merging.pausing import MERGED, noted
+from orchestrator.services import queue as service
+from orchestrator.states import EntryState
+from orchestrator.store.records import Entry
+from tests.support.queues import MAIN, Queue, configure, landed_once, queue_of, require_sound
+from tests.support.records import an_entry
+from tests.support.repo import GitRepo
+
+NAMES = ("one", "two", "three")
+
+
+class Held:
+    """A check that waits, where the files of ``hold`` are all in its tree, until it is let go."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        os.mkfifo(folder / "started")
+        os.mkfifo(folder / "go")
+
+    def command(self, file: str, then: str = "! test -e bad") -> str:
+        wait = f"if test -e {file} && mkdir {self.folder}/once 2>/dev/null"
+        return f"{wait}; then echo > {self.folder}/started; read go < {self.folder}/go; fi; {then}"
+
+    def started(self) -> None:
+        (self.folder / "started").read_text()
+
+    def go(self) -> None:
+        (self.folder / "go").write_text("go\n")
+
+
+@pytest.fixture
+def held(tmp_path: Path) -> Held:
+    folder = tmp_path / "held"
+    folder.mkdir()
+    return Held(folder)
+
+
+@pytest.fixture(autouse=True)
+def sound(repo: GitRepo) -> Iterator[None]:
+    yield
+    require_sound(repo)
+
+
+def drain_beside(queue: Queue, person: Callable[[], None]) -> None:
+    beside = threading.Thread(target=person)
+    beside.start()
+    queue.drain()
+    beside.join()
+
+
+def landings(queue: Queue) -> list[str]:
+    return [event.data["branch"] for event in queue.events("entry.landed")]
+
+
+def until_landed(repo: GitRepo, count: int) -> None:
+    with queue_of(repo) as other:
+        while len(other.events("entry.landed")) < count:
+            pass
+
+
+def test_s13_what_is_apart_lands_by_its_own_check_and_does_not_wait(repo: GitRepo, held: Held) -> None:
+    configure(repo, check=repr(held.command("one")), queue="lanes", check_jobs=3)
+    with queue_of(repo) as queue:
+        entries = {name: queue.work(name, {name: "1\n"}) for name in NAMES}
+
+        def person() -> None:
+            held.started()
+            until_landed(repo, 2)
+            held.go()
+
+        drain_beside(queue, person)
+        assert landings(queue)[-1] == "one", "the others did not wait for its check"
+        assert set(queue.states().values()) == {"landed"}
+        assert queue.checks_run() <= 4, "one for each, and perhaps a sample"
+        by_lane = [e.data["proof"] for e in queue.events("entry.landed") if "lane" in e.data["proof"]]
+        assert by_lane
+        for entry in entries.values():
+            landed_once(repo, entry.id)
+
+
+def test_what_meets_is_checked_on_top_of_the_other(repo: GitRepo) -> None:
+    configure(repo, check="'! test -e bad'", queue="lanes", check_jobs=3)
+    repo.write("shared", "".join(f"{n}\n" for n in range(30)))
+    repo.commit("shared")
+    with queue_of(repo) as queue:
+        lines = [f"{n}\n" for n in range(30)]
+        for number, name in enumerate(NAMES):
+            mine = list(lines)
+            mine[number * 12] = f"{name}\n"
+            queue.work(name, {"shared": "".join(mine)})
+        queue.drain()
+        assert landings(queue) == list(NAMES)
+        trees = repo.git("log", "--first-parent", "--format=%T", "-3", "main").split()
+        checked = {e.data["commit"] for e in queue.events("check.finished") if e.data["passed"]}
+        assert set(trees) <= {repo.head(f"{commit}^{{tree}}") for commit in checked}, "S1, exactly"
+
+
+def test_s12_a_red_one_is_refused_by_its_own_check_and_the_rest_goes_on(repo: GitRepo) -> None:
+    configure(repo, check="'! test -e bad'", queue="lanes", check_jobs=2)
+    with queue_of(repo) as queue:
+        for name in NAMES:
+            queue.work(name, {name: "1\n", **({"bad": "1\n"} if name == "two" else {})})
+        queue.drain()
+        assert queue.states() == {"one": "landed", "two": "rejected", "three": "landed"}
+
+
+@pytest.mark.parametrize("policy", ["lanes", "ranked"])
+def test_what_only_its_own_turn_can_deal_with_gets_it(repo: GitRepo, policy: str) -> None:
+    configure(repo, check="'true'", queue=policy, check_jobs=3)
+    with queue_of(repo) as queue:
+        queue.work("one", {"f": "1\n"})
+        queue.work("conflicts", {"f": "2\n"})
+        queue.work("guard", {"planctl.yaml": "check: 'true'\n"})
+        queue.work("odd", {"src/a.py": "theirs\n"})
+        queue.work("last", {"g": "1\n"})
+        repo.write("src/a.py", "mine\n")
+        queue.drain()
+        assert queue.states() == {
+            "one": "landed",
+            "conflicts": "conflicted",
+            "guard": "held",
+            "odd": "blocked",
+            "last": "landed",
+        }
+        repo.git("checkout", "src/a.py")
+
+
+def test_s11_no_verdict_is_counted_at_its_own_turn(repo: GitRepo) -> None:
+    configure(repo, check="'! test -e bad || exit 75'", queue="lanes", check_jobs=2)
+    with queue_of(repo) as queue:
+        for name in NAMES:
+            queue.work(name, {name: "1\n", **({"bad": "1\n"} if name == "two" else {})})
+        queue.drain()
+        assert queue.states() == {"one": "landed", "two": "held", "three": "landed"}
+
+
+def test_ranked_lands_only_what_has_passed_as_it_is(repo: GitRepo) -> None:
+    configure(repo, check="'! test -e bad'", queue="ranked", check_jobs=3)
+    with queue_of(repo) as queue:
+        for name in NAMES:
+            queue.work(name, {name: "1\n", **({"bad": "1\n"} if name == "one" else {})})
+        queue.drain()
+        assert queue.states() == {"one": "rejected", "two": "landed", "three": "landed"}
+        assert all("lane" not in e.data["proof"] for e in queue.events("entry.landed"))
+
+
+def test_s13_a_missed_conflict_is_found_told_and_merges_the_lanes(
+    repo: GitRepo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No file in common, and together they break: only a check of both can tell."""
+    monkeypatch.setattr(round_, "is_sampled", lambda _: True)
+    configure(repo, check="'! { test -e one && test -e two; }'", queue="lanes", check_jobs=2)
+    with queue_of(repo) as queue:
+        queue.work("one", {"one": "1\n"})
+        queue.work("two", {"two": "1\n"})
+        queue.drain()
+        (missed,) = queue.events("queue.lanes-merged")
+        assert missed.data["commit"] == queue.main()
+        assert noted(queue.bench.store, MAIN, MERGED) == queue.main()
+        third = queue.work("three", {"three": "1\n"})
+        queue.drain()
+        assert queue.entry(third).state is EntryState.QUEUED, "the target is red: nobody is blamed"
+        repo.git("rm", "-q", "two")
+        repo.git("commit", "-qm", "mended")
+        fourth = queue.work("four", {"two": "1\n"})
+        queue.drain()
+        assert queue.entry(third).state is EntryState.LANDED
+        assert queue.entry(fourth).state is EntryState.REJECTED, "checked together with the others now"
+        service.resume(queue.bench)
+        assert noted(queue.bench.store, MAIN, MERGED)
+        service.resume(queue.bench, lanes=True)
+        assert noted(queue.bench.store, MAIN, MERGED) is None
+
+
+def test_s13_a_green_sample_lets_the_rest_go_on(repo: GitRepo, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(round_, "is_sampled", lambda _: True)
+    configure(repo, check="'! test -e bad'", queue="lanes", check_jobs=3)
+    with queue_of(repo) as queue:
+        for name in NAMES:
+            queue.work(name, {name: "1\n"})
+        queue.drain()
+        assert set(queue.states().values()) == {"landed"}
+        whole = [e for e in queue.events("check.finished") if e.data["of_target"]]
+        by_lane = [e for e in queue.events("entry.landed") if "lane" in e.data["proof"]]
+        assert len(whole) == len(by_lane) > 0
+
+
+@pytest.mark.parametrize(
+    ("mine", "theirs", "meet"),
+    [
+        ({"a/x": "1"}, {"b/x": "1"}, False),
+        ({"a/x": "1"}, {"a/y": "1"}, False),
+        ({"a/x": "1"}, {"a/x": "2"}, True),
+        ({"a/x": "1"}, {"a": "a file"}, True),
+        ({"pyproject.toml": "1"}, {"b": "1"}, True),
+        ({"deep/down/Cargo.toml": "1"}, {"b": "1"}, True),
+        ({".github/workflows/ci.yml": "1"}, {"b": "1"}, True),
+        ({"docs/guide.md": "1"}, {"docs/guide.md.txt": "1"}, False),
+    ],
+)
+def test_what_is_apart(repo: GitRepo, mine: dict[str, str], theirs: dict[str, str], meet: bool) -> None:
+    with queue_of(repo) as queue:
+        a = queue.work("mine", dict(mine))
+        b = queue.work("theirs", dict(theirs))
+        found = Meetings()
+        assert found.meet(queue.bench, a, b) is found.meet(queue.bench, b, a) is meet
+
+
+def test_declared_reads_meet_what_is_written_and_plans_those_they_land_after(repo: GitRepo) -> None:
+    with queue_of(repo) as queue:
+        writer = queue.work("writer", {"api/v1.py": "1\n"})
+        other = queue.work("other", {"b": "1\n"})
+        reader = _with(other, id="r" * 20, reads=("api/",))
+        found = Meetings()
+        assert found.meet(queue.bench, writer, reader)
+        assert found.meet(queue.bench, reader, writer)
+        assert not found.meet(queue.bench, other, writer)
+        after = _with(other, id="q" * 20, plan="later", after=("first",))
+        assert Meetings().meet(queue.bench, after, _with(writer, plan="first"))
+        lost = an_entry("lost", head="1" * 40, base="2" * 40)
+        assert Meetings().meet(queue.bench, lost, writer), "what cannot be told meets everything"
+
+
+def _with(entry: Entry, **changes: object) -> Entry:
+    from dataclasses import replace  # noqa: PLC0415
+
+    return replace(entry, **changes)  # type: ignore[arg-type]
