@@ -83,6 +83,20 @@ class Snapshot:
             found |= 1 << self.place[name]
         return found
 
+    @cached_property
+    def _bits(self) -> Mapping[str, int]:
+        return {item.id: 1 << number for number, item in enumerate(self.items)}
+
+    def mask_of_waiting(self, ids: tuple[str, ...]) -> int | None:
+        """The bit set of these items; None where one of them is not there any more."""
+        bits, found = self._bits, 0
+        for name in ids:
+            bit = bits.get(name)
+            if bit is None:
+                return None
+            found |= bit
+        return found
+
     def ids(self, mask: int) -> tuple[str, ...]:
         """The items of a bit set, in queue order."""
         found = []

@@ -16,14 +16,21 @@ from random import Random
 from typing import TYPE_CHECKING
 
 from orchestrator.planning.knowledge import after_ejection, after_landing, moved, noted
-from orchestrator.planning.model import Item, Known, Rates, Snapshot, Stack, Wanted
+from orchestrator.planning.model import Known, Rates, Snapshot, Stack, Wanted
+from orchestrator.simulation.line import Line
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from orchestrator.simulation.line import Key
     from orchestrator.simulation.workload import Change
 
 Planner = Callable[[Snapshot], Wanted]
+
+
+def by_arrival(change: Change) -> tuple[float, ...]:
+    """The order of a queue without priorities."""
+    return (change.arrives,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +41,7 @@ class Conditions:
     rates: Rates
     flake: float = 0.0
     seed: int = 0
+    order: Key = by_arrival
 
 
 @dataclass(slots=True)
@@ -67,7 +75,7 @@ class Simulation:
         self._numbers = count()
         self._ends: list[tuple[float, int]] = []
         self._running: dict[int, _Running] = {}
-        self._waiting: dict[str, Change] = {}
+        self._waiting = Line(conditions.order)
         self._known: dict[Stack, Known] = {}
         self._landed: set[str] = set()
         self.outcome = Outcome()
@@ -78,12 +86,11 @@ class Simulation:
         while arrivals or self._ends:
             now = min([a.arrives for a in islice(arrivals, 1)] + [end for end, _ in self._ends[:1]])
             while arrivals and arrivals[0].arrives <= now:
-                change = arrivals.popleft()
-                self._waiting[change.id] = change
+                self._waiting.add(arrivals.popleft())
             while self._ends and self._ends[0][0] <= now:
                 self._end(heapq.heappop(self._ends)[1], now)
             self._settle(now)
-        assert not self._waiting, f"{len(self._waiting)} changes are never decided"
+        assert not len(self._waiting), f"{len(self._waiting)} changes are never decided"
         return self.outcome
 
     def _end(self, number: int, now: float) -> None:
@@ -103,7 +110,8 @@ class Simulation:
             elif wanted.eject:
                 self._eject(wanted.eject, now)
             wanted = self._planner(self._snapshot())
-        self._stop({n for n, r in self._running.items() if r.stack not in wanted.checks}, now)
+        checks = set(wanted.checks)
+        self._stop({n for n, r in self._running.items() if r.stack not in checks}, now)
         at_work = {running.stack for running in self._running.values()}
         for stack in wanted.checks:
             if stack not in at_work:
@@ -111,10 +119,9 @@ class Simulation:
         assert len(self._running) <= self._conditions.slots, "more checks than slots"
 
     def _snapshot(self) -> Snapshot:
-        place = {name: 1 << number for number, name in enumerate(self._waiting)}
         return Snapshot(
-            items=tuple(Item(c.id, c.success) for c in self._waiting.values()),
-            meets=tuple(sum(place[n] for n in c.meets if n in place) for c in self._waiting.values()),
+            items=self._waiting.items,
+            meets=self._waiting.meets,
             known=self._known,
             running=tuple(running.stack for running in self._running.values()),
             slots=self._conditions.slots,
@@ -161,7 +168,7 @@ class Simulation:
 
     def _decide(self, names: tuple[str, ...], now: float) -> None:
         for name in names:
-            self.outcome.turnaround[name] = now - self._waiting.pop(name).arrives
+            self.outcome.turnaround[name] = now - self._waiting.take(name).arrives
 
     def _meets(self, one: str, other: str) -> bool:
         return other in self._changes[one].meets or one in self._changes[other].meets
