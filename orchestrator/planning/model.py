@@ -59,7 +59,8 @@ class Snapshot:
     *earlier* items that it conflicts with or depends on; two items in neither's set may skip each
     other's check. ``known`` speaks of stacks on the target as it is (see :mod:`.knowledge`).
     ``running`` are the checks at work and ``slots`` how many may be. ``window`` is how many units prefix
-    speculation may have under way, as :func:`.window.after` keeps it.
+    speculation may have under way, as :func:`.window.after` keeps it. ``twice``: whether one stack may be
+    checked twice at once; ``checks`` of :class:`Wanted` then holds it twice.
     """
 
     items: tuple[Item, ...]
@@ -70,6 +71,7 @@ class Snapshot:
     slots: int = 1
     rates: Rates = field(default_factory=Rates)
     window: int = 20
+    twice: bool = False
 
     @cached_property
     def place(self) -> Mapping[str, int]:

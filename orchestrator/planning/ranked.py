@@ -6,30 +6,35 @@ it meets; a check of the path is needed with the probability that all these outc
 most likely to be needed get the slots, none below ``threshold``. Only direct ones count: how those came to
 their outcomes is their own paths' affair.
 
-The paths of one entry are enumerated lazily, best first, by the flips of the most likely path, cheapest
-first, each set of flips followed by its two successors (extend, swap): k paths of all entries cost k log k.
-Paths are bit sets until one is to be checked, and nothing is worked out for an entry whose likeliest path is
-below the threshold, nor for a flip that alone takes a path there.
+1. A check at work keeps its slot. It loses it when it is refuted, when the same stack has passed meanwhile,
+   or to one that is needed when it is itself :data:`FORLORN`.
+2. The first try of each path, most needed first; the second once the first is red.
+3. Where slots are left and one stack may be checked twice at once: second tries that will most likely be
+   needed, because the entry will most likely be red. It is out, and those behind it know, in half the time.
 """
 
 from __future__ import annotations
 
-import heapq
-from math import exp, inf, log
 from typing import TYPE_CHECKING, Final
 
 from orchestrator.planning.chances import chances
 from orchestrator.planning.decided import TRIES, decided
 from orchestrator.planning.model import Stack, Wanted
+from orchestrator.planning.paths import best_first
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
-    from orchestrator.planning.chances import Chances, Level
+    from orchestrator.planning.chances import Chances
     from orchestrator.planning.model import Snapshot
 
 THRESHOLD: Final = 0.15
 """Least probability that a check will be needed for it to be started; without one most are wasted."""
+FORLORN: Final = 0.05
+"""Below this probability of being needed a check at work gives way to another: a third of the threshold, so
+that none is stopped that was started a moment ago."""
+AGAIN: Final = 0.5
+"""From this probability of being needed on a second try does not wait for the first."""
 
 
 def plan_ranked(view: Snapshot, threshold: float = THRESHOLD) -> Wanted:
@@ -38,105 +43,68 @@ def plan_ranked(view: Snapshot, threshold: float = THRESHOLD) -> Wanted:
 
 
 def _checks(view: Snapshot, threshold: float) -> tuple[Stack, ...]:
-    """The paths that are to be checked, most needed first; running ones keep their slot unless refuted."""
-    kept = [stack for stack in view.running if view.mask_of_waiting(stack.members) is not None]
+    """Those at work that keep their slot, then those that are to begin."""
+    kept = [stack for stack in view.running if _stands(view, stack)]
+    chance = chances(view)
+    forlorn = _forlorn(view, kept, chance)
     free = view.slots - len(kept)
-    if free <= 0:
-        return tuple(kept)
-    closed = _closed(view, kept)
-    found: list[Stack] = []
-    for _, number, assumed in best_first(view, chances(view), threshold):
-        if assumed not in closed.get(number, ()):
-            found.append(Stack(view.ids(assumed), (view.items[number].id,)))
-            if len(found) == free:
-                break
-    return (*kept, *found)
+    new = _most_needed(view, _tries(view, kept), chance, (threshold, free + len(forlorn)))
+    stopped = set(forlorn[: max(0, len(new) - free)])
+    return (*(stack for number, stack in enumerate(kept) if number not in stopped), *new)
 
 
-def _closed(view: Snapshot, at_work: Sequence[Stack]) -> dict[int, set[int]]:
-    """For each item the paths that need no check: one is at work, or has said what it can."""
-    said = [stack for stack, was in view.known.items() if was.passed or was.failed >= TRIES]
-    found: dict[int, set[int]] = {}
-    for stack in (*at_work, *said):
+def _stands(view: Snapshot, stack: Stack) -> bool:
+    was = view.known.get(stack)
+    return view.mask_of_waiting(stack.members) is not None and not (was and was.passed)
+
+
+def _forlorn(view: Snapshot, at_work: Sequence[Stack], chance: Chances) -> list[int]:
+    """The places in ``at_work`` of those that will hardly be needed, the least needed first."""
+    found = []
+    for number, stack in enumerate(at_work):
+        assumed = view.mask(stack.assumed)
+        # of a batch it is only known that it needs what it stands on
+        meets = view.meets[view.place[stack.tested[0]]] if len(stack.tested) == 1 else assumed
+        needed = chance.of(meets, assumed)
+        if needed < FORLORN:
+            found.append((needed, number))
+    return [number for _, number in sorted(found)]
+
+
+def _tries(view: Snapshot, at_work: Sequence[Stack]) -> dict[tuple[int, int], int]:
+    """How often each path (item, assumed bits) was red or is at work; all tries for one that has passed."""
+    found: dict[tuple[int, int], int] = {}
+    counted = [(stack, TRIES if was.passed else was.failed) for stack, was in view.known.items()]
+    for stack, times in (*counted, *((stack, 1) for stack in at_work)):
         assumed = view.mask_of_waiting(stack.assumed)
         if assumed is not None and len(stack.tested) == 1 and stack.tested[0] in view.place:
-            found.setdefault(view.place[stack.tested[0]], set()).add(assumed)
+            path = (view.place[stack.tested[0]], assumed)
+            found[path] = found.get(path, 0) + times
     return found
 
 
-def best_first(view: Snapshot, chance: Chances, threshold: float) -> Iterator[tuple[float, int, int]]:
-    """The paths of all: the probability that it is needed, the item's number, the bits that it assumes.
-
-    Most needed first, ties by queue order.
-    """
-    levels = chance.levels()
-    heap = list(_heads(view, levels, threshold))
-    heapq.heapify(heap)
-    more: dict[int, Iterator[tuple[float, int, int]]] = {}
-    while heap:
-        minus, number, assumed = head = heap[0]
-        yield -minus, number, assumed
-        if number not in more:
-            more[number] = _others(view, head, levels, threshold)
-        following = next(more[number], None)
-        if following is None:
-            heapq.heappop(heap)
-        else:
-            heapq.heapreplace(heap, following)
-
-
-def _heads(view: Snapshot, levels: Sequence[Level], threshold: float) -> Iterator[tuple[float, int, int]]:
-    """The likeliest path of each item that is not below the threshold, as an entry of the heap."""
-    likely = sum(level.items for level in levels if level.lands > 1 - level.lands)
-    every = view.needs or (0,) * len(view.items)
-    each = [(level.lands, max(level.lands, 1 - level.lands), level.items) for level in levels]
-    for number, (meets, needs) in enumerate(zip(view.meets, every, strict=True)):
-        needed = 1.0
-        for lands, surest, items in each:
-            there = meets & items
-            if there:
-                needed *= surest ** (there & ~needs).bit_count() * lands ** (there & needs).bit_count()
-                if needed < threshold:
-                    break
-        else:
-            yield -needed, number, meets & likely | meets & needs
-
-
-def _others(
-    view: Snapshot, head: tuple[float, int, int], levels: Sequence[Level], threshold: float
-) -> Iterator[tuple[float, int, int]]:
-    """The other paths of an item than its likeliest, best first, down to the threshold.
-
-    A flip's cost is the log of how much likelier the outcome is than the other; those of what the item needs
-    cannot be flipped.
-    """
-    minus, number, best = head
-    most = log(-minus / threshold) if threshold else inf
-    free = view.meets[number] & ~(view.needs[number] if view.needs else 0)
-    flips: list[tuple[float, int]] = []
-    for level in levels:
-        if level.flip > most:
-            break
-        there = free & level.items
-        while there:
-            lowest = there & -there
-            flips.append((level.flip, lowest))
-            there ^= lowest
-    for cost, flipped in cheapest_sets(flips):
-        if cost > most:
-            return
-        yield minus * exp(-cost), number, best ^ flipped
-
-
-def cheapest_sets(flips: Sequence[tuple[float, int]]) -> Iterator[tuple[float, int]]:
-    """Every non-empty set of flips as (sum of costs, bits), cheapest first; ``flips`` are sorted by cost."""
-    if not flips:
-        return
-    heap = [(flips[0][0], 0, flips[0][1])]
-    while heap:
-        cost, last, bits = heapq.heappop(heap)
-        yield cost, bits
-        if last + 1 < len(flips):
-            more, bit = flips[last + 1]
-            heapq.heappush(heap, (cost + more, last + 1, bits | bit))
-            heapq.heappush(heap, (cost + more - flips[last][0], last + 1, (bits ^ flips[last][1]) | bit))
+def _most_needed(
+    view: Snapshot, tried: dict[tuple[int, int], int], chance: Chances, bounds: tuple[float, int]
+) -> list[Stack]:
+    """The checks to begin: what ``bounds`` says of the least probability, and how many at most."""
+    threshold, most = bounds
+    first: list[Stack] = []
+    second: list[tuple[float, Stack]] = []
+    if most <= 0:
+        return first
+    for needed, number, assumed in best_first(view, chance, threshold):
+        tries = tried.get((number, assumed), 0)
+        if tries >= TRIES:
+            continue
+        stack = Stack(view.ids(assumed), (view.items[number].id,))
+        was = view.known.get(stack)
+        if tries == (was.failed if was else 0):
+            first.append(stack)
+            tries += 1
+            if len(first) == most:
+                break
+        again = needed * (1 - chance.lands[number])
+        if view.twice and tries < TRIES and again >= AGAIN:
+            second.append((again, stack))
+    second.sort(key=lambda each: -each[0])
+    return [*first, *(stack for _, stack in second[: most - len(first)])]

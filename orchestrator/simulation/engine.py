@@ -8,7 +8,7 @@ ejected is the planner's, and what is still known after a landing is :mod:`orche
 from __future__ import annotations
 
 import heapq
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from itertools import count, islice
@@ -42,6 +42,7 @@ class Conditions:
     flake: float = 0.0
     seed: int = 0
     order: Key = by_arrival
+    twice: bool = True
 
 
 @dataclass(slots=True)
@@ -110,12 +111,16 @@ class Simulation:
             elif wanted.eject:
                 self._eject(wanted.eject, now)
             wanted = self._planner(self._snapshot())
-        checks = set(wanted.checks)
-        self._stop({n for n, r in self._running.items() if r.stack not in checks}, now)
-        at_work = {running.stack for running in self._running.values()}
-        for stack in wanted.checks:
-            if stack not in at_work:
-                self._begin(stack, now)
+        missing = Counter(wanted.checks)
+        unwanted = set()
+        for number, running in self._running.items():
+            if missing[running.stack]:
+                missing[running.stack] -= 1
+            else:
+                unwanted.add(number)
+        self._stop(unwanted, now)
+        for stack in missing.elements():
+            self._begin(stack, now)
         assert len(self._running) <= self._conditions.slots, "more checks than slots"
 
     def _snapshot(self) -> Snapshot:
@@ -126,6 +131,7 @@ class Simulation:
             running=tuple(running.stack for running in self._running.values()),
             slots=self._conditions.slots,
             rates=self._conditions.rates,
+            twice=self._conditions.twice,
         )
 
     def _begin(self, stack: Stack, now: float) -> None:

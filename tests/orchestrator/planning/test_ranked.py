@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from orchestrator.planning.chances import chances
 from orchestrator.planning.model import Item, Known, Snapshot, Stack
-from orchestrator.planning.ranked import cheapest_sets, plan_ranked
+from orchestrator.planning.paths import cheapest_sets
+from orchestrator.planning.ranked import plan_ranked
 
 
 def view(**changes: object) -> Snapshot:
