@@ -25,6 +25,7 @@ from benchmarks import (
     landing,
     memory,
     overlap,
+    planner,
     plans,
     provisioning,
     startup,
@@ -42,6 +43,7 @@ SECTIONS = {
     "drift": drift,
     "forecast": forecast,
     "accuracy": accuracy,
+    "planner": planner,
 }
 
 

@@ -20,6 +20,8 @@ SURE: Final = 0.999
 """Nothing that is not decided is certain: a flip of it has a finite cost."""
 STEP: Final = 8
 """Steps in one unit of log odds."""
+ELSEWHERE: Final = 2.0
+"""What a check on another path says, in log odds: what fails mostly fails anywhere, but not always."""
 _MOST: Final = round(STEP * log(SURE / (1 - SURE)))
 _OF_STEP: Final = tuple(1 / (1 + exp(-step / STEP)) for step in range(-_MOST, _MOST + 1))
 
@@ -75,7 +77,7 @@ def chances(view: Snapshot) -> Chances:
     """For each item the probability that it lands.
 
     The paths whose check is known count by the probability that they are the one that comes; the rest counts
-    by the item's own estimate, lowered by a red check on any path: most of what fails, fails anywhere.
+    by the item's own estimate, lower after a red check on any path and higher after a green one.
     """
     evidence: dict[int, list[tuple[int, Known]]] = {}
     place = view.place
@@ -102,12 +104,16 @@ def _chance(view: Snapshot, number: int, evidence: Sequence[tuple[int, Known]], 
         lands += probable * outcome(was, view.rates)
         after_red = after_red or (was.failed > 0 and not was.passed)
         after_green = after_green or was.passed > 0
-    rest = prior
     if after_red and not after_green:
-        rest = prior * 0.2
+        prior = _shifted(prior, -ELSEWHERE)
     elif after_green and not after_red:
-        rest = prior + (1 - prior) * 0.8
-    return lands + max(0.0, 1 - weight) * rest
+        prior = _shifted(prior, ELSEWHERE)
+    return lands + max(0.0, 1 - weight) * prior
+
+
+def _shifted(probability: float, shift: float) -> float:
+    within = min(SURE, max(1 - SURE, probability))
+    return 1 / (1 + exp(-shift - log(within / (1 - within))))
 
 
 def outcome(was: Known, rates: Rates) -> float:

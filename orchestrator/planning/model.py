@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from orchestrator.planning.window import FIRST
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -70,7 +72,7 @@ class Snapshot:
     running: tuple[Stack, ...] = ()
     slots: int = 1
     rates: Rates = field(default_factory=Rates)
-    window: int = 20
+    window: int = FIRST
     twice: bool = False
 
     @cached_property

@@ -15,6 +15,7 @@ from itertools import count, islice
 from random import Random
 from typing import TYPE_CHECKING
 
+from orchestrator.planning import window
 from orchestrator.planning.knowledge import after_ejection, after_landing, moved, noted
 from orchestrator.planning.model import Known, Rates, Snapshot, Stack, Wanted
 from orchestrator.simulation.line import Line
@@ -35,7 +36,11 @@ def by_arrival(change: Change) -> tuple[float, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Conditions:
-    """Where the planner works: ``slots`` checks at once, ``rates`` as it is told, the true ``flake`` rate."""
+    """Where the planner works: ``slots`` checks at once, ``rates`` as it is told, the true ``flake`` rate.
+
+    ``order`` is the queue's, by keys that do not change with time. ``twice``: one stack may be checked twice
+    at once.
+    """
 
     slots: int
     rates: Rates
@@ -79,6 +84,7 @@ class Simulation:
         self._waiting = Line(conditions.order)
         self._known: dict[Stack, Known] = {}
         self._landed: set[str] = set()
+        self._window = window.FIRST
         self.outcome = Outcome()
 
     def run(self) -> Outcome:
@@ -131,6 +137,7 @@ class Simulation:
             running=tuple(running.stack for running in self._running.values()),
             slots=self._conditions.slots,
             rates=self._conditions.rates,
+            window=self._window,
             twice=self._conditions.twice,
         )
 
@@ -163,12 +170,14 @@ class Simulation:
             if left is not None:
                 self._running[number] = replace(running, stack=left)
         self._landed |= landed
+        self._window = window.after(self._window, landed=True)
         self.outcome.landed += stack.tested
         self._decide(stack.tested, now)
 
     def _eject(self, name: str, now: float) -> None:
         self._known = after_ejection(self._known, name)
         self._stop({n for n, r in self._running.items() if name in r.stack.members}, now)
+        self._window = window.after(self._window, landed=False)
         self.outcome.ejected.append(name)
         self._decide((name,), now)
 
