@@ -41,7 +41,7 @@ def results(_scratch: Path, _cache: Path) -> Iterator[Result]:
 
 
 def busy(entries: int, meets: float, slots: int) -> Snapshot:
-    """Three times the wanted checks are taken and half of them have ended, none so that anything is decided."""
+    """Three times the wanted checks are taken and half of them have ended; nothing is decided."""
     drawn = random.Random(entries)
     items = tuple(
         Item(f"c{n}", drawn.choice((0.9, 0.97, 0.999, drawn.uniform(0.9, 1)))) for n in range(entries)

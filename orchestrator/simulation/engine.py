@@ -19,6 +19,8 @@ from orchestrator.planning import window
 from orchestrator.planning.knowledge import after_ejection, after_landing, moved, noted
 from orchestrator.planning.model import Known, Rates, Snapshot, Stack, Wanted
 from orchestrator.simulation.line import Line
+from orchestrator.simulation.oracle import broken
+from orchestrator.simulation.workload import by_age
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,11 +29,6 @@ if TYPE_CHECKING:
     from orchestrator.simulation.workload import Change
 
 Planner = Callable[[Snapshot], Wanted]
-
-
-def by_arrival(change: Change) -> tuple[float, ...]:
-    """The order of a queue without priorities."""
-    return (change.arrives,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,13 +43,16 @@ class Conditions:
     rates: Rates
     flake: float = 0.0
     seed: int = 0
-    order: Key = by_arrival
+    order: Key = by_age
     twice: bool = True
 
 
 @dataclass(slots=True)
 class Outcome:
-    """What came of a simulation; ``turnaround`` in seconds, ``busy`` the seconds that checks took in all."""
+    """What came of a simulation; ``busy`` the seconds that checks took in all.
+
+    ``turnaround`` in seconds, in the order in which the changes were decided.
+    """
 
     landed: list[str] = field(default_factory=list)
     ejected: list[str] = field(default_factory=list)
@@ -75,6 +75,7 @@ class Simulation:
 
     def __init__(self, changes: Sequence[Change], planner: Planner, conditions: Conditions) -> None:
         self._changes = {change.id: change for change in changes}
+        self._broken = broken(changes)
         self._planner = planner
         self._conditions = conditions
         self._random = Random(conditions.seed)  # noqa: S311 - a simulation, to be repeated
@@ -152,7 +153,7 @@ class Simulation:
     def _is_green(self, stack: Stack) -> bool:
         there = self._landed.union(stack.members)
         changes = [self._changes[name] for name in stack.members]
-        return all(change.sound and there.isdisjoint(change.breaks) for change in changes)
+        return all(change.sound and there.isdisjoint(self._broken[change.id]) for change in changes)
 
     def _stop(self, numbers: set[int], now: float) -> None:
         for number in numbers:

@@ -42,7 +42,7 @@ class Line:
         return tuple(self._meets)
 
     def add(self, change: Change) -> None:
-        """Put in one that arrives after all that are there: its ``meets`` names whomever of these it meets."""
+        """Put in one that arrives after all that are there; its ``meets`` names those that it meets."""
         key = self._key(change)
         place = bisect(self._keys, key)
         low = (1 << place) - 1

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from orchestrator.planning import window
 from orchestrator.planning.model import Rates, Snapshot, Wanted
 from orchestrator.planning.policy import Policy, plan
@@ -38,7 +40,7 @@ def test_failures_narrow_what_is_speculated_on_and_successes_widen_it() -> None:
     outcome = Simulation(changes, planner, Conditions(60, Rates(0.2))).run()
     assert outcome.ejected
     assert len(outcome.landed) + len(outcome.ejected) == 80
-    steps = [(a, b) for a, b in zip(seen, seen[1:], strict=False) if a != b]
+    steps = [(a, b) for a, b in pairwise(seen) if a != b]
     assert all(b in {window.after(a, landed=True), window.after(a, landed=False)} for a, b in steps)
     assert min(seen) < FIRST < 60
     assert widest <= max(seen)
