@@ -27,6 +27,7 @@ from benchmarks import (
     overlap,
     planner,
     plans,
+    policies,
     provisioning,
     startup,
 )
@@ -44,6 +45,7 @@ SECTIONS = {
     "forecast": forecast,
     "accuracy": accuracy,
     "planner": planner,
+    "policies": policies,
 }
 
 

@@ -41,6 +41,43 @@ def test_one_that_is_at_work_keeps_its_slot() -> None:
     assert plan_ranked(view(slots=2, running=(B,))).checks == (B, A)
 
 
+SURER = (Item("a", 0.97), Item("b", 0.9), Item("c", 0.9))
+
+
+def test_one_that_will_hardly_be_needed_gives_its_slot_to_another_and_only_then() -> None:
+    assert plan_ranked(view(items=SURER, slots=1, running=(B_ALONE,))).checks == (A,)
+    assert plan_ranked(view(items=SURER, slots=4, running=(B_ALONE,))).checks == (B_ALONE, A, C, B)
+    assert plan_ranked(view(items=SURER, slots=2, running=(B_ALONE, A))).checks == (A, C)
+
+
+def test_one_that_may_well_be_needed_is_not_stopped_for_a_surer_one() -> None:
+    assert plan_ranked(view(slots=1, running=(B_ALONE,))).checks == (B_ALONE,)
+
+
+def test_one_at_work_whose_stack_has_passed_meanwhile_is_stopped() -> None:
+    assert B not in plan_ranked(view(running=(B, A), known={B: Known(passed=1)})).checks
+
+
+BAD = (Item("a", 0.03), Item("b", 0.9), Item("c", 0.9))
+
+
+def test_s12_what_will_most_likely_fail_has_both_its_tries_at_once_where_that_can_be() -> None:
+    assert plan_ranked(view(items=BAD)).checks == (A, C, B_ALONE)
+    assert plan_ranked(view(items=BAD, twice=True)).checks == (A, C, B_ALONE, A)
+    assert plan_ranked(view(items=BAD, twice=True, running=(A,))).checks == (A, C, B_ALONE, A)
+    assert plan_ranked(view(items=BAD, twice=True, running=(A, A))).checks == (A, A, C, B_ALONE)
+
+
+def test_s12_there_are_never_more_than_two_tries() -> None:
+    red = {A: Known(failed=1)}
+    assert plan_ranked(view(items=BAD, twice=True, known=red)).checks.count(A) == 1
+    assert plan_ranked(view(items=BAD, twice=True, known=red, running=(A,))).checks.count(A) == 1
+
+
+def test_second_tries_come_after_the_first_tries_of_others() -> None:
+    assert plan_ranked(view(items=BAD, twice=True, slots=3)).checks == (A, C, B_ALONE)
+
+
 def test_lanes_an_independent_entry_lands_before_those_ahead_of_it() -> None:
     assert plan_ranked(view(known={C: Known(passed=1)})).land == C
 
