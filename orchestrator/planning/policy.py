@@ -42,7 +42,7 @@ def plan(view: Snapshot, policy: Policy) -> Wanted:
 
 
 MANY: Final = 0.2
-"""From so many failing entries on among as many as there are slots, a line stands still too often."""
+"""Failing entries to be expected among as many as there are slots: above, a line stands still too often."""
 
 
 def _auto(view: Snapshot) -> Wanted:

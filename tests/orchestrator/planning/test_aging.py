@@ -81,6 +81,16 @@ def test_s10_with_priorities_what_lands_is_what_would_land_in_the_order_of_the_d
     assert set(outcome.landed) == serial([named[name] for name in outcome.turnaround])
 
 
+@pytest.mark.parametrize("policy", list(Policy))
+def test_two_that_break_together_do_so_whichever_lands_first(policy: Policy) -> None:
+    """The later one names the earlier, is more urgent, and lands: then the earlier one is out."""
+    none: frozenset[str] = frozenset()
+    early = Change("early", 0, 60, True, none, none, 0.9, 0, priority=10)
+    late = Change("late", 0, 60, True, frozenset({"early"}), frozenset({"early"}), 0.9, 1, priority=90)
+    outcome = Simulation((early, late), lambda view: plan(view, policy), Conditions(1, Rates())).run()
+    assert (outcome.landed, outcome.ejected) == (["late"], ["early"])
+
+
 @given(st.lists(st.integers(0, 100), min_size=1, max_size=30))
 def test_the_order_is_that_of_the_queue(priorities: list[int]) -> None:
     recipe = Recipe(changes=len(priorities))

@@ -109,6 +109,13 @@ def test_known_paths_count_by_their_probability() -> None:
     assert found.lands[2] == pytest.approx(0.9, abs=0.01)
 
 
+def test_a_check_on_another_path_moves_the_estimate_and_does_not_decide_it() -> None:
+    untold = chances(view()).lands[1]
+    red = chances(view(known={B_ALONE: Known(failed=1)})).lands[1]
+    green = chances(view(known={B_ALONE: Known(passed=1)})).lands[1]
+    assert 0.3 < red < 0.7 < untold < 0.95 < green < 0.999
+
+
 @given(st.lists(st.floats(0.5, 0.999), min_size=1, max_size=6))
 def test_sets_of_flips_come_cheapest_first_and_all_of_them(likely: list[float]) -> None:
     """Held against all subsets, sorted."""
