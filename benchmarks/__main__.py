@@ -25,7 +25,9 @@ from benchmarks import (
     landing,
     memory,
     overlap,
+    planner,
     plans,
+    policies,
     provisioning,
     startup,
 )
@@ -42,6 +44,8 @@ SECTIONS = {
     "drift": drift,
     "forecast": forecast,
     "accuracy": accuracy,
+    "planner": planner,
+    "policies": policies,
 }
 
 

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from orchestrator.planning.window import FIRST
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -59,7 +61,8 @@ class Snapshot:
     *earlier* items that it conflicts with or depends on; two items in neither's set may skip each
     other's check. ``known`` speaks of stacks on the target as it is (see :mod:`.knowledge`).
     ``running`` are the checks at work and ``slots`` how many may be. ``window`` is how many units prefix
-    speculation may have under way, as :func:`.window.after` keeps it.
+    speculation may have under way, as :func:`.window.after` keeps it. ``twice``: whether one stack may be
+    checked twice at once; ``checks`` of :class:`Wanted` then holds it twice.
     """
 
     items: tuple[Item, ...]
@@ -69,7 +72,8 @@ class Snapshot:
     running: tuple[Stack, ...] = ()
     slots: int = 1
     rates: Rates = field(default_factory=Rates)
-    window: int = 20
+    window: int = FIRST
+    twice: bool = False
 
     @cached_property
     def place(self) -> Mapping[str, int]:
@@ -81,6 +85,20 @@ class Snapshot:
         found = 0
         for name in ids:
             found |= 1 << self.place[name]
+        return found
+
+    @cached_property
+    def _bits(self) -> Mapping[str, int]:
+        return {item.id: 1 << number for number, item in enumerate(self.items)}
+
+    def mask_of_waiting(self, ids: tuple[str, ...]) -> int | None:
+        """The bit set of these items; None where one of them is not there any more."""
+        bits, found = self._bits, 0
+        for name in ids:
+            bit = bits.get(name)
+            if bit is None:
+                return None
+            found |= bit
         return found
 
     def ids(self, mask: int) -> tuple[str, ...]:

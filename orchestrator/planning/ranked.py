@@ -6,28 +6,35 @@ it meets; a check of the path is needed with the probability that all these outc
 most likely to be needed get the slots, none below ``threshold``. Only direct ones count: how those came to
 their outcomes is their own paths' affair.
 
-The paths of one entry are enumerated lazily, best first, by the flips of the most likely path, cheapest
-first, each set of flips followed by its two successors (extend, swap): k paths of all entries cost k log k.
+1. A check at work keeps its slot. It loses it when it is refuted, when the same stack has passed meanwhile,
+   or to one that is needed when it is itself :data:`FORLORN`.
+2. The first try of each path, most needed first; the second once the first is red.
+3. Where slots are left and one stack may be checked twice at once: second tries that will most likely be
+   needed, because the entry will most likely be red. It is out, and those behind it know, in half the time.
 """
 
 from __future__ import annotations
 
-import heapq
-from dataclasses import dataclass
-from math import exp
 from typing import TYPE_CHECKING, Final
 
-from orchestrator.planning.chances import chances, first_looks
+from orchestrator.planning.chances import chances
 from orchestrator.planning.decided import TRIES, decided
 from orchestrator.planning.model import Stack, Wanted
+from orchestrator.planning.paths import best_first
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
+    from orchestrator.planning.chances import Chances
     from orchestrator.planning.model import Snapshot
 
 THRESHOLD: Final = 0.15
 """Least probability that a check will be needed for it to be started; without one most are wasted."""
+FORLORN: Final = 0.05
+"""Below this probability of being needed a check at work gives way to another: a third of the threshold, so
+that none is stopped that was started a moment ago."""
+AGAIN: Final = 0.5
+"""From this probability of being needed on a second try does not wait for the first."""
 
 
 def plan_ranked(view: Snapshot, threshold: float = THRESHOLD) -> Wanted:
@@ -36,79 +43,68 @@ def plan_ranked(view: Snapshot, threshold: float = THRESHOLD) -> Wanted:
 
 
 def _checks(view: Snapshot, threshold: float) -> tuple[Stack, ...]:
-    """The paths that are to be checked, most needed first; running ones keep their slot unless refuted."""
-    chance = chances(view)
+    """Those at work that keep their slot, then those that are to begin."""
     kept = [stack for stack in view.running if _stands(view, stack)]
-    at_work = set(kept)
-    found: list[Stack] = []
-    for path in _best_first([_Paths(view, number, chance) for number in range(len(view.items))], threshold):
-        if len(kept) + len(found) >= view.slots:
-            break
-        if path not in at_work and _is_open(view, path):
-            found.append(path)
-    return (*kept, *found)
+    chance = chances(view)
+    forlorn = _forlorn(view, kept, chance)
+    free = view.slots - len(kept)
+    new = _most_needed(view, _tries(view, kept), chance, (threshold, free + len(forlorn)))
+    stopped = set(forlorn[: max(0, len(new) - free)])
+    return (*(stack for number, stack in enumerate(kept) if number not in stopped), *new)
 
 
 def _stands(view: Snapshot, stack: Stack) -> bool:
-    return all(name in view.place for name in stack.members)
+    was = view.known.get(stack)
+    return view.mask_of_waiting(stack.members) is not None and not (was and was.passed)
 
 
-def _is_open(view: Snapshot, path: Stack) -> bool:
-    was = view.known.get(path)
-    return was is None or (not was.passed and was.failed < TRIES)
+def _forlorn(view: Snapshot, at_work: Sequence[Stack], chance: Chances) -> list[int]:
+    """The places in ``at_work`` of those that will hardly be needed, the least needed first."""
+    found = []
+    for number, stack in enumerate(at_work):
+        assumed = view.mask(stack.assumed)
+        # of a batch it is only known that it needs what it stands on
+        meets = view.meets[view.place[stack.tested[0]]] if len(stack.tested) == 1 else assumed
+        needed = chance.of(meets, assumed)
+        if needed < FORLORN:
+            found.append((needed, number))
+    return [number for _, number in sorted(found)]
 
 
-def _best_first(heads: Sequence[_Paths], threshold: float) -> Iterator[Stack]:
-    """The paths of all, by the probability that they are needed; ties by queue order."""
-    streams = [iter(head) for head in heads]
-    heap: list[tuple[float, int, Stack]] = []
-    for number, stream in enumerate(streams):
-        _push(heap, number, stream, threshold)
-    while heap:
-        _, number, path = heapq.heappop(heap)
-        yield path
-        _push(heap, number, streams[number], threshold)
+def _tries(view: Snapshot, at_work: Sequence[Stack]) -> dict[tuple[int, int], int]:
+    """How often each path (item, assumed bits) was red or is at work; all tries for one that has passed."""
+    found: dict[tuple[int, int], int] = {}
+    counted = [(stack, TRIES if was.passed else was.failed) for stack, was in view.known.items()]
+    for stack, times in (*counted, *((stack, 1) for stack in at_work)):
+        assumed = view.mask_of_waiting(stack.assumed)
+        if assumed is not None and len(stack.tested) == 1 and stack.tested[0] in view.place:
+            path = (view.place[stack.tested[0]], assumed)
+            found[path] = found.get(path, 0) + times
+    return found
 
 
-def _push(
-    heap: list[tuple[float, int, Stack]], number: int, stream: Iterator[_Path], threshold: float
-) -> None:
-    path = next(stream, None)
-    if path is not None and path.needed >= threshold:
-        heapq.heappush(heap, (-path.needed, number, path.stack))
-
-
-@dataclass(frozen=True, slots=True)
-class _Path:
-    needed: float
-    stack: Stack
-
-
-class _Paths:
-    """The paths of one entry, best first."""
-
-    def __init__(self, view: Snapshot, number: int, chance: Sequence[float]) -> None:
-        self._view = view
-        self._number = number
-        self._chance = chance
-
-    def __iter__(self) -> Iterator[_Path]:
-        view, item = self._view, self._view.items[self._number]
-        best, needed, flips = first_looks(view, self._number, self._chance)
-        yield _Path(needed, Stack(view.ids(best), (item.id,)))
-        for cost, flipped in cheapest_sets(flips):
-            yield _Path(needed * exp(-cost), Stack(view.ids(best ^ flipped), (item.id,)))
-
-
-def cheapest_sets(flips: Sequence[tuple[float, int]]) -> Iterator[tuple[float, int]]:
-    """Every non-empty set of flips as (sum of costs, bits), cheapest first; ``flips`` are sorted by cost."""
-    if not flips:
-        return
-    heap = [(flips[0][0], 0, flips[0][1])]
-    while heap:
-        cost, last, bits = heapq.heappop(heap)
-        yield cost, bits
-        if last + 1 < len(flips):
-            more, bit = flips[last + 1]
-            heapq.heappush(heap, (cost + more, last + 1, bits | bit))
-            heapq.heappush(heap, (cost + more - flips[last][0], last + 1, (bits ^ flips[last][1]) | bit))
+def _most_needed(
+    view: Snapshot, tried: dict[tuple[int, int], int], chance: Chances, bounds: tuple[float, int]
+) -> list[Stack]:
+    """The checks to begin: what ``bounds`` says of the least probability, and how many at most."""
+    threshold, most = bounds
+    first: list[Stack] = []
+    second: list[tuple[float, Stack]] = []
+    if most <= 0:
+        return first
+    for needed, number, assumed in best_first(view, chance, threshold):
+        tries = tried.get((number, assumed), 0)
+        if tries >= TRIES:
+            continue
+        stack = Stack(view.ids(assumed), (view.items[number].id,))
+        was = view.known.get(stack)
+        if tries == (was.failed if was else 0):
+            first.append(stack)
+            tries += 1
+            if len(first) == most:
+                break
+        again = needed * (1 - chance.lands[number])
+        if view.twice and tries < TRIES and again >= AGAIN:
+            second.append((again, stack))
+    second.sort(key=lambda each: -each[0])
+    return [*first, *(stack for _, stack in second[: most - len(first)])]

@@ -8,19 +8,24 @@ ejected is the planner's, and what is still known after a landing is :mod:`orche
 from __future__ import annotations
 
 import heapq
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from itertools import count, islice
 from random import Random
 from typing import TYPE_CHECKING
 
+from orchestrator.planning import window
 from orchestrator.planning.knowledge import after_ejection, after_landing, moved, noted
-from orchestrator.planning.model import Item, Known, Rates, Snapshot, Stack, Wanted
+from orchestrator.planning.model import Known, Rates, Snapshot, Stack, Wanted
+from orchestrator.simulation.line import Line
+from orchestrator.simulation.oracle import broken
+from orchestrator.simulation.workload import by_age
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from orchestrator.simulation.line import Key
     from orchestrator.simulation.workload import Change
 
 Planner = Callable[[Snapshot], Wanted]
@@ -28,17 +33,26 @@ Planner = Callable[[Snapshot], Wanted]
 
 @dataclass(frozen=True, slots=True)
 class Conditions:
-    """Where the planner works: ``slots`` checks at once, ``rates`` as it is told, the true ``flake`` rate."""
+    """Where the planner works: ``slots`` checks at once, ``rates`` as it is told, the true ``flake`` rate.
+
+    ``order`` is the queue's, by keys that do not change with time. ``twice``: one stack may be checked twice
+    at once.
+    """
 
     slots: int
     rates: Rates
     flake: float = 0.0
     seed: int = 0
+    order: Key = by_age
+    twice: bool = True
 
 
 @dataclass(slots=True)
 class Outcome:
-    """What came of a simulation; ``turnaround`` in seconds, ``busy`` the seconds that checks took in all."""
+    """What came of a simulation; ``busy`` the seconds that checks took in all.
+
+    ``turnaround`` in seconds, in the order in which the changes were decided.
+    """
 
     landed: list[str] = field(default_factory=list)
     ejected: list[str] = field(default_factory=list)
@@ -61,15 +75,17 @@ class Simulation:
 
     def __init__(self, changes: Sequence[Change], planner: Planner, conditions: Conditions) -> None:
         self._changes = {change.id: change for change in changes}
+        self._broken = broken(changes)
         self._planner = planner
         self._conditions = conditions
         self._random = Random(conditions.seed)  # noqa: S311 - a simulation, to be repeated
         self._numbers = count()
         self._ends: list[tuple[float, int]] = []
         self._running: dict[int, _Running] = {}
-        self._waiting: dict[str, Change] = {}
+        self._waiting = Line(conditions.order)
         self._known: dict[Stack, Known] = {}
         self._landed: set[str] = set()
+        self._window = window.FIRST
         self.outcome = Outcome()
 
     def run(self) -> Outcome:
@@ -78,12 +94,11 @@ class Simulation:
         while arrivals or self._ends:
             now = min([a.arrives for a in islice(arrivals, 1)] + [end for end, _ in self._ends[:1]])
             while arrivals and arrivals[0].arrives <= now:
-                change = arrivals.popleft()
-                self._waiting[change.id] = change
+                self._waiting.add(arrivals.popleft())
             while self._ends and self._ends[0][0] <= now:
                 self._end(heapq.heappop(self._ends)[1], now)
             self._settle(now)
-        assert not self._waiting, f"{len(self._waiting)} changes are never decided"
+        assert not len(self._waiting), f"{len(self._waiting)} changes are never decided"
         return self.outcome
 
     def _end(self, number: int, now: float) -> None:
@@ -103,22 +118,28 @@ class Simulation:
             elif wanted.eject:
                 self._eject(wanted.eject, now)
             wanted = self._planner(self._snapshot())
-        self._stop({n for n, r in self._running.items() if r.stack not in wanted.checks}, now)
-        at_work = {running.stack for running in self._running.values()}
-        for stack in wanted.checks:
-            if stack not in at_work:
-                self._begin(stack, now)
+        missing = Counter(wanted.checks)
+        unwanted = set()
+        for number, running in self._running.items():
+            if missing[running.stack]:
+                missing[running.stack] -= 1
+            else:
+                unwanted.add(number)
+        self._stop(unwanted, now)
+        for stack in missing.elements():
+            self._begin(stack, now)
         assert len(self._running) <= self._conditions.slots, "more checks than slots"
 
     def _snapshot(self) -> Snapshot:
-        place = {name: 1 << number for number, name in enumerate(self._waiting)}
         return Snapshot(
-            items=tuple(Item(c.id, c.success) for c in self._waiting.values()),
-            meets=tuple(sum(place[n] for n in c.meets if n in place) for c in self._waiting.values()),
+            items=self._waiting.items,
+            meets=self._waiting.meets,
             known=self._known,
             running=tuple(running.stack for running in self._running.values()),
             slots=self._conditions.slots,
             rates=self._conditions.rates,
+            window=self._window,
+            twice=self._conditions.twice,
         )
 
     def _begin(self, stack: Stack, now: float) -> None:
@@ -132,7 +153,7 @@ class Simulation:
     def _is_green(self, stack: Stack) -> bool:
         there = self._landed.union(stack.members)
         changes = [self._changes[name] for name in stack.members]
-        return all(change.sound and there.isdisjoint(change.breaks) for change in changes)
+        return all(change.sound and there.isdisjoint(self._broken[change.id]) for change in changes)
 
     def _stop(self, numbers: set[int], now: float) -> None:
         for number in numbers:
@@ -150,18 +171,20 @@ class Simulation:
             if left is not None:
                 self._running[number] = replace(running, stack=left)
         self._landed |= landed
+        self._window = window.after(self._window, landed=True)
         self.outcome.landed += stack.tested
         self._decide(stack.tested, now)
 
     def _eject(self, name: str, now: float) -> None:
         self._known = after_ejection(self._known, name)
         self._stop({n for n, r in self._running.items() if name in r.stack.members}, now)
+        self._window = window.after(self._window, landed=False)
         self.outcome.ejected.append(name)
         self._decide((name,), now)
 
     def _decide(self, names: tuple[str, ...], now: float) -> None:
         for name in names:
-            self.outcome.turnaround[name] = now - self._waiting.pop(name).arrives
+            self.outcome.turnaround[name] = now - self._waiting.take(name).arrives
 
     def _meets(self, one: str, other: str) -> bool:
         return other in self._changes[one].meets or one in self._changes[other].meets

@@ -11,11 +11,22 @@ if TYPE_CHECKING:
     from orchestrator.simulation.workload import Change
 
 
+def broken(changes: Sequence[Change]) -> dict[str, set[str]]:
+    """For each change those that it breaks together with, whichever came first."""
+    found: dict[str, set[str]] = {change.id: set() for change in changes}
+    for change in changes:
+        for other in change.breaks:
+            found[change.id].add(other)
+            found[other].add(change.id)
+    return found
+
+
 def serial(changes: Sequence[Change]) -> frozenset[str]:
-    """Those that land when each is checked alone on what landed before, in order of arrival."""
+    """Those that land when each is checked alone on what landed before, in the order that is given."""
+    breaks = broken(changes)
     landed: set[str] = set()
     for change in changes:
-        if change.sound and not change.breaks & landed:
+        if change.sound and landed.isdisjoint(breaks[change.id]):
             landed.add(change.id)
     return frozenset(landed)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from statistics import mean, median, quantiles
 from typing import TYPE_CHECKING, Final
 
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from orchestrator.simulation.workload import Change, Recipe
 
 ORACLE: Final = "oracle"
+CURVE: Final = (1, *range(5, 100, 5), 99)
+"""Percents of the curve of turnarounds."""
 
 
 class UnlikeSerialError(AssertionError):
@@ -35,7 +37,8 @@ class Row:
 
     ``p50``, ``p95``, ``p99``: medians over the seeds of the quantiles of seconds from arrival to decision;
     ``checks``, ``stopped`` (before their end) and ``seconds`` (of checks) for each change; ``per_landed``
-    checks for each that landed; ``wrong``: the share of good changes that were rejected by accident.
+    checks for each that landed; ``wrong``: the share of good changes that were rejected by accident;
+    ``curve``: the quantiles of :data:`CURVE`, as ``p50`` is one.
     """
 
     policy: str
@@ -47,6 +50,7 @@ class Row:
     per_landed: float
     seconds: float
     wrong: float
+    curve: tuple[float, ...] = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,19 +77,27 @@ def _simulate(setting: Setting, policy: Policy, seed: int, changes: Sequence[Cha
     rates = Rates(setting.recipe.failure, setting.flake)
     conditions = Conditions(setting.slots, rates, setting.flake, seed)
     outcome = Simulation(changes, lambda view: plan(view, policy), conditions).run()
-    differing = serial(changes) ^ frozenset(outcome.landed)
+    differing = serial(_in_order(changes, outcome)) ^ frozenset(outcome.landed)
     if differing and not setting.flake:
         raise UnlikeSerialError(policy, seed, differing)
     return outcome
+
+
+def _in_order(changes: Sequence[Change], outcome: Outcome) -> Sequence[Change]:
+    """The order in which the serial queue is to go: of arrival, or, with priorities, of the decisions."""
+    if len({change.priority for change in changes}) == 1:
+        return changes
+    named = {change.id: change for change in changes}
+    return [named[name] for name in outcome.turnaround]
 
 
 def _row(
     name: str, waits: list[list[float]], outcomes: list[Outcome], drawn: Mapping[int, Sequence[Change]]
 ) -> Row:
     changes = sum(map(len, drawn.values()))
-    good = {seed: serial(some) for seed, some in drawn.items()}
-    landed = sum(len(o.landed) for o in outcomes) or sum(map(len, good.values()))
-    wrong = sum(len(good[s] & set(o.ejected)) for s, o in zip(good, outcomes, strict=False))
+    good = sum(len(serial(some)) for some in drawn.values())
+    landed = sum(len(o.landed) for o in outcomes) or good
+    wrong = sum(_wrong(some, o) for some, o in zip(drawn.values(), outcomes, strict=False))
     checks = sum(o.checks for o in outcomes) if outcomes else changes
     busy = sum(o.busy for o in outcomes) if outcomes else sum(c.seconds for d in drawn.values() for c in d)
     return Row(
@@ -95,8 +107,13 @@ def _row(
         stopped=mean([o.stopped for o in outcomes] or [0]) * len(outcomes) / changes,
         per_landed=checks / max(1, landed),
         seconds=busy / changes,
-        wrong=wrong / max(1, sum(map(len, good.values()))),
+        wrong=wrong / max(1, good),
+        curve=tuple(median(quantile(some, n) for some in waits) for n in CURVE),
     )
+
+
+def _wrong(changes: Sequence[Change], outcome: Outcome) -> int:
+    return len(serial(_in_order(changes, outcome)).intersection(outcome.ejected))
 
 
 def quantile(values: Sequence[float], percent: int) -> float:

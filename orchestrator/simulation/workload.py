@@ -2,7 +2,8 @@
 
 The recipe is that of ``docs/queue.md``: Poisson arrivals; log-normal durations with a median of 30 minutes,
 clipped; each change fails by itself with ``failure``; meets each earlier one with ``meets`` (the conflict
-test says so), and truly breaks together with a share ``breaks`` of those.
+test says so), and truly breaks together with a share ``breaks`` of those. Whatever is known of changes that
+truly came (:mod:`.recorded`) stands in place of what would be drawn.
 """
 
 from __future__ import annotations
@@ -10,7 +11,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import inf, log
 from random import Random
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 MEDIAN: Final = 1800.0
 SPREAD: Final = 0.45
@@ -32,13 +36,28 @@ class Change:
     meets: frozenset[str]
     breaks: frozenset[str]
     success: float
+    sequence: int = 0
+    priority: int = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What is known of a change that truly came; None: to be drawn. ``arrives`` in seconds from the first."""
+
+    arrives: float
+    id: str | None = None
+    seconds: float | None = None
+    sound: bool | None = None
+    priority: int | None = None
+    meets: frozenset[str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
     """``rate`` in changes per hour, inf: all at once; ``told``: how often an estimate is right.
 
-    ``told`` None: nothing is known of a change but the share that fails.
+    ``told`` None: nothing is known of a change but the share that fails. ``priorities`` are given out by
+    chance, each as often. ``recorded`` changes come in place of ``changes`` at the ``rate``.
     """
 
     changes: int = 500
@@ -48,6 +67,8 @@ class Recipe:
     failure: float = 0.1
     told: float | None = None
     even: bool = False
+    priorities: tuple[int, ...] = (50,)
+    recorded: tuple[Recorded, ...] = ()
 
 
 def draw(recipe: Recipe, seed: int) -> tuple[Change, ...]:
@@ -55,19 +76,48 @@ def draw(recipe: Recipe, seed: int) -> tuple[Change, ...]:
     random = Random(seed)  # noqa: S311 - a simulation, to be repeated
     found: list[Change] = []
     landed: set[str] = set()
-    now = 0.0
-    for number in range(recipe.changes):
-        now += 0.0 if recipe.rate == inf else random.expovariate(recipe.rate / 3600)
-        meets = _some(random, [c.id for c in found], recipe.meets)
+    for number, came in enumerate(recipe.recorded or _arrivals(random, recipe)):
+        meets = came.meets
+        if meets is None:
+            meets = _some(random, [c.id for c in found], recipe.meets)
         breaks = _some(random, sorted(meets), recipe.breaks)
-        sound = random.random() >= recipe.failure
+        fails = random.random() < recipe.failure
+        sound = not fails if came.sound is None else came.sound
         lands = sound and not breaks & landed
-        told = _told(random, recipe, lands=lands)
-        change = Change(f"c{number}", now, _seconds(random, recipe), sound, meets, breaks, told)
+        change = Change(
+            id=came.id or f"c{number}",
+            arrives=came.arrives,
+            success=_told(random, recipe, lands=lands),
+            seconds=_seconds(random, recipe) if came.seconds is None else came.seconds,
+            sound=sound,
+            meets=meets,
+            breaks=breaks,
+            sequence=number,
+            priority=_priority(random, recipe) if came.priority is None else came.priority,
+        )
         found.append(change)
         if lands:
             landed.add(change.id)
     return tuple(found)
+
+
+def by_age(change: Change) -> tuple[float, ...]:
+    """The key of the queue's order: priority, to which each later arrival adds one; then arrival.
+
+    Between two changes this never turns round, so it needs no clock: what counts is their difference.
+    """
+    return (change.sequence - change.priority, change.sequence)
+
+
+def _arrivals(random: Random, recipe: Recipe) -> Iterator[Recorded]:
+    now = 0.0
+    for _ in range(recipe.changes):
+        now += 0.0 if recipe.rate == inf else random.expovariate(recipe.rate / 3600)
+        yield Recorded(now)
+
+
+def _priority(random: Random, recipe: Recipe) -> int:
+    return recipe.priorities[0] if len(recipe.priorities) == 1 else random.choice(recipe.priorities)
 
 
 def _some(random: Random, names: list[str], share: float) -> frozenset[str]:

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 from pathlib import Path
+from xml.etree import ElementTree as ET
 
 from tests.support.process import run
 
@@ -34,3 +35,43 @@ def test_csv_is_the_same_as_json(tmp_path: Path) -> None:
 
 def test_what_is_no_share_is_refused(tmp_path: Path) -> None:
     assert run("simulate", "--failure", "2", cwd=tmp_path).code == 2
+
+
+def test_recorded_arrivals_stand_in_place_of_made_up_ones(tmp_path: Path) -> None:
+    (tmp_path / "came.csv").write_text(
+        "arrives,seconds,outcome\n0,600,passed\n60,600,failed\n120,600,passed\n"
+    )
+    asked = ("simulate", "--arrivals", "came.csv", "--policy", "serial", "--seeds", "1", "--json")
+    done = run(*asked, cwd=tmp_path)
+    assert done.code == 0, done.err
+    oracle, serial = json.loads(done.out)["rows"]
+    assert oracle["p50"] == 600 + 540
+    assert serial["checks"] == 4 / 3
+    assert serial["seconds"] == 4 * 600 / 3
+
+
+def test_a_file_of_arrivals_that_cannot_be_read_names_its_line(tmp_path: Path) -> None:
+    (tmp_path / "came.csv").write_text("arrives,seconds\n0,60\n1,soon\n")
+    done = run("simulate", "--arrivals", "came.csv", cwd=tmp_path)
+    assert done.code == 2
+    assert "line 3" in done.err
+    (tmp_path / "came.csv").write_bytes(b"arrives\n\xff\n")
+    assert run("simulate", "--arrivals", "came.csv", cwd=tmp_path).code == 2
+
+
+def test_the_plot_is_one_svg_with_a_line_for_each_policy_and_no_scripts(tmp_path: Path) -> None:
+    done = run(*FEW, "--policy", "batch", "--plot", "policies.svg", cwd=tmp_path)
+    assert done.code == 0, done.err
+    root = ET.parse(tmp_path / "policies.svg").getroot()
+    assert root.tag == "{http://www.w3.org/2000/svg}svg"
+    drawn = [element.tag.rpartition("}")[2] for element in root.iter()]
+    assert "script" not in drawn
+    texts = [element.text for element in root.iter("{http://www.w3.org/2000/svg}text")]
+    assert texts.count("oracle") == texts.count("batch") == 2
+    assert drawn.count("path") >= 2
+
+
+def test_priorities_are_held_against_a_serial_queue_as_well(tmp_path: Path) -> None:
+    done = run(*FEW, "--rate", "10", "--priority", "50", "--priority", "90", "--json", cwd=tmp_path)
+    assert done.code == 0, done.err
+    assert all(row["wrong"] == 0 for row in json.loads(done.out)["rows"])

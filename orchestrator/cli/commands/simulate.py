@@ -5,15 +5,21 @@ from __future__ import annotations
 import csv
 import dataclasses
 import io
+from dataclasses import replace
 from math import inf
-from typing import TYPE_CHECKING, Any, Final
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, TextIO
 
 import click
 
 from orchestrator.cli.context import Command, Invocation, pass_invocation
+from plans.effects import step, write_atomic
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from orchestrator.simulation.report import Row
+    from orchestrator.simulation.workload import Recipe
 
 _POLICIES: Final = ("serial", "batch", "prefix", "lanes", "ranked", "auto")
 _SHARE: Final = click.FloatRange(0, 1)
@@ -49,35 +55,83 @@ _HEAD: Final = (
     "--told", type=_SHARE, help="How often an outcome is estimated right; without, by --failure alone."
 )
 @click.option("--seeds", type=click.IntRange(1), default=5, help="How many times, each drawn anew.")
+@click.option(
+    "--priority", "priorities", type=int, multiple=True, help="Changes have one of these, each as often."
+)
+@click.option(
+    "--arrivals",
+    type=click.File(encoding="utf-8"),
+    help="Changes that truly came, as CSV, in place of --changes and --rate.",
+)
+@click.option(
+    "--plot", type=click.Path(dir_okay=False, writable=True, path_type=Path), help="Draw this SVG as well."
+)
 @click.option("--csv", "as_csv", is_flag=True, help="Print the rows as CSV, times in seconds.")
 @pass_invocation
-def command(invocation: Invocation, /, policies: tuple[str, ...], *, as_csv: bool, **options: Any) -> None:
+def command(
+    invocation: Invocation, /, policies: tuple[str, ...], plot: Path | None, *, as_csv: bool, **options: Any
+) -> None:
     """Compare policies of the queue: how long a change waits, and how many checks it costs.
 
-    The planner decides about made-up changes on a virtual clock. Without accidents each simulation is held
-    against what would land serially. The oracle knows every outcome beforehand. No repository is needed.
+    The planner decides about made-up or recorded changes on a virtual clock. Without accidents each
+    simulation is held against what would land serially. The oracle knows every outcome beforehand. No
+    repository is needed.
     """
     from orchestrator.planning.policy import Policy  # noqa: PLC0415 - `--help` does without
     from orchestrator.simulation.report import Setting, compare  # noqa: PLC0415 - as above
-    from orchestrator.simulation.workload import Recipe  # noqa: PLC0415 - as above
 
+    draw = _drawing() if plot else None
     slots, flake, seeds = options.pop("slots"), options.pop("flake"), options.pop("seeds")
-    recipe = Recipe(**{**options, "rate": options["rate"] or inf})
-    chosen = [Policy(name) for name in policies or _POLICIES]
-    rows = list(compare(Setting(recipe, slots, flake, range(seeds)), chosen))
+    setting = Setting(_recipe(**options), slots, flake, range(seeds))
+    rows = list(compare(setting, [Policy(name) for name in policies or _POLICIES]))
+    if plot and draw:
+        with step("simulate.plot"):
+            write_atomic(plot, draw(rows).encode(), durable=False)
     if invocation.as_json:
-        invocation.output.document({"rows": [dataclasses.asdict(row) for row in rows]})
+        invocation.output.document({"rows": [_fields(row) for row in rows]})
     elif as_csv:
         invocation.output.text(_csv(rows))
     else:
         invocation.output.text(_table(rows))
 
 
+def _recipe(*, arrivals: TextIO | None, priorities: tuple[int, ...], **options: Any) -> Recipe:
+    from orchestrator.simulation.recorded import (  # noqa: PLC0415 - as above
+        RecordedError,
+        read_recorded,
+        share_failed,
+    )
+    from orchestrator.simulation.workload import Recipe  # noqa: PLC0415 - as above
+
+    recipe = Recipe(**{**options, "rate": options["rate"] or inf, "priorities": priorities or (50,)})
+    if arrivals is None:
+        return recipe
+    try:
+        recorded = read_recorded(arrivals)
+    except (RecordedError, UnicodeDecodeError) as error:
+        raise click.BadParameter(str(error), param_hint="--arrivals") from error
+    failed = share_failed(recorded)
+    return replace(recipe, recorded=recorded, failure=recipe.failure if failed is None else failed)
+
+
+def _drawing() -> Callable[[Sequence[Row]], str]:
+    """What draws, looked for before anything is simulated."""
+    try:
+        from orchestrator.simulation.plot import svg  # noqa: PLC0415 - an extra
+    except ModuleNotFoundError as error:
+        raise click.UsageError("--plot needs leather: pip install 'planctl[plot]'") from error
+    return svg
+
+
+def _fields(row: Row) -> dict[str, Any]:
+    return {name: value for name, value in dataclasses.asdict(row).items() if name != "curve"}
+
+
 def _csv(rows: list[Row]) -> str:
     text = io.StringIO()
-    writer = csv.DictWriter(text, [field.name for field in dataclasses.fields(rows[0])], lineterminator="\n")
+    writer = csv.DictWriter(text, list(_fields(rows[0])), lineterminator="\n")
     writer.writeheader()
-    writer.writerows(dataclasses.asdict(row) for row in rows)
+    writer.writerows(map(_fields, rows))
     return text.getvalue().rstrip("\n")
 
 

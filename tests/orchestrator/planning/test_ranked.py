@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from orchestrator.planning.chances import chances
 from orchestrator.planning.model import Item, Known, Snapshot, Stack
-from orchestrator.planning.ranked import cheapest_sets, plan_ranked
+from orchestrator.planning.paths import cheapest_sets
+from orchestrator.planning.ranked import plan_ranked
 
 
 def view(**changes: object) -> Snapshot:
@@ -40,6 +41,43 @@ def test_one_that_is_at_work_keeps_its_slot() -> None:
     assert plan_ranked(view(slots=2, running=(B,))).checks == (B, A)
 
 
+SURER = (Item("a", 0.97), Item("b", 0.9), Item("c", 0.9))
+
+
+def test_one_that_will_hardly_be_needed_gives_its_slot_to_another_and_only_then() -> None:
+    assert plan_ranked(view(items=SURER, slots=1, running=(B_ALONE,))).checks == (A,)
+    assert plan_ranked(view(items=SURER, slots=4, running=(B_ALONE,))).checks == (B_ALONE, A, C, B)
+    assert plan_ranked(view(items=SURER, slots=2, running=(B_ALONE, A))).checks == (A, C)
+
+
+def test_one_that_may_well_be_needed_is_not_stopped_for_a_surer_one() -> None:
+    assert plan_ranked(view(slots=1, running=(B_ALONE,))).checks == (B_ALONE,)
+
+
+def test_one_at_work_whose_stack_has_passed_meanwhile_is_stopped() -> None:
+    assert B not in plan_ranked(view(running=(B, A), known={B: Known(passed=1)})).checks
+
+
+BAD = (Item("a", 0.03), Item("b", 0.9), Item("c", 0.9))
+
+
+def test_s12_what_will_most_likely_fail_has_both_its_tries_at_once_where_that_can_be() -> None:
+    assert plan_ranked(view(items=BAD)).checks == (A, C, B_ALONE)
+    assert plan_ranked(view(items=BAD, twice=True)).checks == (A, C, B_ALONE, A)
+    assert plan_ranked(view(items=BAD, twice=True, running=(A,))).checks == (A, C, B_ALONE, A)
+    assert plan_ranked(view(items=BAD, twice=True, running=(A, A))).checks == (A, A, C, B_ALONE)
+
+
+def test_s12_there_are_never_more_than_two_tries() -> None:
+    red = {A: Known(failed=1)}
+    assert plan_ranked(view(items=BAD, twice=True, known=red)).checks.count(A) == 1
+    assert plan_ranked(view(items=BAD, twice=True, known=red, running=(A,))).checks.count(A) == 1
+
+
+def test_second_tries_come_after_the_first_tries_of_others() -> None:
+    assert plan_ranked(view(items=BAD, twice=True, slots=3)).checks == (A, C, B_ALONE)
+
+
 def test_lanes_an_independent_entry_lands_before_those_ahead_of_it() -> None:
     assert plan_ranked(view(known={C: Known(passed=1)})).land == C
 
@@ -66,9 +104,16 @@ def test_s10_nothing_is_checked_without_what_it_depends_on() -> None:
 
 def test_known_paths_count_by_their_probability() -> None:
     found = chances(view(known={A: Known(passed=1), B: Known(failed=2)}))
-    assert found[0] > 0.99
-    assert found[1] < 0.05
-    assert found[2] == pytest.approx(0.9)
+    assert found.lands[0] > 0.99
+    assert found.lands[1] < 0.05
+    assert found.lands[2] == pytest.approx(0.9, abs=0.01)
+
+
+def test_a_check_on_another_path_moves_the_estimate_and_does_not_decide_it() -> None:
+    untold = chances(view()).lands[1]
+    red = chances(view(known={B_ALONE: Known(failed=1)})).lands[1]
+    green = chances(view(known={B_ALONE: Known(passed=1)})).lands[1]
+    assert 0.3 < red < 0.7 < untold < 0.95 < green < 0.999
 
 
 @given(st.lists(st.floats(0.5, 0.999), min_size=1, max_size=6))
