@@ -1,10 +1,11 @@
-"""Lanes: what is apart lands by its own check, out of order; what meets waits; a missed conflict merges them."""
+"""Lanes: what is apart lands by its own check, out of order; a missed conflict merges them."""
 
 from __future__ import annotations
 
 import os
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -235,6 +236,4 @@ def test_declared_reads_meet_what_is_written_and_plans_those_they_land_after(rep
 
 
 def _with(entry: Entry, **changes: object) -> Entry:
-    from dataclasses import replace  # noqa: PLC0415
-
     return replace(entry, **changes)  # type: ignore[arg-type]
