@@ -26,7 +26,7 @@ from orchestrator.slots.keeper import SlotKeeper
 from orchestrator.states import EntryState
 from worktrees.repository import find
 
-BATCH = 10
+BATCH = 40
 """Branches that are landed in one go; each round has fresh ones."""
 ROUNDS = 5
 SHAPES = (SMALL, LARGE)
@@ -43,7 +43,7 @@ def results(scratch: Path, cache: Path) -> Iterator[Result]:
         name = f"landing, {shape.size:,} files, main not checked out"
         large = shape is SHAPES[-1]
         if "zuul" in found:
-            wanted = Target(10, faster=True) if large else None
+            wanted = Target(15, faster=True) if large else None
             yield Result(name, found["apart"], "Zuul's merger", found["zuul"], ROUNDS, wanted)
         wanted = Target(20, faster=True) if large else None
         yield Result(name, found["apart"], "git merge in a checkout", found["merge"], ROUNDS, wanted)

@@ -34,7 +34,7 @@ from worktrees.errors import (
 from worktrees.git import Git
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from worktrees.repository import Repository
@@ -128,12 +128,22 @@ class ObjectStore:
 
         Side by side they share the file system's journal commits: half the time of one after the other.
         """
-        if not self._unsynced:
+        if not self._unsynced or getattr(self._local, "later", False):
             return
         files = [self.repository.common_dir / "objects" / o[:2] / o[2:] for o in self._unsynced]
         for _ in _syncing().map(_sync, {*files, *(file.parent for file in files)}):
             pass
         self._unsynced.clear()
+
+    @contextlib.contextmanager
+    def flushed_together(self) -> Iterator[None]:
+        """Within this, what this thread writes is synced once, at the end: nothing may refer to it before."""
+        self._local.later = True
+        try:
+            yield
+        finally:
+            self._local.later = False
+        self.flush()
 
     def sync_loose(self, objects: Iterable[str]) -> None:
         """Have those of ``objects`` that are loose survive a power cut, whoever wrote them."""

@@ -68,21 +68,25 @@ def form(bench: Workbench, unit: Sequence[Entry], old: str) -> Batch | None:
     refused by the post-check, needs a command for a hot file, or alone has a check.
     Raises :data:`GITS_FAULT` where git fails on the batch as a whole.
     """
+    with bench.objects.flushed_together():
+        steps = _chain(bench, unit, old)
+        if len(steps) < 2:  # noqa: PLR2004 - one is no batch
+            return None
+        entries, last, over = tuple(unit[: len(steps)]), steps[-1], None
+        if bench.settings.project.check:
+            draft = Draft(last.tree, (old, last.commit), batch_message(entries))
+            over = write_commit(bench.git, bench.objects, draft)
+    return Batch(entries, steps, old, over)
+
+
+def _chain(bench: Workbench, unit: Sequence[Entry], old: str) -> tuple[Candidate, ...]:
     steps: list[Candidate] = []
     for entry in unit:
-        below = steps[-1].commit if steps else old
-        step = _step(bench, entry, below, old)
+        step = _step(bench, entry, steps[-1].commit if steps else old, old)
         if step is None:
             break
         steps.append(step)
-    if len(steps) < 2:  # noqa: PLR2004 - one is no batch
-        return None
-    entries, last = tuple(unit[: len(steps)]), steps[-1]
-    over = None
-    if bench.settings.project.check:
-        draft = Draft(last.tree, (old, last.commit), batch_message(entries))
-        over = write_commit(bench.git, bench.objects, draft)
-    return Batch(entries, tuple(steps), old, over)
+    return tuple(steps)
 
 
 def _step(bench: Workbench, entry: Entry, below: str, old: str) -> Candidate | None:

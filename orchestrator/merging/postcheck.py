@@ -134,12 +134,13 @@ def flaw(bench: Workbench, entries: Iterable[Entry], intent: Intent) -> str | No
     landing (S8), and that contains the old target (S6).
     """
     objects, tip = bench.objects, bench.target_tip()
+    brought = {intent.old, *objects.commits(intent.new, intent.old)}
     for entry in entries:
         name, made = landed_reference(entry.plan or entry.branch, entry.id), intent.members[entry.id]
         found = bench.references.read(name)
         if found != made:
             return f"{name} is at {found}, not at {made}"
-        if not objects.is_ancestor(made, intent.new):
+        if made not in brought:
             return f"{intent.new} does not contain {made}, which is to land with it"
     if not objects.is_ancestor(intent.new, tip):
         return f"{intent.target} is at {tip}, which does not contain {intent.new}"

@@ -195,8 +195,10 @@ class Round:
             later=frozenset(self._later),
         )
         steps = plan_serial(view)
-        self._store_reasons([step for step in steps if isinstance(step, Stay)])
-        return next((self._unit(view, step.entry) for step in steps if isinstance(step, Process)), ())
+        unit = next((self._unit(view, step.entry) for step in steps if isinstance(step, Process)), ())
+        at_turn = {entry.id for entry in unit}
+        self._store_reasons([s for s in steps if isinstance(s, Stay) and s.entry.id not in at_turn])
+        return unit
 
     def _unit(self, view: QueueView, first: Entry) -> tuple[Entry, ...]:
         """``first``, and those behind it that one check is to cover with it."""
