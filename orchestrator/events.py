@@ -39,6 +39,8 @@ class EventName(StrEnum):
     """A check ahead of its turn whose tree will not come."""
     LANES_MERGED = "queue.lanes-merged"
     """A landing by another tree's verdict was red when it was checked whole."""
+    RESOLVER_STARTED = "resolver.started"
+    RESOLVER_ENDED = "resolver.ended"
     CHECKOUT_LEFT = "checkout.left"
     QUEUE_TAKEN = "queue.taken"
     QUEUE_LOST = "queue.lost"

@@ -57,6 +57,7 @@ class EntryState(StrEnum):
     BLOCKED = "blocked"
     HELD = "held"
     CONFLICTED = "conflicted"
+    RESOLVING = "resolving"
     REJECTED = "rejected"
     DROPPED = "dropped"
 
@@ -116,13 +117,17 @@ ATTEMPT: Final[Mapping[A, frozenset[A]]] = {
 ENTRY: Final[Mapping[E, frozenset[E]]] = {
     E.QUEUED: frozenset({E.MERGING, E.LANDED, E.BLOCKED, E.HELD, E.CONFLICTED, E.REJECTED, E.DROPPED}),
     E.MERGING: frozenset(
-        {E.CHECKING, E.LANDING, E.LANDED, E.BLOCKED, E.CONFLICTED, E.HELD, E.REJECTED, E.QUEUED}
+        {
+            *(E.CHECKING, E.LANDING, E.LANDED, E.BLOCKED, E.CONFLICTED, E.RESOLVING, E.HELD),
+            *(E.REJECTED, E.QUEUED),
+        }
     ),
     E.CHECKING: frozenset({E.LANDING, E.REJECTED, E.QUEUED, E.HELD}),
     E.LANDING: frozenset({E.LANDED, E.QUEUED, E.BLOCKED, E.HELD}),
     E.BLOCKED: frozenset({E.QUEUED, E.LANDED, E.DROPPED}),
     E.HELD: frozenset({E.QUEUED, E.LANDED, E.DROPPED}),
-    E.CONFLICTED: frozenset({E.QUEUED, E.LANDED, E.DROPPED}),
+    E.CONFLICTED: frozenset({E.QUEUED, E.RESOLVING, E.LANDED, E.DROPPED}),
+    E.RESOLVING: frozenset({E.QUEUED, E.CONFLICTED, E.DROPPED}),
     E.REJECTED: frozenset({E.QUEUED, E.LANDED, E.DROPPED}),
     E.DROPPED: frozenset({E.QUEUED, E.LANDED}),
     E.LANDED: frozenset({E.QUEUED}),  # only when somebody has taken it off the target again, by a reset
@@ -150,8 +155,8 @@ WORKING_ATTEMPTS: Final = frozenset({A.PREPARING, A.RUNNING})
 ACTIVE_ATTEMPTS: Final = WORKING_ATTEMPTS | {A.PREPARED, A.FINISHED, A.QUEUED}
 """Have begun and not yet come to an end: what overlaps with them waits."""
 OPEN_ENTRIES: Final = frozenset({E.QUEUED, E.MERGING, E.CHECKING, E.LANDING, E.BLOCKED, E.HELD})
-"""Still to be landed."""
-MOVING_ENTRIES: Final = frozenset({E.QUEUED, E.MERGING, E.CHECKING, E.LANDING})
+"""Still to be landed; what a resolver has at work comes back as another head."""
+MOVING_ENTRIES: Final = frozenset({E.QUEUED, E.MERGING, E.CHECKING, E.LANDING, E.RESOLVING})
 """Go on by themselves; the other open ones wait for a person or for the target to move."""
 
 

@@ -148,6 +148,8 @@ class ProjectSettings:
     outputs: str | None = None
     hooks: HookPolicy = HookPolicy.SKIP
     leftovers: bool = True
+    resolver: str | None = None
+    resolver_timeout: float | None = None
     rescue_ignored: tuple[str, ...] = ()
     hot_files: Mapping[str, HotFile] = field(default_factory=dict)
     agents: Mapping[str, str] = field(default_factory=dict)

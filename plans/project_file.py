@@ -127,6 +127,8 @@ SETTINGS: Final[Record[dict[str, Any]]] = Record(
         "reuse_caches": Key(flag(), "Whether ignored files stay when a worktree is used again."),
         "outputs": Key(path_anywhere(), "The folder of outputs of plans."),
         "hooks": Key(_one_of(HookPolicy), "Whether commits of leftovers run git hooks."),
+        "resolver": Key(command(), "Runs in the worktree of a branch that conflicts, the merge prepared."),
+        "resolver_timeout": Key(duration(least=1), "The longest a resolver may take."),
         "leftovers": Key(flag(), "Whether what a command leaves uncommitted is committed."),
         "rescue_ignored": Key(Many(text()), "Ignored files that are rescued too."),
         "hot_files": Key(Named(hot_file(), _HOT_FILE), "Files that everybody edits: how they merge."),

@@ -72,6 +72,7 @@ plans: [plans]                  # folders of plan files
 # verdict_ttl: 24h
 
 # method: merge                 # merge | squash | rebase
+# resolver: ./resolve.sh        # work that conflicts goes to it, the merge prepared in its worktree
 # checkout: follow              # follow | wait | detach: what happens to a checkout of the target
 # overlap: serialize            # serialize | isolate | forbid: plans that would touch the same files
 # predicted: advise             # advise | bind: files that a plan without a manifest is likely to touch

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 MOST_NO_VERDICTS: Final = 3
 MOST_KILLED: Final = 3
-_TRIES: Final = ("times", "killed")
+_TRIES: Final = ("times", "killed", "resolutions")
 TAIL_LINES: Final = 20
 SHOWN_PATHS: Final = 5
 _WHOSE: Final = {TARGET: "the target's check", PLAN: "the plan's own check", REGENERATE: "`{}` for hot files"}
@@ -92,7 +92,7 @@ def git_killed(error: GitFailedError, entry: Entry) -> tuple[EntryState, dict[st
 
 def carried(entry: Entry, to: EntryState, why: Mapping[str, Any]) -> dict[str, Any]:
     """``why``, and how often was tried: that counts on whatever else an entry waits for meanwhile."""
-    goes_on = to in {EntryState.QUEUED, EntryState.BLOCKED, EntryState.HELD}
+    goes_on = to in {EntryState.QUEUED, EntryState.BLOCKED, EntryState.HELD, EntryState.RESOLVING}
     return {**{key: entry.reason[key] for key in _TRIES if goes_on and key in entry.reason}, **why}
 
 

@@ -23,7 +23,8 @@ from typing import TYPE_CHECKING, Any, assert_never
 
 from orchestrator.errors import StaleRecordError
 from orchestrator.merging.checkroom import CancelledCheckError
-from orchestrator.merging.evidence import conflict, git_killed, no_verdict, proof, red, target_red
+from orchestrator.merging.conflicting import conflicted
+from orchestrator.merging.evidence import git_killed, no_verdict, proof, red, target_red
 from orchestrator.merging.following import in_the_way, look_ahead
 from orchestrator.merging.judge import Judgement, Outcome, judge
 from orchestrator.merging.landing import Landing, Member, land
@@ -121,7 +122,7 @@ class Processor:
         made = candidate_of(self._bench, entry, old, self._hot(entry, old))
         match made:
             case Conflicted():
-                return self._end(entry, EntryState.CONFLICTED, conflict(made))
+                return self._end(entry, *conflicted(self._bench, entry, made, old))
             case Unsuitable():
                 return self._end(entry, EntryState.HELD, {"code": "method", "detail": str(made.reason)})
             case AlreadyThere():

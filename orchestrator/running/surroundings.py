@@ -31,6 +31,17 @@ NAMES: Final = (
     "PLANCTL_BASE",
 )
 """Belong to one plan; those of an outer plan never reach an inner one."""
+CONFLICT_NAMES: Final = (
+    "PLANCTL_ENTRY",
+    "PLANCTL_CONFLICT",
+    "PLANCTL_CONFLICT_PATHS",
+    "PLANCTL_CONFLICT_MESSAGES",
+    "PLANCTL_CONFLICT_BASE",
+    "PLANCTL_CONFLICT_OURS",
+    "PLANCTL_CONFLICT_THEIRS",
+    "PLANCTL_CONFLICT_PLANS",
+)
+"""Belong to one resolver."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +84,7 @@ def command_environment(source: Mapping[str, str], folder: Path) -> dict[str, st
     """
     result = dict(source)
     environment.scrub(result)
-    for name in (*_DROPPED, *NAMES):
+    for name in (*_DROPPED, *NAMES, *CONFLICT_NAMES):
         result.pop(name, None)
     if os.name == "posix":
         result["PWD"] = str(folder)

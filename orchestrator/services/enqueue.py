@@ -18,6 +18,7 @@ from orchestrator.services.entries import require_entry
 from orchestrator.slots.keeper import slot_of_attempt
 from orchestrator.states import AttemptState, EntryState
 from orchestrator.submitting.landed import is_on_target
+from orchestrator.submitting.newhead import work_of_head
 from orchestrator.submitting.submit import Work, requeue, submit
 from plans.document import read_plan
 from worktrees.durable import sync_work
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
 _A = AttemptState
 _WITH_WORK: Final = frozenset({_A.FINISHED, _A.PREPARED, _A.CONFLICTED, _A.REJECTED, _A.QUEUED, _A.LANDED})
+_CAME_TO_NOTHING: Final = frozenset({EntryState.CONFLICTED, EntryState.REJECTED})
 _ENDINGS: Final = (".md", ".markdown", ".yaml", ".yml")
 _STANDING: Final = frozenset(
     {
@@ -135,7 +137,7 @@ def _first_work(bench: Workbench, attempt: Attempt, priority: float | None, meth
 
 
 def resubmit(bench: Workbench, attempt: Attempt) -> Entry:
-    """Queue anew what came to nothing: the same head at its old age, or the head that the branch has now.
+    """Queue anew what came to nothing, at its old age: the same head, or the one that the branch has now.
 
     A conflict is resolved, and a red check mended, by commits on the branch.
     """
@@ -150,23 +152,10 @@ def resubmit(bench: Workbench, attempt: Attempt) -> Entry:
             if attempt.state is not _A.QUEUED
             else _again(bench, old)
         )
-    base = old.base
-    if not bench.objects.is_ancestor(base, head):
-        base = _common_base(bench, attempt.branch, head)
-    sync_work(bench.git, bench.objects, attempt.branch, head, base)
-    work = Work(
-        target=old.target,
-        branch=old.branch,
-        head=head,
-        base=base,
-        plan=old.plan,
-        explicit_base=old.explicit_base and base == old.base,
-        after=old.after,
-        check=old.check,
-        method=old.method,
-        reads=old.reads,
-        priority=old.priority,
-    )
+    work = work_of_head(bench, old, head)
+    if work is None:
+        raise UsageError(f"{attempt.branch} has no common history with the target")
+    sync_work(bench.git, bench.objects, attempt.branch, head, work.base)
     with bench.store.transaction():
         entry = submit(bench, work, attempt)
         _supersede(bench, old, entry)
@@ -209,12 +198,24 @@ def _add_branch(bench: Workbench, name: str, priority: float | None, method: str
     head = bench.references.resolve(reference)
     base = _common_base(bench, name, head)
     sync_work(bench.git, bench.objects, name, head, base)
+    mended = _mended(bench, name, head)
     work = Work(
         target=bench.target,
         branch=name,
         head=head,
         base=base,
-        method=method,
-        priority=50 if priority is None else priority,
+        method=method or (mended.method if mended else None),
+        priority=priority if priority is not None else mended.priority if mended else 50,
+        arrival=mended.age if mended else 0,
+        queued_at=mended.queued_at if mended else None,
     )
     return _again(bench, submit(bench, work))
+
+
+def _mended(bench: Workbench, name: str, head: str) -> Entry | None:
+    """The entry of the branch that came to nothing and that ``head`` goes on from: it has its place."""
+    entries = bench.store.entries(target=bench.target, states=_CAME_TO_NOTHING)
+    found = [e for e in entries if e.branch == name and e.plan is None and e.head != head]
+    last = found[-1] if found else None
+    known = last is not None and bench.objects.has_commit(last.head)
+    return last if last and known and bench.objects.is_ancestor(last.head, head) else None

@@ -5,10 +5,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from orchestrator.errors import NothingToDoError
+from orchestrator.states import EntryState
 
 if TYPE_CHECKING:
+    from orchestrator.store.protocol import Store
     from orchestrator.store.records import Entry
     from orchestrator.workbench import Workbench
+
+
+def newest_of(store: Store, key: str) -> Entry | None:
+    """The entry of that id, or the one that took its place once its conflict was resolved."""
+    entry = store.entry(key)
+    while entry is not None and entry.state is EntryState.DROPPED and entry.reason.get("code") == "resolved":
+        entry = store.entry(str(entry.reason.get("entry")))
+    return entry
 
 
 def require_entry(bench: Workbench, name: str) -> Entry:

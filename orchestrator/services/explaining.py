@@ -21,7 +21,11 @@ if TYPE_CHECKING:
     from orchestrator.store.records import Entry, StoredEvent
     from orchestrator.workbench import Workbench
 
-_QUEUES_OWN: Final = ("entry.", "queue.", "check.", "target.", "checkout.", "locks.")
+_QUEUES_OWN: Final = ("entry.", "queue.", "check.", "target.", "checkout.", "locks.", "resolver.")
+_BY_HAND: Final = (
+    "resolve it by a commit on {branch}, then `planctl queue add {name}`; or `planctl queue resolve {name}`"
+)
+_RESOLVE: Final = f"read the log; {_BY_HAND}"
 _CURES: Final = {
     "checkout": "commit or move what is in the way, then `planctl sync`",
     "locked": "let that git command end (`planctl doctor` says whose lock it is), then `planctl sync`",
@@ -32,7 +36,15 @@ _CURES: Final = {
     "git-failed": "read git's messages, then `planctl queue add {name}`",
     "git-killed": "see that memory suffices, then `planctl queue add {name}`",
     "no-verdict": "read the log, mend the check, then `planctl queue add {name}`",
-    "conflict": "resolve it by a commit on {branch}, then `planctl queue add {name}`",
+    "conflict": _BY_HAND,
+    "resolver-failed": _RESOLVE,
+    "resolver-timeout": _RESOLVE,
+    "resolver-unresolved": _RESOLVE,
+    "resolver-refused": _RESOLVE,
+    "resolver-again": _RESOLVE,
+    "resolver-method": "`planctl queue add {name} --method merge` after a merge on {branch}, or rebase it",
+    "resolver-moved": "`planctl queue add {name}` takes {branch} as it is now",
+    "resolver-worktree": "let nobody work on {branch}, then `planctl queue resolve {name}`",
     "red": "mend it by a commit on {branch}, then `planctl queue add {name}`",
     "dropped": "`planctl queue add {name}` takes it in again",
     "dependency-rejected": "land that plan first, or `planctl queue drop {name}`",
@@ -96,7 +108,7 @@ def why_of(entry: Entry, is_served: bool) -> str:  # noqa: FBT001 - one fact, re
         checked = "unchecked: the target has no check" if entry.unchecked else "its tree passed the check"
         return f"landed as {str(entry.landed_commit)[:12]}; {checked}"
     detail = str(entry.reason.get("detail") or entry.reason.get("code") or "")
-    if entry.state is EntryState.QUEUED and not is_served:
+    if entry.state in (EntryState.QUEUED, EntryState.RESOLVING) and not is_served:
         return f"{detail + '; ' if detail else ''}nobody works at the queue"
     return detail or str(entry.state)
 
@@ -112,7 +124,7 @@ def cure_of(entry: Entry) -> str:
     if entry.state is EntryState.LANDED:
         return ""
     cure = _CURES.get(str(entry.reason.get("code")), "")
-    if not cure and entry.state is EntryState.QUEUED:
+    if entry.state is EntryState.RESOLVING or (not cure and entry.state is EntryState.QUEUED):
         cure = "`planctl queue run` works at the queue"
     return cure.format(name=entry.plan or entry.branch, branch=entry.branch)
 

@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING
 
 from orchestrator.errors import BusyError, UsageError
 from orchestrator.leases.lease import holder_of
+from orchestrator.mending.mender import mending
+from orchestrator.mending.returning import sweep
 from orchestrator.merging import pausing
 from orchestrator.merging.policy import allow_policy_change
 from orchestrator.merging.settle import settle
 from orchestrator.merging.worker import QueueWorker
 from orchestrator.services.enqueue import add
-from orchestrator.services.entries import require_entry
+from orchestrator.services.entries import newest_of, require_entry
 from orchestrator.slots.keeper import SlotKeeper
 from orchestrator.states import MOVING_ENTRIES, EntryState
 
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
     from orchestrator.store.records import Entry
     from orchestrator.workbench import Workbench
 
-__all__ = ["add", "drain", "drop", "let_pass", "pause", "require_entry", "resume", "serve"]
+__all__ = ["add", "call_off", "drain", "drop", "let_pass", "pause", "require_entry", "resume", "serve"]
 
 
 def drop(bench: Workbench, name: str) -> Entry:
@@ -38,6 +40,11 @@ def drop(bench: Workbench, name: str) -> Entry:
         if entry.state in (EntryState.MERGING, EntryState.CHECKING):
             entry = settle(bench, entry, EntryState.QUEUED)
         return settle(bench, entry, EntryState.DROPPED, reason={"code": "dropped", "detail": "by a person"})
+
+
+def call_off(bench: Workbench, session: SessionHandle) -> None:
+    """End resolvers that nobody waits for any more, whose planctl is dead; one that lives does so itself."""
+    sweep(bench, session, SlotKeeper(bench), first=False)
 
 
 def pause(bench: Workbench, why: str) -> None:
@@ -80,21 +87,26 @@ def drain(
     """
     deadline = None if patience is None else bench.clock.monotonic() + patience
 
-    def moves(key: str) -> bool:
-        entry = bench.store.entry(key)
-        return entry is not None and entry.state in MOVING_ENTRIES
+    def state(key: str) -> EntryState | None:
+        entry = newest_of(bench.store, key)
+        return entry.state if entry else None
 
     def done(idle: bool) -> bool:  # noqa: FBT001 - the worker's own protocol
+        if idle:  # what a resolver has comes back
+            on_change()
+            return not any(state(key) is EntryState.RESOLVING for key in wanted)
         # asked before each landing: the last one mostly moves still, and then the others are not read
-        return idle or not any(map(moves, reversed(wanted)))
+        return not any(state(key) in MOVING_ENTRIES for key in reversed(wanted))
 
     def waiting() -> None:
         if deadline is not None and bench.clock.monotonic() >= deadline:
             name = f"queue:{bench.target}"
             raise BusyError("the merge queue", holder_of(bench.store, name))
 
-    _worker(bench, session, cancel, on_change).drain(done, waiting)
-    return [entry for key in wanted if (entry := bench.store.entry(key))]
+    keeper = SlotKeeper(bench)
+    with mending(bench, session, keeper, cancel):
+        _worker(bench, session, keeper, cancel, on_change).drain(done, waiting)
+    return [entry for key in wanted if (entry := newest_of(bench.store, key))]
 
 
 def serve(
@@ -107,13 +119,23 @@ def serve(
     on_change: Callable[[], None] = lambda: None,
 ) -> None:
     """Land whatever is in the queue: with ``once`` until nothing can, else until ``cancel`` is set."""
-    worker = _worker(bench, session, cancel, on_change, allow_policy_change=allow_policy_change)
-    worker.drain(lambda idle: once and idle)
+    keeper = SlotKeeper(bench)
+    worker = _worker(bench, session, keeper, cancel, on_change, allow_policy_change=allow_policy_change)
+
+    def done(idle: bool) -> bool:  # noqa: FBT001 - the worker's own protocol
+        waits = idle and bench.store.entries(target=bench.target, states={EntryState.RESOLVING})
+        if waits:
+            on_change()  # what a resolver does is told by nobody else
+        return once and idle and not waits
+
+    with mending(bench, session, keeper, cancel):
+        worker.drain(done)
 
 
 def _worker(
     bench: Workbench,
     session: SessionHandle,
+    keeper: SlotKeeper,
     cancel: threading.Event,
     on_change: Callable[[], None],
     *,
@@ -122,7 +144,7 @@ def _worker(
     return QueueWorker(
         bench,
         session,
-        SlotKeeper(bench),
+        keeper,
         wake=cancel,
         cancel=cancel,
         on_change=on_change,

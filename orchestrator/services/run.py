@@ -4,7 +4,7 @@
 2. identity and signing are tried, branches that stand in the way refuse the run
 3. the plan files are frozen, the run and its attempts stored
 4. a queue worker lands what is finished, in a thread of its own; the loop starts and ends plans; a third
-   thread looks at what they change meanwhile
+   thread looks at what they change meanwhile, a fourth hands conflicts to the resolver
 5. the summary: what landed, what failed, what was passed over
 """
 
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 from orchestrator.errors import LeaseLostError
 from orchestrator.events import EventName
+from orchestrator.mending.mender import Mender
 from orchestrator.merging.worker import QueueWorker
 from orchestrator.scheduling import drifttable
 from orchestrator.scheduling.branching import require_usable
@@ -138,7 +139,10 @@ class Conductor:
         stashes = StashWatch(self._bench, self._run.id)
         threads = [threading.Thread(target=self._watch, name="drift")]
         if self._options.land:
-            threads.append(threading.Thread(target=self._land, name="queue"))
+            threads += [
+                threading.Thread(target=self._land, name="queue"),
+                threading.Thread(target=self._mend, name="resolver"),
+            ]
         for thread in threads:
             thread.start()
         self._guarded(lambda: self._loop.go(self._look(each_round, stashes)))
@@ -194,6 +198,19 @@ class Conductor:
             on_change=self._signals.wake.set,
         )
         self._guarded(lambda: worker.drain(lambda _idle: self._ended.is_set()))
+
+    def _mend(self) -> None:
+        """The thread that hands conflicts to the resolver until the run has ended."""
+
+        def tell() -> None:
+            self._signals.queue_wake.set()
+            self._signals.wake.set()
+
+        mender = Mender(self._bench, self._session, self._keeper, self._is_halted, tell)
+        self._guarded(lambda: mender.watch(self._ended))
+
+    def _is_halted(self) -> bool:
+        return self._ended.is_set() or self._signals.stop.is_set()
 
     def _is_ours(self) -> bool:
         """Whether this session still conducts the run: one that was taken for dead may have a successor."""

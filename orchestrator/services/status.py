@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from orchestrator.store.records import Attempt, Entry, Lease, RunRecord, Session
     from worktrees.repository import Repository
 
-_CAME_TO_NOTHING = frozenset({EntryState.CONFLICTED, EntryState.REJECTED})
+_SHOWN = frozenset({EntryState.CONFLICTED, EntryState.REJECTED, EntryState.RESOLVING})
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,7 @@ def _checked(attempt: Attempt, is_there: Callable[[Attempt], bool]) -> Attempt:
 
 
 def queue_entries(entries: Sequence[Entry], *, every: bool = False) -> list[dict[str, Any]]:
-    """Entries still open or waiting for a person (with ``every`` all), in the order of the queue.
+    """Entries still open, or with a resolver or a person (``every``: all), in the order of the queue.
 
     What came to nothing waits for nobody once newer work of its plan or branch was handed in.
     """
@@ -99,8 +99,7 @@ def queue_entries(entries: Sequence[Entry], *, every: bool = False) -> list[dict
     }
 
     def waits(entry: Entry) -> bool:
-        came_to_nothing = entry.state in _CAME_TO_NOTHING
-        return came_to_nothing and all(newest[name] <= entry.sequence for name in _names(entry))
+        return entry.state in _SHOWN and all(newest[name] <= entry.sequence for name in _names(entry))
 
     shown = [*ordered, *(e for e in entries if e.id not in places and (every or waits(e)))]
     return [entry_json(entry, places.get(entry.id)) for entry in shown]

@@ -4,8 +4,8 @@ The caller keeps everybody else out (``leases.presence``). The order is what mak
 step, and harmless to begin again:
 
 1. nothing may be at work: no session, no command of a plan
-2. a restore that was cut short is taken back, and what a killed landing left is finished or undone, as the
-   next worker would do
+2. a restore that was cut short and merges prepared for a resolver are taken back, and what a killed landing
+   left is finished or undone, as the next worker would do
 3. every worktree of the pool is rescued, parked and removed; one whose work cannot be kept whole ends it here
 4. files that plans left among their outputs are parked
 5. references: commits that nothing else leads to are parked, then all that only planctl needs is deleted
@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from orchestrator.errors import NotUninstalledError
+from orchestrator.mending.returning import take_all_back
 from orchestrator.merging.recovery import recover
 from orchestrator.merging.takeover import take_over
 from orchestrator.scheduling.branching import ADOPTED, is_own
@@ -102,6 +103,7 @@ def dismantle(bench: Workbench, session: SessionHandle) -> Uninstalled:
     """
     left = _left(bench)
     require_taken_back(bench)
+    take_all_back(bench, SlotKeeper(bench))
     _finish_landings(bench, session)
     removed = _remove_slots(bench)
     park_outputs(bench)

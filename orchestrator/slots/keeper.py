@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 from orchestrator.errors import StaleRecordError
 from orchestrator.events import EventName
 from orchestrator.slots.places import PLAN, holder_of, is_reclaimable
+from orchestrator.slots.prepared import is_prepared
 from orchestrator.slots.saving import has_nothing_to_save, left_as, save_work
 from orchestrator.slots.strangers import require_no_strangers
 from orchestrator.states import TERMINAL_ATTEMPTS, AttemptState, SlotState
@@ -153,13 +154,12 @@ class SlotKeeper:
         found = self.tree_of(slot)
         options = replace(self._options(), sparse=())
         tree = self.pool.add(slot.name, commit, options) if found is None else found
-        keep = self._bench.settings.project.check_keep
-        return self.pool.recycle_for_check(tree, commit, keep, options)
+        return self.pool.recycle_for_check(tree, commit, self._bench.settings.project.check_keep, options)
 
     def is_tainted(self, tree: SlotTree) -> bool:
         """Whether tracked files in a check slot are not what the commit says they are."""
-        status = ("status", "--porcelain", "-z", "--untracked-files=no", ALL_SUBMODULES)
-        return bool(self._bench.git.run(*status, at=tree.path).records)
+        asked = ("status", "--porcelain", "-z", "--untracked-files=no", ALL_SUBMODULES)
+        return bool(self._bench.git.run(*asked, at=tree.path).records)
 
     def free_check_slot(self, slot: Slot) -> None:
         """Give a check slot back: nobody works there, so there is nothing to rescue."""
@@ -217,6 +217,8 @@ class SlotKeeper:
     def _claim(self, slot: Slot) -> Slot:
         """Make the slot this session's to rescue; also one whose rescuer died, in one transaction."""
         store, now = self._bench.store, self._now()
+        if is_prepared(self._bench.repository, slot.name):
+            raise StaleRecordError("slot", slot.name)  # a resolver's: it is taken back first
         with store.transaction():
             if slot.state is SlotState.RESCUING:
                 slot = store.move_slot(slot, SlotState.BROKEN, changed_at=now)
@@ -281,9 +283,7 @@ class SlotKeeper:
         It is filed under ``label``, else under the slot's plan, else under the slot's name.
         """
         tree = self.tree_of(slot)
-        if tree is None or is_gone(tree):
-            return None
-        return save_work(self._bench, slot, tree, label)
+        return save_work(self._bench, slot, tree, label) if tree and not is_gone(tree) else None
 
     def _now(self) -> str:
         return self._bench.clock.now()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from orchestrator.slots.prepared import is_prepared
 from orchestrator.states import TERMINAL_ATTEMPTS, AttemptState, SessionState, SlotState
 
 if TYPE_CHECKING:
@@ -52,10 +53,14 @@ def holder_of(bench: Workbench, slot: Slot) -> Attempt | None:
 
 
 def is_reclaimable(bench: Workbench, slot: Slot, holder: Attempt | None) -> bool:
-    """Whether nobody will use the slot any more: its holder has ended, or who was rescuing it is dead."""
+    """Whether nobody will use the slot any more: its holder has ended, or who was rescuing it is dead.
+
+    One in which a merge stands prepared is not given away before that is taken back.
+    """
     if slot.state is SlotState.RESCUING:
         return not session_is_alive(bench, slot.session)
-    return slot.state is SlotState.LEASED and holder is not None and holder.state in TERMINAL_ATTEMPTS
+    ended = slot.state is SlotState.LEASED and holder is not None and holder.state in TERMINAL_ATTEMPTS
+    return ended and not is_prepared(bench.repository, slot.name)
 
 
 def _is_coming(bench: Workbench, slot: Slot, holder: Attempt | None, run: str) -> bool:

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from orchestrator.errors import SlotInUseError, StaleRecordError
 from orchestrator.events import EventName
 from orchestrator.slots.keeper import CHECK
+from orchestrator.slots.prepared import is_prepared
 from orchestrator.slots.saving import left_as
 from orchestrator.states import AttemptState, SlotState
 from plans.ids import PlanId
@@ -107,6 +108,8 @@ def _save(
 
 def _claim(bench: Workbench, slot: Slot) -> Slot:
     store, now = bench.store, bench.clock.now()
+    if is_prepared(bench.repository, slot.name):
+        raise SlotInUseError(slot.name, "a merge stands prepared in it for a resolver")
     try:
         with store.transaction():
             if slot.state is SlotState.FREE:

@@ -134,8 +134,9 @@ class Entry(Record):
 
     ``base`` is the commit its own work starts from, ``explicit_base`` says that the work must be merged
     with exactly that merge base (stacked work). ``after`` are plans that must land first. ``sequence`` is
-    its age in the queue and survives a retry. ``method`` overrides the settings when not None. ``reads`` are
-    the patterns of what its plan says it reads.
+    when it came, ``arrival`` the sequence of the entry whose age in the queue it has taken over, 0 for its
+    own; both survive a retry. ``method`` overrides the settings when not None. ``reads`` are the
+    patterns of what its plan says it reads.
     """
 
     id: str
@@ -162,7 +163,13 @@ class Entry(Record):
     reason: Mapping[str, Any] = field(default_factory=dict)
     attempts: int = 0
     finished_at: str | None = None
+    arrival: int = 0
     version: int = 0
+
+    @property
+    def age(self) -> int:
+        """Its place among all arrivals; less is older."""
+        return self.arrival or self.sequence
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)

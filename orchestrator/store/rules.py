@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _FIXED: Final = frozenset({"id", "version", "state"})
 _FIXED_OF: Final = {
     "Attempt": _FIXED | {"run", "plan", "number"},
-    "Entry": _FIXED | {"plan", "sequence"},
+    "Entry": _FIXED | {"plan", "sequence", "arrival"},
     "Slot": _FIXED | {"name"},
 }
 """Fields that no write changes: what a record is, and what guards it."""

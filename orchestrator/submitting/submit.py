@@ -12,6 +12,8 @@ from orchestrator.submitting.key import landing_key
 from orchestrator.submitting.landed import is_on_target
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from orchestrator.clock import Clock
     from orchestrator.store.protocol import Store
     from orchestrator.workbench import Workbench
@@ -35,24 +37,33 @@ class Work:
     method: str | None = None
     reads: tuple[str, ...] = ()
     priority: float = 50
+    arrival: int = 0
+    queued_at: str | None = None
 
 
-def submit(bench: Workbench, work: Work, attempt: Attempt | None = None) -> Entry:
+def key_of(work: Work) -> str:
+    """The id that the entry of ``work`` has."""
+    return landing_key(work.target, work.plan or work.branch, work.head)
+
+
+def submit(
+    bench: Workbench, work: Work, attempt: Attempt | None = None, *, reason: Mapping[str, Any] | None = None
+) -> Entry:
     """Queue ``work`` and return its entry; the same head again is the same entry.
 
     An entry that came to nothing (conflicted, rejected, dropped, blocked) is queued anew at its old age;
     one that has landed is returned as it is, unless somebody has taken it off the target since. With
-    ``attempt`` its state follows in the same transaction, and
-    the entry is from now on that attempt's.
+    ``attempt`` its state follows in the same transaction, and the entry is from now on that attempt's.
+    ``work.arrival`` is the age of an entry whose place this one takes, ``reason`` is stored while it waits.
     """
     store, clock = bench.store, bench.clock
     with store.transaction():
-        entry = store.add_entry(_entry(work, clock.now(), attempt))
+        entry = store.add_entry(_entry(work, clock.now(), attempt, reason or {}))
         is_new = entry.version == 0
         owner: dict[str, Any] = {"attempt": attempt.id, "run": attempt.run} if attempt else {}
         undone = entry.state is EntryState.LANDED and not is_on_target(bench, entry)
         if entry.state in AGAIN or undone:
-            entry = store.move_entry(entry, EntryState.QUEUED, reason={}, finished_at=None, **owner)
+            entry = store.move_entry(entry, EntryState.QUEUED, reason=reason or {}, finished_at=None, **owner)
             is_new = True
         elif attempt is not None and entry.attempt != attempt.id:
             entry = store.update_entry(entry, **owner)
@@ -104,16 +115,18 @@ def requeue(store: Store, clock: Clock, attempt: Attempt) -> Entry:
     return entry
 
 
-def _entry(work: Work, now: str, attempt: Attempt | None) -> Entry:
+def _entry(work: Work, now: str, attempt: Attempt | None, reason: Mapping[str, Any]) -> Entry:
     return Entry(
-        id=landing_key(work.target, work.plan or work.branch, work.head),
+        id=key_of(work),
         plan=work.plan,
         branch=work.branch,
         target=work.target,
         head=work.head,
         base=work.base,
-        queued_at=now,
+        queued_at=work.queued_at or now,
         sequence=0,
+        arrival=work.arrival,
+        reason=reason,
         priority=work.priority,
         explicit_base=work.explicit_base,
         after=work.after,

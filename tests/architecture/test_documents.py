@@ -64,6 +64,13 @@ def test_every_variable_of_a_command_is_described() -> None:
     assert {word for word in first_column(text) if word.startswith("PLANCTL_")} == set(NAMES)
 
 
+def test_every_variable_of_a_resolver_is_described() -> None:
+    from orchestrator.running.surroundings import CONFLICT_NAMES
+
+    text = section((DOCS / "plan-file.md").read_text(encoding="utf-8"), "resolver")
+    assert {word for word in first_column(text) if word.startswith("PLANCTL_")} == set(CONFLICT_NAMES)
+
+
 def test_every_code_of_lint_is_listed_with_its_meaning() -> None:
     """Those of plan files with the meaning in ``plans.codes``; those of patterns by name."""
     text = section((DOCS / "troubleshooting.md").read_text(encoding="utf-8"), "What lint says")
@@ -131,6 +138,7 @@ def test_every_reason_and_state_is_explained() -> None:
         "conflict",
         "stopped",
     }  # no refusal: what was done, or a state's own name
-    states = {*SlotState, EntryState.BLOCKED, EntryState.HELD, EntryState.CONFLICTED, EntryState.REJECTED}
+    stand = (EntryState.BLOCKED, EntryState.HELD, EntryState.CONFLICTED, EntryState.RESOLVING)
+    states = {*SlotState, *stand, EntryState.REJECTED}
     for word in sorted({*ReasonCode, *states, *(stored - ours)}):
         assert f"`{word}`" in text, f"{word} is not explained"

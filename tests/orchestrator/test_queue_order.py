@@ -37,6 +37,12 @@ def test_priority_goes_first() -> None:
     assert names(in_order([entry("a", 1), entry("urgent", 2, 100)])) == ["urgent", "a"]
 
 
+def test_p18_a_head_that_takes_another_s_place_has_its_age() -> None:
+    came = [entry("old", 1), entry("urgent", 5, 52), entry("mended", 6, arrival=2)]
+    assert names(in_order(came)) == ["old", "mended", "urgent"]
+    assert names(in_order([entry("urgent", 5, 52), entry("late", 6)])) == ["urgent", "late"]
+
+
 def test_s10_aging_bounds_every_wait() -> None:
     """However many urgent ones arrive, at most 50 of them pass one of medium priority."""
     waiting = entry("patient", 0)

@@ -17,10 +17,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from orchestrator.cli.output import Output
+    from orchestrator.services.resolve import ByHand
     from plans.project import ProjectSettings
 
 _LOOK: Final = 0.5
 """Seconds between two looks into the store, which is a copy of it."""
+_OTHERS: Final = 5
 _METHODS: Final = ("merge", "squash", "rebase")
 
 
@@ -121,12 +123,65 @@ def drop(invocation: Invocation, name: str) -> None:
     from orchestrator.services import queue  # noqa: PLC0415 - as above
     from orchestrator.services.status import entry_json  # noqa: PLC0415 - as above
 
-    with working(invocation.repository, "command", tell=invocation.output.error) as (bench, _):
+    with working(invocation.repository, "command", tell=invocation.output.error) as (bench, session):
         entry = queue.drop(bench, name)
+        queue.call_off(bench, session)
     if invocation.as_json:
         invocation.output.document(entry_json(entry, None))
     else:
         invocation.output.text(f"{entry.plan or entry.branch} is dropped; its branch {entry.branch} stays")
+
+
+@command.command("resolve")
+@click.argument("name", metavar="ENTRY")
+@click.option(
+    "--prepare", is_flag=True, help="Only prepare the merge in the plan's worktree, for you to finish."
+)
+@pass_invocation
+def resolve(invocation: Invocation, name: str, *, prepare: bool) -> int:
+    """Hand an entry's conflict (its id, plan or branch) to the resolver, and queue what it makes of it.
+
+    Without `resolver:` in planctl.yaml, or with --prepare, the merge is prepared for you. Exit 1 while the
+    conflict stands.
+    """
+    from orchestrator.bootstrap import working  # noqa: PLC0415 - as above
+    from orchestrator.cli.display.entries import show_ended  # noqa: PLC0415 - as above
+    from orchestrator.cli.exits import DONE, NO  # noqa: PLC0415 - as above
+    from orchestrator.cli.interrupts import interruptible  # noqa: PLC0415 - as above
+    from orchestrator.services import resolve as service  # noqa: PLC0415 - as above
+    from orchestrator.services.status import entry_json  # noqa: PLC0415 - as above
+    from orchestrator.states import EntryState  # noqa: PLC0415 - as above
+
+    output = invocation.output
+    with (
+        interruptible() as cancel,
+        working(invocation.repository, "queue", tell=output.error) as (bench, session),
+    ):
+        if prepare or not bench.settings.project.resolver:
+            _show_prepared(invocation, service.prepare(bench, session, name))
+            return NO
+        entry = service.resolve(bench, session, name, cancel=cancel)
+    if invocation.as_json:
+        output.document(entry_json(entry, None))
+    elif entry.state in (EntryState.CONFLICTED, EntryState.RESOLVING):
+        show_ended(output, entry, is_landed=False)
+    else:
+        output.text(f"{entry.plan or entry.branch} is {entry.state}: {entry.id}")
+    return NO if entry.state in (EntryState.CONFLICTED, EntryState.RESOLVING) else DONE
+
+
+def _show_prepared(invocation: Invocation, found: ByHand) -> None:
+    if invocation.as_json:
+        invocation.output.document(
+            {"entry": found.entry.id, "worktree": str(found.worktree), "paths": list(found.paths)}
+        )
+        return
+    invocation.output.text(f"the merge is prepared in {found.worktree}, with conflicts in:")
+    for path in found.paths:
+        invocation.output.text("  ", one_line(path))
+    name = found.entry.plan or found.entry.branch
+    said = f"mend them there, `git add` and `git commit`, then `planctl queue add {name}`"
+    invocation.output.text(("  hint: ", Colour.DIM), said)
 
 
 @command.command("pause")
@@ -176,10 +231,7 @@ def explain(invocation: Invocation, name: str) -> None:
         return
     entry = found["entry"]
     output.text((entry["plan"] or entry["branch"], Colour.BOLD), f" {entry['state']}: {found['why']}")
-    for path in entry["reason"].get("paths", ()):
-        output.text("  ", one_line(path))
-    if entry["reason"].get("log"):
-        output.text("  log: ", str(entry["reason"]["log"]))
+    _show_reason(output, entry["reason"])
     _show_proof(output, found["proof"])
     if found["paused"]:
         output.text("  the queue stands still: ", str(found["paused"]))
@@ -187,6 +239,21 @@ def explain(invocation: Invocation, name: str) -> None:
         output.text("  expected: ", _when(found["expected"]))
     if found["cure"]:
         output.text(("  hint: ", Colour.DIM), str(found["cure"]))
+
+
+def _show_reason(output: Output, reason: Mapping[str, Any]) -> None:
+    for path in reason.get("paths", ()):
+        output.text("  ", one_line(path))
+    for other in reason.get("others", ())[:_OTHERS]:
+        output.text("  with: ", one_line(_other(other)))
+    for key in ("log", "rescue"):
+        if reason.get(key):
+            output.text(f"  {key}: ", str(reason[key]))
+
+
+def _other(other: Mapping[str, Any]) -> str:
+    """What landed on the same paths."""
+    return f"{other['plan'] or other['subject']}, {str(other['commit'])[:12]}"
 
 
 def _when(expected: Mapping[str, Any]) -> str:

@@ -20,6 +20,7 @@ _COLOURS = {
     "landed": Colour.GREEN,
     "conflicted": Colour.RED,
     "rejected": Colour.RED,
+    "resolving": Colour.YELLOW,
     "held": Colour.YELLOW,
     "blocked": Colour.YELLOW,
 }

@@ -81,11 +81,16 @@ def _stands(state: str) -> Callable[[Data], str]:
     return words
 
 
+def _resolved(data: Data) -> str | None:
+    """The end of a conflict is told by its entry's own events, but for a resolver that is asked again."""
+    return f"{data.get('detail')}; it is tried again" if data.get("resolved") is None else None
+
+
 def _short(data: Data, key: str) -> str:
     return str(data.get(key))[:_SHORT]
 
 
-_WORDS: Final[dict[str, Callable[[Data], str]]] = {
+_WORDS: Final[dict[str, Callable[[Data], str | None]]] = {
     EventName.CHECK_FINISHED: _checked,
     EventName.CHECK_STOPPED: _stopped,
     EventName.CHECK_REUSED: _reused,
@@ -99,8 +104,13 @@ _WORDS: Final[dict[str, Callable[[Data], str]]] = {
         f"phase {data.get('phase')} is complete at {_short(data, 'commit')}"
     ),
     "entry.queued": lambda _: "is in the queue",
+    EventName.RESOLVER_STARTED: lambda data: (
+        f"the resolver is at work in {data.get('worktree')}; log: {data.get('log')}"
+    ),
+    EventName.RESOLVER_ENDED: _resolved,
     "entry.landed": _landed,
     **{
-        f"entry.{state}": _stands(state) for state in ("conflicted", "rejected", "blocked", "held", "dropped")
+        f"entry.{state}": _stands(state)
+        for state in ("conflicted", "resolving", "rejected", "blocked", "held", "dropped")
     },
 }

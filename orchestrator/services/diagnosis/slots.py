@@ -10,6 +10,7 @@ from orchestrator.running.supervision import find
 from orchestrator.services.clearing import adopt_folder, in_use, remove_slot
 from orchestrator.services.diagnosis.ward import Examined, Gravity, Issue
 from orchestrator.slots.keeper import CHECK, SlotKeeper
+from orchestrator.slots.prepared import is_prepared
 from orchestrator.states import SlotState
 from worktrees.journal import being_made
 from worktrees.removal import detached
@@ -57,6 +58,8 @@ def _is_held(ward: Ward, row: Slot) -> bool:
     """Whether an attempt or a living session has it; an attempt keeps its slot beyond its own end."""
     if row.state is SlotState.FREE:
         return False
+    if is_prepared(ward.repository, row.name):
+        return True  # a resolver's, see merges.py
     if ward.living(row.session) is not None:
         return True
     known = row.attempt is not None and ward.store.attempt(row.attempt) is not None

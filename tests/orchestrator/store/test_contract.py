@@ -118,6 +118,8 @@ def test_what_a_record_is_cannot_be_changed(store: Store) -> None:
         store.update_attempt(an_attempt(), state=AttemptState.LANDED)
     with pytest.raises(ValueError, match="sequence"):
         store.update_entry(entry, sequence=9)
+    with pytest.raises(ValueError, match="arrival"):
+        store.update_entry(entry, arrival=1)
     with pytest.raises(TypeError):
         store.update_attempt(an_attempt(), no_such_field=1)
 

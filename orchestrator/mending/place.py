@@ -1,0 +1,115 @@
+"""Where a conflict is resolved: in the plan's own worktree, or in a free one on the branch.
+
+| the branch | where |
+| --- | --- |
+| has moved since it was handed in | nowhere: its new head is not what was asked to land |
+| is a plan's, whose worktree is clean and on it | there |
+| is a plan's, and somebody works in the worktree | nowhere: it is not touched |
+| is checked out by a person | nowhere: as above |
+| else | in a free slot of the pool, given back afterwards |
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from orchestrator.slots.keeper import PLAN, slot_of_attempt
+from orchestrator.slots.places import session_is_alive
+from orchestrator.slots.room import make_room
+from orchestrator.slots.saving import set_aside
+from orchestrator.states import SlotState
+from plans.errors import PlanctlError
+from worktrees.branches import attach, branch_commit, holders
+from worktrees.errors import DiskFloorError, RescueIncompleteError, SlotUnavailableError
+from worktrees.exclude import exclude
+from worktrees.preparedmerge import branch_of
+from worktrees.slot import is_gone
+from worktrees.state import Condition, worktree_state
+
+if TYPE_CHECKING:
+    from orchestrator.slots.keeper import SlotKeeper
+    from orchestrator.store.records import Entry, Slot
+    from orchestrator.workbench import Workbench
+    from worktrees.slot import SlotTree
+
+TAKEN: Final = "resolve-"
+"""What the holder of a slot is called that was taken for a resolver alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A slot on the branch, clean; ``taken`` for this alone."""
+
+    slot: Slot
+    tree: SlotTree
+    taken: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Back:
+    """The conflict goes back to a person; ``rescue`` and the like are ``kept``."""
+
+    code: str
+    detail: str
+
+
+def find_place(bench: Workbench, keeper: SlotKeeper, entry: Entry, name: str) -> Place | Back:
+    """The place for ``entry``; a slot that is taken for it is called ``name``. Writes nothing else."""
+    tip = branch_commit(bench.references, entry.branch)
+    if tip != entry.head:
+        where = f"is at {tip[:12]} now" if tip else "is gone"
+        return Back("resolver-moved", f"{entry.branch} {where}, and not at {entry.head[:12]} any more")
+    slot = slot_of_attempt(bench, entry.attempt) if entry.attempt else None
+    tree = keeper.tree_of(slot) if slot is not None and slot.state is SlotState.LEASED else None
+    if slot is not None and tree is not None and not is_gone(tree):
+        return hindrance(bench, tree, entry.branch) or Place(slot, tree, taken=False)
+    for worktree in holders(bench.git, entry.branch):
+        return Back("resolver-worktree", f"{entry.branch} is checked out in {worktree}, which is left alone")
+    return _take(bench, keeper, entry, name)
+
+
+def hindrance(bench: Workbench, tree: SlotTree, branch: str) -> Back | None:
+    """Why no merge is to be prepared there: somebody is at work."""
+    if branch_of(tree) != branch:
+        return Back("resolver-worktree", f"{tree.path} is not on {branch}")
+    state = worktree_state(bench.git, tree.path)
+    if state.condition is Condition.DIRTY:
+        return Back("resolver-worktree", f"{tree.path} holds uncommitted work: {', '.join(state.paths[:5])}")
+    if state.condition is not Condition.CLEAN:
+        return Back("resolver-worktree", f"{tree.path} is {state.condition}")
+    return None
+
+
+def _take(bench: Workbench, keeper: SlotKeeper, entry: Entry, name: str) -> Place | Back:
+    try:
+        make_room(bench, keeper)
+        slot = keeper.take(PLAN, attempt=name)
+    except (SlotUnavailableError, DiskFloorError) as error:
+        return Back("resolver-worktree", f"there is no worktree for {entry.branch}: {error}")
+    try:
+        tree = keeper.make_ready(slot, entry.head)
+        exclude(bench.repository)
+        attach(bench.git, bench.references, tree, entry.branch)
+    except RescueIncompleteError as error:
+        set_aside(bench, slot, error)
+        return Back("resolver-worktree", f"there is no worktree for {entry.branch}: {error}")
+    except (PlanctlError, OSError) as error:
+        keeper.try_give_back(slot)
+        return Back("resolver-worktree", f"there is no worktree for {entry.branch}: {error}")
+    return Place(slot, tree, taken=True)
+
+
+def leave(bench: Workbench, keeper: SlotKeeper, name: str) -> None:
+    """Give back the slot that was taken under ``name``, if it still is."""
+    slot = slot_of_attempt(bench, name)
+    if slot is not None and slot.state is SlotState.LEASED:
+        keeper.try_give_back(slot)
+
+
+def leave_left(bench: Workbench, keeper: SlotKeeper, wanted: frozenset[str]) -> None:
+    """Give back slots that dead processes had taken and not begun with; ``wanted`` have a journal."""
+    for slot in bench.store.slots(purpose=PLAN, states={SlotState.LEASED}):
+        mine = (slot.attempt or "").startswith(TAKEN) and slot.name not in wanted
+        if mine and not session_is_alive(bench, slot.session):
+            keeper.try_give_back(slot)

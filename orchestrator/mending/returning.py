@@ -1,0 +1,115 @@
+"""A prepared merge is taken back: the worktree is again as it was, and what was done there is kept.
+
+1. locks that killed git children left are taken away: nothing of the resolver lives any more
+2. if anything was changed since the merge was prepared, it is rescued
+3. the merge is ended, the worktree clean on its branch, where that stands now
+4. the journal goes, and a slot that was taken for this alone is given back
+
+What cannot be kept whole is left as it is, and said. Killed in between, the next one does all of it again.
+Commits on the branch stay, whoever made them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING
+
+from orchestrator.errors import BusyError
+from orchestrator.mending.place import leave, leave_left
+from orchestrator.running.places import record_folder
+from orchestrator.running.spec import Running
+from orchestrator.running.supervision import find, poll
+from orchestrator.running.waiting import end
+from orchestrator.slots.prepared import forget, journals
+from orchestrator.slots.unlocking import unlock
+from orchestrator.states import EntryState
+from plans.errors import PlanctlError
+from worktrees.errors import RescueIncompleteError
+from worktrees.preparedmerge import fingerprint, take_back
+from worktrees.slot import is_gone
+
+if TYPE_CHECKING:
+    from orchestrator.sessions.registry import SessionHandle
+    from orchestrator.slots.keeper import SlotKeeper
+    from orchestrator.slots.prepared import Prepared
+    from orchestrator.store.records import Slot
+    from orchestrator.workbench import Workbench
+    from worktrees.slot import SlotTree
+
+
+def lease_of(entry: str) -> str:
+    """Whoever holds this lease, and nobody else, resolves the conflict of an entry."""
+    return f"resolve:{entry}"
+
+
+def put_back(bench: Workbench, keeper: SlotKeeper, prepared: Prepared) -> dict[str, str]:
+    """Take ``prepared`` back; what to add to the reason of its entry: where work is kept, what failed.
+
+    A command that lives all the same, because something else failed, is ended first.
+    """
+    end_command(bench, prepared, for_good=True)
+    slot = bench.store.slot(prepared.slot)
+    tree = keeper.tree_of(slot) if slot is not None else None
+    said: dict[str, str] = {}
+    if slot is not None and tree is not None and not is_gone(tree) and not prepared.done:
+        try:
+            said = _take_back(bench, keeper, prepared, slot, tree)
+        except RescueIncompleteError as error:
+            said = {"not_rescued": str(error), **({"rescue": error.reference} if error.reference else {})}
+        except (PlanctlError, OSError) as error:
+            said = {"not_put_back": str(error)}
+    close(bench, keeper, prepared)
+    return said
+
+
+def _take_back(
+    bench: Workbench, keeper: SlotKeeper, prepared: Prepared, slot: Slot, tree: SlotTree
+) -> dict[str, str]:
+    unlock(bench, tree.path)
+    kept = None
+    if not prepared.print or fingerprint(bench.git, tree) != prepared.print:
+        kept = keeper.save(slot)
+    take_back(bench.git, tree, prepared.branch)
+    return {"rescue": kept} if kept else {}
+
+
+def close(bench: Workbench, keeper: SlotKeeper, prepared: Prepared) -> None:
+    """There is nothing to take back any more."""
+    forget(bench.repository, prepared)
+    if prepared.taken:
+        leave(bench, keeper, prepared.record)
+
+
+def end_command(bench: Workbench, prepared: Prepared, *, for_good: bool) -> None:
+    """End what lives of the resolver's command."""
+    handle = find(record_folder(bench.repository.state_dir, prepared.record))
+    if handle is None:
+        return
+    state = poll(handle)
+    if isinstance(state, Running) or state.command_alive:
+        end(handle, for_good=for_good)
+
+
+def take_all_back(bench: Workbench, keeper: SlotKeeper) -> None:
+    """Take back whatever stands prepared, also what is still waited for. The caller is alone."""
+    for prepared in journals(bench.repository):
+        end_command(bench, prepared, for_good=False)
+        put_back(bench, keeper, prepared)
+
+
+def sweep(bench: Workbench, session: SessionHandle, keeper: SlotKeeper, *, first: bool) -> None:
+    """Take back what nobody waits for: the entry was dropped, or its process died at the end.
+
+    ``first``: look for slots, too, that dead processes had taken and not begun with.
+    """
+    found = journals(bench.repository)
+    for prepared in found:
+        entry = bench.store.entry(prepared.entry)
+        if entry is not None and entry.state is EntryState.RESOLVING:
+            continue
+        with contextlib.suppress(BusyError), session.hold(lease_of(prepared.entry), "taking back"):
+            # whoever is at it notices by itself that nobody waits for it
+            if prepared in journals(bench.repository):
+                put_back(bench, keeper, prepared)
+    if first:
+        leave_left(bench, keeper, frozenset(prepared.slot for prepared in found))
