@@ -20,12 +20,13 @@ def require_invariants(repo: GitRepo, start: str, *, check: bool = True) -> None
         entries, intents = store.entries(), store.intents()
         moves = [e.data for e in store.events_after(0, limit=100_000) if e.event == "target.moved"]
     _require_forward_only(repo, start)
-    landed = {e.landed_commit: e for e in entries if e.state is EntryState.LANDED}
+    landed = [e for e in entries if e.state is EntryState.LANDED]
     made = {commit for i in intents if i.state is IntentState.DONE for commit in i.members.values()}
     assert [i for i in intents if i.state is IntentState.OPEN] == []
     if check:
         _require_green(repo, start, [(str(m["old"]), str(m["new"])) for m in moves])
-    for commit, entry in landed.items():
+    for entry in landed:
+        commit = entry.landed_commit
         assert commit in made, f"{entry.branch} is landed without an intent"
         repo.git("merge-base", "--is-ancestor", str(commit), MAIN)  # S8
         found = repo.git(
@@ -36,7 +37,7 @@ def require_invariants(repo: GitRepo, start: str, *, check: bool = True) -> None
         "for-each-ref", "--format=%(refname) %(objectname)", "refs/planctl/landed"
     ).splitlines():
         name, commit = line.split()
-        assert name.rpartition("/")[2] in {e.id for e in landed.values()}, f"S4: {name} is no landed entry"
+        assert name.rpartition("/")[2] in {e.id for e in landed}, f"S4: {name} is no landed entry"
         repo.git("merge-base", "--is-ancestor", commit, MAIN)
     require_sound(repo)
 

@@ -1,0 +1,198 @@
+"""What must be of the queue in the model: after each step, and once nothing disturbs any more.
+
+What has landed is read from git alone, what is said of it from the store; the two are held against each other
+and against the oracle.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from orchestrator.merging.pausing import RED, noted
+from orchestrator.services import queue as service
+from orchestrator.states import MOVING_ENTRIES, EntryState, IntentState
+from orchestrator.store.records import Entry
+from tests.stress.model.check import Steering
+from tests.stress.model.oracle import Tree, is_green, merged
+from tests.stress.model.world import Job, World
+from tests.support.invariants import require_invariants
+from tests.support.nursery import Nursery
+from tests.support.queues import MAIN
+from tests.support.repo import GitRepo
+
+_LOG = "--format=%H%x00%T%x00%(trailers:key=Planctl-Key,valueonly,separator=%x2C)"
+
+
+class JudgedWorld(World):
+    """A world, and the law in it."""
+
+    def require(self) -> None:
+        """Hold S1, S2, S4, S6, S8, S9, S10, S14 and S15 now, whoever was killed or is halted."""
+        self._follow_main()
+        references = self.references()
+        entries = {entry.id: entry for entry in self.queue.bench.store.entries()}
+        begun = {i.entry for i in self.queue.bench.store.intents({IntentState.OPEN})}
+        for name, head in self.branches.items():
+            assert references.get(f"refs/heads/{name}") == head, f"S9, S14: {name} is not where it was"
+        assert self.checkout() == self.standing, "S14: the user's checkout is not as it was"
+        for key, job in self.jobs.items():
+            self._require_entry(entries[key], job, references, is_begun=key in begun)
+        self._require_landed_references(references, begun, entries)
+
+    def _require_entry(self, entry: Entry, job: Job, references: dict[str, str], *, is_begun: bool) -> None:
+        is_on_main = job.key in self.landed
+        if entry.state is EntryState.LANDED:
+            assert entry.landed_commit in self.main, f"S8: {entry} is on no commit of main"
+            assert is_on_main or self._brings_nothing(job, str(entry.landed_commit)), f"S8: {entry}"
+        elif is_on_main:
+            assert is_begun, f"S8: {entry.id} is on main, and said to be {entry.state}"
+        if entry.state is EntryState.LANDING:
+            name = f"refs/planctl/candidates/{job.key}"
+            assert references.get(name) == entry.candidate, f"S15: {name} is not {entry.candidate}"
+        if is_on_main:
+            assert job.wanted, f"{job.key} was dropped, and landed"
+
+    def _require_landed_references(
+        self, references: dict[str, str], begun: set[str], entries: dict[str, Entry]
+    ) -> None:
+        for name, commit in references.items():
+            key = name.rpartition("/")[2]
+            if name.startswith("refs/planctl/landed/") and key not in begun:
+                assert commit in self.main, f"S4: {name} is at {commit}, which is not on main"
+                assert entries[key].state is EntryState.LANDED, f"S8: {name} is there, and {entries[key]}"
+        for key, at in self.landed.items():
+            found = [c for n, c in references.items() if n.startswith("refs/planctl/landed/") and key in n]
+            assert found == [self.main[at]], f"S4: {key} is on main as {self.main[at]}, and known as {found}"
+
+    def _follow_main(self) -> None:
+        """What has come onto main since: the queue's, as the oracle would have it, or somebody else's."""
+        log = self.repo.git("log", "--first-parent", "--reverse", _LOG, f"{self.main[-1]}..{MAIN}")
+        tip = self.main[-1]
+        for line in log.splitlines():
+            commit, tree, keys = line.split("\0")
+            assert self.repo.head(f"{commit}^1") == tip, f"S6: {commit} does not follow {tip}"
+            if keys:
+                self._require_as_foretold(commit, tree, keys.split(","))
+            else:
+                assert commit in self.outside, f"S1: nobody made {commit}"
+            self.main.append(commit)
+            tip = commit
+        assert self.repo.head(MAIN) == tip, f"S6: main left {tip}"
+
+    def _require_as_foretold(self, commit: str, tree: str, keys: list[str]) -> None:
+        expected: Tree | None = self.tree(self.main[-1])
+        at = self.main[-1]
+        for key in keys:
+            job = self.jobs[key]
+            assert key not in self.landed, f"S4: {key} has landed twice"
+            assert all(self._has_landed_plan(plan) for plan in job.after), f"S10: {key} before {job.after}"
+            expected = self._brought(job, at, expected)
+            assert expected is not None, f"S3: {key} meets what is on main"
+            self.landed[key] = len(self.main)
+        assert expected == self.tree(commit), f"S3: {commit} has another tree than a serial queue makes"
+        assert expected is not None
+        assert is_green(expected), f"S1: {commit} is red"
+        assert True in self.verdicts(tree), f"S1, S2: {commit} has no passing verdict"
+
+    def _has_landed_plan(self, plan: str) -> bool:
+        return any(job.branch == plan for key, job in self.jobs.items() if key in self.landed)
+
+    def _brings_nothing(self, job: Job, commit: str) -> bool:
+        here = self.tree(commit)
+        return self._brought(job, commit, here) == here
+
+    def _brought(self, job: Job, at: str, tree: Tree | None) -> Tree | None:
+        """The tree of main at the commit ``at`` (with what else is about to land), and the job's work."""
+        base = self.repo.git("merge-base", at, job.head)
+        return None if tree is None else merged(self.tree(base), tree, self.tree(job.head))
+
+    # -- what must be once nothing disturbs any more -------------------------------------------------------
+
+    def settle(self) -> None:
+        """Let everybody finish, hold that all is decided and rightly so, and that nothing more happens."""
+        while self.halted:
+            self.wake()
+        self.steering.clear()
+        self._go_on()
+        self.drain()
+        self.require()
+        for entry in self.queue.bench.store.entries(states={EntryState.HELD}):
+            self._require_reason_to_hold(entry)
+            self.queue.add(entry.id)  # the check is well again, and nobody prunes
+            self.tally["held"] += 1
+        self.drain()
+        self.require()
+        self._require_decided()
+        before = self.references(), self.queue.bench.store.entries()
+        self.drain()
+        after = self.references(), self.queue.bench.store.entries()
+        epoch = "refs/planctl/epoch"
+        assert {k: v for k, v in before[0].items() if k != epoch} == {
+            k: v for k, v in after[0].items() if k != epoch
+        }, "S16: another worker found something to do"
+        assert before[1] == after[1], "S16: another worker found something to say"
+        require_invariants(self.repo, self.main[0])
+        self.tally.update(str(entry.state) for entry in before[1])
+        self.tally["worlds"] += 1
+
+    def _go_on(self) -> None:
+        """Main is green again, and whatever the queue stood still for is over."""
+        self._follow_main()
+        red = noted(self.queue.bench.store, MAIN, RED)
+        assert red is None or not is_green(self.tree(red)) or self.steering.has_met("flake"), "P24"
+        if not is_green(self.tree(self.main[-1])):
+            self.tally["red main"] += 1
+            self.push_outside("mend")
+            self._follow_main()
+        service.resume(self.queue.bench)
+
+    def _require_decided(self) -> None:
+        entries = {entry.id: entry for entry in self.queue.bench.store.entries()}
+        for job in self.jobs.values():
+            entry = entries[job.key]
+            if not job.wanted:
+                assert entry.state is EntryState.DROPPED or job.key in self.landed, entry
+                continue
+            match entry.state:
+                case EntryState.LANDED:
+                    self.tally["brought nothing"] += job.key not in self.landed
+                case EntryState.CONFLICTED:
+                    assert None in self._outcomes(job), f"{job} meets nothing, and {entry.reason}"
+                case EntryState.REJECTED:
+                    self._require_blame(job, entry)
+                case _:
+                    assert self._waits_rightly(job, entries), f"L3: {entry} is still there"
+
+    def _outcomes(self, job: Job) -> list[Tree | None]:
+        """What the work was to become on each commit that main has had since it was handed in."""
+        return [self._brought(job, c, self.tree(c)) for c in self.main[job.since :]]
+
+    def _require_blame(self, job: Job, entry: Entry) -> None:
+        """S12: the very tree failed, where its base passed; by the oracle, or by a flaw of the check."""
+        commit = str(entry.reason["commit"])
+        tree = self.repo.head(f"{commit}^{{tree}}")
+        assert False in self.verdicts(tree), f"S12: no check has failed on {commit}"
+        assert True in self.verdicts(self.repo.head(f"{commit}^1^{{tree}}")), "S12: its base has not passed"
+        is_red = [found for found in self._outcomes(job) if found is not None and not is_green(found)]
+        flawed = is_green(self.tree(commit))
+        assert is_red or flawed, f"S12: {job} is green everywhere"
+
+    def _require_reason_to_hold(self, entry: Entry) -> None:
+        code = entry.reason["code"]
+        if code in ("missing-object", "git-failed"):
+            assert self.pruned, f"{entry}: nobody pruned"
+            return
+        assert code == "no-verdict", entry
+        said = [e for e in self.queue.events("check.finished") if e.data.get("entry") == entry.id]
+        assert sum(e.data["passed"] is None for e in said) >= 3, f"S11: {entry} is held for less"
+
+    def _waits_rightly(self, job: Job, entries: dict[str, Entry]) -> bool:
+        """It is to land after a plan that has not landed."""
+        return any(not self._has_landed_plan(plan) for plan in job.after) and (
+            entries[job.key].state in MOVING_ENTRIES
+        )
+
+
+def world_at(template: Path, folder: Path, nursery: Nursery) -> JudgedWorld:
+    """A new one, in a folder of its own."""
+    return JudgedWorld(GitRepo.copy_of(template, folder / "repo"), nursery, Steering(folder / "steering"))

@@ -1,0 +1,204 @@
+"""The real queue against a serial oracle: whatever people, checks and accidents do, in whatever order.
+
+Rules hand in, drop, push again, push past the queue, make checks flake, die or hang, kill workers at a step,
+halt them until their lease has gone to others, and let ``git gc --prune=now`` loose. After each of them the
+invariants hold; at the end all is decided as the oracle foretold. ``PLANCTL_STRESS_MODEL`` (200) examples
+from ``PLANCTL_STRESS_SEED`` in `make stress`, a few always the same ones in `make test`.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import shutil
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, Phase, seed, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
+
+from tests.stress.model.laws import JudgedWorld, world_at
+from tests.support.campaigns import Record
+from tests.support.nursery import Nursery, nursery_in
+
+SEED = int(os.environ.get("PLANCTL_STRESS_SEED", "20261128"))
+EXAMPLES = int(os.environ.get("PLANCTL_STRESS_MODEL", "200"))
+SHARDS = 4
+SLICE = 1
+HAPPENED = ("worlds", "landed", "rejected", "conflicted", "killed", "halted")
+STEPS = (
+    "objects.write",
+    "queue.epoch",
+    "candidate.keep",
+    "landing.refs",
+    "provision.checkout",
+    "running.launch",
+    "store.commit",
+    "landing.refs",
+    "candidate.forget",
+)
+KINDS = ("own", "own", "own", "bad", "half-a", "half-b", "shared-1", "shared-2")
+SIDES, TIMES = st.sampled_from(("before", "after")), st.sampled_from((1, 1, 1, 2, 3))
+MOMENTS = st.builds("{}:{}:{}".format, st.sampled_from(STEPS), SIDES, TIMES)
+PAUSES = st.builds(
+    "{}:{}:{}".format, st.sampled_from([s for s in STEPS if s != "store.commit"]), SIDES, TIMES
+)
+"""Who is halted in a transaction of the store keeps everybody out of it, and is waited for."""
+FLAWS = ("flake", "none", "kill", "flake", "none", "kill", "hang")
+NO_VERDICT = ("none", "kill")
+WORK = st.lists(st.sampled_from(KINDS), min_size=1, max_size=3)
+ANY = st.integers(0, 10_000)
+
+
+class Machine(RuleBasedStateMachine):
+    """What is drawn does not depend on what was found, so that the same draws give the same story."""
+
+    world: JudgedWorld
+    last = ""
+
+    def __init__(self, world: JudgedWorld) -> None:
+        super().__init__()
+        self.world = world
+        self.is_sound = False
+
+    @rule(kinds=WORK, start=st.integers(0, 3), method=st.sampled_from((None, None, "squash")))
+    def enqueue(self, kinds: list[str], start: int, method: str | None) -> None:
+        for kind in kinds:
+            self.last = self.world.branch(kind, start, None)
+            self.world.hand_in(self.last, method=method)
+
+    @rule(kind=st.sampled_from(KINDS), parent=ANY)
+    def enqueue_on_top_of_another(self, kind: str, parent: int) -> None:
+        self.last = self.world.branch(kind, 0, parent)
+        self.world.hand_in(self.last)
+
+    @rule(kind=st.sampled_from(KINDS), of=ANY)
+    def enqueue_after_another(self, kind: str, of: int) -> None:
+        if self.world.branches:
+            first = self.pick(of)
+            self.last = self.world.branch(kind, 0, None)
+            self.world.hand_in(self.last, after=first)
+
+    @rule(which=ANY)
+    def enqueue_again(self, which: int) -> None:
+        if self.world.jobs:
+            job = [*self.world.jobs.values()][which % len(self.world.jobs)]
+            self.world.hand_in_again(job)
+
+    @rule(which=ANY)
+    def cancel(self, which: int) -> None:
+        self.world.drop(which)
+
+    @rule(which=ANY, kind=st.sampled_from(KINDS))
+    def repush(self, which: int, kind: str) -> None:
+        if self.world.branches:
+            name = self.pick(which)
+            self.world.push_again(name, kind)
+            self.world.hand_in(name)
+
+    @rule(kind=st.sampled_from(("own", "own", "shared-1", "bad", "mend", "mend")))
+    def outside_push(self, kind: str) -> None:
+        self.world.push_outside(kind)
+
+    @rule(kind=st.sampled_from(KINDS), flaw=st.sampled_from(FLAWS), times=st.integers(1, 3))
+    def enqueue_with_a_flawed_check(self, kind: str, flaw: str, times: int) -> None:
+        self.last = self.world.branch(kind, 0, None)
+        self.world.lay(self.last, flaw, times if flaw in NO_VERDICT else 1)
+        self.world.hand_in(self.last)
+
+    @rule()
+    def work(self) -> None:
+        self.world.drain()
+
+    @rule(kinds=WORK, moment=MOMENTS)
+    def crash(self, kinds: list[str], moment: str) -> None:
+        self.enqueue(kinds, 0, None)
+        self.world.kill_at(moment)
+
+    @rule(kinds=WORK, moment=PAUSES, others=st.booleans())
+    def halt(self, kinds: list[str], moment: str, *, others: bool) -> None:
+        self.enqueue(kinds, 0, None)
+        self.world.halt_at(moment)
+        if others:
+            self.world.drain()
+
+    @rule()
+    def wake(self) -> None:
+        self.world.wake()
+
+    @rule()
+    def restart(self) -> None:
+        self.world.restart()
+
+    @rule()
+    def gc(self) -> None:
+        self.world.collect()
+
+    def pick(self, number: int) -> str:
+        return [*self.world.branches][number % len(self.world.branches)]
+
+    @invariant()
+    def holds(self) -> None:
+        self.is_sound = False
+        self.world.require()
+        self.is_sound = True
+
+    def teardown(self) -> None:
+        try:
+            if self.is_sound:
+                self.world.settle()
+        finally:
+            self.world.close()
+            shutil.rmtree(self.world.repo.path.parent)
+
+
+def play(template: Path, folder: Path, nursery: Nursery, number: int, **options: Any) -> Counter[str]:
+    """Play stories from the seed ``number``; returns what happened in them, how often."""
+    worlds, tally = itertools.count(), Counter[str]()
+
+    def machine() -> Machine:
+        world = world_at(template, folder / f"{next(worlds)}", nursery)
+        world.tally = tally
+        return Machine(world)
+
+    run_state_machine_as_test(
+        seed(number)(machine),
+        settings=settings(
+            database=None,
+            deadline=None,
+            phases=[Phase.generate],
+            suppress_health_check=[*HealthCheck],
+            print_blob=False,
+            **options,
+        ),
+    )
+    return tally
+
+
+def tell(record: Record, tally: Counter[str]) -> None:
+    """A model in which nothing goes wrong would show nothing."""
+    said = ", ".join(f"{tally[kind]} {kind}" for kind in HAPPENED)
+    assert tally["landed"], said
+    assert tally["rejected"] + tally["conflicted"], said
+    assert tally["killed"] + tally["halted"], said
+    record("held", f"queue model: {said}; each as the serial oracle says, every invariant after each step")
+
+
+@pytest.mark.timeout(300)
+def test_s4_l3_a_slice_of_the_model(template: Path, tmp_path: Path, record_property: Record) -> None:
+    with nursery_in(tmp_path) as nursery:
+        told = play(template, tmp_path, nursery, SLICE, max_examples=6, stateful_step_count=8)
+    tell(record_property, told)
+
+
+@pytest.mark.stress
+@pytest.mark.timeout(7200)
+@pytest.mark.parametrize("shard", range(SHARDS))
+def test_s4_l3_the_model(template: Path, tmp_path: Path, record_property: Record, shard: int) -> None:
+    often = max(EXAMPLES // SHARDS, 1)
+    with nursery_in(tmp_path) as nursery:
+        told = play(template, tmp_path, nursery, SEED + shard, max_examples=often, stateful_step_count=50)
+    tell(record_property, told)
