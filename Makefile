@@ -5,7 +5,7 @@ RUN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 JOBS   ?= 2
 
-.PHONY: setup demo test check lint types contracts stress bench wheel clean
+.PHONY: setup demo test check lint types contracts stress mutate bench wheel clean
 
 setup: $(STAMP)
 
@@ -36,6 +36,9 @@ contracts: setup
 
 stress: setup  ## the long campaigns: fuzz, crash, differential
 	$(RUN)/python -m pytest -n $(JOBS) -m stress -q -ra
+
+mutate: setup  ## take each guard of the queue out of a copy of the sources: a test must fail
+	$(RUN)/python -m tests.mutation $(if $(TABLE),--table $(TABLE)) $(GUARDS)
 
 bench: setup
 	$(RUN)/python -m benchmarks --cache .benchmarks

@@ -18,11 +18,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from plans import effects
 from tests.support.queues import queue_of
 from tests.support.repo import GitRepo
 
 ROOT = Path(__file__).resolve().parents[2]
+only_where_processes_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="workers are forked")
 
 
 @dataclass

@@ -5,7 +5,9 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -209,3 +211,42 @@ def children_of_this_process() -> list[int]:
         ["pgrep", "-x", "-P", str(os.getpid()), "git"], capture_output=True, text=True, check=False
     )
     return [int(line) for line in found.stdout.split()]
+
+
+def test_s7_a_child_in_a_transaction_keeps_recovery_away_also_when_its_planctl_is_dead(repo: GitRepo) -> None:
+    git, other = Git(find(repo.path)), Git(find(repo.path))
+    git.ensure_desk()
+    child = git.converse("update-ref", "-z", "--stdin")
+    with other.exclusive_writes() as alone:
+        assert alone
+    with contextlib.ExitStack() as transaction:
+        transaction.enter_context(child.writing())
+        with other.exclusive_writes() as alone:
+            assert not alone
+        child._lock.close()  # what the kernel does when planctl is killed
+        transaction.pop_all()
+    with other.exclusive_writes() as alone:
+        assert not alone, "the child has inherited the lock"
+    assert child.end() == (0, "")
+    with other.exclusive_writes() as alone:
+        assert alone
+    child.close()
+
+
+def test_s7_a_child_that_writes_keeps_recovery_away(repo: GitRepo, tmp_path: Path) -> None:
+    git, other = Git(find(repo.path)), Git(find(repo.path))
+    git.ensure_desk()
+    started, go_on = tmp_path / "started", tmp_path / "go"
+    os.mkfifo(started)
+    os.mkfifo(go_on)
+    alias = f"alias.wait=!echo > '{started}'; cat '{go_on}'"
+    writer = threading.Thread(target=git.run, args=("-c", alias, "wait"), kwargs={"writes": True})
+    writer.start()
+    started.read_text()
+    with other.exclusive_writes() as alone:
+        is_alone = alone
+    go_on.write_text("go\n")
+    writer.join(60)
+    assert not is_alone
+    with other.exclusive_writes() as alone:
+        assert alone

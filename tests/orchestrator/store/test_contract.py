@@ -176,6 +176,8 @@ def test_a_new_grant_to_the_same_session_outdates_the_old_one(store: Store) -> N
     assert first is not None
     assert second is not None
     assert second.token > first.token
+    assert not store.renew(first, expires=300.0)
+    assert store.lease(second.name) == second
     assert not store.release(first)
     assert store.release(second)
 

@@ -1,0 +1,303 @@
+"""Each guard of the queue, how to take it out of the sources, and the tests that must fail then.
+
+An edit is a text that occurs exactly once in its file, and what stands there instead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+MERGING = "tests/orchestrator/merging"
+
+
+@dataclass(frozen=True)
+class Edit:
+    """``old`` stands once in ``path``; ``new`` in its place takes the guard out."""
+
+    path: str
+    old: str
+    new: str
+
+
+@dataclass(frozen=True)
+class Guard:
+    """``what`` is lost without it, for people; ``tests`` as pytest takes them."""
+
+    name: str
+    what: str
+    edits: tuple[Edit, ...]
+    tests: tuple[str, ...]
+
+
+class StalePatchError(Exception):
+    """A patch does not fit the sources: they have moved on, and the guard is not proved any more."""
+
+
+def take_out(root: Path, edits: Iterable[Edit]) -> None:
+    """Carry out the edits in the sources under ``root``; raises StalePatchError."""
+    for edit in edits:
+        path = root / edit.path
+        path.write_text(patched(edit, path.read_text(encoding="utf-8")), encoding="utf-8")
+
+
+def patched(edit: Edit, text: str) -> str:
+    """``text`` with the edit made; raises StalePatchError unless it fits exactly once."""
+    found = text.count(edit.old)
+    if found != 1:
+        raise StalePatchError(f"{edit.path} has this {found} times, not once:\n{edit.old}")
+    return text.replace(edit.old, edit.new)
+
+
+TENURE = "orchestrator/merging/tenure.py"
+LANDING = "orchestrator/merging/landing.py"
+PROCESSING = "orchestrator/merging/processing.py"
+RESOLVING = "orchestrator/merging/resolving.py"
+POSTCHECK = "orchestrator/merging/postcheck.py"
+LEASES = "orchestrator/store/queries/leases.sql"
+FENCE = f"{MERGING}/test_fence.py::test_s7_a_worker_that_lost_its_lease_changes_nothing"
+WRONG = f"{MERGING}/test_processing.py::test_s2_s3_s6_a_wrong_candidate_is_held_before_anything_moves"
+GUARDING = f"{MERGING}/test_guards.py"
+CHILDREN = "tests/worktrees/test_references.py"
+TRANSACTION = (
+    f"{CHILDREN}::test_s7_a_child_in_a_transaction_keeps_recovery_away_also_when_its_planctl_is_dead"
+)
+WRITES = f"{CHILDREN}::test_s7_a_child_that_writes_keeps_recovery_away"
+CONTRACT = "tests/orchestrator/store/test_contract.py"
+
+GUARDS = (
+    Guard(
+        "epoch",
+        "a transaction of a worker that another has replaced is refused by git",
+        (Edit(TENURE, "fenced = [Verify(EPOCH, self.epoch), *changes]", "fenced = [*changes]"),),
+        (FENCE, f"{GUARDING}::test_s7_a_tenure_whose_lease_another_session_has_writes_nothing"),
+    ),
+    Guard(
+        "epoch-own",
+        "each worker that takes over makes an epoch that nobody had before",
+        (Edit(TENURE, "write_blob(json.dumps(content, sort_keys=True).encode())", 'write_blob(b"")'),),
+        (f"{GUARDING}::test_s7_an_earlier_tenure_of_the_same_session_writes_nothing", FENCE),
+    ),
+    Guard(
+        "compare-and-swap",
+        "the target is moved only from the commit that was tested against",
+        (
+            Edit(
+                "worktrees/references.py",
+                r'return f"update {name}\0{_object(new)}\0{_object(old)}"',
+                r'return f"update {name}\0{_object(new)}\0"',
+            ),
+        ),
+        (f"{MERGING}/test_outside.py::test_s1_a_commit_between_the_look_and_the_landing_is_seen",),
+    ),
+    Guard(
+        "landed-reference",
+        "what has landed is written in git in the same transaction",
+        (
+            Edit(
+                LANDING,
+                "return [created, Update(entry.target, landing.commit, landing.old)]",
+                "return [Update(entry.target, landing.commit, landing.old)]",
+            ),
+        ),
+        (f"{MERGING}/test_killed.py::test_s4_killed_at_a_step_and_landed_once",),
+    ),
+    Guard(
+        "landed-asked",
+        "a key that has landed is not landed again",
+        (Edit(PROCESSING, "        if known:\n", "        if known and not entry.id:\n"),),
+        (f"{GUARDING}::test_s4_what_has_landed_is_not_landed_again_whatever_became_of_it_since",),
+    ),
+    Guard(
+        "landed-reachable",
+        "a landed reference without its commit on the target is an unfinished landing",
+        (
+            Edit(
+                RESOLVING,
+                "    return bench.objects.is_ancestor(intent.new, bench.target_tip())",
+                "    return True",
+            ),
+        ),
+        (f"{GUARDING}::test_s5_a_landing_of_which_only_the_first_reference_moved_is_made_whole",),
+    ),
+    Guard(
+        "intent",
+        "what is about to be landed is stored before references move",
+        (
+            Edit(LANDING, "        tenure.bench.store.add_intent(intent)", "        pass"),
+            Edit(LANDING, "        store.move_intent(intent, IntentState.DONE)\n", ""),
+            Edit(
+                RESOLVING,
+                "        tenure.bench.store.move_intent(intent, IntentState.SUPERSEDED)",
+                "        pass",
+            ),
+        ),
+        (
+            f"{MERGING}/test_killed.py::test_the_machine_dies_during_a_landing",
+            f"{MERGING}/test_killed.py::test_s4_killed_at_a_step_and_landed_once",
+        ),
+    ),
+    Guard(
+        "flock-kept-child",
+        "recovery sees that a git child of a dead planctl is in the middle of a transaction",
+        (
+            Edit(
+                "worktrees/conversation.py",
+                "        fcntl.flock(self._lock, fcntl.LOCK_SH)\n        yield",
+                "        yield",
+            ),
+        ),
+        (TRANSACTION,),
+    ),
+    Guard(
+        "flock-child",
+        "recovery sees that a git child that writes once is alive",
+        (
+            Edit(
+                "worktrees/git.py",
+                "            mode = fcntl.LOCK_SH if shared else fcntl.LOCK_EX | fcntl.LOCK_NB",
+                "            mode = fcntl.LOCK_UN if shared else fcntl.LOCK_EX | fcntl.LOCK_NB",
+            ),
+        ),
+        (WRITES,),
+    ),
+    Guard(
+        "flock-inherited",
+        "the lock lives as long as the git child does, also when planctl is dead",
+        (
+            Edit(
+                "worktrees/git.py",
+                'return {"pass_fds": descriptors, "process_group": 0}',
+                'return {"pass_fds": (), "process_group": 0}',
+            ),
+        ),
+        (TRANSACTION, WRITES),
+    ),
+    Guard(
+        "flock-asked",
+        "recovery removes nothing while a git child lives",
+        (Edit("worktrees/git.py", "            yield bool(descriptors)", "            yield True"),),
+        (TRANSACTION, WRITES),
+    ),
+    Guard(
+        "post-check",
+        "a candidate that is not what it should be is held before anything moves",
+        (
+            Edit(
+                PROCESSING,
+                "found = refusal(self._bench, case.old, candidate, case.work, judgement.trees)",
+                "found = refusal and None",
+            ),
+        ),
+        (WRONG,),
+    ),
+    Guard(
+        "post-check-parents",
+        "its parents are the target and the work",
+        (Edit(POSTCHECK, "        _other_parents(bench, old, candidate, work)\n        or ", "        "),),
+        (WRONG,),
+    ),
+    Guard(
+        "post-check-tree",
+        "its tree is the one that the verdict speaks of",
+        (Edit(POSTCHECK, "        or _other_tree(bench, candidate, trees)\n", ""),),
+        (WRONG, f"{MERGING}/test_processing.py::test_s2_a_verdict_of_another_tree_does_not_count"),
+    ),
+    Guard(
+        "post-check-objects",
+        "all of its contents are there",
+        (Edit(POSTCHECK, "        or _incomplete(bench, old, candidate)\n", ""),),
+        (f"{GUARDING}::test_s15_a_candidate_of_which_a_content_was_pruned_is_held",),
+    ),
+    Guard(
+        "post-check-scope",
+        "it changes nothing that neither its work nor a second engine explains",
+        (Edit(POSTCHECK, "    if not outside or _second", "    if outside is not None or _second"),),
+        (WRONG,),
+    ),
+    Guard(
+        "proof",
+        "a landing that the references do not prove stops the queue",
+        (Edit(LANDING, "    if wrong:\n", "    if wrong and not entry.id:\n"),),
+        (f"{GUARDING}::test_s8_a_landing_that_its_references_do_not_prove_stops_the_queue",),
+    ),
+    Guard(
+        "lease-token",
+        "a worker that has lost the lease writes nothing into the store",
+        (
+            Edit(
+                TENURE,
+                "if grant is None or (grant.session, grant.token) != (self.bench.session, self.lease.token):",
+                "if grant and not grant.name:",
+            ),
+        ),
+        (f"{GUARDING}::test_s7_a_tenure_whose_lease_another_session_has_writes_nothing",),
+    ),
+    Guard(
+        "lease-token-number",
+        "nor one whose session has the lease anew",
+        (
+            Edit(
+                TENURE,
+                "(grant.session, grant.token) != (self.bench.session, self.lease.token)",
+                "grant.session != self.bench.session",
+            ),
+        ),
+        (f"{GUARDING}::test_s7_an_earlier_tenure_of_the_same_session_writes_nothing",),
+    ),
+    Guard(
+        "lease-renewed",
+        "a lost lease is not renewed",
+        (
+            Edit(
+                LEASES,
+                "SET expires = :expires WHERE name = :name AND session = :session AND token = :token;",
+                "SET expires = :expires WHERE name = :name AND session = :session;",
+            ),
+        ),
+        (f"{CONTRACT}::test_a_new_grant_to_the_same_session_outdates_the_old_one",),
+    ),
+    Guard(
+        "lease-released",
+        "a lease is given back only by the grant that has it",
+        (
+            Edit(
+                LEASES,
+                "SET session = NULL WHERE name = :name AND session = :session AND token = :token;",
+                "SET session = NULL WHERE name = :name AND session = :session;",
+            ),
+        ),
+        (f"{CONTRACT}::test_a_new_grant_to_the_same_session_outdates_the_old_one",),
+    ),
+    Guard(
+        "candidate-kept",
+        "a candidate has a reference before anything relies on it",
+        (Edit(PROCESSING, "        self._keep(entry, candidate)\n", ""),),
+        (f"{GUARDING}::test_s15_a_candidate_is_kept_by_a_reference_before_it_is_checked",),
+    ),
+    Guard(
+        "outside-checked",
+        "what somebody else put on the target is checked before more lands on it",
+        (
+            Edit(
+                "orchestrator/merging/round.py",
+                "if chosen is not None and self._tip_hinders():",
+                "if chosen is not None and not chosen.id:",
+            ),
+        ),
+        (f"{MERGING}/test_outside.py::test_s1_an_outside_commit_is_recorded_and_checked_before_more_lands",),
+    ),
+    Guard(
+        "control-run",
+        "nobody is blamed for a target that is red itself",
+        (
+            Edit(
+                "orchestrator/merging/judge.py",
+                "return Judgement(Outcome.RED if base.passed else Outcome.TARGET_RED, check, ",
+                "return Judgement(Outcome.RED if base.id else Outcome.TARGET_RED, check, ",
+            ),
+        ),
+        (f"{MERGING}/test_processing.py::test_p24_a_red_base_pauses_the_queue_and_blames_nobody",),
+    ),
+)
