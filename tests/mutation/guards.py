@@ -60,6 +60,7 @@ FENCE = f"{MERGING}/test_fence.py::test_s7_a_worker_that_lost_its_lease_changes_
 WRONG = f"{MERGING}/test_processing.py::test_s2_s3_s6_a_wrong_candidate_is_held_before_anything_moves"
 WAKING = f"{MERGING}/test_stopped.py::test_s7_l2_woken_up_it_goes_back_to_waiting_for_whoever_has_the_queue"
 GUARDING = f"{MERGING}/test_guards.py"
+BATCHES = f"{MERGING}/test_batches.py"
 CHILDREN = "tests/worktrees/test_references.py"
 TRANSACTION = (
     f"{CHILDREN}::test_s7_a_child_in_a_transaction_keeps_recovery_away_also_when_its_planctl_is_dead"
@@ -98,8 +99,8 @@ GUARDS = (
         (
             Edit(
                 LANDING,
-                "return [created, Update(entry.target, landing.commit, landing.old)]",
-                "return [Update(entry.target, landing.commit, landing.old)]",
+                "return [*created, Update(target, landing.commit, landing.old)]",
+                "return [Update(target, landing.commit, landing.old)]",
             ),
         ),
         (f"{MERGING}/test_killed.py::test_s4_killed_at_a_step_and_landed_once",),
@@ -218,6 +219,18 @@ GUARDS = (
         (WRONG,),
     ),
     Guard(
+        "post-check-batch",
+        "the commit over a batch brings nothing of its own",
+        (
+            Edit(
+                "orchestrator/merging/forming.py",
+                "(bench, batch.old, below, batch.candidate, trees) if batch.over else None",
+                "(bench, batch.old, below, batch.candidate, trees) if not batch.entries else None",
+            ),
+        ),
+        (f"{BATCHES}::test_s2_s6_a_wrong_commit_over_a_batch_is_refused",),
+    ),
+    Guard(
         "proof",
         "a landing that the references do not prove stops the queue",
         (Edit(LANDING, "    if wrong:\n", "    if wrong and not entry.id:\n"),),
@@ -283,11 +296,17 @@ GUARDS = (
         (
             Edit(
                 "orchestrator/merging/round.py",
-                "if chosen is not None and self._tip_hinders():",
-                "if chosen is not None and not chosen.id:",
+                "        if chosen and self._tip_hinders():",
+                "        if chosen and self._tip_hinders is None:",
             ),
         ),
         (f"{MERGING}/test_outside.py::test_s1_an_outside_commit_is_recorded_and_checked_before_more_lands",),
+    ),
+    Guard(
+        "tried-again",
+        "one red of an entry may be an accident, two are not",
+        (Edit("orchestrator/merging/judge.py", "or not _is_tried_again(", "or _is_tried_again("),),
+        (f"{BATCHES}::test_one_red_of_an_entry_by_itself_may_be_an_accident",),
     ),
     Guard(
         "control-run",

@@ -28,7 +28,7 @@ SEED = int(os.environ.get("PLANCTL_STRESS_SEED", "20261128"))
 EXAMPLES = int(os.environ.get("PLANCTL_STRESS_MODEL", "200"))
 SHARDS = 4
 SLICE = 1
-HAPPENED = ("worlds", "landed", "rejected", "conflicted", "killed", "halted")
+HAPPENED = ("worlds", "batches", "landed", "rejected", "conflicted", "killed", "halted")
 STEPS = (
     "objects.write",
     "queue.epoch",
@@ -50,6 +50,13 @@ PAUSES = st.builds(
 FLAWS = ("flake", "none", "kill", "flake", "none", "kill", "hang")
 NO_VERDICT = ("none", "kill")
 WORK = st.lists(st.sampled_from(KINDS), min_size=1, max_size=3)
+POLICIES: tuple[dict[str, Any], ...] = (
+    {"queue": "batch"},
+    {"queue": "serial", "check_jobs": 3},
+    {"queue": "batch", "check_jobs": 2},
+    {"queue": "serial"},
+)
+"""In turn: policy changes what runs, never what may land."""
 ANY = st.integers(0, 10_000)
 
 
@@ -160,7 +167,9 @@ def play(template: Path, folder: Path, nursery: Nursery, number: int, **options:
     worlds, tally = itertools.count(), Counter[str]()
 
     def machine() -> Machine:
-        world = world_at(template, folder / f"{next(worlds)}", nursery)
+        number = next(worlds)
+        settings = POLICIES[number % len(POLICIES)]
+        world = world_at(template, folder / f"{number}", nursery, settings)
         world.tally = tally
         return Machine(world)
 

@@ -164,6 +164,7 @@ def test_s8_a_landing_that_its_references_do_not_prove_stops_the_queue(
     queue: Queue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Somebody takes main back in the very moment after it was moved."""
+    configure(queue.repo, queue="serial")
     queue.repo.git("checkout", "-q", "--detach")
     one, old = queue.work("one", {"one": "1\n"}), queue.main()
     queue.repo.git("checkout", "-q", "--detach")

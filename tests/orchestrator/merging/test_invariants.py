@@ -102,7 +102,7 @@ def test_s12_blame_needs_a_base_that_passes_in_the_same_environment(queue: Queue
     fails = queue.land("fails", {"bad": "1\n"})
     assert fails.state is EntryState.REJECTED
     said = [(e.data["commit"], e.data["passed"]) for e in queue.events("check.finished")]
-    assert said == [(fails.candidate, False), (base, True)]
+    assert said == [(fails.candidate, False), (base, True), (fails.candidate, False)]
     assert queue.repo.head(f"{fails.candidate}^1") == base
     path = queue.repo.path / ".git/planctl/state.db"
     with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as store:

@@ -7,6 +7,7 @@ and against the oracle.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from orchestrator.merging.pausing import RED, noted
 from orchestrator.services import queue as service
@@ -20,7 +21,10 @@ from tests.support.nursery import Nursery
 from tests.support.queues import MAIN
 from tests.support.repo import GitRepo
 
-_LOG = "--format=%H%x00%T%x00%(trailers:key=Planctl-Key,valueonly,separator=%x2C)"
+_LOG = (
+    "--format=%H%x00%T%x00%(trailers:key=Planctl-Key,valueonly,separator=%x2C)"
+    "%x00%(trailers:key=Planctl-Batch,valueonly,separator=%x2C)"
+)
 
 
 class JudgedWorld(World):
@@ -31,7 +35,7 @@ class JudgedWorld(World):
         self._follow_main()
         references = self.references()
         entries = {entry.id: entry for entry in self.queue.bench.store.entries()}
-        begun = {i.entry for i in self.queue.bench.store.intents({IntentState.OPEN})}
+        begun = {key for i in self.queue.bench.store.intents({IntentState.OPEN}) for key in i.members}
         for name, head in self.branches.items():
             assert references.get(f"refs/heads/{name}") == head, f"S9, S14: {name} is not where it was"
         assert self.checkout() == self.standing, "S14: the user's checkout is not as it was"
@@ -41,9 +45,11 @@ class JudgedWorld(World):
 
     def _require_entry(self, entry: Entry, job: Job, references: dict[str, str], *, is_begun: bool) -> None:
         is_on_main = job.key in self.landed
-        if entry.state is EntryState.LANDED:
+        if entry.state is EntryState.LANDED and is_on_main:
+            assert entry.landed_commit == self.landed[job.key], f"S8: {entry}"
+        elif entry.state is EntryState.LANDED:
             assert entry.landed_commit in self.main, f"S8: {entry} is on no commit of main"
-            assert is_on_main or self._brings_nothing(job, str(entry.landed_commit)), f"S8: {entry}"
+            assert self._brings_nothing(job, str(entry.landed_commit)), f"S8: {entry}"
         elif is_on_main:
             assert is_begun, f"S8: {entry.id} is on main, and said to be {entry.state}"
         if entry.state is EntryState.LANDING:
@@ -58,38 +64,49 @@ class JudgedWorld(World):
         for name, commit in references.items():
             key = name.rpartition("/")[2]
             if name.startswith("refs/planctl/landed/") and key not in begun:
-                assert commit in self.main, f"S4: {name} is at {commit}, which is not on main"
+                assert commit in {*self.main, *self.landed.values()}, (
+                    f"S4: {name} is at {commit}, which is not on main"
+                )
                 assert entries[key].state is EntryState.LANDED, f"S8: {name} is there, and {entries[key]}"
-        for key, at in self.landed.items():
+        for key, made in self.landed.items():
             found = [c for n, c in references.items() if n.startswith("refs/planctl/landed/") and key in n]
-            assert found == [self.main[at]], f"S4: {key} is on main as {self.main[at]}, and known as {found}"
+            assert found == [made], f"S4: {key} is on main as {made}, and known as {found}"
 
     def _follow_main(self) -> None:
         """What has come onto main since: the queue's, as the oracle would have it, or somebody else's."""
-        log = self.repo.git("log", "--first-parent", "--reverse", _LOG, f"{self.main[-1]}..{MAIN}")
-        tip = self.main[-1]
-        for line in log.splitlines():
-            commit, tree, keys = line.split("\0")
+        for commit, tree, key, batch in self._log(f"{self.main[-1]}..{MAIN}"):
+            tip = self.main[-1]
             assert self.repo.head(f"{commit}^1") == tip, f"S6: {commit} does not follow {tip}"
-            if keys:
-                self._require_as_foretold(commit, tree, keys.split(","))
+            if key or batch:
+                self._require_as_foretold(commit, tree, {key: commit} if key else self._members(commit))
             else:
                 assert commit in self.outside, f"S1: nobody made {commit}"
             self.main.append(commit)
-            tip = commit
-        assert self.repo.head(MAIN) == tip, f"S6: main left {tip}"
+        assert self.repo.head(MAIN) == self.main[-1], f"S6: main left {self.main[-1]}"
 
-    def _require_as_foretold(self, commit: str, tree: str, keys: list[str]) -> None:
+    def _log(self, commits: str) -> list[list[str]]:
+        log = self.repo.git("log", "--first-parent", "--reverse", _LOG, commits)
+        return [line.split("\0") for line in log.splitlines()]
+
+    def _members(self, batch: str) -> dict[str, str]:
+        """Key and commit of each in the side chain of a batch, in order."""
+        self.tally["batches"] += 1
+        chain = self._log(f"{batch}^1..{batch}^2")
+        assert len(chain) > 1, f"{batch} is a batch of one"
+        return {key: commit for commit, _, key, _ in chain}
+
+    def _require_as_foretold(self, commit: str, tree: str, made: dict[str, str]) -> None:
         expected: Tree | None = self.tree(self.main[-1])
         at = self.main[-1]
-        for key in keys:
+        for key, own in made.items():
             job = self.jobs[key]
             assert key not in self.landed, f"S4: {key} has landed twice"
             assert all(self._has_landed_plan(plan) for plan in job.after), f"S10: {key} before {job.after}"
             expected = self._brought(job, at, expected)
             assert expected is not None, f"S3: {key} meets what is on main"
-            self.landed[key] = len(self.main)
-        assert expected == self.tree(commit), f"S3: {commit} has another tree than a serial queue makes"
+            assert expected == self.tree(own), f"S3: {own} has another tree than a serial queue makes"
+            self.landed[key] = at = own
+        assert expected == self.tree(commit), f"S3, S5: {commit} is not all of {[*made]}"
         assert expected is not None
         assert is_green(expected), f"S1: {commit} is red"
         assert True in self.verdicts(tree), f"S1, S2: {commit} has no passing verdict"
@@ -193,6 +210,7 @@ class JudgedWorld(World):
         )
 
 
-def world_at(template: Path, folder: Path, nursery: Nursery) -> JudgedWorld:
-    """A new one, in a folder of its own."""
-    return JudgedWorld(GitRepo.copy_of(template, folder / "repo"), nursery, Steering(folder / "steering"))
+def world_at(template: Path, folder: Path, nursery: Nursery, settings: dict[str, Any]) -> JudgedWorld:
+    """A new one, in a folder of its own, with these settings beside those of the check."""
+    repo, steering = GitRepo.copy_of(template, folder / "repo"), Steering(folder / "steering")
+    return JudgedWorld(repo, nursery, steering, settings)

@@ -9,6 +9,7 @@ import sqlite3
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 from orchestrator.errors import NothingToDoError, UsageError
 from orchestrator.services import queue as service
@@ -52,19 +53,20 @@ class World:
     """What has been done, beside the real thing.
 
     ``jobs`` by key, ``branches`` with their heads and ``markers`` with a file of theirs by name; ``main`` the
-    first-parent commits known so far, ``outside`` those that somebody else made; ``landed`` where in ``main``
-    a key is; ``halted`` workers; ``pruned``: objects were pruned while a worker was halted.
+    first-parent commits known so far, ``outside`` those that somebody else made; ``landed`` the
+    commit that a key made; ``halted`` workers; ``pruned``: objects were pruned while a worker was halted.
     """
 
     repo: GitRepo
     nursery: Nursery
     steering: Steering
+    settings: dict[str, Any] = field(default_factory=dict)
     jobs: dict[str, Job] = field(default_factory=dict)
     branches: dict[str, str] = field(default_factory=dict)
     markers: dict[str, str] = field(default_factory=dict)
     main: list[str] = field(default_factory=list)
     outside: set[str] = field(default_factory=set)
-    landed: dict[str, int] = field(default_factory=dict)
+    landed: dict[str, str] = field(default_factory=dict)
     halted: list[Worker] = field(default_factory=list)
     pruned: bool = False
     tally: Counter[str] = field(default_factory=Counter)
@@ -73,7 +75,8 @@ class World:
     _open: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
 
     def __post_init__(self) -> None:
-        configure(self.repo, check=self.steering.command, check_timeout=2)
+        settings = {"check": self.steering.command, "check_timeout": 2, **self.settings}
+        configure(self.repo, **settings)
         self.main.append(self.repo.head(MAIN))
         self.repo.git("checkout", "-q", "--detach")
         self.repo.write("README.md", "the user's edit\n")
