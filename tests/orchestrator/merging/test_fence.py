@@ -158,7 +158,7 @@ def test_s7_a_stopped_process_wakes_up_and_lands_nothing(repo: GitRepo, tmp_path
     require_sound(repo)
 
 
-def test_s7_a_dead_worker_is_replaced_at_once_not_after_its_minute(repo: GitRepo) -> None:
+def test_l2_s7_a_dead_worker_is_replaced_at_once_not_after_its_minute(repo: GitRepo) -> None:
     repo.branch("one", {"one.txt": "1\n"})
     killed = run("merge", "one", cwd=repo.path, env={"PLANCTL_KILL_AT": "candidate.keep:after"})
     assert killed.code == -signal.SIGKILL
