@@ -296,11 +296,23 @@ GUARDS = (
         (
             Edit(
                 "orchestrator/merging/round.py",
-                "        if chosen and self._tip_hinders():",
-                "        if chosen and self._tip_hinders is None:",
+                "(chosen or self._is_sampled()) and self._tip_hinders():",
+                "(chosen or self._is_sampled()) and not self._tip:",
             ),
         ),
         (f"{MERGING}/test_outside.py::test_s1_an_outside_commit_is_recorded_and_checked_before_more_lands",),
+    ),
+    Guard(
+        "lanes-sampled",
+        "a share of what landed by lanes is checked whole before more lands",
+        (
+            Edit(
+                "orchestrator/merging/outside.py",
+                "        for name in (UNVERIFIED, SAMPLED):",
+                "        for name in ():",
+            ),
+        ),
+        (f"{MERGING}/test_lanes.py::test_s13_a_missed_conflict_is_found_told_and_merges_the_lanes",),
     ),
     Guard(
         "tried-again",
