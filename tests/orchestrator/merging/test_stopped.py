@@ -8,7 +8,10 @@ land meanwhile.
 
 from __future__ import annotations
 
+import os
+import shutil
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -17,6 +20,7 @@ from typing import Any
 
 import pytest
 
+from orchestrator.errors import LocksInTheWayError
 from orchestrator.merging.takeover import take_over
 from orchestrator.merging.tenure import EPOCH
 from orchestrator.states import EntryState, IntentState, SlotState
@@ -26,6 +30,7 @@ from tests.support.nursery import Nursery, Worker, nursery_in, only_where_proces
 from tests.support.queues import MAIN, Queue, configure, landed_once, queue_of, require_sound
 from tests.support.repo import GitRepo
 from tests.support.slices import mostly
+from tests.support.standin import before_git
 
 pytestmark = only_where_processes_fork
 
@@ -201,3 +206,59 @@ def test_s7_l2_woken_up_it_goes_back_to_waiting_for_whoever_has_the_queue(
         assert queue.entry(one).state is EntryState.LANDED
         landed_once(repo, one.id)
     require_sound(repo)
+
+
+PROXY = """
+import os, signal, subprocess, sys
+started, go, real, *argv = sys.argv[1:]
+git = subprocess.Popen([real, *argv], stdin=subprocess.PIPE, stdout=subprocess.PIPE, close_fds=False)
+said = b""
+while heard := os.read(0, 65536):
+    said += heard
+    if heard == b"commit\\0" and b"/landed/" in said and not os.path.exists(go + ".once"):
+        open(go + ".once", "w").close()
+        open(started, "w").close()
+        open(go).close()
+    git.stdin.write(heard)
+    git.stdin.flush()
+    for word in heard.split(b"\\0"):
+        if word in (b"start", b"prepare", b"commit"):
+            os.write(1, git.stdout.readline())
+git.stdin.close()
+sys.exit(git.wait())
+"""
+
+
+def test_s7_stopped_in_the_middle_of_its_transaction_it_lands_once_and_others_wait_for_it(
+    repo: GitRepo, nursery: Nursery, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """git has prepared it and holds its locks: nobody takes the epoch, nobody removes a lock, one landing."""
+    scene(repo)
+    started, go = tmp_path / "started", tmp_path / "go"
+    os.mkfifo(started)
+    os.mkfifo(go)
+    (tmp_path / "proxy.py").write_text(PROXY)
+    real = shutil.which("git")
+    proxy = f'exec {sys.executable} {tmp_path}/proxy.py {started} {go} {real} "$@"'
+    before_git(tmp_path / "bin", f'case "$*" in *"planctl: land"*) {proxy} ;; esac\n', monkeypatch)
+    with queue_of(repo) as queue:
+        one = queue.add("one")
+        worker = nursery.start(repo)
+        started.read_text()
+        os.kill(worker.pid, signal.SIGSTOP)
+        assert not worker.wait()
+        lease = queue.bench.store.lease(LEASE)
+        assert lease is not None
+        assert queue.bench.store.renew(lease, expires=0.0)
+        old, locks = queue.main(), sorted((repo.path / ".git/refs").rglob("*.lock"))
+        assert locks
+        with queue.session.hold(LEASE, "landing") as mine, pytest.raises(LocksInTheWayError):
+            take_over(queue.bench, mine)
+        assert (queue.main(), sorted((repo.path / ".git/refs").rglob("*.lock"))) == (old, locks)
+        go.write_text("")
+        worker.go_on()
+        assert worker.wait()
+        worker.require_well()
+        assert queue.entry(one).state is EntryState.LANDED
+        assert landed_once(repo, one.id) == queue.main()
+    require_at_rest(repo, old)
