@@ -2,8 +2,8 @@
 
     python -m tests.mutation [--table FILE] [GUARD ...]
 
-Exit 1 when a guard is not missed, when a patch does not fit the sources any more, or when the tests fail
-with all guards in place.
+Exit 1 when no test fails without a guard, when a patch does not fit the sources any more, or when the tests
+fail with all guards in place.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from tests.mutation.guards import GUARDS, Guard, StalePatchError
 from tests.mutation.runs import Result, Sources
 
 _HEAD = """\
-# Guards that are missed
+# Guards, and the tests that fail without them
 
 What keeps the queue safe, taken out of the sources one piece at a time, and the first of the tests that
-failed without it. Made by `make mutate TABLE=docs/guards.md`, which fails when a piece is not missed, or
+failed without it. Made by `make mutate TABLE=docs/guards.md`, which fails when no test does, or
 when the sources have changed so that it cannot be taken out. `make test` holds that each can be, and does
 it for some.
 
-| guard | what it is for | missed by |
+| guard | what it is for | fails without it |
 | --- | --- | --- |
 """
 
@@ -49,11 +49,11 @@ def _try_all(sources: Sources, chosen: list[Guard], table: Path | None) -> int:
         print(whole.said)
         return 1
     results = {guard: _try(sources, guard) for guard in chosen}
-    missed = [guard for guard, result in results.items() if result is not None and result.caught]
-    print(f"{len(missed)} of {len(chosen)} guards are missed by a test")
+    noticed = [guard for guard, result in results.items() if result is not None and result.caught]
+    print(f"without {len(noticed)} of {len(chosen)} guards a test fails")
     if table is not None:
         table.write_text(_HEAD + "".join(_row(g, r) for g, r in results.items()), encoding="utf-8")
-    return 0 if len(missed) == len(chosen) else 1
+    return 0 if len(noticed) == len(chosen) else 1
 
 
 def _try(sources: Sources, guard: Guard) -> Result | None:
@@ -62,7 +62,7 @@ def _try(sources: Sources, guard: Guard) -> Result | None:
     except StalePatchError as error:
         print(f"{guard.name:20} STALE: {error}", flush=True)
         return None
-    said = f"missed by {result.by}" if result.caught else f"NOT MISSED, exit {result.code}"
+    said = f"fails: {result.by}" if result.caught else f"NOTHING FAILS, exit {result.code}"
     print(f"{guard.name:20} {result.seconds:5.0f} s  {said}", flush=True)
     if not result.caught and not result.survived:
         print(result.said)

@@ -22,7 +22,9 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_stat
 
 from tests.stress.model.laws import JudgedWorld, world_at
 from tests.support.campaigns import Record
-from tests.support.nursery import Nursery, nursery_in
+from tests.support.nursery import Nursery, nursery_in, only_where_processes_fork
+
+pytestmark = only_where_processes_fork
 
 SEED = int(os.environ.get("PLANCTL_STRESS_SEED", "20261128"))
 EXAMPLES = int(os.environ.get("PLANCTL_STRESS_MODEL", "100"))

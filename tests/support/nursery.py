@@ -25,6 +25,7 @@ from tests.support.queues import queue_of
 from tests.support.repo import GitRepo
 
 ROOT = Path(__file__).resolve().parents[2]
+_KILL = getattr(signal, "SIGKILL", signal.SIGTERM)
 only_where_processes_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="workers are forked")
 
 
@@ -74,9 +75,7 @@ class Nursery:
         self.process.stdin.flush()
         return json.loads(self.process.stdout.readline())
 
-    def start(
-        self, repo: GitRepo, at: str = "", number: signal.Signals = signal.SIGKILL, trace: str = ""
-    ) -> Worker:
+    def start(self, repo: GitRepo, at: str = "", number: int = _KILL, trace: str = "") -> Worker:
         """Start a worker at ``repo``; at the moment ``at`` it gets the signal ``number``."""
         log = self.folder / f"worker-{len(self.born)}.log"
         order = {"repo": str(repo.path), "at": at, "number": int(number), "log": str(log), "trace": trace}
