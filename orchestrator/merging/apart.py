@@ -60,15 +60,26 @@ class Meetings:
         except GITS_FAULT:
             return True
 
+    def voided(self, bench: Workbench, old: str, new: str, entry: Entry) -> bool:
+        """Whether what somebody else brought (``old`` to ``new``) has to be known to a check of ``entry``."""
+        try:
+            paths = [change.path for change in bench.objects.changes(old, new)]
+            return self._touched(bench, entry).meets(_touched(bench, paths, PatternSet()))
+        except GITS_FAULT:
+            return True
+
     def _touched(self, bench: Workbench, entry: Entry) -> _Touched:
         found = self._known.get(entry.id)
         if found is None:
-            folding = bench.settings.folding
-            roots = folding.patterns(bench.settings.project.root_files)
-            reads = folding.patterns(PatternSet.parse(entry.reads))
-            paths = map(folding.path, own_changes(bench.objects, work_of(entry)))
-            found = self._known[entry.id] = _Touched(paths, reads, roots)
+            paths = own_changes(bench.objects, work_of(entry))
+            found = self._known[entry.id] = _touched(bench, paths, PatternSet.parse(entry.reads))
         return found
+
+
+def _touched(bench: Workbench, paths: Iterable[str], reads: PatternSet) -> _Touched:
+    folding = bench.settings.folding
+    roots = folding.patterns(bench.settings.project.root_files)
+    return _Touched(map(folding.path, paths), folding.patterns(reads), roots)
 
 
 def _above(path: str) -> Iterable[str]:

@@ -76,6 +76,12 @@ class Lanes:
         with self._lock:
             return next((s.tree for s in self._said if s.stack == alone and s.passed), None)
 
+    @property
+    def are_at_work(self) -> bool:
+        """Whether there are checks under way that are still worth something."""
+        with self._lock:
+            return bool(self._at_work)
+
     def turns(
         self, bench: Workbench, tip: str, line: Sequence[Entry], foresight: Foresight, running: Sequence[Turn]
     ) -> tuple[Turn, ...]:
@@ -119,10 +125,19 @@ class Lanes:
             self._said = [said for said in self._said if entry not in said.stack.members]
             self._at_work = {t: stack for t, stack in self._at_work.items() if entry not in stack.members}
 
-    def forget(self) -> None:
-        """The target has moved otherwise."""
+    def outside(self, bench: Workbench, old: str, new: str) -> None:
+        """Somebody else moved the target: what was said holds where that meets nothing of the stack (L5)."""
+        objects = bench.objects
+        forward = bool(old) and objects.has_commit(old) and objects.is_ancestor(old, new)
+
+        def holds(stack: Stack) -> bool:
+            return forward and not any(
+                self._voided(bench, old, new, self._entries[name]) for name in stack.members
+            )
+
         with self._lock:
-            self._said, self._at_work = [], {}
+            self._said = [said for said in self._said if holds(said.stack)]
+            self._at_work = {token: stack for token, stack in self._at_work.items() if holds(stack)}
 
     def _wanted(self, bench: Workbench, line: Sequence[Entry], running: tuple[Stack, ...]) -> Wanted:
         self._entries.update((entry.id, entry) for entry in line)
@@ -146,9 +161,14 @@ class Lanes:
         return found
 
     def _meet(self, bench: Workbench, a: Entry, b: Entry) -> bool:
-        if bench.settings.project.queue is not QueuePolicy.LANES or noted(bench.store, bench.target, MERGED):
-            return True
-        return self._meetings.meet(bench, a, b)
+        return self._all_meet(bench) or self._meetings.meet(bench, a, b)
+
+    def _voided(self, bench: Workbench, old: str, new: str, entry: Entry) -> bool:
+        return self._all_meet(bench) or self._meetings.voided(bench, old, new, entry)
+
+    def _all_meet(self, bench: Workbench) -> bool:
+        merged = noted(bench.store, bench.target, MERGED)
+        return merged is not None or bench.settings.project.queue is not QueuePolicy.LANES
 
     def _turn(
         self, bench: Workbench, tip: str, stack: Stack, known: Mapping[str, Entry], foresight: Foresight

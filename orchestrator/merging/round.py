@@ -149,9 +149,10 @@ class Round:
     def _moved_to(self, tip: str) -> None:
         """What was tried in vain may go now; what was foreseen holds if it was our own landing."""
         if tip != self._own:
-            self._ahead.rest()
             self._composition.forget()
-            self._lanes.forget()
+            self._lanes.outside(self._tenure.bench, self._tip, tip)
+            if not self._lanes.are_at_work:
+                self._ahead.rest()
         self._tip = tip
         self._tried.clear()
         self._outside = None

@@ -92,6 +92,33 @@ def test_s13_what_is_apart_lands_by_its_own_check_and_does_not_wait(repo: GitRep
             landed_once(repo, entry.id)
 
 
+@pytest.mark.parametrize(("file", "checks"), [("apart", 1), ("one", 2), ("Makefile", 2)])
+def test_l5_an_outside_push_voids_only_what_it_meets(
+    repo: GitRepo, held: Held, file: str, checks: int
+) -> None:
+    """The check that was at work counts on, unless the push touched its files, or those of everybody."""
+    configure(repo, check=repr(held.command("mine")), queue="lanes", check_jobs=2)
+    with queue_of(repo) as queue:
+        mine = queue.work("mine", {"mine": "1\n", "one/x": "1\n"})
+
+        def person() -> None:
+            held.started()
+            repo.commit("outside", {"one/x" if file == "one" else file: "1\n"})
+            with queue_of(repo) as other:
+                while not other.events("target.moved"):
+                    pass
+            if checks == 1:  # else it is stopped while it waits
+                held.go()
+
+        drain_beside(queue, person)
+        landed = queue.entry(mine)
+        assert landed.state is EntryState.LANDED
+        own = [e for e in queue.events("check.started") if e.data.get("entry") == mine.id]
+        assert len([e for e in own if not e.data["of_target"]]) == checks
+        outside = [e for e in queue.events("check.finished") if e.data["of_target"] and e.data["passed"]]
+        assert outside, "what came from outside is checked before more lands on it"
+
+
 def test_what_meets_is_checked_on_top_of_the_other(repo: GitRepo) -> None:
     configure(repo, check="'! test -e bad'", queue="lanes", check_jobs=3)
     repo.write("shared", "".join(f"{n}\n" for n in range(30)))
