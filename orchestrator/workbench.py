@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from orchestrator.clock import Clock, new_id
-from orchestrator.errors import TargetMissingError
+from orchestrator.errors import RemoteUnseenError, TargetMissingError
 from orchestrator.settings import target_reference
 from plans.effects import step
 from worktrees.errors import GitFailedError
@@ -92,6 +92,8 @@ class Workbench:
             tip = self.references.read(self.target)
         except GitFailedError as error:
             raise TargetMissingError(shown_target(self.target)) from error
+        if tip is None and self.mirror is not None:
+            raise RemoteUnseenError(shown_target(self.target))
         if tip is None or not self.objects.has_commit(tip):
             raise TargetMissingError(shown_target(self.target))
         return tip

@@ -153,6 +153,7 @@ EXITS: Final[Mapping[type[Exception], Exit]] = {
     own.TargetMissingError: Exit(
         INVALID, "make its first commit, or name another branch with `target:` in planctl.yaml"
     ),
+    own.RemoteUnseenError: Exit(INVALID, "`planctl queue run --once` looks at the remote"),
     own.UsageError: Exit(INVALID),
     own.NoWorktreeError: Exit(INVALID, "go into a worktree of it; `git worktree add FOLDER` makes one"),
     own.NothingToDoError: Exit(INVALID, "`planctl status` lists what there is"),

@@ -71,13 +71,17 @@ def publish(tenure: Tenure, changes: Sequence[Change], *, message: str, step: st
 
 
 def fence(tenure: Tenure) -> None:
-    """Before open intents are decided on: have no push that was begun for them be taken any more."""
+    """Before open intents are decided on: have no push that was begun for them be taken any more, and look.
+
+    Raises RemoteUnreachableError: then nothing may be decided.
+    """
     bench = tenure.bench
-    bring_up_to_date(bench)
-    if bench.mirror is None or is_plain(bench):
+    if bench.mirror is None:
         return
     if any(i.target == bench.target for i in bench.store.intents({IntentState.OPEN})):
-        move_epoch(tenure)
+        bring_up_to_date(bench)
+        if not is_plain(bench):
+            move_epoch(tenure)
 
 
 def move_epoch(tenure: Tenure) -> bool:
@@ -170,17 +174,27 @@ class _Publication:
         return Move(self._mirror.theirs(change.name), change.new, change.old)
 
     def _follow(self, moves: Sequence[Move]) -> None:
-        """The mirror follows what the remote has taken; who looks next would see the same."""
-        bench, plain = self._bench, is_plain(self._bench)
-        wanted = {self._mirror.own(move.name): move.new for move in moves}
-        if plain:
-            wanted |= {c.name: c.new for c in self._changes}
+        """The mirror follows what the remote has taken, if it is still where it was; else it is looked at.
+
+        In between this process may have been stopped for long, and others have seen newer things.
+        """
+        bench = self._bench
+        followed = {self._mirror.own(move.name): move for move in moves}
+        if is_plain(bench):
+            own = [Move(c.name, c.new, None) for c in self._changes if isinstance(c, Create)]
+            followed |= {move.name: move for move in own if bench.references.read(move.name) is None}
+        changes = [
+            Create(name, move.new) if move.old is None else Update(name, move.new, move.old)
+            for name, move in followed.items()
+        ]
+        if not changes:
+            return
         try:
             with mirror_lock(bench.repository):
-                found = [_change(name, bench.references.read(name), new) for name, new in wanted.items()]
-                changes = [change for change in found if change is not None]
                 bench.references.transact(changes, message="planctl: landed", step="remote.follow")
-        except (GitFailedError, ReferenceMovedError, OSError) as error:
+        except ReferenceMovedError:
+            bring_up_to_date(bench)
+        except (GitFailedError, OSError) as error:
             detail = f"it has taken the landing, which could not be noted here: {error}"
             raise RemoteUnreachableError(self._mirror.remote, detail) from error
 
@@ -241,12 +255,6 @@ def _next_epoch(bench: Workbench, mirror: Mirror) -> Move:
     old = bench.references.read(mirror.epoch)
     content = {"session": bench.session, "stamp": bench.stamp(), "after": old}
     return Move(EPOCH, bench.objects.write_blob(json.dumps(content, sort_keys=True).encode()), old)
-
-
-def _change(name: str, old: str | None, new: str) -> Change | None:
-    if old == new:
-        return None
-    return Create(name, new) if old is None else Update(name, new, old)
 
 
 def _rest(bench: Workbench, seconds: float) -> None:

@@ -5,13 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from orchestrator.clock import jitter
-from orchestrator.merging.publishing import fence
 from orchestrator.merging.upstream import Upstream, say_unreachable
 
 if TYPE_CHECKING:
     import threading
 
-    from orchestrator.merging.tenure import Tenure
     from orchestrator.workbench import Workbench
     from worktrees.remoteerrors import RemoteUnreachableError
 
@@ -31,12 +29,6 @@ class RemoteWait:
         self._upstream = Upstream(bench)
         self._since: dict[bool, float] = {}
         self._pause = 0.0
-
-    def begin(self, tenure: Tenure) -> None:
-        """Before anything is recovered. Raises RemoteUnreachableError: then nothing is decided."""
-        if tenure.bench.mirror is not None:
-            fence(tenure)
-            self._since.pop(False, None)
 
     def look(self, *, idle: bool) -> None:
         """Before a decision; raises RemoteUnreachableError."""

@@ -15,6 +15,7 @@ from orchestrator.events import EventName
 from orchestrator.states import EntryState
 from orchestrator.submitting.key import BY_KEY, landed_folder
 from orchestrator.submitting.remote import UNREACHABLE
+from worktrees.errors import GitFailedError, ReferenceMovedError
 from worktrees.fetch import refresh
 from worktrees.references import Create
 from worktrees.remoteerrors import RemoteUnreachableError
@@ -72,14 +73,20 @@ def begin(bench: Workbench) -> None:
 def bring_up_to_date(bench: Workbench) -> None:
     """Have the mirror be as the remote is now; nothing to do for a local target.
 
-    Raises RemoteUnreachableError, UnknownRemoteError, RemoteBranchMissingError, GitFailedError.
+    Raises RemoteUnreachableError, also where it cannot be noted here, UnknownRemoteError and
+    RemoteBranchMissingError.
     """
     mirror = bench.mirror
     if mirror is None:
         return
-    refresh(bench.git, bench.references, mirror, bench.settings.project.remote_timeout)
-    if is_plain(bench):
-        _read_trailers(bench, mirror)
+    try:
+        refresh(bench.git, bench.references, mirror, bench.settings.project.remote_timeout)
+        if is_plain(bench):
+            _read_trailers(bench, mirror)
+    except (GitFailedError, ReferenceMovedError, OSError) as error:
+        raise RemoteUnreachableError(
+            mirror.remote, f"it answers, which cannot be noted here: {error}"
+        ) from error
 
 
 def say_unreachable(bench: Workbench, error: RemoteUnreachableError) -> None:

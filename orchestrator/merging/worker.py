@@ -7,7 +7,7 @@ One tenure:
 
 1. lease ``queue:<target>``, or wait for its holder; that of a process that is dead is taken from it
 2. remove locks that killed git children left, where that is proven
-3. take the epoch; where the target is a remote's, look at that, and have pushes that were cut short refused
+3. take the epoch
 4. finish or undo what a dead worker left
 5. until asked to stop: one snapshot, one decision, one entry or batch
 6. candidates of entries that have ended are let go, whenever there is nothing else to do
@@ -149,7 +149,6 @@ class QueueWorker:
         bench = self._bench
         tenure = take_over(bench, lease)
         self._locks.over()
-        self._remote.begin(tenure)
         recover(tenure, self._keeper)
         ensure_commit_graph(bench.git, bench.objects, bench.target_tip())
         tally = Tally()

@@ -58,6 +58,7 @@ def queue_json(bench: Workbench, *, every: bool) -> dict[str, Any]:
     tip = bench.target_tip()
     return {
         "target": bench.settings.project.target,
+        "remote": bench.settings.project.remote,
         "tip": tip,
         "paused": standstill(bench.store, bench.target, tip),
         "worker": _worker(bench),

@@ -32,6 +32,7 @@ def command(invocation: Invocation) -> int:
     from orchestrator.bootstrap import Remote, working  # noqa: PLC0415 - `--help` does without
     from orchestrator.cli.interrupts import interruptible  # noqa: PLC0415 - as above
     from orchestrator.services.sync import sync, synced_json  # noqa: PLC0415 - as above
+    from worktrees.mirror import shown_target  # noqa: PLC0415 - as above
 
     with (
         interruptible() as cancel,
@@ -50,7 +51,7 @@ def command(invocation: Invocation) -> int:
         if invocation.as_json:
             invocation.output.document(synced_json(bench, synced))
         else:
-            _show(invocation.output, synced, bench.settings.project.target)
+            _show(invocation.output, synced, shown_target(bench.target))
     return DONE if synced.succeeded else NO
 
 
