@@ -34,6 +34,7 @@ import threading
 from typing import TYPE_CHECKING, Final
 
 from orchestrator.clock import jitter
+from orchestrator.merging.turns import is_anothers
 from orchestrator.merging.upstream import bring_up_to_date, forget_plain, is_plain, turn_plain
 from orchestrator.states import IntentState
 from worktrees.errors import GitFailedError, ReferenceMovedError
@@ -84,17 +85,18 @@ def fence(tenure: Tenure) -> None:
             move_epoch(tenure)
 
 
-def move_epoch(tenure: Tenure) -> bool:
+def move_epoch(tenure: Tenure, *, turn: float | None = None) -> bool:
     """Have the remote's epoch be another than it was; whether the server takes such references at all.
 
-    That somebody else moves it does as well. Afterwards the mirror is as the remote was at a later moment.
+    That somebody else moves it does as well. ``turn``: the epoch says that the next landing is to be this
+    queue's, for so many seconds (see ``turns``). Afterwards the mirror is as the remote was later.
     Raises RemoteUnreachableError.
     """
     bench, mirror = tenure.bench, tenure.bench.mirror
     assert mirror is not None
     before = bench.references.read(mirror.epoch)
     for seconds in (*AGAIN, None):
-        answer = _push(bench, mirror, [_next_epoch(bench, mirror)], "remote.epoch")
+        answer = _push(bench, mirror, [_next_epoch(bench, mirror, turn)], "remote.epoch")
         bring_up_to_date(bench)
         if bench.references.read(mirror.epoch) != before:
             return True
@@ -157,6 +159,8 @@ class _Publication:
     def _moves(self) -> list[Move]:
         """What is to be pushed, the target last; raises ReferenceMovedError where it cannot land any more."""
         self._require_unmoved()
+        if is_anothers(self._bench):
+            raise ReferenceMovedError("it is another clone's turn")
         if is_plain(self._bench):
             return [self._target(change) for change in self._changes if isinstance(change, Update)]
         moves = [_next_epoch(self._bench, self._mirror)]
@@ -250,10 +254,10 @@ def _push(bench: Workbench, mirror: Mirror, moves: Sequence[Move], step: str = "
     return push(bench.git, mirror.remote, moves, bench.settings.project.remote_timeout, step)
 
 
-def _next_epoch(bench: Workbench, mirror: Mirror) -> Move:
+def _next_epoch(bench: Workbench, mirror: Mirror, turn: float | None = None) -> Move:
     """The epoch's next move: an object that nobody else makes."""
     old = bench.references.read(mirror.epoch)
-    content = {"session": bench.session, "stamp": bench.stamp(), "after": old}
+    content = {"session": bench.session, "stamp": bench.stamp(), "after": old, "turn": turn}
     return Move(EPOCH, bench.objects.write_blob(json.dumps(content, sort_keys=True).encode()), old)
 
 

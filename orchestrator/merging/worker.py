@@ -84,7 +84,7 @@ class QueueWorker:
         self._allow_policy_change = allow_policy_change
         self._failures = 0
         self._locks = LockWait(bench)
-        self._remote = RemoteWait(bench)
+        self._remote = RemoteWait(bench, cancel)
 
     def drain(self, done: Callable[[bool], bool], waiting: Callable[[], None] = lambda: None) -> None:
         """Work until ``done(idle)`` is true or the worker is cancelled.
@@ -161,7 +161,7 @@ class QueueWorker:
         ended = idle = False
         while not self._cancel.is_set():
             tenure.check()
-            self._remote.look(idle=idle)
+            self._remote.look(tenure, idle=idle)
             chosen = rounds.choose()
             idle = not chosen
             if idle and ended:
@@ -173,7 +173,7 @@ class QueueWorker:
                 self._rest()
                 continue
             rounds.process(chosen)
-            self._remote.processed()
+            self._remote.processed(tenure, chosen)
             ended = True
             self._failures = 0
             self._on_change()
