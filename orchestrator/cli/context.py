@@ -14,8 +14,12 @@ import click
 from orchestrator.cli.output import Output, Verbosity
 
 if TYPE_CHECKING:
+    import contextlib
     from collections.abc import Callable
 
+    from orchestrator.sessions.registry import SessionHandle
+    from orchestrator.workbench import Workbench
+    from plans.project import ProjectSettings
     from worktrees.repository import Repository
 
 
@@ -38,6 +42,19 @@ class Invocation:
         from worktrees import repository  # noqa: PLC0415 - as above
 
         return repository.find(Path(self.folder or "."))
+
+    def working(
+        self,
+        kind: str,
+        *,
+        override: Callable[[ProjectSettings], ProjectSettings] = lambda project: project,
+        asks: bool = True,
+    ) -> contextlib.AbstractContextManager[tuple[Workbench, SessionHandle]]:
+        """As :func:`orchestrator.bootstrap.working`, here; a remote whose target counts is asked first."""
+        from orchestrator.bootstrap import Remote, working  # noqa: PLC0415 - `--help` does without
+
+        remote = Remote(self.remote, is_asked=asks)
+        return working(self.repository, kind, override=override, tell=self.output.error, remote=remote)
 
     @property
     def as_json(self) -> bool:

@@ -48,7 +48,6 @@ def command(invocation: Invocation, /, check: str | None, **options: Any) -> int
     For CI: it works beside other processes that do the same, and waits while one of them lands. Exit 0 when
     all have landed, else 1.
     """
-    from orchestrator.bootstrap import Remote, working  # noqa: PLC0415 - `--help` does without
     from orchestrator.cli.commands.queue import with_check  # noqa: PLC0415 - as above
     from orchestrator.cli.display.entries import QueueFeed, show_ended  # noqa: PLC0415 - as above
     from orchestrator.cli.interrupts import interruptible  # noqa: PLC0415 - as above
@@ -59,16 +58,7 @@ def command(invocation: Invocation, /, check: str | None, **options: Any) -> int
     output = invocation.output
     with (
         interruptible() as cancel,
-        working(
-            invocation.repository,
-            "queue",
-            override=with_check(check),
-            tell=invocation.output.error,
-            remote=Remote(invocation.remote),
-        ) as (
-            bench,
-            session,
-        ),
+        invocation.working("queue", override=with_check(check)) as (bench, session),
     ):
         feed = QueueFeed(output, bench.store)
         feed.skip()

@@ -61,14 +61,11 @@ def show(invocation: Invocation, *, every: bool) -> None:
 @pass_invocation
 def add(invocation: Invocation, names: tuple[str, ...], priority: float | None, method: str | None) -> None:
     """Queue the work of plans, or branches; what came to nothing is tried anew, as its branch is now."""
-    from orchestrator.bootstrap import Remote, working  # noqa: PLC0415 - as above
     from orchestrator.services.enqueue import add as enqueue  # noqa: PLC0415 - as above
     from orchestrator.services.enqueue import bring_branches  # noqa: PLC0415 - as above
     from orchestrator.services.status import queue_entries  # noqa: PLC0415 - as above
 
-    with working(
-        invocation.repository, "command", tell=invocation.output.error, remote=Remote(invocation.remote)
-    ) as (bench, _):
+    with invocation.working("command") as (bench, _):
         bring_branches(bench, names)
         with bench.store.transaction():
             added = [enqueue(bench, name, priority=priority, method=method).id for name in names]
@@ -92,7 +89,6 @@ def add(invocation: Invocation, names: tuple[str, ...], priority: float | None, 
 @pass_invocation
 def run(invocation: Invocation, check: str | None, *, once: bool, allow_policy_change: bool) -> None:
     """Work at the queue until Ctrl-C or SIGTERM; beside another worker, stand by until it ends."""
-    from orchestrator.bootstrap import Remote, working  # noqa: PLC0415 - as above
     from orchestrator.cli.display.entries import QueueFeed  # noqa: PLC0415 - as above
     from orchestrator.cli.interrupts import interruptible  # noqa: PLC0415 - as above
     from orchestrator.services.queue import let_pass, serve  # noqa: PLC0415 - as above
@@ -101,16 +97,7 @@ def run(invocation: Invocation, check: str | None, *, once: bool, allow_policy_c
     override = with_check(check)
     with (
         interruptible() as cancel,
-        working(
-            invocation.repository,
-            "queue",
-            override=override,
-            tell=invocation.output.error,
-            remote=Remote(invocation.remote),
-        ) as (
-            bench,
-            session,
-        ),
+        invocation.working("queue", override=override) as (bench, session),
     ):
         feed = QueueFeed(invocation.output, bench.store)
         feed.skip()
@@ -133,16 +120,10 @@ def run(invocation: Invocation, check: str | None, *, once: bool, allow_policy_c
 @pass_invocation
 def drop(invocation: Invocation, name: str) -> None:
     """Take an entry (its id, plan or branch) out of the queue; branch and worktree stay."""
-    from orchestrator.bootstrap import Remote, working  # noqa: PLC0415 - as above
     from orchestrator.services import queue  # noqa: PLC0415 - as above
     from orchestrator.services.status import entry_json  # noqa: PLC0415 - as above
 
-    with working(
-        invocation.repository,
-        "command",
-        tell=invocation.output.error,
-        remote=Remote(invocation.remote, is_asked=False),
-    ) as (bench, session):
+    with invocation.working("command", asks=False) as (bench, session):
         entry = queue.drop(bench, name)
         queue.call_off(bench, session)
     if invocation.as_json:
@@ -164,7 +145,6 @@ def resolve(invocation: Invocation, name: str, *, prepare: bool) -> int:
     Without `resolver:` in planctl.yaml, or with --prepare, the merge is prepared for you. Exit 1 while the
     conflict stands.
     """
-    from orchestrator.bootstrap import Remote, working  # noqa: PLC0415 - as above
     from orchestrator.cli.display.entries import show_ended  # noqa: PLC0415 - as above
     from orchestrator.cli.exits import DONE, NO  # noqa: PLC0415 - as above
     from orchestrator.cli.interrupts import interruptible  # noqa: PLC0415 - as above
@@ -175,9 +155,7 @@ def resolve(invocation: Invocation, name: str, *, prepare: bool) -> int:
     output = invocation.output
     with (
         interruptible() as cancel,
-        working(
-            invocation.repository, "queue", tell=output.error, remote=Remote(invocation.remote)
-        ) as (bench, session),
+        invocation.working("queue") as (bench, session),
     ):
         if prepare or not bench.settings.project.resolver:
             _show_prepared(invocation, service.prepare(bench, session, name))
@@ -212,15 +190,9 @@ def _show_prepared(invocation: Invocation, found: ByHand) -> None:
 @pass_invocation
 def pause(invocation: Invocation, why: str) -> None:
     """Let nothing land until `queue resume`; what is landing this moment lands."""
-    from orchestrator.bootstrap import Remote, working  # noqa: PLC0415 - as above
     from orchestrator.services import queue  # noqa: PLC0415 - as above
 
-    with working(
-        invocation.repository,
-        "command",
-        tell=invocation.output.error,
-        remote=Remote(invocation.remote, is_asked=False),
-    ) as (bench, _):
+    with invocation.working("command", asks=False) as (bench, _):
         queue.pause(bench, why)
     _say_paused(invocation, why or "by a person")
 
@@ -231,15 +203,9 @@ def pause(invocation: Invocation, why: str) -> None:
 @pass_invocation
 def resume(invocation: Invocation, *, lanes: bool) -> None:
     """Let the queue go on: after a pause, and after the target was found red."""
-    from orchestrator.bootstrap import Remote, working  # noqa: PLC0415 - as above
     from orchestrator.services import queue  # noqa: PLC0415 - as above
 
-    with working(
-        invocation.repository,
-        "command",
-        tell=invocation.output.error,
-        remote=Remote(invocation.remote, is_asked=False),
-    ) as (bench, _):
+    with invocation.working("command", asks=False) as (bench, _):
         queue.resume(bench, lanes=lanes)
     _say_paused(invocation, None)
 

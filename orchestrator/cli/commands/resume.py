@@ -18,7 +18,6 @@ def command(invocation: Invocation, run: str | None) -> int:
     Commands that are still at work are watched again; those that were interrupted run again. A
     `rescue restore` that was cut short is taken back.
     """
-    from orchestrator.bootstrap import Remote, working  # noqa: PLC0415 - `--help` does without
     from orchestrator.cli.display.conducting import Stand, resume_run  # noqa: PLC0415 - as above
     from orchestrator.cli.display.interrupts import Interrupts  # noqa: PLC0415 - as above
     from orchestrator.errors import NothingToDoError  # noqa: PLC0415 - as above
@@ -27,9 +26,7 @@ def command(invocation: Invocation, run: str | None) -> int:
 
     with (
         Interrupts() as interrupts,
-        working(
-            invocation.repository, "run", tell=invocation.output.error, remote=Remote(invocation.remote)
-        ) as (bench, session),
+        invocation.working("run") as (bench, session),
     ):
         afterwards = take_back_restores(bench, tell=invocation.output.error)
         for line in afterwards.lines:

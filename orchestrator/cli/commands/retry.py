@@ -22,7 +22,6 @@ def command(invocation: Invocation, plans: tuple[str, ...], *, failed: bool, con
     have changed with `run-multi`. A conflicted or rejected plan is queued anew, at its old age, without
     running.
     """
-    from orchestrator.bootstrap import Remote, working  # noqa: PLC0415 - `--help` does without
     from orchestrator.cli.display.conducting import Stand, resume_run  # noqa: PLC0415 - as above
     from orchestrator.cli.display.interrupts import Interrupts  # noqa: PLC0415 - as above
     from orchestrator.services.retrying import choose_failed, renew  # noqa: PLC0415 - as above
@@ -31,9 +30,7 @@ def command(invocation: Invocation, plans: tuple[str, ...], *, failed: bool, con
         raise click.UsageError("name plans, or give --failed")
     with (
         Interrupts() as interrupts,
-        working(
-            invocation.repository, "run", tell=invocation.output.error, remote=Remote(invocation.remote)
-        ) as (bench, session),
+        invocation.working("run") as (bench, session),
     ):
         retry = choose_failed(bench, plans, Path.cwd())
 

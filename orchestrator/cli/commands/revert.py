@@ -24,7 +24,6 @@ def command(invocation: Invocation, plan: str, patience: float | None) -> int:
 
     Exit 0 when it has landed, else 1. The plan may land again with new work.
     """
-    from orchestrator.bootstrap import Remote, working  # noqa: PLC0415 - `--help` does without
     from orchestrator.cli.display.entries import show_ended  # noqa: PLC0415 - as above
     from orchestrator.cli.interrupts import interruptible  # noqa: PLC0415 - as above
     from orchestrator.services.merge import finish, merged_json  # noqa: PLC0415 - as above
@@ -32,9 +31,7 @@ def command(invocation: Invocation, plan: str, patience: float | None) -> int:
 
     with (
         interruptible() as cancel,
-        working(
-            invocation.repository, "queue", tell=invocation.output.error, remote=Remote(invocation.remote)
-        ) as (bench, session),
+        invocation.working("queue") as (bench, session),
     ):
         entry = revert(bench, plan)
         merged = finish(bench, session, [entry], cancel=cancel, patience=patience)

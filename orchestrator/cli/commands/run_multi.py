@@ -43,7 +43,6 @@ def command(invocation: Invocation, /, **options: Any) -> int:
 
 def run_plans(invocation: Invocation, options: dict[str, Any]) -> int:
     """Run what ``options`` ask for, under the names of the options of ``run-multi``."""
-    from orchestrator.bootstrap import Remote, working  # noqa: PLC0415 - `--help` does without
     from orchestrator.cli.display.conducting import Stand, conduct  # noqa: PLC0415 - as above
     from orchestrator.cli.display.interrupts import Interrupts  # noqa: PLC0415 - as above
     from orchestrator.services.run import begin_run  # noqa: PLC0415 - as above
@@ -55,12 +54,9 @@ def run_plans(invocation: Invocation, options: dict[str, Any]) -> int:
     def override(project: ProjectSettings) -> ProjectSettings:
         return replace(project, check=request.check) if request.check is not None else project
 
-    place = invocation.repository
     with (
         Interrupts() as interrupts,
-        working(
-            place, "run", override=override, tell=invocation.output.error, remote=Remote(invocation.remote)
-        ) as (bench, session),
+        invocation.working("run", override=override) as (bench, session),
     ):
         run, outlook = begin_run(bench, request, Path.cwd(), interrupts.check)
         return conduct(Stand(invocation.output, bench, session, interrupts), run, outlook)

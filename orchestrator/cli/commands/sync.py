@@ -29,23 +29,13 @@ def command(invocation: Invocation) -> int:
     A checkout that `checkout: detach` took off the target goes back, edits kept. Where edits are in the way,
     they are named with what can be done about them, and nothing is changed; then the exit is 1.
     """
-    from orchestrator.bootstrap import Remote, working  # noqa: PLC0415 - `--help` does without
     from orchestrator.cli.interrupts import interruptible  # noqa: PLC0415 - as above
     from orchestrator.services.sync import sync, synced_json  # noqa: PLC0415 - as above
     from worktrees.mirror import shown_target  # noqa: PLC0415 - as above
 
     with (
         interruptible() as cancel,
-        working(
-            invocation.repository,
-            "queue",
-            override=_following,
-            tell=invocation.output.error,
-            remote=Remote(invocation.remote),
-        ) as (
-            bench,
-            session,
-        ),
+        invocation.working("queue", override=_following) as (bench, session),
     ):
         synced = sync(bench, session, cancel=cancel)
         if invocation.as_json:
