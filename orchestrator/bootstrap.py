@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import os
-from dataclasses import replace
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
 
 from orchestrator.clock import SystemClock
 
@@ -63,6 +63,21 @@ def thread_store(repository: Repository) -> Callable[[], Store]:
     return lambda: open_store(repository, verify=False).store
 
 
+@dataclass(frozen=True, slots=True)
+class Remote:
+    """``name`` is that of ``--remote``; without, ``remote:`` of the settings counts.
+
+    ``is_asked``: before the work begins.
+    """
+
+    name: str | None = None
+    is_asked: bool = True
+
+
+OFFLINE: Final = Remote(is_asked=False)
+"""What is known of the remote counts; it is not asked."""
+
+
 @contextlib.contextmanager
 def working(
     repository: Repository,
@@ -71,20 +86,34 @@ def working(
     override: Callable[[ProjectSettings], ProjectSettings] = lambda project: project,
     note: str = "",
     tell: Callable[[str], None] = lambda _line: None,
+    remote: Remote = OFFLINE,
 ) -> Iterator[tuple[Workbench, SessionHandle]]:
     """A session of ``kind`` and the workbench it works at, for commands that change something.
 
     ``override`` puts the command line's options over the settings, again after each reload. ``tell`` is given
-    a line when the store had to be rebuilt. Raises what opening the store does, UnsupportedRepositoryError,
+    a line when the store had to be rebuilt. ``remote`` says which remote's target counts, and whether it is
+    asked first. Raises what opening the store does, UnsupportedRepositoryError,
     GitTooOldError, InvalidPlansError for a ``planctl.yaml`` that cannot be used, and BusyError while planctl
     is being uninstalled.
     """
     from orchestrator.leases.presence import present  # noqa: PLC0415 - as below
 
     with _begun(
-        repository, kind, present(repository.state_dir), override=override, note=note, tell=tell
-    ) as pair:
-        yield pair
+        repository,
+        kind,
+        present(repository.state_dir),
+        override=override,
+        note=note,
+        tell=tell,
+        remote=remote.name,
+    ) as (bench, session):
+        if remote.is_asked and bench.mirror is not None:
+            from orchestrator.merging.upstream import begin  # noqa: PLC0415 - for who lands there
+
+            begin(bench)
+            yield bench.refreshed(), session
+        else:
+            yield bench, session
 
 
 @contextlib.contextmanager
@@ -106,7 +135,7 @@ def dismantling(repository: Repository) -> Iterator[tuple[Workbench, SessionHand
 
 
 @contextlib.contextmanager
-def _begun(
+def _begun(  # noqa: PLR0913 - what the two above hand on
     repository: Repository,
     kind: str,
     presence: contextlib.AbstractContextManager[None],
@@ -114,6 +143,7 @@ def _begun(
     override: Callable[[ProjectSettings], ProjectSettings] = lambda project: project,
     note: str = "",
     tell: Callable[[str], None] = lambda _line: None,
+    remote: str | None = None,
 ) -> Iterator[tuple[Workbench, SessionHandle]]:
     from orchestrator.scheduling.broken import put_branches_back  # noqa: PLC0415 - for those who only read
     from orchestrator.services.rebuilding.marks import is_needed  # noqa: PLC0415 - for those who only read
@@ -132,7 +162,7 @@ def _begun(
     require_main_checkout(repository)
 
     def reload() -> Settings:
-        settings = require_usable(load_settings(repository, git, objects))
+        settings = require_usable(load_settings(repository, git, objects, remote=remote))
         return replace(settings, project=override(settings.project))
 
     settings = reload()
@@ -171,7 +201,7 @@ def _begun(
             yield bench, session
 
 
-def looking(repository: Repository) -> Workbench:
+def looking(repository: Repository, remote: str | None = None) -> Workbench:
     """A workbench for ``--dry-run``: everything can be read, and no byte on disk is changed.
 
     Its session is nobody's, its store a copy. Raises as :func:`working` does.
@@ -188,7 +218,7 @@ def looking(repository: Repository) -> Workbench:
     require_main_checkout(repository)
 
     def reload() -> Settings:
-        return require_usable(load_settings(repository, git, objects))
+        return require_usable(load_settings(repository, git, objects, remote=remote))
 
     return Workbench(
         repository=repository,

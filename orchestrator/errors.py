@@ -91,6 +91,14 @@ class TargetMissingError(UnknownRevisionError):
         self.args = (f"the target branch {branch} does not exist",)
 
 
+class RemoteUnseenError(TargetMissingError):
+    """The remote whose target counts has not been looked at from here yet."""
+
+    def __init__(self, branch: str) -> None:
+        super().__init__(branch)
+        self.args = (f"{branch} has not been looked at from here yet",)
+
+
 class UsageError(PlanctlError):
     """What was asked for cannot be done as it was asked; nothing was started."""
 

@@ -45,6 +45,8 @@ class EventName(StrEnum):
     QUEUE_TAKEN = "queue.taken"
     QUEUE_LOST = "queue.lost"
     LOCKS_REMOVED = "locks.removed"
+    REMOTE_PLAIN = "remote.plain"
+    """The remote's server takes no references of planctl's own."""
     STASH_LOST = "stash.lost"
     BRANCH_LOST = "branch.lost"
     RESCUED = "worktree.rescued"

@@ -24,6 +24,7 @@ from plans.project import ProjectSettings
 from plans.project_file import read_settings
 from worktrees.coreconfig import core_settings, is_true
 from worktrees.hot import NONE, Hot
+from worktrees.mirror import mirror_of, shown_target
 
 if TYPE_CHECKING:
     from worktrees.git import Git
@@ -78,21 +79,34 @@ def _folding(repository: Repository) -> Folding:
     return Folding(is_true(ignore_case), is_true(precompose))
 
 
-def load_settings(repository: Repository, git: Git, objects: Objects | None = None) -> Settings:
+def target_reference(project: ProjectSettings) -> str:
+    """The full name of the reference that work lands on; of a remote's branch that of its mirror here."""
+    if project.remote is None:
+        return f"refs/heads/{project.target}"
+    return mirror_of(project.remote, project.target).target
+
+
+def load_settings(
+    repository: Repository, git: Git, objects: Objects | None = None, *, remote: str | None = None
+) -> Settings:
     """The effective settings; see the module's text. Problems are collected, not raised.
+
+    ``remote``: that of ``--remote``, which counts more than the one in the file.
 
     With ``objects`` the target's tip is read in process; without, by git, in any kind of repository.
     """
     from worktrees import files  # noqa: PLC0415 - GitPython costs 115 ms
 
     own = working_settings(repository)
-    target = own.project.target
-    tip = files.tip_of(git, target) if objects is None else objects.reference(f"refs/heads/{target}")
+    if remote is not None:
+        own = replace(own, project=replace(own.project, remote=remote))
+    target, reference = own.project.target, target_reference(own.project)
+    tip = files.tip_of(git, reference) if objects is None else objects.reference(reference)
     if tip is None:
         missing = Problem(
             FILE,
             "target-missing",
-            f"the target branch {target} does not exist",
+            f"the target branch {shown_target(reference)} does not exist",
             field="target",
             hint="make its first commit, or name another branch with `target:`",
             severity=Severity.WARNING,

@@ -7,10 +7,12 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from orchestrator.clock import Clock, new_id
-from orchestrator.errors import TargetMissingError
+from orchestrator.errors import RemoteUnseenError, TargetMissingError
+from orchestrator.settings import target_reference
 from plans.effects import step
 from worktrees.errors import GitFailedError
 from worktrees.git import Git
+from worktrees.mirror import LANDED, mirror_of, shown_target
 from worktrees.objects import Objects
 from worktrees.references import References
 from worktrees.repository import Repository
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 
     from orchestrator.settings import Settings
     from orchestrator.store.protocol import Store
+    from worktrees.mirror import Mirror
 
 
 @dataclass(frozen=True)
@@ -65,8 +68,19 @@ class Workbench:
 
     @property
     def target(self) -> str:
-        """The full name of the reference that work lands on."""
-        return f"refs/heads/{self.settings.project.target}"
+        """The full name of the reference that work lands on; of a remote's branch that of its mirror here."""
+        return target_reference(self.settings.project)
+
+    @property
+    def mirror(self) -> Mirror | None:
+        """What is known here of the remote's branch that work lands on; None when it lands on a local one."""
+        project = self.settings.project
+        return None if project.remote is None else mirror_of(project.remote, project.target)
+
+    @property
+    def landed(self) -> str:
+        """The folder of the target's landed references."""
+        return LANDED if (mirror := self.mirror) is None else mirror.landed
 
     def refreshed(self) -> Workbench:
         """The same with the settings as they are now: what guards the target is read from its tip."""
@@ -77,9 +91,11 @@ class Workbench:
         try:
             tip = self.references.read(self.target)
         except GitFailedError as error:
-            raise TargetMissingError(self.settings.project.target) from error
+            raise TargetMissingError(shown_target(self.target)) from error
+        if tip is None and self.mirror is not None:
+            raise RemoteUnseenError(shown_target(self.target))
         if tip is None or not self.objects.has_commit(tip):
-            raise TargetMissingError(self.settings.project.target)
+            raise TargetMissingError(shown_target(self.target))
         return tip
 
     def stamp(self) -> str:

@@ -117,6 +117,7 @@ class ProjectSettings:
     plans: tuple[str, ...] = ("plans", "docs/plans")
     target: str = "main"
     remote: str | None = None
+    remote_timeout: float = 600.0
     check: str | None = None
     require_check: bool = False
     check_keep: tuple[str, ...] = ()

@@ -99,6 +99,7 @@ SETTINGS: Final[Record[dict[str, Any]]] = Record(
         "plans": Key(Many(path_inside("a folder")), "Folders of plan files."),
         "target": Key(branch(), "The branch that work lands on."),
         "remote": Key(remote(), "The remote whose target counts."),
+        "remote_timeout": Key(duration(least=1), "The longest that git may talk to it at a time."),
         "check": Key(command(), "What every landing has to pass."),
         "require_check": Key(flag(), "Whether nothing lands without a check."),
         "check_keep": Key(Many(path_inside("a path")), "Ignored files kept between checks."),
@@ -143,7 +144,6 @@ SETTINGS: Final[Record[dict[str, Any]]] = Record(
 )
 """Every key of ``planctl.yaml``."""
 NOT_YET: Final[Mapping[str, str]] = {
-    "remote": "the branch of the local repository counts",
     "notify": "nobody is told",
     "store": "state is kept in the common git folder",
     "executor": "commands run here",

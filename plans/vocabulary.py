@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 from plans.codes import Code
@@ -66,12 +67,15 @@ def path_anywhere() -> Word[str]:
     return text(longest=1000)
 
 
+_REMOTE: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
+
+
 def remote() -> Word[str]:
-    """A remote's name or URL; never an option of git."""
+    """The name of a remote of the repository. A URL is none: no file may choose what git talks to."""
 
     def parse(value: str) -> str:
-        if value.startswith("-") or "::" in value:
-            raise BadValueError(Code.BAD_NAME, f"{shown(value)} is not a remote's name or URL")
+        if not _REMOTE.fullmatch(value) or ".." in value or value.endswith((".", ".lock")):
+            raise BadValueError(Code.BAD_NAME, f"{shown(value)} is not the name of a remote")
         return value
 
-    return Word(parse, {**ANY_TEXT, "pattern": r"^(?!-)(?!.*::)[^\n]+$", "maxLength": 1000})
+    return Word(parse, {**ANY_TEXT, "pattern": f"^{_REMOTE.pattern}$", "maxLength": 100})

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import os
+from subprocess import TimeoutExpired  # noqa: TID251 - how a wait for git.py's child ends
 from typing import TYPE_CHECKING, Any, BinaryIO
+
+from plans.effects import step
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -48,6 +51,27 @@ class Conversation:
         """The child's next line without its end; empty when it has ended."""
         line: bytes = self._process.proc.stdout.readline()
         return line.rstrip(b"\n")
+
+    def listen(self, seconds: float) -> tuple[int, bytes, str] | None:
+        """Wait for the end of a child that is told no more; return its status, output and messages.
+
+        None when it has not ended after so many seconds; then it may be listened to again.
+        """
+        process = self._process.proc
+        try:
+            output, messages = process.communicate(timeout=seconds)
+        except TimeoutExpired:
+            return None
+        return process.returncode, output, messages.decode("utf-8", "replace")
+
+    def signal(self, number: int) -> None:
+        """Send a signal to the child and to what it started; harmless when they have ended."""
+        process = self._process.proc
+        with contextlib.suppress(ProcessLookupError), step("remote.end"):
+            if os.name == "nt":
+                process.send_signal(number)
+            else:
+                os.killpg(process.pid, number)
 
     def end(self) -> tuple[int, str]:
         """Wait for the end of a child that has no more to do; return its status and its messages."""

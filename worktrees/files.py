@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from worktrees.changedpaths import GITLINK
 from worktrees.errors import UnknownRevisionError
-from worktrees.git import branch_reference
+from worktrees.git import valid_reference
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -61,9 +61,9 @@ def commit_of(git: Git, revision: str) -> str:
     return found.text
 
 
-def tip_of(git: Git, branch: str) -> str | None:
-    """The commit at the tip of a local branch, or None when there is no such branch."""
-    reference = branch_reference(branch)
+def tip_of(git: Git, reference: str) -> str | None:
+    """The commit that a reference, by its full name, points at; None when there is no such reference."""
+    valid_reference(reference)
     return git.run("rev-parse", "--verify", "--quiet", reference, ok=(0, 1)).text or None
 
 

@@ -14,6 +14,12 @@ import click
 from orchestrator.cli.output import Output, Verbosity
 
 if TYPE_CHECKING:
+    import contextlib
+    from collections.abc import Callable
+
+    from orchestrator.sessions.registry import SessionHandle
+    from orchestrator.workbench import Workbench
+    from plans.project import ProjectSettings
     from worktrees.repository import Repository
 
 
@@ -23,6 +29,7 @@ class Invocation:
     def __init__(self, folder: str | None = None, output: Output | None = None) -> None:
         self.folder = folder
         self.output = output or Output()
+        self.remote: str | None = None
 
     @cached_property
     def repository(self) -> Repository:
@@ -36,10 +43,34 @@ class Invocation:
 
         return repository.find(Path(self.folder or "."))
 
+    def working(
+        self,
+        kind: str,
+        *,
+        override: Callable[[ProjectSettings], ProjectSettings] = lambda project: project,
+        asks: bool = True,
+    ) -> contextlib.AbstractContextManager[tuple[Workbench, SessionHandle]]:
+        """As :func:`orchestrator.bootstrap.working`, here; a remote whose target counts is asked first."""
+        from orchestrator.bootstrap import Remote, working  # noqa: PLC0415 - `--help` does without
+
+        remote = Remote(self.remote, is_asked=asks)
+        return working(self.repository, kind, override=override, tell=self.output.error, remote=remote)
+
     @property
     def as_json(self) -> bool:
         """Whether stdout holds JSON only."""
         return self.output.as_json
+
+
+def remote_option(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the option ``--remote``; what it says is the invocation's ``remote``."""
+    return click.option(
+        "--remote",
+        metavar="NAME",
+        help="Land on the target of this remote, not on the local branch.",
+        callback=_set_remote,
+        expose_value=False,
+    )(function)
 
 
 pass_invocation = click.make_pass_decorator(Invocation, ensure=True)
@@ -109,6 +140,16 @@ def shared_options() -> list[click.Option]:
             expose_value=False,
         ),
     ]
+
+
+def _set_remote(context: click.Context, _option: click.Parameter, value: str | None) -> None:
+    if value is None:
+        return
+    from worktrees.mirror import is_remote_name  # noqa: PLC0415 - as above
+
+    if not is_remote_name(value):
+        raise click.BadParameter(f"{value!r} is not the name of a remote")
+    context.ensure_object(Invocation).remote = value
 
 
 def _with_own_printing(option: click.Option | None) -> click.Option | None:

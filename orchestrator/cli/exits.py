@@ -16,6 +16,7 @@ import click
 import orchestrator.errors as own
 import plans.errors as of_plans
 import worktrees.errors as of_git
+import worktrees.remoteerrors as of_remote
 import worktrees.restoreerrors as of_restore
 from orchestrator.cli.faults import write_log
 from orchestrator.cli.output import Colour
@@ -124,6 +125,17 @@ EXITS: Final[Mapping[type[Exception], Exit]] = {
     of_git.SigningFailedError: Exit(INVALID, "mend the signing key, or `git config commit.gpgSign false`"),
     of_git.PromisedObjectError: Exit(INVALID, "try again when `git fetch` reaches the remote"),
     of_git.MissingObjectError: Exit(FAULT, "`git fsck` looks for damage; a shallow clone lacks history"),
+    of_remote.RemoteUnreachableError: Exit(
+        BUSY,
+        lambda e: (
+            f"may this user push to {e.remote}? nothing was lost; try again"
+            if e.answers
+            else f"does `git ls-remote {e.remote}` work here, without a prompt? nothing was lost; try again"
+        ),
+    ),
+    of_remote.UnknownRemoteError: Exit(INVALID, "`git remote -v` lists them, `git remote add` makes one"),
+    of_remote.RemoteBranchMissingError: Exit(INVALID, "push its first commit, or mend `target:`"),
+    of_remote.PushRefusedError: Exit(NO, "the server's own rules refuse it: look at its words"),
     own.LaunchFailedError: Exit(NO),
     own.HostFolderError: Exit(
         INVALID, "let XDG_STATE_HOME name a folder that you can write to, then `planctl resume` goes on"
@@ -141,6 +153,7 @@ EXITS: Final[Mapping[type[Exception], Exit]] = {
     own.TargetMissingError: Exit(
         INVALID, "make its first commit, or name another branch with `target:` in planctl.yaml"
     ),
+    own.RemoteUnseenError: Exit(INVALID, "`planctl queue run --once` looks at the remote"),
     own.UsageError: Exit(INVALID),
     own.NoWorktreeError: Exit(INVALID, "go into a worktree of it; `git worktree add FOLDER` makes one"),
     own.NothingToDoError: Exit(INVALID, "`planctl status` lists what there is"),

@@ -24,6 +24,7 @@ from worktrees.branches import branch_commit
 from worktrees.errors import GitRefusedError
 from worktrees.git import branch_reference
 from worktrees.leftovers import with_trailers
+from worktrees.mirror import shown_target
 from worktrees.nested import find_nested
 from worktrees.preparedmerge import (
     branch_of,
@@ -107,7 +108,7 @@ def _nested(bench: Workbench, tree: SlotTree) -> Back | None:
 def _conclude(bench: Workbench, entry: Entry, prepared: Prepared, tree: SlotTree) -> str | Back:
     if bench.settings.project.leftovers:
         _stage_all(bench, prepared, tree)
-    target = entry.target.removeprefix("refs/heads/")
+    target = shown_target(entry.target)
     commit = _commit(bench, entry, tree, f"Merge {target} into {prepared.branch}")
     if isinstance(commit, Back):
         return commit

@@ -37,6 +37,7 @@ from orchestrator.slots.saving import save_work
 from orchestrator.states import EntryState
 from plans.errors import PlanctlError
 from worktrees.merge import Conflicted, merge_trees
+from worktrees.mirror import shown_target
 from worktrees.preparedmerge import fingerprint, marked, marked_in, prepare_merge, unmerged
 from worktrees.stash import pin_stashes
 from worktrees.unsaved import overwritten
@@ -162,7 +163,7 @@ class Resolution:
         lost = overwritten(bench.git, tree, prepared.theirs)
         if lost:
             save_work(bench, place.slot, tree, "", lost)
-        name = entry.target.removeprefix("refs/heads/")
+        name = shown_target(entry.target)
         merge = prepare_merge(bench.git, tree, prepared.theirs, name=name, base=base)
         if merge.clean:
             merges_now(bench, self._keeper, entry, prepared)

@@ -16,6 +16,7 @@ from orchestrator.submitting.published import outputs_of
 from plans.effects import step
 from plans.errors import InvalidNameError
 from plans.ids import PlanId
+from worktrees.mirror import shown_target
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -84,7 +85,7 @@ def _facts(entry: Entry, place: Place, prepared: Prepared, told: Told) -> dict[s
         "entry": entry.id,
         "plan": entry.plan,
         "branch": entry.branch,
-        "target": entry.target.removeprefix("refs/heads/"),
+        "target": shown_target(entry.target),
         "worktree": str(place.tree.path),
         "base": told.base or None,
         "ours": prepared.ours,

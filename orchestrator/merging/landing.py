@@ -26,6 +26,7 @@ from orchestrator.merging.evidence import git_killed
 from orchestrator.merging.following import checkouts_ready, in_the_way
 from orchestrator.merging.pausing import TIP, note, pause
 from orchestrator.merging.postcheck import flaw
+from orchestrator.merging.publishing import publish
 from orchestrator.merging.resolving import has_landed, undo
 from orchestrator.states import EntryState, IntentState
 from orchestrator.store.records import Entry, Intent
@@ -34,6 +35,7 @@ from orchestrator.submitting.locked import LOCKED
 from worktrees.errors import CheckoutInTheWayError, CheckoutLockedError, GitFailedError, ReferenceMovedError
 from worktrees.locks import foreign_locks
 from worktrees.references import Create, Update, Verify
+from worktrees.remoteerrors import PushRefusedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -141,7 +143,7 @@ def _moved(
 ) -> tuple[Entry, ...]:
     """Steps 4 to 6."""
     try:
-        tenure.transact(_changes(tenure, landing), message="planctl: land", step="landing.refs")
+        publish(tenure, _changes(tenure, landing), message="planctl: land", step="landing.refs")
     except (ReferenceMovedError, GitFailedError) as error:
         if not has_landed(tenure.bench, landing.entries, intent):
             return _not_landed(tenure, landing, intent, error)
@@ -169,7 +171,7 @@ def _intend(tenure: Tenure, landing: Landing, follows: tuple[Follow, ...]) -> In
 def _changes(tenure: Tenure, landing: Landing) -> list[Change]:
     target = tenure.bench.target
     created = [
-        Create(landed_reference(m.entry.plan or m.entry.branch, m.entry.id), m.commit)
+        Create(landed_reference(tenure.bench.landed, m.entry.plan or m.entry.branch, m.entry.id), m.commit)
         for m in landing.members
     ]
     if landing.commit == landing.old:
@@ -185,6 +187,9 @@ def _not_landed(tenure: Tenure, landing: Landing, intent: Intent, error: Excepti
         return _settled(tenure, landing, lambda _: (EntryState.QUEUED, moved))
     if isinstance(error, GitFailedError) and error.was_killed:
         return _again(tenure, landing, error)
+    if isinstance(error, PushRefusedError):
+        refused = {"code": "push-refused", "detail": str(error), "tip": intent.old}
+        return _settled(tenure, landing, lambda _: (EntryState.BLOCKED, refused))
     locks = foreign_locks(tenure.bench.git)
     why = f"{error}; lock files in the way: {', '.join(locks)}" if locks else str(error)
     reason = {"code": LOCKED if locks else "git-failed", "detail": why, "paths": list(locks)}

@@ -7,16 +7,18 @@ So is the tip after a landing by a lane that was drawn for a sample.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from orchestrator.events import EventName
 from orchestrator.merging.checks import target_check
 from orchestrator.merging.pausing import MERGED, SAMPLED, TIP, UNVERIFIED, note, noted, turn_red
+from orchestrator.merging.upstream import is_plain
 
 if TYPE_CHECKING:
     from orchestrator.merging.checking import Checker
     from orchestrator.merging.tenure import Tenure
     from orchestrator.store.records import Verdict
+    from orchestrator.workbench import Workbench
 
 
 def notice_move(tenure: Tenure, tip: str) -> None:
@@ -29,11 +31,23 @@ def notice_move(tenure: Tenure, tip: str) -> None:
         note(bench.store, target, TIP, tip)
         if known is None:
             return
-        note(bench.store, target, UNVERIFIED, tip)
+        queued = _landed_elsewhere(bench, tip)
+        if not queued:
+            note(bench.store, target, UNVERIFIED, tip)
         forward = bench.objects.has_commit(known) and bench.objects.is_ancestor(known, tip)
-        bench.store.emit(
-            EventName.TARGET_MOVED, at=bench.clock.now(), target=target, old=known, new=tip, forward=forward
-        )
+        moved: dict[str, Any] = {"old": known, "new": tip, "forward": forward, "queued": queued}
+        bench.store.emit(EventName.TARGET_MOVED, at=bench.clock.now(), target=target, **moved)
+
+
+def _landed_elsewhere(bench: Workbench, tip: str) -> bool:
+    """Whether the queue of another clone landed exactly ``tip`` on the remote: then it checked it, too.
+
+    Told by the remote's landed references, which only a push that all clones are fenced by writes; trailers,
+    which anybody may write, are not believed.
+    """
+    if bench.mirror is None or is_plain(bench):
+        return False
+    return tip in bench.references.list(f"{bench.landed}/").values()
 
 
 def hindrance_of_tip(tenure: Tenure, checker: Checker, tip: str) -> str | None:

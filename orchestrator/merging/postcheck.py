@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from orchestrator.settings import hot_of
-from orchestrator.submitting.key import landed_reference
+from orchestrator.submitting.landed import landed_by
 from worktrees.changes import landing_scope
 from worktrees.fragments import assembled
 from worktrees.trees import GITLINK
@@ -136,10 +136,10 @@ def flaw(bench: Workbench, entries: Iterable[Entry], intent: Intent) -> str | No
     objects, tip = bench.objects, bench.target_tip()
     brought = {intent.old, *objects.commits(intent.new, intent.old)}
     for entry in entries:
-        name, made = landed_reference(entry.plan or entry.branch, entry.id), intent.members[entry.id]
-        found = bench.references.read(name)
+        made = intent.members[entry.id]
+        found = landed_by(bench, entry.plan or entry.branch, entry.id)
         if found != made:
-            return f"{name} is at {found}, not at {made}"
+            return f"the landed reference of {entry.id} is at {found}, not at {made}"
         if made not in brought:
             return f"{intent.new} does not contain {made}, which is to land with it"
     if not objects.is_ancestor(intent.new, tip):

@@ -1,5 +1,6 @@
 """What a worker does first, under its new epoch: finish or undo what a dead one left.
 
+0. a remote whose target counts is looked at, and pushes that were begun are refused from now on
 1. checkouts that were being brought along: finished where the landing was made, else unlocked
 2. each open intent: landed → its checkouts follow even where a mark was taken away, and its entries are
    landed; else what there is of it is taken back, its entries queued
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, Final
 
 from orchestrator.merging.checkouts import recover_checkouts, recover_unmarked
 from orchestrator.merging.landing import finish
+from orchestrator.merging.publishing import fence
 from orchestrator.merging.resolving import forget_candidates, has_landed, undo
 from orchestrator.running.supervision import find
 from orchestrator.running.waiting import end
@@ -35,6 +37,7 @@ _HALF_WAY: Final = frozenset({EntryState.MERGING, EntryState.CHECKING, EntryStat
 def recover(tenure: Tenure, keeper: SlotKeeper) -> None:
     """Bring references, checkouts, store and check slots back in line; see the module's text."""
     bench = tenure.bench
+    fence(tenure)
     recover_checkouts(tenure)
     for intent in bench.store.intents({IntentState.OPEN}):
         if intent.target == bench.target:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.states import OPEN_ENTRIES, IntentState
 from orchestrator.submitting.key import CANDIDATES, entry_of_candidate, landed_reference
+from orchestrator.submitting.landed import landed_by
 from worktrees.errors import GitFailedError
 from worktrees.references import Delete
 
@@ -25,7 +26,8 @@ if TYPE_CHECKING:
 
 def has_landed(bench: Workbench, entries: Iterable[Entry], intent: Intent) -> bool:
     """Whether the landing that ``intent`` names was made; ``entries`` are its members."""
-    if any(bench.references.read(_name(entry)) != intent.members[entry.id] for entry in entries):
+    found = {e.id: landed_by(bench, e.plan or e.branch, e.id) for e in entries}
+    if any(found[key] != intent.members[key] for key in found):
         return False
     return bench.objects.is_ancestor(intent.new, bench.target_tip())
 
@@ -40,7 +42,9 @@ def undo(tenure: Tenure, entries: Iterable[Entry], intent: Intent) -> None:
 
 def remove_unreachable(tenure: Tenure, entry: Entry) -> None:
     """Remove the entry's landed reference if the target does not contain what it names."""
-    name = _name(entry)
+    if tenure.bench.mirror is not None:
+        return  # what is left on a remote is taken over by the next push of the same key
+    name = _name(tenure.bench, entry)
     left = tenure.bench.references.read(name)
     if left is not None and not tenure.bench.objects.is_ancestor(left, tenure.bench.target_tip()):
         tenure.transact([Delete(name, left)], message="planctl: undo", step="landing.undo")
@@ -62,5 +66,5 @@ def forget_candidates(tenure: Tenure) -> None:
             tenure.transact(ended, message="planctl: ended", step="candidate.forget")
 
 
-def _name(entry: Entry) -> str:
-    return landed_reference(entry.plan or entry.branch, entry.id)
+def _name(bench: Workbench, entry: Entry) -> str:
+    return landed_reference(bench.landed, entry.plan or entry.branch, entry.id)

@@ -23,6 +23,7 @@ from orchestrator.planning.cost import LARGEST
 from orchestrator.states import OPEN_ENTRIES, EntryState
 from orchestrator.submitting.landed import landed_plans
 from orchestrator.submitting.locked import LOCKED
+from orchestrator.submitting.remote import UNREACHABLE
 from orchestrator.submitting.stacking import refused_plans, unlanded_stacks
 from plans.errors import InvalidPlansError
 
@@ -45,6 +46,7 @@ _OVERWRITTEN = frozenset(
         "batch",
         ALONE,
         LOCKED,
+        UNREACHABLE,
     }
 )
 """Reasons that say no more than where the entry stands; one that says more (a conflict, a log) stays."""

@@ -32,6 +32,7 @@ from orchestrator.merging.checkroom import CancelledCheckError, CheckRoom
 from orchestrator.merging.locked import LockWait
 from orchestrator.merging.pausing import standstill
 from orchestrator.merging.recovery import recover
+from orchestrator.merging.remotewait import RemoteWait
 from orchestrator.merging.resolving import forget_candidates
 from orchestrator.merging.round import Round
 from orchestrator.merging.takeover import take_over
@@ -41,6 +42,7 @@ from orchestrator.sessions.identity import is_alive
 from orchestrator.states import MOVING_ENTRIES
 from worktrees.commitgraph import ensure_commit_graph
 from worktrees.errors import GitFailedError, ReferenceMovedError
+from worktrees.remoteerrors import RemoteUnreachableError
 
 if TYPE_CHECKING:
     import threading
@@ -82,6 +84,7 @@ class QueueWorker:
         self._allow_policy_change = allow_policy_change
         self._failures = 0
         self._locks = LockWait(bench)
+        self._remote = RemoteWait(bench, cancel)
 
     def drain(self, done: Callable[[bool], bool], waiting: Callable[[], None] = lambda: None) -> None:
         """Work until ``done(idle)`` is true or the worker is cancelled.
@@ -104,6 +107,7 @@ class QueueWorker:
                 continue
             if self._serve(lease, done):
                 return
+            self._remote.rest(self._wake)
             if self._locks.met:
                 try:
                     waiting()
@@ -125,8 +129,8 @@ class QueueWorker:
                 raise
             self._tell_lost(error)
             return False
-        except LocksInTheWayError as error:
-            if self._locks.bear(error):
+        except (LocksInTheWayError, RemoteUnreachableError) as error:
+            if self._is_news(error):
                 self._tell_lost(error)
             return done(self._nothing_moves())
         except CancelledCheckError:
@@ -134,6 +138,12 @@ class QueueWorker:
         finally:
             self._session.release(lease)
         return True
+
+    def _is_news(self, error: LocksInTheWayError | RemoteUnreachableError) -> bool:
+        """Bear with what somebody else has to end; raises it when that has lasted too long."""
+        if isinstance(error, LocksInTheWayError):
+            return self._locks.bear(error)
+        return self._remote.bear(error)
 
     def _work(self, lease: HeldLease, done: Callable[[bool], bool]) -> None:
         bench = self._bench
@@ -148,11 +158,13 @@ class QueueWorker:
     def _land(self, tenure: Tenure, ahead: Ahead, tally: Tally, done: Callable[[bool], bool]) -> None:
         checker = Checker(self._bench, self._room, ahead, tally=tally)
         rounds = Round(tenure, checker, ahead, allow_policy_change=self._allow_policy_change)
-        ended = False
+        ended = idle = False
         while not self._cancel.is_set():
             tenure.check()
+            self._remote.look(tenure, idle=idle)
             chosen = rounds.choose()
-            if not chosen and ended:
+            idle = not chosen
+            if idle and ended:
                 _tidy(tenure)
                 ended = False
             if done(not chosen and not rounds.is_busy):
@@ -161,6 +173,7 @@ class QueueWorker:
                 self._rest()
                 continue
             rounds.process(chosen)
+            self._remote.processed(tenure, chosen)
             ended = True
             self._failures = 0
             self._on_change()

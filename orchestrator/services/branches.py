@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Final
 
 from orchestrator.errors import UsageError
 from orchestrator.states import WORKING_ATTEMPTS, AttemptState
+from orchestrator.submitting.remote import branch_head
+from worktrees.fetch import fetch_branches
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from orchestrator.workbench import Workbench
 
@@ -29,15 +31,15 @@ class Matched:
 def matching(bench: Workbench, patterns: Iterable[str]) -> Matched:
     """The branches that match one of ``patterns`` as ``git for-each-ref`` takes them, and have own commits.
 
-    The target is none of them. Raises UsageError for a pattern that cannot be one.
+    The target is none of them. Where it is a remote's, its own branches count, too. Raises UsageError for a
+    pattern that cannot be one.
     """
     tip, plans = bench.target_tip(), {a.branch: a for a in bench.store.latest_attempts()}
     names: list[str] = []
     at_work: list[str] = []
-    for reference, head in _listed(bench, patterns):
-        branch = reference.removeprefix(_HEADS)
+    for branch, head in _listed(bench, _valid(patterns)):
         attempt = plans.get(branch)
-        if reference == bench.target or bench.objects.is_ancestor(head, tip):
+        if branch == bench.settings.project.target or bench.objects.is_ancestor(head, tip):
             continue
         if attempt is not None and attempt.state in _AT_WORK:
             at_work.append(attempt.plan)
@@ -46,16 +48,29 @@ def matching(bench: Workbench, patterns: Iterable[str]) -> Matched:
     return Matched(tuple(names), tuple(at_work))
 
 
-def _listed(bench: Workbench, patterns: Iterable[str]) -> list[tuple[str, str]]:
-    """References with their commits, sorted by name."""
-    asked = list(patterns)
+def _valid(patterns: Iterable[str]) -> tuple[str, ...]:
+    asked = tuple(patterns)
     for pattern in asked:
         if not pattern or "\0" in pattern or pattern.startswith("/"):
             raise UsageError(f"{pattern!r} is no pattern of branches")
-    if not asked:
-        return []
-    listed = bench.git.run(
-        "for-each-ref", "--format=%(refname) %(objectname)", *(f"{_HEADS}{pattern}" for pattern in asked)
-    ).text
-    found = (line.rpartition(" ") for line in listed.splitlines())
-    return [(name, commit) for name, _, commit in found]
+    return asked
+
+
+def _listed(bench: Workbench, patterns: tuple[str, ...]) -> list[tuple[str, str]]:
+    """Branches with their commits, sorted by name: those that are here, and those of the remote."""
+    found = dict(_matching(bench, _HEADS, patterns))
+    if (mirror := bench.mirror) is not None:
+        there = fetch_branches(bench.git, mirror, patterns, bench.settings.project.remote_timeout)
+        matched = dict(_matching(bench, mirror.own(_HEADS), patterns))
+        seen = {name: commit for name, commit in matched.items() if name in there}
+        found |= {name: branch_head(bench, name) or commit for name, commit in seen.items()}
+    return sorted(found.items())
+
+
+def _matching(bench: Workbench, folder: str, patterns: tuple[str, ...]) -> Iterator[tuple[str, str]]:
+    if not patterns:
+        return
+    asked = ("for-each-ref", "--format=%(refname) %(objectname)")
+    for line in bench.git.run(*asked, *(f"{folder}{pattern}" for pattern in patterns)).text.splitlines():
+        name, _, commit = line.rpartition(" ")
+        yield name.removeprefix(folder), commit

@@ -19,14 +19,17 @@ from orchestrator.slots.keeper import slot_of_attempt
 from orchestrator.states import AttemptState, EntryState
 from orchestrator.submitting.landed import is_on_target
 from orchestrator.submitting.newhead import work_of_head
+from orchestrator.submitting.remote import branch_head
 from orchestrator.submitting.submit import Work, requeue, submit
 from plans.document import read_plan
 from worktrees.durable import sync_work
-from worktrees.errors import InvalidReferenceError
+from worktrees.fetch import fetch_branches
 from worktrees.git import branch_reference
 from worktrees.state import DIRT
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from orchestrator.store.records import Attempt, Entry
     from orchestrator.workbench import Workbench
 
@@ -57,9 +60,16 @@ def add(bench: Workbench, name: str, *, priority: float | None = None, method: s
     attempt = _attempt_with_work(bench, plan)
     if attempt is not None:
         return _add_attempt(bench, attempt, priority, method)
-    if _head_of_branch(bench, name) is not None:
+    if branch_head(bench, name) is not None:
         return _add_branch(bench, name, priority, method)
     return _again(bench, require_entry(bench, plan))
+
+
+def bring_branches(bench: Workbench, names: Iterable[str]) -> None:
+    """Have branches of these names that only the remote has be known here; without one there are none."""
+    asked = [name for name in names if not name.lower().endswith(_ENDINGS)]
+    if bench.mirror is not None and asked:
+        fetch_branches(bench.git, bench.mirror, asked, bench.settings.project.remote_timeout)
 
 
 def _plan_named(bench: Workbench, name: str) -> str:
@@ -145,7 +155,7 @@ def resubmit(bench: Workbench, attempt: Attempt) -> Entry:
     assert old is not None, "an attempt that was queued has an entry"
     if old.state not in _STANDING:
         return old
-    head = _head_of_branch(bench, attempt.branch) or old.head
+    head = branch_head(bench, attempt.branch) or old.head
     if head == old.head:
         return (
             requeue(bench.store, bench.clock, attempt)
@@ -177,25 +187,18 @@ def _again(bench: Workbench, entry: Entry) -> Entry:
     return settle(bench, entry, EntryState.QUEUED, reason={})
 
 
-def _head_of_branch(bench: Workbench, name: str) -> str | None:
-    try:
-        return bench.references.read(branch_reference(name))
-    except InvalidReferenceError:
-        return None
-
-
 def _common_base(bench: Workbench, name: str, head: str) -> str:
     bases = bench.objects.merge_bases(bench.target_tip(), head)
     if not bases:
-        raise UsageError(f"{name} has no common history with the target")
+        lacking = ": this clone is shallow" if (bench.repository.common_dir / "shallow").exists() else ""
+        raise UsageError(f"{name} has no common history with the target{lacking}")
     return bases[0]
 
 
 def _add_branch(bench: Workbench, name: str, priority: float | None, method: str | None) -> Entry:
-    reference = branch_reference(name)
-    if reference == bench.target:
+    if name == bench.settings.project.target:
         raise UsageError(f"{name} is the target itself")
-    head = bench.references.resolve(reference)
+    head = branch_head(bench, name) or bench.references.resolve(branch_reference(name))
     base = _common_base(bench, name, head)
     sync_work(bench.git, bench.objects, name, head, base)
     mended = _mended(bench, name, head)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from orchestrator.store.records import Entry, StoredEvent
     from orchestrator.workbench import Workbench
 
-_QUEUES_OWN: Final = ("entry.", "queue.", "check.", "target.", "checkout.", "locks.", "resolver.")
+_QUEUES_OWN: Final = ("entry.", "queue.", "check.", "target.", "checkout.", "locks.", "remote.", "resolver.")
 _BY_HAND: Final = (
     "resolve it by a commit on {branch}, then `planctl queue add {name}`; or `planctl queue resolve {name}`"
 )
@@ -58,6 +58,7 @@ def queue_json(bench: Workbench, *, every: bool) -> dict[str, Any]:
     tip = bench.target_tip()
     return {
         "target": bench.settings.project.target,
+        "remote": bench.settings.project.remote,
         "tip": tip,
         "paused": standstill(bench.store, bench.target, tip),
         "worker": _worker(bench),

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
+from orchestrator.settings import target_reference
 from plans.predicted import Predictor
 from plans.project import Predicted
 from plans.submodules import with_submodules
@@ -45,7 +46,7 @@ class Ground:
 
 def ground_of_target(git: Git, settings: Settings) -> Ground:
     """The ground at the tip of the target."""
-    return Ground(git, tip_of(git, settings.project.target))
+    return Ground(git, tip_of(git, target_reference(settings.project)))
 
 
 def as_compared(

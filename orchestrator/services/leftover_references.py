@@ -6,7 +6,7 @@
 - rescues stay, all of them: whether their work was done again, nobody can tell
 - what is archived stays unless what else stays leads to it; a pinned stash entry goes if it is in the list
 - of everything else (phases, tips, adopted, landed) the commits that nothing leads to are parked first;
-  candidates, frozen runs and the epoch are planctl's alone
+  candidates, frozen runs, the epoch and what mirrors a remote are planctl's alone
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from worktrees.stash import PREFIX as STASH
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping
 
-_PLANCTLS_ALONE: Final = tuple(f"{REFERENCES}{name}" for name in ("epoch", "runs/", "candidates/"))
+_PLANCTLS_ALONE: Final = tuple(f"{REFERENCES}{name}" for name in ("epoch", "runs/", "candidates/", "remote/"))
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.errors import UsageError
 from orchestrator.services.branches import matching
-from orchestrator.services.enqueue import add, finished_attempts
+from orchestrator.services.enqueue import add, bring_branches, finished_attempts
 from orchestrator.services.queue import drain, let_pass
 from orchestrator.services.status import queue_entries
 from orchestrator.states import EntryState
@@ -82,6 +82,7 @@ def enqueue(bench: Workbench, request: Request, matched: Sequence[str] = ()) -> 
     """The entries of what was asked for, and of what its patterns ``matched``, each once."""
     if not request.names and not request.finished and not request.branches:
         raise UsageError("name plans or branches, or give --finished or --branches")
+    bring_branches(bench, request.names)
     names = [*request.names, *matched]
     if request.finished:
         names += [attempt.plan for attempt in finished_attempts(bench)]

@@ -5,6 +5,7 @@
 | ``epoch``, ``candidates/…`` | absent: the next worker makes its own |
 | ``landed/…`` | the commit that the store or the target's history knows; absent where it never landed |
 | ``phases/…`` | the commit of the store; absent where it knows none: nobody can be stacked on it any more |
+| ``remote/…`` | absent: the next look at the remote brings it |
 | ``runs/…`` | the frozen plans that the store names |
 
 Everything else (what was rescued or archived) has no second witness: its name stays, and ``doctor`` tells.
@@ -20,6 +21,7 @@ from orchestrator.scheduling.freeze import RUNS
 from orchestrator.states import EntryState, IntentState
 from orchestrator.submitting.key import CANDIDATES, LANDED
 from worktrees.damage import broken_references, put_back, remove_broken
+from worktrees.mirror import ROOT as REMOTES
 from worktrees.references import OWN
 
 if TYPE_CHECKING:
@@ -32,7 +34,7 @@ _MADE_ANEW: Final = (EPOCH, f"{CANDIDATES}/", f"{PHASES}/")
 
 def is_mendable(name: str) -> bool:
     """Whether :func:`mend` may do something about this reference."""
-    return name.startswith((*_MADE_ANEW, f"{LANDED}/", f"{RUNS}/"))
+    return name.startswith((f"{REMOTES}/", *_MADE_ANEW, f"{LANDED}/", f"{RUNS}/"))
 
 
 def mend_all(bench: Workbench) -> None:
@@ -44,6 +46,9 @@ def mend_all(bench: Workbench) -> None:
 
 def mend(bench: Workbench, name: str) -> None:
     """Have a broken reference stand where it was, or nowhere; see the module's text."""
+    if name.startswith(f"{REMOTES}/"):
+        remove_broken(bench.git, bench.objects, name)
+        return
     tip = bench.target_tip()
     back = put_back(bench.git, bench.objects, name, _places(bench, name, tip), tip)
     if back is None and (name.startswith(_MADE_ANEW) or _never_landed(bench, name)):

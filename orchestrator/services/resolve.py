@@ -14,6 +14,7 @@ from orchestrator.merging.settle import settle
 from orchestrator.services.entries import newest_of, require_entry
 from orchestrator.slots.keeper import SlotKeeper, slot_of_attempt
 from orchestrator.states import AttemptState, EntryState
+from worktrees.mirror import shown_target
 from worktrees.preparedmerge import prepare_merge, take_back, unmerged
 from worktrees.slot import is_gone
 
@@ -85,7 +86,7 @@ def prepare(bench: Workbench, session: SessionHandle, name: str) -> ByHand:
 
 
 def _prepare(bench: Workbench, entry: Entry) -> ByHand:
-    keeper, target = SlotKeeper(bench), entry.target.removeprefix("refs/heads/")
+    keeper, target = SlotKeeper(bench), shown_target(entry.target)
     slot = slot_of_attempt(bench, entry.attempt) if entry.attempt else None
     tree = keeper.tree_of(slot) if slot is not None else None
     if tree is None or is_gone(tree):

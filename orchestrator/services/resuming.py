@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from orchestrator.errors import BusyError, NothingToDoError, StaleRecordError
+from orchestrator.errors import BusyError, NothingToDoError, StaleRecordError, UsageError
 from orchestrator.events import EventName
 from orchestrator.scheduling.adopt import adopt_attempts
 from orchestrator.scheduling.declared import folding, hot_files
@@ -15,6 +15,7 @@ from orchestrator.services.conductors import conductor_of
 from orchestrator.services.ground import Ground
 from orchestrator.states import RunState
 from plans.project import OverlapMode
+from worktrees.mirror import remote_of, shown_target
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,8 +46,12 @@ def with_options(bench: Workbench, run: RunRecord) -> Workbench:
     """``bench`` with the command line's options that ``run`` was begun with over the settings.
 
     Without them a resumed run would land by the check of ``planctl.yaml`` what was begun with ``--check``.
+    Raises UsageError for a run that lands on another remote's target, or on none's.
     """
-    check = run.options.get("check")
+    remote, check = remote_of(run.target), run.options.get("check")
+    if remote != bench.settings.project.remote:
+        there = f"with --remote {remote}" if remote else "without a remote"
+        raise UsageError(f"run {run.id} lands on {shown_target(run.target)}: go on with it {there}")
     if check is None:
         return bench
 

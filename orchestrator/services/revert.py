@@ -54,7 +54,7 @@ def _newest_landing(bench: Workbench, plan: str, tip: str) -> tuple[str, str]:
 
     A rebase may lie between as many commits: all that carry the key of the landing.
     """
-    found = bench.references.list(f"{landed_folder(plan)}/")
+    found = bench.references.list(f"{landed_folder(bench.landed, plan)}/")
     landed = {name: commit for name, commit in found.items() if bench.objects.is_ancestor(commit, tip)}
     if not landed:
         raise NothingToDoError(f"nothing of {plan} is on the target")

@@ -6,8 +6,20 @@ import hashlib
 import re
 from typing import Final
 
-LANDED: Final = "refs/planctl/landed"
+from worktrees.mirror import LANDED, canonical
+
+__all__ = [
+    "BY_KEY",
+    "CANDIDATES",
+    "LANDED",
+    "candidate_reference",
+    "landed_folder",
+    "landed_reference",
+    "landing_key",
+]
 CANDIDATES: Final = "refs/planctl/candidates"
+BY_KEY: Final = "by-key"
+"""Takes the place of a branch's name where only the key is known: from a trailer, see ``upstream``."""
 _UNSAFE: Final = re.compile(r"[^A-Za-z0-9_-]+")
 _DIGITS: Final = 20
 _BATCH: Final = "batch-"
@@ -16,19 +28,23 @@ _BATCH: Final = "batch-"
 def landing_key(target: str, subject: str, head: str) -> str:
     """Return the first 20 hex digits of sha256 over target reference, plan id or branch, and head commit.
 
-    The same head queued twice, on two machines or after a crash, has the same key and so is one entry.
+    The same head queued twice, on two machines or after a crash, has the same key and so is one entry. A
+    remote's branch has one name on all machines, whatever each calls the remote.
     """
-    return hashlib.sha256(f"{target}\0{subject}\0{head}".encode()).hexdigest()[:_DIGITS]
+    return hashlib.sha256(f"{canonical(target)}\0{subject}\0{head}".encode()).hexdigest()[:_DIGITS]
 
 
-def landed_folder(subject: str) -> str:
-    """The reference folder of what a plan (or a branch, made safe as a component) has landed."""
-    return f"{LANDED}/{_slug(subject)}"
+def landed_folder(landed: str, subject: str) -> str:
+    """The folder, in ``landed``, of what a plan (or a branch, made safe as a component) has landed."""
+    return f"{landed}/{_slug(subject)}"
 
 
-def landed_reference(subject: str, key: str) -> str:
-    """The reference that says, once it is reachable from the target, that ``key`` has landed."""
-    return f"{landed_folder(subject)}/{key}"
+def landed_reference(landed: str, subject: str, key: str) -> str:
+    """The reference that says, once it is reachable from the target, that ``key`` has landed.
+
+    ``landed`` is the folder of the target's landed references, :attr:`Workbench.landed`.
+    """
+    return f"{landed_folder(landed, subject)}/{key}"
 
 
 def candidate_reference(key: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from orchestrator.submitting.key import LANDED, landed_folder, landed_reference
+from orchestrator.submitting.key import BY_KEY, landed_folder, landed_reference
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -23,18 +23,26 @@ def landed_commits(bench: Workbench, subject: str, tip: str, *, key: str | None 
     With ``key`` only the one that this landing key made.
     """
     if key is not None:
-        made = bench.references.read(landed_reference(subject, key))
+        made = landed_by(bench, subject, key)
         commits = [made] if made else []
     else:
-        commits = list(bench.references.list(f"{landed_folder(subject)}/").values())
+        commits = list(bench.references.list(f"{landed_folder(bench.landed, subject)}/").values())
     return tuple(commit for commit in commits if bench.objects.is_ancestor(commit, tip))
+
+
+def landed_by(bench: Workbench, subject: str, key: str) -> str | None:
+    """The commit that the landed reference of a key names, whether or not the target contains it."""
+    found = bench.references.read(landed_reference(bench.landed, subject, key))
+    if found is None and bench.mirror is not None:
+        found = bench.references.read(f"{bench.landed}/{BY_KEY}/{key}")
+    return found
 
 
 def landed_plans(bench: Workbench, plans: Iterable[str], tip: str) -> dict[str, str]:
     """Map each of ``plans`` that has landed to one of its commits on the target."""
-    wanted = {plan: f"{landed_folder(plan)}/" for plan in plans}
+    wanted = {plan: f"{landed_folder(bench.landed, plan)}/" for plan in plans}
     made: dict[str, str] = {}
-    for name, commit in (bench.references.list(f"{LANDED}/") if wanted else {}).items():
+    for name, commit in (bench.references.list(f"{bench.landed}/") if wanted else {}).items():
         folder = name[: name.rindex("/") + 1]
         if folder in wanted.values() and bench.objects.is_ancestor(commit, tip):
             made[folder] = commit

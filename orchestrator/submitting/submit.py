@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from orchestrator.errors import UsageError
 from orchestrator.events import EventName, entry_event
-from orchestrator.states import AttemptState, EntryState
+from orchestrator.states import MOVING_ENTRIES, AttemptState, EntryState
 from orchestrator.store.records import Attempt, Entry
 from orchestrator.submitting.key import landing_key
 from orchestrator.submitting.landed import is_on_target
+from worktrees.mirror import shown_target
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -58,7 +60,8 @@ def submit(
     """
     store, clock = bench.store, bench.clock
     with store.transaction():
-        entry = store.add_entry(_entry(work, clock.now(), attempt, reason or {}))
+        added = store.add_entry(_entry(work, clock.now(), attempt, reason or {}))
+        entry = _for_target(store, added, work.target)
         is_new = entry.version == 0
         owner: dict[str, Any] = {"attempt": attempt.id, "run": attempt.run} if attempt else {}
         undone = entry.state is EntryState.LANDED and not is_on_target(bench, entry)
@@ -75,6 +78,18 @@ def submit(
                 name, at=clock.now(), run=entry.run, plan=entry.plan, entry=entry.id, branch=entry.branch
             )
     return entry
+
+
+def _for_target(store: Store, entry: Entry, target: str) -> Entry:
+    """The entry with this target: one head has one key, on the branch here and on a remote's of that name.
+
+    Raises UsageError while it is on its way to the other.
+    """
+    if entry.target == target:
+        return entry
+    if entry.state in MOVING_ENTRIES:
+        raise UsageError(f"{entry.plan or entry.branch} is on its way to {shown_target(entry.target)}")
+    return store.update_entry(entry, target=target)
 
 
 def _follow(store: Store, now: str, attempt: Attempt, entry: Entry, head: str) -> None:

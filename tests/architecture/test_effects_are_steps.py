@@ -28,6 +28,7 @@ ALLOWED: dict[str, str] = {
     "plans/effects.py:_is_first": _TEST_ONLY,
     "plans/effects.py:_moment": _TEST_ONLY,
     "orchestrator/sessions/identity.py:_exists": "signal 0 asks whether a process is there",
+    "worktrees/fetch.py:mirror_lock": _LOCK_FILE,
     "worktrees/followlock.py:take_over": _LOCK_FILE,
     "worktrees/git.py:Git._lock_file": _LOCK_FILE,
     "worktrees/journal.py:Journal.__init__": _LOCK_FILE,

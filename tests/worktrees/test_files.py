@@ -67,5 +67,5 @@ def test_a_committed_file_is_read_exactly_and_a_link_is_none(repo: GitRepo, git:
 
 def test_the_tip_of_a_branch_is_not_that_of_a_tag(repo: GitRepo, git: Git) -> None:
     repo.git("tag", "only-a-tag")
-    assert tip_of(git, "main") == repo.head()
-    assert tip_of(git, "only-a-tag") is None
+    assert tip_of(git, "refs/heads/main") == repo.head()
+    assert tip_of(git, "refs/heads/only-a-tag") is None

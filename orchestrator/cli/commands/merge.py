@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from orchestrator.cli.context import Command, Invocation, pass_invocation
+from orchestrator.cli.context import Command, Invocation, pass_invocation, remote_option
 from orchestrator.cli.exits import DONE, NO
 from plans.effects import step, write_atomic
 
@@ -40,6 +40,7 @@ _FILE: Final = click.Path(dir_okay=False, path_type=Path)
 @click.option("--allow-policy-change", is_flag=True, help="Let these change what guards the target.")
 @click.option("--junit", type=_FILE, metavar="FILE", help="Write what became of each as JUnit XML.")
 @click.option("--summary", type=_FILE, metavar="FILE", help="Write it as a table in Markdown.")
+@remote_option
 @pass_invocation
 def command(invocation: Invocation, /, check: str | None, **options: Any) -> int:
     """Queue finished work of plans, or branches by name, land it, and say what became of each.
@@ -47,7 +48,6 @@ def command(invocation: Invocation, /, check: str | None, **options: Any) -> int
     For CI: it works beside other processes that do the same, and waits while one of them lands. Exit 0 when
     all have landed, else 1.
     """
-    from orchestrator.bootstrap import working  # noqa: PLC0415 - `--help` does without
     from orchestrator.cli.commands.queue import with_check  # noqa: PLC0415 - as above
     from orchestrator.cli.display.entries import QueueFeed, show_ended  # noqa: PLC0415 - as above
     from orchestrator.cli.interrupts import interruptible  # noqa: PLC0415 - as above
@@ -58,10 +58,7 @@ def command(invocation: Invocation, /, check: str | None, **options: Any) -> int
     output = invocation.output
     with (
         interruptible() as cancel,
-        working(invocation.repository, "queue", override=with_check(check), tell=invocation.output.error) as (
-            bench,
-            session,
-        ),
+        invocation.working("queue", override=with_check(check)) as (bench, session),
     ):
         feed = QueueFeed(output, bench.store)
         feed.skip()

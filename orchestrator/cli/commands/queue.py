@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from orchestrator.cli.context import Group, Invocation, pass_invocation
+from orchestrator.cli.context import Group, Invocation, pass_invocation, remote_option
 from orchestrator.cli.output import Colour
 from plans.drawing.escape import one_line
 
@@ -38,6 +38,7 @@ def with_check(check: str | None) -> Callable[[ProjectSettings], ProjectSettings
 
 @command.command("list")
 @click.option("--all", "every", is_flag=True, help="Entries that have ended, too.")
+@remote_option
 @pass_invocation
 def show(invocation: Invocation, *, every: bool) -> None:
     """List the entries in the order of the queue, and those that wait for a person."""
@@ -45,7 +46,7 @@ def show(invocation: Invocation, *, every: bool) -> None:
     from orchestrator.cli.display.entries import show_queue  # noqa: PLC0415 - as above
     from orchestrator.services.explaining import queue_json  # noqa: PLC0415 - as above
 
-    found = queue_json(looking(invocation.repository), every=every)
+    found = queue_json(looking(invocation.repository, invocation.remote), every=every)
     if invocation.as_json:
         invocation.output.document(found)
     else:
@@ -56,14 +57,16 @@ def show(invocation: Invocation, *, every: bool) -> None:
 @click.argument("names", nargs=-1, required=True, metavar="PLAN|BRANCH...")
 @click.option("--priority", type=float, help="Its place in the queue; 50 unless the plan says otherwise.")
 @click.option("--method", type=click.Choice(_METHODS), help="How it is brought onto the target.")
+@remote_option
 @pass_invocation
 def add(invocation: Invocation, names: tuple[str, ...], priority: float | None, method: str | None) -> None:
     """Queue the work of plans, or branches; what came to nothing is tried anew, as its branch is now."""
-    from orchestrator.bootstrap import working  # noqa: PLC0415 - as above
     from orchestrator.services.enqueue import add as enqueue  # noqa: PLC0415 - as above
+    from orchestrator.services.enqueue import bring_branches  # noqa: PLC0415 - as above
     from orchestrator.services.status import queue_entries  # noqa: PLC0415 - as above
 
-    with working(invocation.repository, "command", tell=invocation.output.error) as (bench, _):
+    with invocation.working("command") as (bench, _):
+        bring_branches(bench, names)
         with bench.store.transaction():
             added = [enqueue(bench, name, priority=priority, method=method).id for name in names]
         shown = {e["id"]: e for e in queue_entries(bench.store.entries(target=bench.target), every=True)}
@@ -82,10 +85,10 @@ def add(invocation: Invocation, names: tuple[str, ...], priority: float | None, 
 @click.option("--once", is_flag=True, help="End when nothing more can land now.")
 @click.option("--check", metavar="CMD", help="Check the merged result with this command line.")
 @click.option("--allow-policy-change", is_flag=True, help="Let entries change what guards the target.")
+@remote_option
 @pass_invocation
 def run(invocation: Invocation, check: str | None, *, once: bool, allow_policy_change: bool) -> None:
     """Work at the queue until Ctrl-C or SIGTERM; beside another worker, stand by until it ends."""
-    from orchestrator.bootstrap import working  # noqa: PLC0415 - as above
     from orchestrator.cli.display.entries import QueueFeed  # noqa: PLC0415 - as above
     from orchestrator.cli.interrupts import interruptible  # noqa: PLC0415 - as above
     from orchestrator.services.queue import let_pass, serve  # noqa: PLC0415 - as above
@@ -94,10 +97,7 @@ def run(invocation: Invocation, check: str | None, *, once: bool, allow_policy_c
     override = with_check(check)
     with (
         interruptible() as cancel,
-        working(invocation.repository, "queue", override=override, tell=invocation.output.error) as (
-            bench,
-            session,
-        ),
+        invocation.working("queue", override=override) as (bench, session),
     ):
         feed = QueueFeed(invocation.output, bench.store)
         feed.skip()
@@ -116,14 +116,14 @@ def run(invocation: Invocation, check: str | None, *, once: bool, allow_policy_c
 
 @command.command("drop")
 @click.argument("name", metavar="ENTRY")
+@remote_option
 @pass_invocation
 def drop(invocation: Invocation, name: str) -> None:
     """Take an entry (its id, plan or branch) out of the queue; branch and worktree stay."""
-    from orchestrator.bootstrap import working  # noqa: PLC0415 - as above
     from orchestrator.services import queue  # noqa: PLC0415 - as above
     from orchestrator.services.status import entry_json  # noqa: PLC0415 - as above
 
-    with working(invocation.repository, "command", tell=invocation.output.error) as (bench, session):
+    with invocation.working("command", asks=False) as (bench, session):
         entry = queue.drop(bench, name)
         queue.call_off(bench, session)
     if invocation.as_json:
@@ -137,6 +137,7 @@ def drop(invocation: Invocation, name: str) -> None:
 @click.option(
     "--prepare", is_flag=True, help="Only prepare the merge in the plan's worktree, for you to finish."
 )
+@remote_option
 @pass_invocation
 def resolve(invocation: Invocation, name: str, *, prepare: bool) -> int:
     """Hand an entry's conflict (its id, plan or branch) to the resolver, and queue what it makes of it.
@@ -144,7 +145,6 @@ def resolve(invocation: Invocation, name: str, *, prepare: bool) -> int:
     Without `resolver:` in planctl.yaml, or with --prepare, the merge is prepared for you. Exit 1 while the
     conflict stands.
     """
-    from orchestrator.bootstrap import working  # noqa: PLC0415 - as above
     from orchestrator.cli.display.entries import show_ended  # noqa: PLC0415 - as above
     from orchestrator.cli.exits import DONE, NO  # noqa: PLC0415 - as above
     from orchestrator.cli.interrupts import interruptible  # noqa: PLC0415 - as above
@@ -155,7 +155,7 @@ def resolve(invocation: Invocation, name: str, *, prepare: bool) -> int:
     output = invocation.output
     with (
         interruptible() as cancel,
-        working(invocation.repository, "queue", tell=output.error) as (bench, session),
+        invocation.working("queue") as (bench, session),
     ):
         if prepare or not bench.settings.project.resolver:
             _show_prepared(invocation, service.prepare(bench, session, name))
@@ -186,26 +186,26 @@ def _show_prepared(invocation: Invocation, found: ByHand) -> None:
 
 @command.command("pause")
 @click.option("--why", metavar="TEXT", default="", help="Shown to everybody who waits.")
+@remote_option
 @pass_invocation
 def pause(invocation: Invocation, why: str) -> None:
     """Let nothing land until `queue resume`; what is landing this moment lands."""
-    from orchestrator.bootstrap import working  # noqa: PLC0415 - as above
     from orchestrator.services import queue  # noqa: PLC0415 - as above
 
-    with working(invocation.repository, "command", tell=invocation.output.error) as (bench, _):
+    with invocation.working("command", asks=False) as (bench, _):
         queue.pause(bench, why)
     _say_paused(invocation, why or "by a person")
 
 
 @command.command("resume")
 @click.option("--lanes", is_flag=True, help="Lanes that were merged for a missed conflict are apart again.")
+@remote_option
 @pass_invocation
 def resume(invocation: Invocation, *, lanes: bool) -> None:
     """Let the queue go on: after a pause, and after the target was found red."""
-    from orchestrator.bootstrap import working  # noqa: PLC0415 - as above
     from orchestrator.services import queue  # noqa: PLC0415 - as above
 
-    with working(invocation.repository, "command", tell=invocation.output.error) as (bench, _):
+    with invocation.working("command", asks=False) as (bench, _):
         queue.resume(bench, lanes=lanes)
     _say_paused(invocation, None)
 
@@ -219,13 +219,17 @@ def _say_paused(invocation: Invocation, why: str | None) -> None:
 
 @command.command("explain")
 @click.argument("name", metavar="ENTRY")
+@remote_option
 @pass_invocation
 def explain(invocation: Invocation, name: str) -> None:
     """Say why an entry (its id, plan or branch) is where it is, and what would change that."""
     from orchestrator.bootstrap import looking  # noqa: PLC0415 - as above
     from orchestrator.services import explaining  # noqa: PLC0415 - as above
 
-    found, output = explaining.explain(looking(invocation.repository), name), invocation.output
+    found, output = (
+        explaining.explain(looking(invocation.repository, invocation.remote), name),
+        invocation.output,
+    )
     if invocation.as_json:
         output.document(found)
         return
@@ -279,6 +283,7 @@ def _show_proof(output: Output, proof: Mapping[str, Any] | None) -> None:
 @command.command("log")
 @click.argument("name", metavar="[ENTRY]", required=False)
 @click.option("-f", "--follow", is_flag=True, help="Go on with what happens from now, until Ctrl-C.")
+@remote_option
 @pass_invocation
 def log(invocation: Invocation, name: str | None, *, follow: bool) -> None:
     """Show what happened at the queue, or to one entry; with --json one object a line."""
@@ -286,7 +291,7 @@ def log(invocation: Invocation, name: str | None, *, follow: bool) -> None:
     from orchestrator.cli.display.entries import QueueFeed  # noqa: PLC0415 - as above
     from orchestrator.services.entries import require_entry  # noqa: PLC0415 - as above
 
-    bench = looking(invocation.repository)
+    bench = looking(invocation.repository, invocation.remote)
     feed = QueueFeed(invocation.output, bench.store, entry=require_entry(bench, name).id if name else None)
     feed.show()
     while follow and not invocation.output.is_cut:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import click
 
-from orchestrator.cli.context import Command, Invocation, pass_invocation
+from orchestrator.cli.context import Command, Invocation, pass_invocation, remote_option
 from plans.drawing.escape import one_line
 
 
 @click.command("resume", cls=Command)
 @click.argument("run", required=False, metavar="[RUN]")
+@remote_option
 @pass_invocation
 def command(invocation: Invocation, run: str | None) -> int:
     """Go on with RUN (an id or its beginning), or the newest run that was interrupted.
@@ -17,7 +18,6 @@ def command(invocation: Invocation, run: str | None) -> int:
     Commands that are still at work are watched again; those that were interrupted run again. A
     `rescue restore` that was cut short is taken back.
     """
-    from orchestrator.bootstrap import working  # noqa: PLC0415 - `--help` does without
     from orchestrator.cli.display.conducting import Stand, resume_run  # noqa: PLC0415 - as above
     from orchestrator.cli.display.interrupts import Interrupts  # noqa: PLC0415 - as above
     from orchestrator.errors import NothingToDoError  # noqa: PLC0415 - as above
@@ -26,7 +26,7 @@ def command(invocation: Invocation, run: str | None) -> int:
 
     with (
         Interrupts() as interrupts,
-        working(invocation.repository, "run", tell=invocation.output.error) as (bench, session),
+        invocation.working("run") as (bench, session),
     ):
         afterwards = take_back_restores(bench, tell=invocation.output.error)
         for line in afterwards.lines:

@@ -6,13 +6,14 @@ from pathlib import Path
 
 import click
 
-from orchestrator.cli.context import Command, Invocation, pass_invocation
+from orchestrator.cli.context import Command, Invocation, pass_invocation, remote_option
 
 
 @click.command("retry", cls=Command)
 @click.argument("plans", nargs=-1, metavar="[PLAN]...")
 @click.option("--failed", is_flag=True, help="Every plan that failed in the newest run with failures.")
 @click.option("--continue", "continue_", is_flag=True, help="Start on the head of the old branch.")
+@remote_option
 @pass_invocation
 def command(invocation: Invocation, plans: tuple[str, ...], *, failed: bool, continue_: bool) -> int:
     """Do again PLANs (ids or paths) that failed, and those that were passed over because of them.
@@ -21,7 +22,6 @@ def command(invocation: Invocation, plans: tuple[str, ...], *, failed: bool, con
     have changed with `run-multi`. A conflicted or rejected plan is queued anew, at its old age, without
     running.
     """
-    from orchestrator.bootstrap import working  # noqa: PLC0415 - `--help` does without
     from orchestrator.cli.display.conducting import Stand, resume_run  # noqa: PLC0415 - as above
     from orchestrator.cli.display.interrupts import Interrupts  # noqa: PLC0415 - as above
     from orchestrator.services.retrying import choose_failed, renew  # noqa: PLC0415 - as above
@@ -30,7 +30,7 @@ def command(invocation: Invocation, plans: tuple[str, ...], *, failed: bool, con
         raise click.UsageError("name plans, or give --failed")
     with (
         Interrupts() as interrupts,
-        working(invocation.repository, "run", tell=invocation.output.error) as (bench, session),
+        invocation.working("run") as (bench, session),
     ):
         retry = choose_failed(bench, plans, Path.cwd())
 

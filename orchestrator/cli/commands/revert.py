@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from orchestrator.cli.context import Command, Invocation, pass_invocation
+from orchestrator.cli.context import Command, Invocation, pass_invocation, remote_option
 from orchestrator.cli.exits import DONE, NO
 
 
@@ -17,13 +17,13 @@ from orchestrator.cli.exits import DONE, NO
     metavar="SECONDS",
     help="Wait so long for another worker of the queue, then exit 4; without it, as long as it lives.",
 )
+@remote_option
 @pass_invocation
 def command(invocation: Invocation, plan: str, patience: float | None) -> int:
     """Undo what PLAN landed last, by a commit that goes through the queue and its checks.
 
     Exit 0 when it has landed, else 1. The plan may land again with new work.
     """
-    from orchestrator.bootstrap import working  # noqa: PLC0415 - `--help` does without
     from orchestrator.cli.display.entries import show_ended  # noqa: PLC0415 - as above
     from orchestrator.cli.interrupts import interruptible  # noqa: PLC0415 - as above
     from orchestrator.services.merge import finish, merged_json  # noqa: PLC0415 - as above
@@ -31,7 +31,7 @@ def command(invocation: Invocation, plan: str, patience: float | None) -> int:
 
     with (
         interruptible() as cancel,
-        working(invocation.repository, "queue", tell=invocation.output.error) as (bench, session),
+        invocation.working("queue") as (bench, session),
     ):
         entry = revert(bench, plan)
         merged = finish(bench, session, [entry], cancel=cancel, patience=patience)

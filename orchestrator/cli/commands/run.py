@@ -8,13 +8,14 @@ import click
 
 from orchestrator.cli.commands.run_multi import command as run_multi
 from orchestrator.cli.commands.run_multi import run_plans
-from orchestrator.cli.context import Command, Invocation, pass_invocation
+from orchestrator.cli.context import Command, Invocation, pass_invocation, remote_option
 
 _SAME = [p for p in run_multi.params if isinstance(p, click.Option) and p.name not in ("every", "jobs")]
 
 
 @click.command("run", cls=Command)
 @click.argument("plan", metavar="PLAN")
+@remote_option
 @pass_invocation
 def command(invocation: Invocation, /, plan: str, **options: Any) -> int:
     """Run one PLAN (an id or a path) in a worktree of its own, and land its work."""

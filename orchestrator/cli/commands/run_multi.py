@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from orchestrator.cli.context import Command, Invocation, pass_invocation
+from orchestrator.cli.context import Command, Invocation, pass_invocation, remote_option
 
 if TYPE_CHECKING:
     from orchestrator.services.begin import Request
@@ -30,6 +30,7 @@ _MODES = ("serialize", "isolate", "forbid")
 @click.option("--no-land", is_flag=True, help="Stop when the plans have finished; land nothing.")
 @click.option("--dry-run", is_flag=True, help="Show what would be done; change nothing.")
 @click.option("--keep-going", is_flag=True, help="Start further plans after one has failed.")
+@remote_option
 @pass_invocation
 def command(invocation: Invocation, /, **options: Any) -> int:
     """Run PLANs (ids or paths) at once, each in a worktree of its own, and land their work.
@@ -42,7 +43,6 @@ def command(invocation: Invocation, /, **options: Any) -> int:
 
 def run_plans(invocation: Invocation, options: dict[str, Any]) -> int:
     """Run what ``options`` ask for, under the names of the options of ``run-multi``."""
-    from orchestrator.bootstrap import working  # noqa: PLC0415 - `--help` does without
     from orchestrator.cli.display.conducting import Stand, conduct  # noqa: PLC0415 - as above
     from orchestrator.cli.display.interrupts import Interrupts  # noqa: PLC0415 - as above
     from orchestrator.services.run import begin_run  # noqa: PLC0415 - as above
@@ -54,10 +54,9 @@ def run_plans(invocation: Invocation, options: dict[str, Any]) -> int:
     def override(project: ProjectSettings) -> ProjectSettings:
         return replace(project, check=request.check) if request.check is not None else project
 
-    place = invocation.repository
     with (
         Interrupts() as interrupts,
-        working(place, "run", override=override, tell=invocation.output.error) as (bench, session),
+        invocation.working("run", override=override) as (bench, session),
     ):
         run, outlook = begin_run(bench, request, Path.cwd(), interrupts.check)
         return conduct(Stand(invocation.output, bench, session, interrupts), run, outlook)
@@ -86,7 +85,7 @@ def _dry_run(invocation: Invocation, request: Request) -> int:
     from orchestrator.bootstrap import looking  # noqa: PLC0415 - as above
     from orchestrator.services.schedule import forecast, show_forecast  # noqa: PLC0415 - as above
 
-    bench = looking(invocation.repository)
+    bench = looking(invocation.repository, invocation.remote)
     found = forecast(bench, request, Path.cwd())
     if invocation.as_json:
         invocation.output.document(found)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from orchestrator.cli.context import Command, Invocation, pass_invocation
+from orchestrator.cli.context import Command, Invocation, pass_invocation, remote_option
 from orchestrator.cli.exits import DONE, NO
 from orchestrator.cli.output import Colour
 from plans.drawing.escape import one_line
@@ -21,6 +21,7 @@ _SHOWN = 20
 
 
 @click.command("sync", cls=Command)
+@remote_option
 @pass_invocation
 def command(invocation: Invocation) -> int:
     """Bring this checkout to the target, and land what waited for it.
@@ -28,22 +29,19 @@ def command(invocation: Invocation) -> int:
     A checkout that `checkout: detach` took off the target goes back, edits kept. Where edits are in the way,
     they are named with what can be done about them, and nothing is changed; then the exit is 1.
     """
-    from orchestrator.bootstrap import working  # noqa: PLC0415 - `--help` does without
     from orchestrator.cli.interrupts import interruptible  # noqa: PLC0415 - as above
     from orchestrator.services.sync import sync, synced_json  # noqa: PLC0415 - as above
+    from worktrees.mirror import shown_target  # noqa: PLC0415 - as above
 
     with (
         interruptible() as cancel,
-        working(invocation.repository, "queue", override=_following, tell=invocation.output.error) as (
-            bench,
-            session,
-        ),
+        invocation.working("queue", override=_following) as (bench, session),
     ):
         synced = sync(bench, session, cancel=cancel)
         if invocation.as_json:
             invocation.output.document(synced_json(bench, synced))
         else:
-            _show(invocation.output, synced, bench.settings.project.target)
+            _show(invocation.output, synced, shown_target(bench.target))
     return DONE if synced.succeeded else NO
 
 

@@ -90,6 +90,10 @@ def _short(data: Data, key: str) -> str:
     return str(data.get(key))[:_SHORT]
 
 
+def _who(data: Data) -> str:
+    return "the queue of another clone" if data.get("queued") else "somebody else"
+
+
 _WORDS: Final[dict[str, Callable[[Data], str | None]]] = {
     EventName.CHECK_FINISHED: _checked,
     EventName.CHECK_STOPPED: _stopped,
@@ -99,7 +103,10 @@ _WORDS: Final[dict[str, Callable[[Data], str | None]]] = {
     EventName.BRANCH_LOST: _branch_lost,
     EventName.QUEUE_PAUSED: lambda data: f"the queue stands still: {data.get('why')}",
     EventName.QUEUE_RESUMED: lambda _: "the queue goes on",
-    EventName.TARGET_MOVED: lambda data: f"the target was moved by somebody else to {_short(data, 'new')}",
+    EventName.TARGET_MOVED: lambda data: f"the target was moved by {_who(data)} to {_short(data, 'new')}",
+    EventName.REMOTE_PLAIN: lambda data: (
+        f"{data.get('remote')} takes no references of planctl's own: what lands is told by trailers alone"
+    ),
     EventName.PHASE_COMPLETE: lambda data: (
         f"phase {data.get('phase')} is complete at {_short(data, 'commit')}"
     ),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.running.supervision import marked_processes
 from orchestrator.services.conductors import conductor_of, living_session
+from orchestrator.settings import target_reference
 from orchestrator.states import SessionState
 from worktrees.objects import Objects
 from worktrees.pool import Pool, pool_folder
@@ -85,7 +86,7 @@ class Ward:
     @property
     def target(self) -> str:
         """The full name of the reference that work lands on."""
-        return f"refs/heads/{self.project.target}"
+        return target_reference(self.project)
 
     @cached_property
     def pool(self) -> Pool:

@@ -11,7 +11,7 @@ from orchestrator.scheduling.freeze import RUNS, frozen_options, thaw
 from orchestrator.services.rebuilding.evidence import Evidence, Folder, FrozenRun, Landed
 from orchestrator.services.rebuilding.journals import launched, said_by
 from orchestrator.slots.keeper import CHECK, PLAN
-from orchestrator.submitting.key import CANDIDATES, LANDED, landed_folder
+from orchestrator.submitting.key import CANDIDATES, landed_folder
 from plans.errors import PlanctlError
 from worktrees.branches import branch_commit
 from worktrees.pointer import read_pointer
@@ -66,8 +66,8 @@ def _runs(bench: Workbench, unreadable: list[str]) -> Iterable[FrozenRun]:
 def _landings(bench: Workbench, unreadable: list[str]) -> Iterable[Landed]:
     tip = bench.references.read(bench.target)
     candidates = bench.references.list(f"{CANDIDATES}/")
-    for name, commit in bench.references.list(f"{LANDED}/").items():
-        slug, _, key = name.removeprefix(f"{LANDED}/").rpartition("/")
+    for name, commit in bench.references.list(f"{bench.landed}/").items():
+        slug, _, key = name.removeprefix(f"{bench.landed}/").rpartition("/")
         try:
             parents = bench.objects.parents(commit) or (commit,)
             trailers = _trailers(bench.objects.message(commit))
@@ -85,7 +85,7 @@ def _landings(bench: Workbench, unreadable: list[str]) -> Iterable[Landed]:
             on_target=tip is not None and bench.objects.is_ancestor(commit, tip),
             candidate=candidates.get(f"{CANDIDATES}/{key}") == commit,
             at=_time_of(bench, commit),
-            plan=plan if plan and landed_folder(plan).endswith(f"/{slug}") else None,
+            plan=plan if plan and landed_folder(bench.landed, plan).endswith(f"/{slug}") else None,
             run=trailers.get("Planctl-Run") if own else None,
         )
 

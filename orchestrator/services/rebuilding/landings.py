@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.states import EntryState, IntentState
 from orchestrator.store.records import Entry, Intent
-from orchestrator.submitting.key import landed_folder, landing_key
+from orchestrator.submitting.key import LANDED, landed_folder, landing_key
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,7 +28,7 @@ def plan_of(evidence: Evidence, landing: Landed) -> str | None:
     if landing.plan is not None:
         return landing.plan
     plans = {str(plan.id) for run in evidence.runs for plan in run.plans}
-    slug = [plan for plan in sorted(plans) if landed_folder(plan).endswith(f"/{landing.slug}")]
+    slug = [plan for plan in sorted(plans) if landed_folder(LANDED, plan).endswith(f"/{landing.slug}")]
     exact = [plan for plan in slug if landing_key(evidence.target, plan, landing.head) == landing.key]
     return next(iter(exact or slug), None)
 

@@ -1,0 +1,265 @@
+"""Carry out a landing's reference changes: here, or on the remote whose target counts.
+
+On a remote, one landing is one push, all or none, each reference from exactly what it is expected to be:
+
+1. the epoch, as it was last seen → a new object: each landing moves it, so that each is fenced by it
+2. the landed references, which must not exist (or be left of a landing that the target does not contain)
+3. the target → the candidate, from the commit that was tested against; that it follows it is asserted before
+
+The mirror follows. The order within this process is the fence against a worker that was stopped for long:
+the intent is stored, the epoch is read, *then* the lease is verified in the store, then it is pushed. Whoever
+takes the queue over meanwhile finds the intent, and moves the remote's epoch before it decides anything by
+what it sees there (:func:`fence`). What was pushed before that is seen; what comes later is refused.
+
+What a push may come to:
+
+| answer | then |
+| --- | --- |
+| taken | landed |
+| refused, the target or a landed reference has moved | planned anew: ReferenceMovedError |
+| refused, only the epoch has moved | pushed again with the new one: the verdict stands |
+| refused, nothing has moved | again some times, for a server that is busy; then see below |
+| unknown | the epoch is moved, so that it cannot be taken later; then looked at |
+| the remote does not answer | RemoteUnreachableError, the intent stays open |
+
+Refused for good: if the server does not take the epoch alone either, it is planctl's own references that it
+does not take, and from now on the target alone is pushed (``plain``, see ``upstream``).
+Else PushRefusedError.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from typing import TYPE_CHECKING, Final
+
+from orchestrator.clock import jitter
+from orchestrator.merging.turns import is_anothers
+from orchestrator.merging.upstream import bring_up_to_date, forget_plain, is_plain, turn_plain
+from orchestrator.states import IntentState
+from worktrees.errors import GitFailedError, ReferenceMovedError
+from worktrees.fetch import mirror_lock
+from worktrees.mirror import EPOCH
+from worktrees.push import Answer, Move, Outcome, push
+from worktrees.references import Create, Update
+from worktrees.remoteerrors import PushRefusedError, RemoteUnreachableError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from orchestrator.merging.tenure import Tenure
+    from orchestrator.workbench import Workbench
+    from worktrees.mirror import Mirror
+    from worktrees.references import Change
+
+AGAIN: Final = (0.05, 0.2, 0.5, 1.0)
+"""Seconds, drawn around these, between pushes that are refused although nothing has moved."""
+_MOST: Final = 100
+"""Pushes of one landing while others move the epoch alone; each of those is somebody's progress."""
+
+
+def publish(tenure: Tenure, changes: Sequence[Change], *, message: str, step: str) -> None:
+    """Make ``changes`` under this tenure's fence: all of them or none, the target last.
+
+    Raises what :meth:`Tenure.transact` does; for a remote's target ReferenceMovedError, PushRefusedError
+    (nothing has changed, the mirror is up to date) and RemoteUnreachableError (the outcome is unknown).
+    """
+    mirror = tenure.bench.mirror
+    if mirror is None:
+        tenure.transact(changes, message=message, step=step)
+        return
+    _Publication(tenure, mirror, [c for c in changes if isinstance(c, Create | Update)]).make()
+
+
+def fence(tenure: Tenure) -> None:
+    """Before open intents are decided on: have no push that was begun for them be taken any more, and look.
+
+    Raises RemoteUnreachableError: then nothing may be decided.
+    """
+    bench = tenure.bench
+    if bench.mirror is None:
+        return
+    if any(i.target == bench.target for i in bench.store.intents({IntentState.OPEN})):
+        bring_up_to_date(bench)
+        if not is_plain(bench):
+            move_epoch(tenure)
+
+
+def move_epoch(tenure: Tenure, *, turn: float | None = None) -> bool:
+    """Have the remote's epoch be another than it was; whether the server takes such references at all.
+
+    That somebody else moves it does as well. ``turn``: the epoch says that the next landing is to be this
+    queue's, for so many seconds (see ``turns``). Afterwards the mirror is as the remote was later.
+    Raises RemoteUnreachableError.
+    """
+    bench, mirror = tenure.bench, tenure.bench.mirror
+    assert mirror is not None
+    before = bench.references.read(mirror.epoch)
+    for seconds in (*AGAIN, None):
+        answer = _push(bench, mirror, [_next_epoch(bench, mirror, turn)], "remote.epoch")
+        bring_up_to_date(bench)
+        if bench.references.read(mirror.epoch) != before:
+            return True
+        if answer.outcome is Outcome.UNKNOWN and seconds is None:
+            raise RemoteUnreachableError(mirror.remote, "; ".join(answer.why), answers=True)
+        if seconds is not None:
+            _rest(bench, seconds)
+    return False
+
+
+class _Publication:
+    """One landing on its way to the remote."""
+
+    def __init__(self, tenure: Tenure, mirror: Mirror, changes: Sequence[Create | Update]) -> None:
+        self._tenure = tenure
+        self._bench = tenure.bench
+        self._mirror = mirror
+        self._changes = changes
+
+    def make(self) -> None:
+        waits = list(AGAIN)
+        if self._bench.references.read(self._mirror.epoch) is None and not is_plain(self._bench):
+            self._try_epoch()
+        for _ in range(_MOST):
+            moves = self._moves()
+            self._require_lease()
+            answer = _push(self._bench, self._mirror, moves) if moves else Answer(Outcome.TAKEN)
+            if answer.outcome is Outcome.TAKEN:
+                self._follow(moves)
+                return
+            unknown = answer.outcome is Outcome.UNKNOWN
+            if unknown and not is_plain(self._bench):
+                self._require_lease()
+                move_epoch(self._tenure)
+            bring_up_to_date(self._bench)
+            if self._is_made():
+                return
+            if unknown or not self._has_new_epoch(moves):
+                if not waits:
+                    self._refused(answer)
+                _rest(self._bench, waits.pop(0))
+        raise ReferenceMovedError(f"{self._mirror.epoch} does not stand still")
+
+    def _try_epoch(self) -> None:
+        """Go on without planctl's own references where the server does not take the epoch alone.
+
+        Before the first landing of all, too: a server that hides them moves the target all the same.
+        """
+        self._require_lease()
+        if not move_epoch(self._tenure):
+            turn_plain(self._bench, "it does not take the epoch")
+            bring_up_to_date(self._bench)
+            raise ReferenceMovedError("the server takes no references of planctl's own")
+
+    def _require_lease(self) -> None:
+        """Raise LeaseLostError unless the queue is this tenure's: asked after the epoch was read."""
+        with self._tenure.writing():
+            pass
+
+    def _moves(self) -> list[Move]:
+        """What is to be pushed, the target last; raises ReferenceMovedError where it cannot land any more."""
+        self._require_unmoved()
+        if is_anothers(self._bench):
+            raise ReferenceMovedError("it is another clone's turn")
+        if is_plain(self._bench):
+            return [self._target(change) for change in self._changes if isinstance(change, Update)]
+        moves = [_next_epoch(self._bench, self._mirror)]
+        for change in self._changes:
+            theirs = self._mirror.theirs(change.name)
+            if isinstance(change, Update):
+                moves.append(self._target(change))
+            else:
+                moves.append(Move(theirs, change.new, self._bench.references.read(change.name)))
+        return moves
+
+    def _target(self, change: Update) -> Move:
+        if not self._bench.objects.is_ancestor(change.old, change.new):
+            raise ReferenceMovedError(f"{change.new[:12]} does not follow {change.old[:12]}")
+        return Move(self._mirror.theirs(change.name), change.new, change.old)
+
+    def _follow(self, moves: Sequence[Move]) -> None:
+        """The mirror follows what the remote has taken, if it is still where it was; else it is looked at.
+
+        In between this process may have been stopped for long, and others have seen newer things.
+        """
+        bench = self._bench
+        followed = {self._mirror.own(move.name): move for move in moves}
+        if is_plain(bench):
+            own = [Move(c.name, c.new, None) for c in self._changes if isinstance(c, Create)]
+            followed |= {move.name: move for move in own if bench.references.read(move.name) is None}
+        changes = [
+            Create(name, move.new) if move.old is None else Update(name, move.new, move.old)
+            for name, move in followed.items()
+        ]
+        if not changes:
+            return
+        try:
+            with mirror_lock(bench.repository):
+                bench.references.transact(changes, message="planctl: landed", step="remote.follow")
+        except ReferenceMovedError:
+            bring_up_to_date(bench)
+        except (GitFailedError, OSError) as error:
+            detail = f"it has taken the landing, which could not be noted here: {error}"
+            raise RemoteUnreachableError(self._mirror.remote, detail) from error
+
+    def _is_made(self) -> bool:
+        """Whether it has landed after all, by what the remote shows now.
+
+        The target may contain it without the landed references: git's servers move the other references of
+        an atomic push although they refuse hidden ones.
+        """
+        bench, tip = self._bench, self._bench.target_tip()
+        if not all(bench.objects.is_ancestor(change.new, tip) for change in self._changes):
+            return False
+        landed = [c for c in self._changes if isinstance(c, Create)]
+        if all(bench.references.read(c.name) == c.new for c in landed):
+            return True
+        if not is_plain(bench):
+            if len(landed) == len(self._changes):
+                return False
+            turn_plain(bench, "it moved the target alone")
+        self._follow([])
+        return True
+
+    def _require_unmoved(self) -> None:
+        """Raise ReferenceMovedError where the target is not what was tested against, or a key has landed."""
+        bench, tip = self._bench, self._bench.target_tip()
+        for change in self._changes:
+            found = bench.references.read(change.name)
+            if isinstance(change, Update) and found != change.old:
+                raise ReferenceMovedError(f"{change.name} is {tip[:12]}, expected {change.old[:12]}")
+            if isinstance(change, Create) and found and bench.objects.is_ancestor(found, tip):
+                raise ReferenceMovedError(f"{change.name} is {found[:12]}, expected absent")
+
+    def _has_new_epoch(self, moves: Sequence[Move]) -> bool:
+        found = self._bench.references.read(self._mirror.epoch)
+        return any(move.name == EPOCH and move.old != found for move in moves)
+
+    def _refused(self, answer: Answer) -> None:
+        """Nothing has moved and it is not taken: plainly, or not at all.
+
+        From here it is planned anew in any case: what was landed without planctl's references is known only
+        once the trailers are read.
+        """
+        if answer.outcome is Outcome.UNKNOWN:
+            raise RemoteUnreachableError(self._mirror.remote, "; ".join(answer.why), answers=True)
+        if is_plain(self._bench):
+            forget_plain(self._bench)
+            raise PushRefusedError(self._mirror.remote, answer.why)
+        self._try_epoch()
+        raise PushRefusedError(self._mirror.remote, answer.why)
+
+
+def _push(bench: Workbench, mirror: Mirror, moves: Sequence[Move], step: str = "remote.push") -> Answer:
+    return push(bench.git, mirror.remote, moves, bench.settings.project.remote_timeout, step)
+
+
+def _next_epoch(bench: Workbench, mirror: Mirror, turn: float | None = None) -> Move:
+    """The epoch's next move: an object that nobody else makes."""
+    old = bench.references.read(mirror.epoch)
+    content = {"session": bench.session, "stamp": bench.stamp(), "after": old, "turn": turn}
+    return Move(EPOCH, bench.objects.write_blob(json.dumps(content, sort_keys=True).encode()), old)
+
+
+def _rest(bench: Workbench, seconds: float) -> None:
+    bench.clock.wait(threading.Event(), jitter(seconds, 0.5))

@@ -1,0 +1,169 @@
+"""The remote whose target counts: what this clone knows of it, and how it is brought up to date.
+
+``plain``: the server takes no references of planctl's own (``refs/planctl/…``), only branches. Then the
+target's lease alone is the fence, and what has landed is told by the trailers of the target's own commits;
+the mirror's landed references are made from those. A push that is refused shows it, and the clone remembers.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING, Final
+
+from orchestrator.errors import StaleRecordError
+from orchestrator.events import EventName
+from orchestrator.states import EntryState
+from orchestrator.submitting.key import BY_KEY, landed_folder
+from orchestrator.submitting.remote import UNREACHABLE
+from worktrees.errors import GitFailedError, ReferenceMovedError
+from worktrees.fetch import refresh
+from worktrees.references import Create
+from worktrees.remoteerrors import RemoteUnreachableError
+from worktrees.trailers import split
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from orchestrator.workbench import Workbench
+    from worktrees.mirror import Mirror
+
+FRESH: Final = 1.0
+"""Seconds for which what was seen counts while there is work: a push tells what has moved since."""
+IDLE: Final = 5.0
+"""Seconds between two looks while there is nothing to do."""
+_KEY: Final = "Planctl-Key"
+_PLAN: Final = "Plan-Id"
+_BATCH: Final = "Planctl-Batch"
+"""Of the commit over a batch, whose side chain are the landings."""
+_DIGITS: Final = 20
+_MERGED: Final = 2
+
+
+class Upstream:
+    """One worker's looks at the remote, if its target is one's."""
+
+    def __init__(self, bench: Workbench) -> None:
+        self._bench = bench
+        self._seen: float | None = None
+
+    def look(self, *, idle: bool) -> None:
+        """Bring the mirror up to date unless that was done just now; raises as :func:`bring_up_to_date`."""
+        if self._bench.mirror is None:
+            return
+        now = self._bench.clock.monotonic()
+        if self._seen is not None and now - self._seen < (IDLE if idle else FRESH):
+            return
+        bring_up_to_date(self._bench)
+        self.seen()
+
+    def seen(self) -> None:
+        """The mirror is as the remote is: it was pushed to just now."""
+        self._seen = self._bench.clock.monotonic()
+
+
+def begin(bench: Workbench) -> None:
+    """Look, before a command decides anything by what the remote holds; raises as the next."""
+    try:
+        bring_up_to_date(bench)
+    except RemoteUnreachableError as error:
+        say_unreachable(bench, error)
+        raise
+
+
+def bring_up_to_date(bench: Workbench) -> None:
+    """Have the mirror be as the remote is now; nothing to do for a local target.
+
+    Raises RemoteUnreachableError, also where it cannot be noted here, UnknownRemoteError and
+    RemoteBranchMissingError.
+    """
+    mirror = bench.mirror
+    if mirror is None:
+        return
+    try:
+        refresh(bench.git, bench.references, mirror, bench.settings.project.remote_timeout)
+        if is_plain(bench):
+            _read_trailers(bench, mirror)
+    except (GitFailedError, ReferenceMovedError, OSError) as error:
+        raise RemoteUnreachableError(
+            mirror.remote, f"it answers, which cannot be noted here: {error}"
+        ) from error
+
+
+def say_unreachable(bench: Workbench, error: RemoteUnreachableError) -> None:
+    """Store ``error`` as the reason of what waits for the remote.
+
+    An entry that was landing stays so: what became of it is not known, and not guessed.
+    """
+    store, why = bench.store, {"code": UNREACHABLE, "detail": str(error)}
+    with store.transaction():
+        for entry in store.entries(target=bench.target, states={EntryState.QUEUED, EntryState.LANDING}):
+            if entry.reason.get("detail") != why["detail"]:
+                with contextlib.suppress(StaleRecordError):  # somebody moved it: it says why itself
+                    store.update_entry(entry, reason={**entry.reason, **why})
+
+
+def is_plain(bench: Workbench) -> bool:
+    """Whether the remote is known to take branches alone."""
+    return bench.mirror is not None and bench.store.value(_plain(bench.mirror)) is not None
+
+
+def turn_plain(bench: Workbench, why: str) -> None:
+    """Remember that it does, and tell it once."""
+    assert bench.mirror is not None
+    with bench.store.transaction():
+        bench.store.set_value(_plain(bench.mirror), why)
+        said = {"remote": bench.mirror.remote, "why": why}
+        bench.store.emit(EventName.REMOTE_PLAIN, at=bench.clock.now(), target=bench.target, **said)
+
+
+def forget_plain(bench: Workbench) -> None:
+    """The next push tries all references again."""
+    assert bench.mirror is not None
+    bench.store.set_value(_plain(bench.mirror), None)
+    bench.store.set_value(_read_to(bench.mirror), None)
+
+
+def _plain(mirror: Mirror) -> str:
+    return f"remote.{mirror.remote}.plain"
+
+
+def _read_to(mirror: Mirror) -> str:
+    return f"remote.{mirror.remote}.{mirror.branch}.trailers"
+
+
+def _read_trailers(bench: Workbench, mirror: Mirror) -> None:
+    """Make landed references from the trailers of what is new on the target.
+
+    Only of its first-parent history, and of the side chains of batches: whoever writes a branch may write
+    what trailers they like.
+    """
+    tip, read = bench.target_tip(), bench.store.value(_read_to(mirror))
+    if tip == read:
+        return
+    known = bench.references.list(f"{mirror.landed}/")
+    since = (f"^{read}",) if read and bench.objects.has_commit(read) else ()
+    made: dict[str, Create] = {}
+    for name, commit in _landings(bench, mirror, tip, since):
+        if name not in known:
+            made.setdefault(name, Create(name, commit))  # the newest comes first
+    if made:
+        bench.references.transact(list(made.values()), message="planctl: remote", step="remote.trailers")
+    bench.store.set_value(_read_to(mirror), tip)
+
+
+def _landings(
+    bench: Workbench, mirror: Mirror, tip: str, since: tuple[str, ...]
+) -> Iterator[tuple[str, str]]:
+    greps = (f"--grep=^{_KEY}: ", f"--grep=^{_BATCH}: ")
+    asked = ("log", "--first-parent", "-z", "--format=%H %P%n%B", *greps)
+    for record in bench.git.run(*asked, "--end-of-options", tip, *since).records:
+        heading, _, message = record.lstrip("\n").partition("\n")
+        commit, *parents = heading.split()
+        lines = (line.partition(":") for line in split(message)[1])
+        trailers = {key.strip(): value.strip() for key, _, value in lines}
+        key = trailers.get(_KEY, "")
+        if _BATCH in trailers and len(parents) == _MERGED:
+            yield from _landings(bench, mirror, parents[1], (f"^{parents[0]}",))
+        elif len(key) == _DIGITS and key.isalnum():
+            plan = trailers.get(_PLAN)
+            yield f"{landed_folder(mirror.landed, plan or BY_KEY)}/{key}", commit

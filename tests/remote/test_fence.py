@@ -1,0 +1,143 @@
+"""S7 on a remote: a worker that was stopped, lost its lease and wakes up changes nothing there."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import signal
+import threading
+from pathlib import Path
+from typing import Self
+
+import pytest
+
+from orchestrator.states import EntryState, IntentState
+from tests.orchestrator.merging.test_fence import LIMIT, Gate
+from tests.support.process import end_of, run, start
+from tests.support.queues import Queue
+from tests.support.remotes import Remote, merge, queue_at, remote_of
+from tests.support.repo import GitRepo
+from worktrees import fetch, push, references
+
+GATES = [
+    ("remote.push", "before"),
+    ("remote.push", "after"),
+    ("remote.follow", "before"),
+    ("remote.fetch", "before"),
+    ("candidate.keep", "after"),
+]
+
+
+class First:
+    """A worker of a clone in a thread, stopped at a gate; ends when its queue has nothing left for it."""
+
+    def __init__(self, clone: GitRepo, gate: Gate) -> None:
+        self.clone, self.gate = clone, gate
+        self.errors: list[BaseException] = []
+        self.thread = threading.Thread(target=self._work, name="first")
+
+    def _work(self) -> None:
+        try:
+            with queue_at(self.clone) as queue:
+                queue.drain()
+        except BaseException as error:  # noqa: BLE001 - asserted in the main thread
+            self.errors.append(error)
+            self.gate.reached.set()
+
+    def __enter__(self) -> Self:
+        self.thread.start()
+        assert self.gate.reached.wait(LIMIT)
+        assert self.errors == []
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.gate.go.set()
+        self.thread.join(LIMIT)
+        assert not self.thread.is_alive()
+        assert self.errors == []
+
+
+def lose_lease(queue: Queue) -> None:
+    """As when the minute of a stopped process is over."""
+    lease = queue.bench.store.lease(f"queue:{queue.bench.target}")
+    assert lease is not None
+    assert queue.bench.store.release(lease)
+
+
+@pytest.fixture
+def remote(repo: GitRepo, tmp_path: Path) -> Remote:
+    return remote_of(repo, tmp_path / "there", check="test -e README.md")
+
+
+@pytest.mark.parametrize(("step", "side"), GATES[:3] + GATES[4:], ids=str)
+@pytest.mark.parametrize("elsewhere", [False, True], ids=["same-clone", "and-another"])
+def test_s7_a_worker_that_lost_its_lease_changes_nothing_on_the_remote(
+    remote: Remote, monkeypatch: pytest.MonkeyPatch, step: str, side: str, elsewhere: bool
+) -> None:
+    one, two = remote.clone("one"), remote.clone("two")
+    gate = Gate(step, side)
+    monkeypatch.setattr(fetch, "PATIENCE", 0.2)
+    for module, name in ((push, "step"), (fetch, "step"), (references, "effects_step")):
+        monkeypatch.setattr(module, name, gate.passing)
+    with queue_at(one) as queue:
+        first = queue.work("plan/a", {"a": "1\n"})
+        second = queue.work("plan/b", {"b": "1\n"})
+        with First(one, gate):
+            lose_lease(queue)
+            if elsewhere:
+                two.branch("plan/c", {"c": "1\n"})
+                merge(two, "plan/c")
+            queue.drain()
+            seen = remote.references()
+            assert queue.states() == {"plan/a": "landed", "plan/b": "landed"}
+        assert remote.references() == seen, "it woke up, and moved nothing there"
+        assert not queue.bench.store.intents({IntentState.OPEN})
+        assert {queue.entry(e).state for e in (first, second)} == {EntryState.LANDED}
+    assert sorted(remote.keys()) == sorted(remote.landed())
+    assert len(remote.keys()) == 2 + elsewhere
+
+
+def wrapped_git(folder: Path) -> dict[str, str]:
+    """A ``git`` that, at the first push, stops the planctl that called it, and itself waits to be let go."""
+    git = shutil.which("git")
+    assert git
+    folder.mkdir()
+    for name in ("stopped", "go"):
+        os.mkfifo(folder / name)
+    place = shlex.quote(str(folder))
+    script = (
+        "#!/bin/sh\n"
+        f'case " $* " in *" push "*)\n'
+        f"  if mkdir {place}/once 2>/dev/null; then\n"
+        f"    kill -STOP $PPID; echo $PPID > {place}/stopped; read line < {place}/go\n"
+        "  fi;;\nesac\n"
+        f'exec {shlex.quote(git)} "$@"\n'
+    )
+    (folder / "git").write_text(script)
+    (folder / "git").chmod(0o755)
+    return {"PATH": f"{folder}{os.pathsep}{os.environ['PATH']}"}
+
+
+def test_s7_a_sigstopped_process_wakes_up_after_others_landed(remote: Remote, tmp_path: Path) -> None:
+    """Done when 3, remotely: the process and its push are stopped with everything checked and decided."""
+    one, two = remote.clone("one"), remote.clone("two")
+    one.branch("plan/a", {"a": "1\n"})
+    two.branch("plan/b", {"b": "1\n"})
+    bin_ = tmp_path / "bin"
+    stopped = start("merge", "plan/a", "--remote", "origin", cwd=one.path, env=wrapped_git(bin_))
+    pid = int((bin_ / "stopped").read_text())
+    assert pid == stopped.pid
+    with queue_at(one) as queue:
+        lose_lease(queue)
+        queue.drain()
+        assert queue.states() == {"plan/a": "landed"}
+    merge(two, "plan/b")
+    seen = remote.references()
+    (bin_ / "go").write_text("go\n")
+    os.kill(pid, signal.SIGCONT)
+    done = end_of(stopped)
+    assert remote.references() == seen
+    assert done.code == 0, "what it was to land has landed, by another"
+    assert len(remote.keys()) == 2
+    assert run("doctor", cwd=one.path).code == 0

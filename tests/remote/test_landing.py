@@ -1,0 +1,77 @@
+"""The queue of a remote's target: what lands there, and what stays as it was here."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.support.process import run
+from tests.support.remotes import Remote, merge, remote_of
+from tests.support.repo import GitRepo
+
+
+@pytest.fixture
+def remote(repo: GitRepo, tmp_path: Path) -> Remote:
+    return remote_of(repo, tmp_path / "there", check="test ! -e bad")
+
+
+def test_p22_work_lands_on_the_remote_and_nothing_of_the_users_moves(remote: Remote) -> None:
+    clone = remote.clone("one")
+    clone.branch("plan/a", {"a": "1\n"})
+    clone.write("README.md", "mine\n")
+    before = (clone.git("for-each-ref", "refs/heads", "refs/remotes"), clone.git("status", "--porcelain"))
+    done = merge(clone, "plan/a")
+    assert "1 of 1 landed" in done.err
+    assert remote.subjects()[0] == "Merge branch 'plan/a'"
+    assert list(remote.landed().values()) == [remote.main()]
+    after = (clone.git("for-each-ref", "refs/heads", "refs/remotes"), clone.git("status", "--porcelain"))
+    assert after == before, "branches, remote-tracking ones and the checkout are the user's"
+    clone.git("checkout", "-q", "README.md")
+    clone.git("pull", "-q")
+    assert clone.head("main") == remote.main()
+
+
+def test_the_same_head_from_two_clones_is_one_landing(remote: Remote) -> None:
+    one, two = remote.clone("one"), remote.clone("two")
+    one.branch("plan/a", {"a": "1\n"})
+    remote.push(one, "plan/a")
+    assert "1 of 1 landed" in merge(one, "plan/a").err
+    main = remote.main()
+    assert "1 of 1 landed" in merge(two, "plan/a").err, "the branch is the remote's alone there"
+    assert remote.main() == main
+    assert len(remote.landed()) == 1
+    assert len(remote.keys()) == 1
+
+
+def test_branches_of_the_remote_alone_are_taken_by_pattern(remote: Remote) -> None:
+    one = remote.clone("one")
+    one.branch("plan/good", {"g": "1\n"})
+    one.branch("plan/red", {"bad": "1\n"})
+    one.branch("plan/clash", {"g": "2\n"})
+    one.branch("other", {"o": "1\n"})
+    remote.push(one, "plan/good", "plan/red", "plan/clash", "other")
+    job = remote.clone("job", "--no-checkout")
+    job.git("checkout", "-q", "--detach", "origin/main")
+    done = merge(job, "--branches", "plan/*", "--json", code=1)
+    assert {e["branch"]: e["state"] for e in done.data["entries"]} == {
+        "plan/clash": "landed",
+        "plan/good": "conflicted",
+        "plan/red": "rejected",
+    }
+    assert remote.bare.git("log", "--format=%s", "main", "--", "o") == ""
+    assert job.git("branch", "--list", "plan/*") == "", "no local branch is made"
+    assert merge(job, "--branches", "plan/*", "--json", code=1).data["entries"], "again: the rest once more"
+
+
+def test_remote_in_the_settings_is_as_the_option(repo: GitRepo, tmp_path: Path) -> None:
+    remote = remote_of(repo, tmp_path / "there", remote="origin", check="true")
+    clone = remote.clone("one")
+    clone.branch("plan/a", {"a": "1\n"})
+    local = clone.head("main")
+    assert run("queue", "add", "plan/a", cwd=clone.path).code == 0
+    assert run("queue", "run", "--once", cwd=clone.path).code == 0
+    assert clone.head("main") == local
+    assert remote.subjects()[0] == "Merge branch 'plan/a'"
+    listed = run("queue", "list", "--all", "--json", cwd=clone.path).data
+    assert [e["state"] for e in listed["entries"]] == ["landed"]

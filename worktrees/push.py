@@ -1,0 +1,87 @@
+"""Move references of a remote, all or none, each from exactly what it is expected to be.
+
+``git push --atomic`` with an explicit ``--force-with-lease=REFERENCE:EXPECTED`` for each: the server compares
+and swaps under its own locks. A lease also permits what is not a fast-forward, so whoever moves a branch
+asserts that before. A reference that would not change is not sent, hence not compared.
+
+The push goes to the remote under another name, so that git moves no remote-tracking branch of the user's.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Final
+
+from plans.effects import step
+from worktrees.git import valid_reference
+from worktrees.network import require_remote, talk
+from worktrees.remoteerrors import RemoteUnreachableError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from worktrees.git import Git
+
+_ALIAS: Final = "planctl-push"
+_KEPT: Final = ("url", "pushurl", "proxy", "proxyauthmethod", "receivepack", "vcs", "serveroption")
+_NO_REPORT: Final = "[remote failure]"
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """One reference of the remote: ``old`` None means that it must not exist."""
+
+    name: str
+    new: str
+    old: str | None
+
+
+class Outcome(StrEnum):
+    """What became of a push."""
+
+    TAKEN = "taken"
+    REFUSED = "refused"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """``why``: what was said of each reference that was refused, or of the end of the connection."""
+
+    outcome: Outcome
+    why: tuple[str, ...] = ()
+
+
+def push(git: Git, remote: str, moves: Sequence[Move], seconds: float, name: str) -> Answer:
+    """Make ``moves``, all or none; ``name`` is the step's. Raises UnknownRemoteError.
+
+    Refused: the remote said so of every one, nothing has changed. Unknown: it may have, now or a bit later.
+    """
+    require_remote(git, remote)
+    leases = [f"--force-with-lease={valid_reference(m.name)}:{m.old or ''}" for m in moves]
+    options = ("--atomic", "--porcelain", "--no-verify", "--no-follow-tags", "--recurse-submodules=no")
+    named = (f"{m.new}:{m.name}" for m in moves)
+    arguments = ("push", *options, *leases, "--end-of-options", _ALIAS, *named)
+    try:
+        with step(name):
+            found = talk(git, remote, *_alias(git, remote), *arguments, seconds=seconds, definite=(0, 1))
+    except RemoteUnreachableError as error:
+        return Answer(Outcome.UNKNOWN, (error.detail,))
+    if found.status == 0:
+        return Answer(Outcome.TAKEN)
+    lines = found.text.splitlines()
+    said = [line.split("\t", 2) for line in lines if line.startswith("!\t")]
+    there = [line for line in lines if line.startswith("=\t")]
+    why = tuple(f"{m[1].partition(':')[2]}: {m[-1]}" for m in said)
+    if not said or len(said) + len(there) < len(moves) or any(m[-1].startswith(_NO_REPORT) for m in said):
+        return Answer(Outcome.UNKNOWN, why or (found.messages.strip(),))
+    return Answer(Outcome.REFUSED, why)
+
+
+def _alias(git: Git, remote: str) -> tuple[str, ...]:
+    """The settings that make the other name mean the same remote, without its references to fetch."""
+    found = {key: git.settings.named("remote", key).get(remote) for key in _KEPT}
+    return tuple(
+        word for key, value in found.items() if value for word in ("-c", f"remote.{_ALIAS}.{key}={value}")
+    )
