@@ -55,8 +55,12 @@ LANDING = "orchestrator/merging/landing.py"
 PROCESSING = "orchestrator/merging/processing.py"
 RESOLVING = "orchestrator/merging/resolving.py"
 POSTCHECK = "orchestrator/merging/postcheck.py"
+PUBLISHING = "orchestrator/merging/publishing.py"
 LEASES = "orchestrator/store/queries/leases.sql"
 FENCE = f"{MERGING}/test_fence.py::test_s7_a_worker_that_lost_its_lease_changes_nothing"
+TAKEN_BACK = (
+    "tests/remote/test_fence.py::test_s7_a_landing_that_was_taken_back_is_not_made_when_its_worker_wakes_up"
+)
 WRONG = f"{MERGING}/test_processing.py::test_s2_s3_s6_a_wrong_candidate_is_held_before_anything_moves"
 WAKING = f"{MERGING}/test_stopped.py::test_s7_l2_woken_up_it_goes_back_to_waiting_for_whoever_has_the_queue"
 GUARDING = f"{MERGING}/test_guards.py"
@@ -122,6 +126,18 @@ GUARDS = (
             ),
         ),
         (f"{GUARDING}::test_s5_a_landing_of_which_only_the_first_reference_moved_is_made_whole",),
+    ),
+    Guard(
+        "remote-epoch",
+        "each landing on a remote is fenced by the epoch there",
+        (Edit(PUBLISHING, "moves = [_next_epoch(self._bench, self._mirror)]", "moves: list[Move] = []"),),
+        (TAKEN_BACK,),
+    ),
+    Guard(
+        "remote-fence",
+        "a landing on a remote is given up only after its push cannot be taken any more",
+        (Edit("orchestrator/merging/recovery.py", "    fence(tenure)\n", ""),),
+        (TAKEN_BACK,),
     ),
     Guard(
         "intent",

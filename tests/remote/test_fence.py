@@ -12,6 +12,7 @@ from typing import Self
 
 import pytest
 
+from orchestrator.services import queue as service
 from orchestrator.states import EntryState, IntentState
 from tests.orchestrator.merging.test_fence import LIMIT, Gate
 from tests.support.process import end_of, run, start
@@ -141,3 +142,29 @@ def test_s7_a_sigstopped_process_wakes_up_after_others_landed(remote: Remote, tm
     assert done.code == 0, "what it was to land has landed, by another"
     assert len(remote.keys()) == 2
     assert run("doctor", cwd=one.path).code == 0
+
+
+def test_s7_a_landing_that_was_taken_back_is_not_made_when_its_worker_wakes_up(
+    remote: Remote, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing else lands: the target is where the stopped one expects it, and only the epoch is not."""
+    one = remote.clone("one")
+    merge(one, "--branches", "nothing/*")
+    gate = Gate("remote.push", "before")
+    monkeypatch.setattr(push, "step", gate.passing)
+    with queue_at(one) as queue:
+        entry = queue.work("plan/a", {"a": "1\n"})
+        main = remote.main()
+        with First(one, gate):
+            lose_lease(queue)
+            service.pause(queue.bench, "to see what it does")
+            queue.drain()
+            assert queue.entry(entry).state is EntryState.QUEUED
+            assert not queue.bench.store.intents({IntentState.OPEN})
+            seen = remote.references()
+        assert remote.references() == seen
+        assert remote.main() == main
+        service.resume(queue.bench)
+        queue.drain()
+        assert queue.entry(entry).state is EntryState.LANDED
+    assert remote.keys() == [entry.id]
