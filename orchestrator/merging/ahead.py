@@ -33,6 +33,7 @@ from orchestrator.merging.checking import Checker, for_whom
 from orchestrator.merging.checkroom import CancelledCheckError, CheckRoom
 from orchestrator.merging.foresight import FAULTS, Foresight, Line, Turn
 from orchestrator.merging.judge import checks_needed
+from orchestrator.merging.lanes import Look
 from orchestrator.merging.verdicts import Verdicts
 from orchestrator.running.waiting import make_wake
 from plans.project_file import MAX_JOBS
@@ -58,8 +59,8 @@ POLL: Final = 0.5
 class Now:
     """What is checked at its turn: ``unit`` on ``tip``; ``line`` reads who is behind it, in order.
 
-    ``size``: how many of those one check covers. With ``lanes`` nothing is at its turn, and these say what is
-    to be checked.
+    ``size``: how many of those one check covers. With ``lanes`` there is no unit: these say what is to be
+    checked, while the worker may be ``at_turn`` of one entry.
     """
 
     bench: Workbench
@@ -69,6 +70,7 @@ class Now:
     line: Callable[[], tuple[Entry, ...]]
     size: int = 1
     lanes: Lanes | None = None
+    at_turn: Entry | None = None
 
     @property
     def most(self) -> int:
@@ -207,7 +209,8 @@ class Ahead:
     def _turns(self, now: Now) -> tuple[Turn, ...]:
         if now.lanes:
             running = [job.turn for job in self._jobs if not job.cancel.is_set()]
-            return now.lanes.turns(now.bench, now.tip, now.line(), self._foresight, running)
+            look = Look(now.bench, now.tip, now.line(), now.at_turn)
+            return now.lanes.turns(look, self._foresight, running)
         line = Line((*now.unit, *now.line()), len(now.unit), now.size)
         return self._foresight.turns(now.bench, now.tip, line, partial(_said, now))
 

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from orchestrator.store.records import Entry
     from orchestrator.workbench import Workbench
+    from worktrees.candidate import Candidate
+    from worktrees.objects import Objects
 
 
 class _Touched:
@@ -50,9 +52,16 @@ class Meetings:
 
     def __init__(self) -> None:
         self._known: dict[str, _Touched] = {}
+        self._pairs: dict[tuple[str, str], bool] = {}
 
     def meet(self, bench: Workbench, a: Entry, b: Entry) -> bool:
         """Whether a check of one of them says nothing of both; so it is where that cannot be told."""
+        pair = (a.id, b.id) if a.id < b.id else (b.id, a.id)
+        if pair not in self._pairs:
+            self._pairs[pair] = self._meet(bench, a, b)
+        return self._pairs[pair]
+
+    def _meet(self, bench: Workbench, a: Entry, b: Entry) -> bool:
         if (a.plan and a.plan in b.after) or (b.plan and b.plan in a.after):
             return True
         try:
@@ -74,6 +83,19 @@ class Meetings:
             paths = own_changes(bench.objects, work_of(entry))
             found = self._known[entry.id] = _touched(bench, paths, PatternSet.parse(entry.reads))
         return found
+
+
+def same_work(objects: Objects, checked: Candidate, old: str, candidate: Candidate) -> bool:
+    """Whether ``candidate`` changes ``old`` in exactly what ``checked`` changed below it, file by file.
+
+    A folder that somebody renamed meanwhile takes new files along: then another tree was checked.
+    """
+
+    def made(before: str, after: str) -> set[tuple[str, int, str]]:
+        return {(c.path, c.new_mode, c.new_object) for c in objects.changes(before, after)}
+
+    below = objects.parents(checked.steps[0])[0]
+    return made(below, checked.commit) == made(old, candidate.commit)
 
 
 def _touched(bench: Workbench, paths: Iterable[str], reads: PatternSet) -> _Touched:

@@ -23,14 +23,13 @@ from orchestrator.merging.evidence import batch_red, proof, target_red
 from orchestrator.merging.following import in_the_way, look_ahead
 from orchestrator.merging.forming import Batch, form, refused
 from orchestrator.merging.judge import Judgement, Outcome, judge
-from orchestrator.merging.landing import ALONE, Landing, land
+from orchestrator.merging.landing import ALONE, Landing, apart, land
 from orchestrator.merging.making import GITS_FAULT
 from orchestrator.merging.pausing import turn_red
-from orchestrator.merging.resolving import remove_unreachable
+from orchestrator.merging.resolving import keep, remove_unreachable
 from orchestrator.states import EntryState
 from orchestrator.submitting.key import batch_reference, candidate_reference
 from worktrees.errors import CheckoutInTheWayError
-from worktrees.references import Create, Update
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -38,7 +37,6 @@ if TYPE_CHECKING:
     from orchestrator.merging.checking import Checker
     from orchestrator.merging.tenure import Tenure
     from orchestrator.store.records import Entry
-    from worktrees.references import Change
 
 _OURS = frozenset({EntryState.MERGING, EntryState.CHECKING, EntryState.LANDING})
 
@@ -74,13 +72,23 @@ class Batcher:
         if batch is None:
             return None
         try:
-            return self._checked(self._begun(batch))
-        except (*GITS_FAULT, CheckoutInTheWayError) as error:
-            return Ended(self._given_back(batch, _alone(error, old)))
+            found = self._checked(self._begun(batch))
+        except CheckoutInTheWayError as error:
+            why = in_the_way(error, old)
+            return Ended(self._given_back(batch, lambda entry: apart(self._tenure, entry, why)))
+        except GITS_FAULT as error:
+            fault = {"code": ALONE, "detail": str(error)}
+            return Ended(self._given_back(batch, lambda _: fault))
+        except (StaleRecordError, CancelledCheckError):
+            return Ended(self._given_back(batch, lambda _: {"code": "interrupted"}))
+        return found if isinstance(found, Ended) else self._landed(batch, found)
+
+    def _landed(self, batch: Batch, landing: Landing) -> Ended:
+        """What fails here is for the next tenure to find out: references may have moved."""
+        try:
+            return Ended(land(self._tenure, landing))
         except StaleRecordError:
-            return Ended(self._given_back(batch, {"code": "interrupted"}))
-        except CancelledCheckError:
-            return Ended(self._given_back(batch, {"code": "interrupted"}))
+            return Ended(self._given_back(batch, lambda _: {"code": "interrupted"}))
 
     def _begun(self, batch: Batch) -> Batch:
         """Referred to before anything relies on it (S15), and every entry says that it is being merged."""
@@ -88,8 +96,7 @@ class Batcher:
             remove_unreachable(self._tenure, entry)
         named = {candidate_reference(m.entry.id): m.commit for m in batch.members}
         named[batch_reference(batch.entries[0].id)] = batch.candidate.commit
-        changes = [self._pointed(name, commit) for name, commit in named.items()]
-        self._tenure.transact(changes, message="planctl: batch", step="candidate.keep")
+        keep(self._tenure, named)
         with self._tenure.writing(durable=False):
             begun = [
                 self._tenure.settle(entry, EntryState.MERGING, attempts=entry.attempts + 1)
@@ -97,11 +104,7 @@ class Batcher:
             ]
         return batch.of(begun)
 
-    def _pointed(self, name: str, commit: str) -> Change:
-        old = self._bench.references.read(name)
-        return Update(name, commit, old) if old else Create(name, commit)
-
-    def _checked(self, batch: Batch) -> Ended:
+    def _checked(self, batch: Batch) -> Landing | Ended:
         project, old = self._bench.settings.project, batch.old
         look_ahead(self._tenure, old, batch.candidate.commit)
         with self._tenure.writing(durable=False):
@@ -118,34 +121,29 @@ class Batcher:
             return self._not_passed(batch, judgement)
         refusal = refused(self._bench, batch, judgement.trees)
         if refusal:
-            return Ended(self._given_back(batch, {"code": ALONE, "detail": refusal.detail}))
+            why = {"code": ALONE, "detail": refusal.detail}
+            return Ended(self._given_back(batch, lambda _: why))
         ids, unchecked = [entry.id for entry in batch.entries], judgement.outcome is Outcome.UNCHECKED
         shown = {**proof(batch.candidate, judgement), "batch": ids, "commit": batch.candidate.commit}
-        landing = Landing(batch.members, old, batch.candidate.commit, unchecked, proof=shown)
-        return Ended(land(self._tenure, landing))
+        return Landing(batch.members, old, batch.candidate.commit, unchecked, proof=shown)
 
     def _not_passed(self, batch: Batch, judgement: Judgement) -> Ended:
         if judgement.outcome is not Outcome.TARGET_RED:
             why = batch_red(judgement, len(batch.entries))
-            return Ended(self._given_back(batch, why), is_red=True)
+            return Ended(self._given_back(batch, lambda _: why), is_red=True)
         assert judgement.verdict is not None
         with self._tenure.writing():
             target = self._bench.target
             turn_red(self._bench.store, self._bench.clock, target, batch.old, judgement.verdict.log)
-            return Ended(self._given_back(batch, target_red(judgement, batch.old)))
+            red = target_red(judgement, batch.old)
+            return Ended(self._given_back(batch, lambda _: red))
 
-    def _given_back(self, batch: Batch, why: dict[str, Any]) -> tuple[Entry, ...]:
+    def _given_back(self, batch: Batch, why: Callable[[Entry], dict[str, Any]]) -> tuple[Entry, ...]:
         """All of them queued again, but whom a person has moved on."""
         with self._tenure.writing():
             newest = [self._bench.store.entry(entry.id) for entry in batch.entries]
             return tuple(
-                self._tenure.settle(entry, EntryState.QUEUED, reason={**entry.reason, **why})
+                self._tenure.settle(entry, EntryState.QUEUED, reason={**entry.reason, **why(entry)})
                 for entry in newest
                 if entry is not None and entry.state in _OURS
             )
-
-
-def _alone(error: Exception, old: str) -> dict[str, Any]:
-    if isinstance(error, CheckoutInTheWayError):
-        return {**in_the_way(error, old), "code": ALONE}
-    return {"code": ALONE, "detail": str(error)}

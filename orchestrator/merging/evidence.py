@@ -123,5 +123,4 @@ def proof(candidate: Candidate, judgement: Judgement) -> dict[str, Any]:
         "verdict": verdict.id if verdict else None,
         "log": verdict.log if verdict else None,
         **({"accidents": judgement.accidents} if judgement.accidents else {}),
-        **({"lane": judgement.lane} if judgement.lane else {}),
     }

@@ -21,10 +21,12 @@ import threading
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
+from orchestrator.merging import laneproof
 from orchestrator.merging.checkouts import recover_checkouts, tell_left
 from orchestrator.merging.evidence import git_killed
 from orchestrator.merging.following import checkouts_ready, in_the_way
-from orchestrator.merging.pausing import TIP, note, pause
+from orchestrator.merging.making import work_of
+from orchestrator.merging.pausing import TIP, note, pause, standstill
 from orchestrator.merging.postcheck import flaw
 from orchestrator.merging.publishing import publish
 from orchestrator.merging.resolving import has_landed, undo
@@ -32,7 +34,14 @@ from orchestrator.states import EntryState, IntentState
 from orchestrator.store.records import Entry, Intent
 from orchestrator.submitting.key import landed_reference
 from orchestrator.submitting.locked import LOCKED
-from worktrees.errors import CheckoutInTheWayError, CheckoutLockedError, GitFailedError, ReferenceMovedError
+from worktrees.changes import own_changes
+from worktrees.errors import (
+    CheckoutInTheWayError,
+    CheckoutLockedError,
+    GitFailedError,
+    MissingObjectError,
+    ReferenceMovedError,
+)
 from worktrees.locks import foreign_locks
 from worktrees.references import Create, Update, Verify
 from worktrees.remoteerrors import PushRefusedError
@@ -40,6 +49,7 @@ from worktrees.remoteerrors import PushRefusedError
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from orchestrator.merging.laneproof import Lane
     from orchestrator.merging.tenure import Tenure
     from worktrees.follow import Follow
     from worktrees.references import Change
@@ -63,7 +73,7 @@ class Landing:
     """What is about to land: ``commit`` on ``old``. ``commit == old`` lands work that is there already.
 
     One member's commit is ``commit`` itself; those of a batch are in its side chain. ``proof`` is shown with
-    the landing: what it rests on.
+    the landing: what it rests on. ``lane``: it rests on another tree's verdict.
     """
 
     members: tuple[Member, ...]
@@ -71,6 +81,7 @@ class Landing:
     commit: str
     unchecked: bool
     proof: Mapping[str, Any] = field(default_factory=dict)
+    lane: Lane | None = None
 
     @property
     def entries(self) -> tuple[Entry, ...]:
@@ -85,6 +96,10 @@ def land(tenure: Tenure, landing: Landing) -> tuple[Entry, ...]:
     another worker has taken over: then this one must stop; StaleRecordError when a person dropped one of
     them: then none has moved.
     """
+    paused = standstill(tenure.bench.store, tenure.bench.target, landing.old)
+    if paused:
+        why = {"code": "paused", "detail": paused}
+        return _settled(tenure, landing, lambda _: (EntryState.QUEUED, why))
     with tenure.writing(durable=False):
         members = tuple(_about_to_land(tenure, landing, member) for member in landing.members)
     landing = replace(landing, members=members)
@@ -111,11 +126,22 @@ def _about_to_land(tenure: Tenure, landing: Landing, member: Member) -> Member:
 
 
 def _blocked(tenure: Tenure, landing: Landing, error: CheckoutInTheWayError) -> tuple[Entry, ...]:
-    """What is in the way of a batch may be in the way of one of it: each is tried by itself."""
+    """What is in the way of one of a batch lets the others go on; a lock is in the way of all."""
     why = in_the_way(error, landing.old)
-    if len(landing.members) == 1:
+    if len(landing.members) == 1 or isinstance(error, CheckoutLockedError):
         return _settled(tenure, landing, lambda _: (EntryState.BLOCKED, why))
-    return _settled(tenure, landing, lambda _: (EntryState.QUEUED, {**why, "code": ALONE}))
+    return _settled(tenure, landing, lambda entry: (EntryState.QUEUED, apart(tenure, entry, why)))
+
+
+def apart(tenure: Tenure, entry: Entry, why: dict[str, Any]) -> dict[str, Any]:
+    """The reason of an entry whose batch cannot land for ``why``: which of it has its own turn next."""
+    try:
+        touched = set(own_changes(tenure.bench.objects, work_of(entry)))
+    except MissingObjectError:
+        touched = set(why["paths"])
+    if not why["paths"] or touched.intersection(why["paths"]):
+        return {**why, "code": ALONE}
+    return {"code": "batch", "detail": f"another of its batch could not land: {why['detail']}"}
 
 
 def _settled(
@@ -165,6 +191,7 @@ def _intend(tenure: Tenure, landing: Landing, follows: tuple[Follow, ...]) -> In
     )
     with tenure.writing():
         tenure.bench.store.add_intent(intent)
+        laneproof.intend(tenure.bench.store, intent, landing.lane)
     return intent
 
 
@@ -218,10 +245,12 @@ def finish(
     The references have moved: whoever handed an entry in again meanwhile changes nothing about that.
     """
     store = tenure.bench.store
-    shown = {"proof": {**proof, "follows": intent.old}}
     with tenure.writing():
         store.move_intent(intent, IntentState.DONE)
         note(store, intent.target, TIP, intent.new)
+        unchecked = any(entry.unchecked for entry in entries)
+        lane = laneproof.landed(store, intent, unchecked=unchecked)
+        shown = {"proof": {**proof, **lane, "follows": intent.old}}
         landed = tuple(_landed(tenure, entry, intent, shown) for entry in entries)
     wrong = flaw(tenure.bench, entries, intent)
     if wrong:
@@ -234,5 +263,8 @@ def _landed(tenure: Tenure, entry: Entry, intent: Intent, shown: dict[str, Any])
     if newest.state is EntryState.LANDED:
         return newest
     made = intent.members[entry.id]
-    changes = {"landed_commit": made, "unchecked": entry.unchecked, "reason": {}, "shown": shown}
+    rests_on = {"lane": shown["proof"]["lane"]} if "lane" in shown["proof"] else {}
+    if intent.new != made and not entry.unchecked:
+        rests_on = {"batch": intent.new}
+    changes = {"landed_commit": made, "unchecked": entry.unchecked, "reason": rests_on, "shown": shown}
     return tenure.settle(newest, EntryState.LANDED, **changes)

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from orchestrator.planning.model import Wanted
     from orchestrator.store.records import Entry
     from orchestrator.workbench import Workbench
+    from worktrees.candidate import Candidate
 
 BY_STACKS: Final = frozenset({QueuePolicy.LANES, QueuePolicy.RANKED})
 SAMPLE: Final = 8
@@ -44,20 +45,35 @@ SAMPLE: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
+class Look:
+    """One reading of the queue: who could land on ``tip``, in order, and whose own turn it is beside them."""
+
+    bench: Workbench
+    tip: str
+    line: tuple[Entry, ...]
+    at_turn: Entry | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class _Said:
-    """What the check of a stack said, and of which tree."""
+    """What the check of a stack said, and of which candidate; None where there was none to check."""
 
     stack: Stack
     passed: bool
-    tree: str
+    candidate: Candidate | None
 
 
 class Lanes:
-    """What one tenure knows of stacks; shared by the worker and the thread that looks ahead."""
+    """What one tenure knows of stacks; shared by the worker and the thread that looks ahead.
+
+    All of it speaks of the target at one commit, the *tip*: who asks from another is told nothing new.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.RLock()
+        self._tip = ""
         self._meetings = Meetings()
+        self._all_meet = False
         self._said: list[_Said] = []
         self._at_work: dict[int, Stack] = {}
         self._entries: dict[str, Entry] = {}
@@ -70,11 +86,13 @@ class Lanes:
             chosen = wanted.eject or (wanted.land.tested[0] if wanted.land else None)
             return next((entry for entry in line if entry.id == chosen), None)
 
-    def carried(self, entry: Entry) -> str | None:
-        """The tree by whose verdict ``entry`` may land, whatever has landed beside it since."""
+    def carried(self, bench: Workbench, entry: Entry) -> Candidate | None:
+        """The candidate by whose verdict ``entry`` may land, whatever has landed beside it since."""
         alone = Stack((), (entry.id,))
         with self._lock:
-            return next((s.tree for s in self._said if s.stack == alone and s.passed), None)
+            self._look_at(bench)
+            green = (s.candidate for s in self._said if s.stack == alone and s.passed)
+            return None if self._all_meet else next(green, None)
 
     @property
     def are_at_work(self) -> bool:
@@ -82,38 +100,42 @@ class Lanes:
         with self._lock:
             return bool(self._at_work)
 
-    def turns(
-        self, bench: Workbench, tip: str, line: Sequence[Entry], foresight: Foresight, running: Sequence[Turn]
-    ) -> tuple[Turn, ...]:
+    def turns(self, look: Look, foresight: Foresight, running: Sequence[Turn]) -> tuple[Turn, ...]:
         """The checks that are wanted, most needed first; those of ``running`` that still are among them."""
         with self._lock:
+            self._at_work = {t.token: self._at_work[t.token] for t in running if t.token in self._at_work}
             at_work = {self._at_work[t.token]: t for t in running if t.token in self._at_work}
-            wanted = self._wanted(bench, line, tuple(at_work))
+            still = tuple(at_work.values())
+            if look.tip != self._tip or self._is_to_land(look.at_turn):
+                return still  # it lands, or has landed: then is the time to look
+            wanted = self._wanted(look.bench, look.line, tuple(at_work))
             if wanted.land or wanted.eject:
-                return tuple(at_work.values())  # the worker is about to deal with that; then more is told
-            known = {entry.id: entry for entry in line}
+                return still  # the worker deals with that next
+            known = {entry.id: entry for entry in look.line}
             turns = [
-                at_work.get(stack) or self._turn(bench, tip, stack, known, foresight)
-                for stack in wanted.checks
+                at_work.get(stack) or self._turn(look, stack, known, foresight) for stack in wanted.checks
             ]
             foresight.keep_used()
             return tuple(turn for turn in turns if turn is not None)
 
     def ended(self, turn: Turn, passed: bool | None) -> None:  # noqa: FBT001 - what a check said
-        """A check has ended. Without a verdict it is its entry's own turn that counts how often that was."""
+        """A check has ended. What is not green has its entry's own turn next, which tries it once more."""
         with self._lock:
             stack = self._at_work.pop(turn.token, None)
             if stack is not None:
-                times = TRIES if passed is None else 1
-                self._said += [_Said(stack, bool(passed), turn.candidate.tree)] * times
+                said = _Said(stack, bool(passed), turn.candidate)
+                self._said += [said] * (1 if passed else TRIES)
 
-    def has_landed(self, bench: Workbench, ids: frozenset[str]) -> None:
-        """The target has taken these in: what was said of stacks moves on, or is void."""
+    def has_landed(self, bench: Workbench, entries: Sequence[Entry], tip: str) -> None:
+        """The target has taken these in, and is at ``tip``: what was said of stacks moves on, or is void."""
+        ids = frozenset(entry.id for entry in entries)
 
         def meet(a: str, b: str) -> bool:
             return self._meet(bench, self._entries[a], self._entries[b])
 
         with self._lock:
+            self._entries.update((entry.id, entry) for entry in entries)
+            self._tip = tip
             moving = [(said, moved(said.stack, ids, meet)) for said in self._said]
             self._said = [replace(said, stack=stack) for said, stack in moving if stack]
             left = {token: moved(stack, ids, meet) for token, stack in self._at_work.items()}
@@ -122,8 +144,7 @@ class Lanes:
     def is_out(self, entry: str) -> None:
         """It does not land now: what holds it will not be."""
         with self._lock:
-            self._said = [said for said in self._said if entry not in said.stack.members]
-            self._at_work = {t: stack for t, stack in self._at_work.items() if entry not in stack.members}
+            self._keep(lambda stack: entry not in stack.members)
 
     def outside(self, bench: Workbench, old: str, new: str) -> None:
         """Somebody else moved the target: what was said holds where that meets nothing of the stack (L5)."""
@@ -132,14 +153,35 @@ class Lanes:
 
         def holds(stack: Stack) -> bool:
             return forward and not any(
-                self._voided(bench, old, new, self._entries[name]) for name in stack.members
+                self._all_meet or self._meetings.voided(bench, old, new, self._entries[name])
+                for name in stack.members
             )
 
         with self._lock:
-            self._said = [said for said in self._said if holds(said.stack)]
-            self._at_work = {token: stack for token, stack in self._at_work.items() if holds(stack)}
+            self._look_at(bench)
+            self._tip = new
+            self._keep(holds)
+
+    def renew(self) -> None:
+        """The settings are others: what was apart may meet now."""
+        with self._lock:
+            self._meetings = Meetings()
+            self._keep(lambda _: False)
+
+    def _keep(self, holds: Callable[[Stack], bool]) -> None:
+        self._said = [said for said in self._said if holds(said.stack)]
+        self._at_work = {token: stack for token, stack in self._at_work.items() if holds(stack)}
+
+    def _look_at(self, bench: Workbench) -> None:
+        """Whether lanes count; where they are merged, what landed beside a stack has voided it."""
+        merged = noted(bench.store, bench.target, MERGED) is not None
+        all_meet = merged or bench.settings.project.queue is not QueuePolicy.LANES
+        if all_meet and not self._all_meet:
+            self._keep(lambda _: False)
+        self._all_meet = all_meet
 
     def _wanted(self, bench: Workbench, line: Sequence[Entry], running: tuple[Stack, ...]) -> Wanted:
+        self._look_at(bench)
         self._entries.update((entry.id, entry) for entry in line)
         rates = measured(bench.store, bench.target).rates
         view = Snapshot(
@@ -160,23 +202,19 @@ class Lanes:
             found[said.stack] = Known(was.passed + said.passed, was.failed + (not said.passed))
         return found
 
+    def _is_to_land(self, entry: Entry | None) -> bool:
+        return entry is not None and any(s.passed and s.stack.tested == (entry.id,) for s in self._said)
+
     def _meet(self, bench: Workbench, a: Entry, b: Entry) -> bool:
-        return self._all_meet(bench) or self._meetings.meet(bench, a, b)
-
-    def _voided(self, bench: Workbench, old: str, new: str, entry: Entry) -> bool:
-        return self._all_meet(bench) or self._meetings.voided(bench, old, new, entry)
-
-    def _all_meet(self, bench: Workbench) -> bool:
-        merged = noted(bench.store, bench.target, MERGED)
-        return merged is not None or bench.settings.project.queue is not QueuePolicy.LANES
+        return self._all_meet or self._meetings.meet(bench, a, b)
 
     def _turn(
-        self, bench: Workbench, tip: str, stack: Stack, known: Mapping[str, Entry], foresight: Foresight
+        self, look: Look, stack: Stack, known: Mapping[str, Entry], foresight: Foresight
     ) -> Turn | None:
         """What is to be checked for ``stack``; what cannot be foreseen is left to its entry's own turn."""
-        candidate = foresight.stacked(bench, tip, [known[name] for name in stack.members])
+        candidate = foresight.stacked(look.bench, look.tip, [known[name] for name in stack.members])
         if candidate is None:
-            self._said += [_Said(stack, passed=False, tree="")] * TRIES
+            self._said += [_Said(stack, passed=False, candidate=None)] * TRIES
             return None
         self._tokens += 1
         self._at_work[self._tokens] = stack

@@ -11,13 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.events import EventName
 from orchestrator.merging.checks import target_check
-from orchestrator.merging.pausing import MERGED, SAMPLED, TIP, UNVERIFIED, note, noted, turn_red
+from orchestrator.merging.pausing import SAMPLED, TIP, UNPROVEN, UNVERIFIED, note, noted, turn_red
 from orchestrator.merging.upstream import is_plain
 
 if TYPE_CHECKING:
     from orchestrator.merging.checking import Checker
     from orchestrator.merging.tenure import Tenure
-    from orchestrator.store.records import Verdict
     from orchestrator.workbench import Workbench
 
 
@@ -65,22 +64,8 @@ def hindrance_of_tip(tenure: Tenure, checker: Checker, tip: str) -> str | None:
         note(bench.store, target, UNVERIFIED, None)
         note(bench.store, target, SAMPLED, None)
         if verdict is not None and not verdict.passed:
-            if sampled:
-                _merge_lanes(tenure, tip, verdict)
             turn_red(bench.store, bench.clock, target, tip, verdict.log)
             return f"target-red: {tip[:12]} fails its own check"
+        if verdict is not None:
+            note(bench.store, target, UNPROVEN, None)
     return None
-
-
-def sample(tenure: Tenure, tip: str) -> None:
-    """Have the landing at ``tip``, whose own tree has no verdict, checked whole before more lands."""
-    with tenure.writing():
-        for name in (UNVERIFIED, SAMPLED):
-            note(tenure.bench.store, tenure.bench.target, name, tip)
-
-
-def _merge_lanes(tenure: Tenure, tip: str, red: Verdict) -> None:
-    """The conflict test has called apart what breaks together: from now on nothing is (S13)."""
-    store, target = tenure.bench.store, tenure.bench.target
-    note(store, target, MERGED, tip)
-    store.emit(EventName.LANES_MERGED, at=tenure.bench.clock.now(), target=target, commit=tip, log=red.log)

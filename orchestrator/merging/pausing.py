@@ -22,6 +22,8 @@ UNVERIFIED: Final = "unverified"
 TIP: Final = "tip"
 SAMPLED: Final = "sampled"
 """A landing by another tree's verdict that is to be checked whole."""
+UNPROVEN: Final = "unproven"
+"""The first of the landings by other trees' verdicts since the target's own tree had one."""
 MERGED: Final = "lanes-merged"
 """The landing by which lanes were found to miss something: since then all entries meet each other."""
 
@@ -56,8 +58,18 @@ def turn_red(store: Store, clock: Clock, target: str, tip: str, log: str) -> Non
     """The target fails its own check at ``tip``: nothing lands, and nobody is blamed."""
     with store.transaction():
         note(store, target, RED, tip)
+        if noted(store, target, UNPROVEN):
+            _merge_lanes(store, clock, target, tip, log)
         why = f"target-red: {tip[:12]} fails its own check"
         store.emit(EventName.QUEUE_PAUSED, at=clock.now(), target=target, why=why, commit=tip, log=log)
+
+
+def _merge_lanes(store: Store, clock: Clock, target: str, tip: str, log: str) -> None:
+    """The conflict test may have called apart what breaks together: from now on nothing is (S13)."""
+    since = noted(store, target, UNPROVEN)
+    note(store, target, MERGED, tip)
+    note(store, target, UNPROVEN, None)
+    store.emit(EventName.LANES_MERGED, at=clock.now(), target=target, commit=tip, since=since, log=log)
 
 
 def resume(store: Store, clock: Clock, target: str, *, lanes: bool = False) -> None:
@@ -66,7 +78,7 @@ def resume(store: Store, clock: Clock, target: str, *, lanes: bool = False) -> N
     ``lanes``: these may be apart again, too.
     """
     with store.transaction():
-        for name in (PAUSED, RED, UNVERIFIED, *((MERGED,) if lanes else ())):
+        for name in (PAUSED, RED, UNVERIFIED, SAMPLED, *((MERGED,) if lanes else ())):
             note(store, target, name, None)
         store.emit(EventName.QUEUE_RESUMED, at=clock.now(), target=target)
 

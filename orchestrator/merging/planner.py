@@ -71,6 +71,14 @@ def plan_serial(view: QueueView) -> tuple[Step, ...]:
     return (Process(free[0]), *stays) if free else tuple(stays)
 
 
+def beside_others(stay: Stay) -> Stay:
+    """The same where nobody is at their turn: entries are checked beside each other."""
+    if stay.code != "behind":
+        return stay
+    why = "checked as free places and what it meets before it allow; lands as soon as that is green"
+    return Stay(stay.entry, "lanes", why)
+
+
 def line(view: QueueView, unit: Collection[Entry], most: int) -> tuple[Entry, ...]:
     """Who comes after ``unit``, in order, if whoever comes before lands; ``most`` of them at most.
 

@@ -22,18 +22,21 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, assert_never
 
 from orchestrator.errors import StaleRecordError
+from orchestrator.merging.apart import same_work
 from orchestrator.merging.checkroom import CancelledCheckError
 from orchestrator.merging.conflicting import conflicted
 from orchestrator.merging.evidence import git_killed, no_verdict, proof, red, target_red
 from orchestrator.merging.following import in_the_way, look_ahead
 from orchestrator.merging.judge import Judgement, Outcome, judge
 from orchestrator.merging.landing import Landing, Member, land
+from orchestrator.merging.laneproof import Lane
+from orchestrator.merging.lanes import is_sampled
 from orchestrator.merging.making import GITS_FAULT, candidate_of, work_of
 from orchestrator.merging.pausing import turn_red
 from orchestrator.merging.policy import changed_policy, is_policy_change_allowed
 from orchestrator.merging.postcheck import refusal
 from orchestrator.merging.regenerating import BeyondHotFilesError, NotRegeneratedError, Regenerator
-from orchestrator.merging.resolving import remove_unreachable
+from orchestrator.merging.resolving import keep, remove_unreachable
 from orchestrator.settings import hot_of
 from orchestrator.states import EntryState
 from orchestrator.submitting.key import candidate_reference
@@ -45,7 +48,6 @@ from worktrees.errors import (
     GitFailedError,
 )
 from worktrees.merge import Conflicted
-from worktrees.references import Create, Update
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -69,7 +71,7 @@ class _Case:
 class Processor:
     """Processes an entry within one tenure; ``checks_begin`` hears of those whose checks are next.
 
-    ``carried``: the tree by whose verdict the entry may land, see :func:`judge`; ``by_lane``: it did.
+    ``carried``: the candidate on another target by whose verdict the entry may land, see :mod:`.lanes`.
     """
 
     def __init__(
@@ -79,9 +81,8 @@ class Processor:
         checks_begin: Callable[[tuple[Entry, ...]], None],
         *,
         allow_policy_change: bool,
-        carried: str | None = None,
+        carried: Candidate | None = None,
     ) -> None:
-        self.by_lane = False
         self._carried = carried
         self._tenure = tenure
         self._checks_begin = checks_begin
@@ -138,7 +139,7 @@ class Processor:
 
     def _checked(self, case: _Case, candidate: Candidate) -> Landing | Entry:
         entry, project = case.entry, self._bench.settings.project
-        self._keep(entry, candidate)
+        keep(self._tenure, {candidate_reference(entry.id): candidate.commit})
         refused = self._refused(case, candidate, Judgement(Outcome.UNCHECKED))
         if refused:
             return refused
@@ -151,8 +152,8 @@ class Processor:
             entry, EntryState.CHECKING, candidate=candidate.commit, tree=candidate.tree
         )
         self._checks_begin((entry,))
-        judgement = judge(self._checker, project, (entry,), candidate, case.old, carried=self._carried)
-        self.by_lane = judgement.lane is not None
+        carried = self._tree_carried(case.old, candidate)
+        judgement = judge(self._checker, project, (entry,), candidate, case.old, carried=carried)
         if not judgement.is_passed:
             return self._not_passed(entry, judgement, case.old)
         case = _Case(entry, case.work, case.old, case.was_blocked)
@@ -160,15 +161,15 @@ class Processor:
         if refused:
             return refused
         unchecked = judgement.outcome is Outcome.UNCHECKED
+        lane = Lane(judgement.lane, is_sampled(entry)) if judgement.lane else None
         member = Member(entry, candidate.commit)
-        return Landing((member,), case.old, candidate.commit, unchecked, proof(candidate, judgement))
+        return Landing((member,), case.old, candidate.commit, unchecked, proof(candidate, judgement), lane)
 
-    def _keep(self, entry: Entry, candidate: Candidate) -> None:
-        """Refer to the candidate before anything relies on it (S15)."""
-        name = candidate_reference(entry.id)
-        old = self._bench.references.read(name)
-        change = Update(name, candidate.commit, old) if old else Create(name, candidate.commit)
-        self._tenure.transact([change], message="planctl: candidate", step="candidate.keep")
+    def _tree_carried(self, old: str, candidate: Candidate) -> str | None:
+        checked = self._carried
+        if checked is None or not same_work(self._bench.objects, checked, old, candidate):
+            return None
+        return checked.tree
 
     def _refused(self, case: _Case, candidate: Candidate, judgement: Judgement) -> Entry | None:
         """Hold what a person has to look at; asked before the checks, and with their verdicts again."""

@@ -14,10 +14,10 @@ from orchestrator.states import OPEN_ENTRIES, IntentState
 from orchestrator.submitting.key import CANDIDATES, entry_of_candidate, landed_reference
 from orchestrator.submitting.landed import landed_by
 from worktrees.errors import GitFailedError
-from worktrees.references import Delete
+from worktrees.references import Create, Delete, Update
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from orchestrator.merging.tenure import Tenure
     from orchestrator.store.records import Entry, Intent
@@ -48,6 +48,17 @@ def remove_unreachable(tenure: Tenure, entry: Entry) -> None:
     left = tenure.bench.references.read(name)
     if left is not None and not tenure.bench.objects.is_ancestor(left, tenure.bench.target_tip()):
         tenure.transact([Delete(name, left)], message="planctl: undo", step="landing.undo")
+
+
+def keep(tenure: Tenure, candidates: Mapping[str, str]) -> None:
+    """Refer to candidates by these names before anything relies on them (S15)."""
+    references = tenure.bench.references
+    was = {name: references.read(name) for name in candidates}
+    changes = [
+        Update(name, commit, old) if (old := was[name]) else Create(name, commit)
+        for name, commit in candidates.items()
+    ]
+    tenure.transact(changes, message="planctl: candidate", step="candidate.keep")
 
 
 def forget_candidates(tenure: Tenure) -> None:

@@ -12,11 +12,11 @@ from orchestrator.merging.ahead import DEPTH, Now
 from orchestrator.merging.batching import Batcher, Ended
 from orchestrator.merging.composition import Composition, unit_size
 from orchestrator.merging.landing import ALONE
-from orchestrator.merging.lanes import BY_STACKS, Lanes, is_sampled
+from orchestrator.merging.lanes import BY_STACKS, Lanes
 from orchestrator.merging.locked import LockedEntries
-from orchestrator.merging.outside import hindrance_of_tip, notice_move, sample
+from orchestrator.merging.outside import hindrance_of_tip, notice_move
 from orchestrator.merging.pausing import SAMPLED, TIP, UNVERIFIED, noted, standstill
-from orchestrator.merging.planner import Process, QueueView, Stay, line, plan_serial
+from orchestrator.merging.planner import Process, QueueView, Stay, beside_others, line, plan_serial
 from orchestrator.merging.processing import Processor
 from orchestrator.merging.rates import measured, note_outcomes
 from orchestrator.planning.cost import LARGEST
@@ -44,6 +44,7 @@ _OVERWRITTEN = frozenset(
         "recovered",
         "interrupted",
         "batch",
+        "lanes",
         ALONE,
         LOCKED,
         UNREACHABLE,
@@ -82,7 +83,7 @@ class Round:
             self._refresh(tip)
         self._tried -= self._locked.freed()
         chosen = self._decide()
-        if (chosen or self._is_sampled()) and self._tip_hinders():
+        if (chosen or self._is_sample_due()) and self._tip_hinders():
             chosen = self._decide()
         if not chosen and not self.is_busy:
             self._ahead.rest()
@@ -103,24 +104,28 @@ class Round:
             self._checker,
             self._look_ahead,
             allow_policy_change=self._allow_policy_change,
-            carried=self._lanes.carried(unit[0]),
+            carried=self._lanes.carried(self._tenure.bench, unit[0]),
         )
         with contextlib.suppress(StaleRecordError):
             ended = processor.process(unit[0], self._tip)
+            self._ahead.hold()  # the target is another: nothing is to be foreseen from the old one
             self._after(ended)
-            if ended.state is EntryState.LANDED and processor.by_lane and is_sampled(ended):
-                sample(self._tenure, self._own)
 
     def _after_batch(self, ended: Ended) -> None:
         if ended.is_red:
             self._composition.is_red(ended.entries)
         self._composition.is_apart([e.id for e in ended.entries if e.reason.get("code") == ALONE])
+        for entry in ended.entries:
+            self._note_blocked(entry)
         self._note_landed(ended.entries)
 
-    def _after(self, ended: Entry) -> None:
+    def _note_blocked(self, ended: Entry) -> None:
         if ended.state is EntryState.BLOCKED:
             self._tried.add(ended.id)
             self._locked.note(ended)
+
+    def _after(self, ended: Entry) -> None:
+        self._note_blocked(ended)
         if ended.reason.get("code") == "no-verdict":
             self._later.add(ended.id)
         if ended.state is not EntryState.LANDED:
@@ -130,10 +135,11 @@ class Round:
 
     def _note_landed(self, entries: tuple[Entry, ...]) -> None:
         bench = self._tenure.bench
-        landed = [entry.id for entry in entries if entry.state is EntryState.LANDED]
-        self._composition.has_landed(landed)
-        self._lanes.has_landed(bench, frozenset(landed))
+        landed = [entry for entry in entries if entry.state is EntryState.LANDED]
+        self._composition.has_landed([entry.id for entry in landed])
         self._own = noted(bench.store, bench.target, TIP) or "" if landed else ""
+        if landed:
+            self._lanes.has_landed(bench, landed, self._own)
         with self._tenure.writing(durable=False):
             note_outcomes(bench.store, bench.target, entries, self._checker.tally)
 
@@ -145,8 +151,11 @@ class Round:
             size, environment = self._size, self._checker.environment()
             most = LARGEST * project.checks_at_once if by_stacks else DEPTH * project.checks_at_once * size
             behind = partial(_behind, bench, unit, tip, later, most)
-            lanes = self._lanes if by_stacks else None
-            self._ahead.at(Now(bench, () if by_stacks else unit, tip, environment, behind, size, lanes))
+            now = Now(bench, unit, tip, environment, behind, size)
+            if by_stacks:
+                at_turn = unit[0] if unit else None
+                now = replace(now, unit=(), lanes=self._lanes, at_turn=at_turn)
+            self._ahead.at(now)
 
     def _moved_to(self, tip: str) -> None:
         """What was tried in vain may go now; what was foreseen holds if it was our own landing."""
@@ -174,6 +183,8 @@ class Round:
         if fresh.target != bench.target:
             self._unusable = f"planctl.yaml names another target now: {fresh.settings.project.target}"
             return
+        if fresh.settings.project != bench.settings.project:
+            self._lanes.renew()
         self._tenure = replace(self._tenure, bench=fresh)
         self._unusable, self._settled_at = None, tip
 
@@ -198,9 +209,13 @@ class Round:
             later=frozenset(self._later),
         )
         steps = plan_serial(view)
-        unit = next((self._unit(view, step.entry) for step in steps if isinstance(step, Process)), ())
+        first = next((step.entry for step in steps if isinstance(step, Process)), None)
+        unit = self._unit(view, first) if first else ()
         at_turn = {entry.id for entry in unit}
-        self._store_reasons([s for s in steps if isinstance(s, Stay) and s.entry.id not in at_turn])
+        stays = [s for s in steps if isinstance(s, Stay) and s.entry.id not in at_turn]
+        if first and self.is_busy:
+            stays = [beside_others(stay) for stay in (Stay(first, "behind", ""), *stays)]
+        self._store_reasons(stays)
         return unit
 
     def _unit(self, view: QueueView, first: Entry) -> tuple[Entry, ...]:
@@ -229,9 +244,9 @@ class Round:
         self.is_busy = True
         return ()
 
-    def _is_sampled(self) -> bool:
+    def _is_sample_due(self) -> bool:
         bench = self._tenure.bench
-        return noted(bench.store, bench.target, SAMPLED) == self._tip
+        return noted(bench.store, bench.target, SAMPLED) == self._tip and self._paused() is None
 
     def _store_reasons(self, stays: list[Stay]) -> None:
         """Every wait has a stored reason; the same one again is not written."""

@@ -106,12 +106,21 @@ def _dealt_with_at_once(bench: Workbench, waiting: int) -> int:
 def why_of(entry: Entry, is_served: bool) -> str:  # noqa: FBT001 - one fact, read at its only callers
     """One sentence: why the entry is in the state it is in."""
     if entry.state is EntryState.LANDED:
-        checked = "unchecked: the target has no check" if entry.unchecked else "its tree passed the check"
-        return f"landed as {str(entry.landed_commit)[:12]}; {checked}"
+        return f"landed as {str(entry.landed_commit)[:12]}; {_rests_on(entry)}"
     detail = str(entry.reason.get("detail") or entry.reason.get("code") or "")
     if entry.state in (EntryState.QUEUED, EntryState.RESOLVING) and not is_served:
         return f"{detail + '; ' if detail else ''}nobody works at the queue"
     return detail or str(entry.state)
+
+
+def _rests_on(entry: Entry) -> str:
+    if entry.unchecked:
+        return "unchecked: the target has no check"
+    if batch := entry.reason.get("batch"):
+        return f"the tree of its batch {str(batch)[:12]} passed the check"
+    if tree := entry.reason.get("lane"):
+        return f"its work passed the check as tree {str(tree)[:12]}, beside what landed meanwhile"
+    return "its tree passed the check"
 
 
 def state_of(entry: Entry, *, is_landed: bool) -> str:

@@ -65,6 +65,7 @@ WRONG = f"{MERGING}/test_processing.py::test_s2_s3_s6_a_wrong_candidate_is_held_
 WAKING = f"{MERGING}/test_stopped.py::test_s7_l2_woken_up_it_goes_back_to_waiting_for_whoever_has_the_queue"
 GUARDING = f"{MERGING}/test_guards.py"
 BATCHES = f"{MERGING}/test_batches.py"
+LANES = "tests/orchestrator/merging/test_lanes_sound.py"
 CHILDREN = "tests/worktrees/test_references.py"
 TRANSACTION = (
     f"{CHILDREN}::test_s7_a_child_in_a_transaction_keeps_recovery_away_also_when_its_planctl_is_dead"
@@ -303,7 +304,13 @@ GUARDS = (
     Guard(
         "candidate-kept",
         "a candidate has a reference before anything relies on it",
-        (Edit(PROCESSING, "        self._keep(entry, candidate)\n", ""),),
+        (
+            Edit(
+                PROCESSING,
+                "        keep(self._tenure, {candidate_reference(entry.id): candidate.commit})\n",
+                "",
+            ),
+        ),
         (f"{GUARDING}::test_s15_a_candidate_is_kept_by_a_reference_before_it_is_checked",),
     ),
     Guard(
@@ -312,8 +319,8 @@ GUARDS = (
         (
             Edit(
                 "orchestrator/merging/round.py",
-                "(chosen or self._is_sampled()) and self._tip_hinders():",
-                "(chosen or self._is_sampled()) and not self._tip:",
+                "(chosen or self._is_sample_due()) and self._tip_hinders():",
+                "(chosen or self._is_sample_due()) and not self._tip:",
             ),
         ),
         (f"{MERGING}/test_outside.py::test_s1_an_outside_commit_is_recorded_and_checked_before_more_lands",),
@@ -323,12 +330,48 @@ GUARDS = (
         "a share of what landed by lanes is checked whole before more lands",
         (
             Edit(
-                "orchestrator/merging/outside.py",
+                "orchestrator/merging/laneproof.py",
                 "        for name in (UNVERIFIED, SAMPLED):",
                 "        for name in ():",
             ),
         ),
         (f"{MERGING}/test_lanes.py::test_s13_a_missed_conflict_is_found_told_and_merges_the_lanes",),
+    ),
+    Guard(
+        "lanes-same-work",
+        "a lane lands only what its check has seen, file by file",
+        (
+            Edit(
+                PROCESSING,
+                "if checked is None or not same_work(self._bench.objects, checked, old, candidate):",
+                "if checked is None:",
+            ),
+        ),
+        (f"{LANES}::test_a_renamed_folder_has_new_files_in_it_checked_again",),
+    ),
+    Guard(
+        "lanes-merged",
+        "whatever finds the target red after landings of lanes merges these",
+        (Edit("orchestrator/merging/pausing.py", "if noted(store, target, UNPROVEN):", "if target == RED:"),),
+        (f"{LANES}::test_s13_whatever_finds_the_target_red_after_landings_by_lane_merges_them",),
+    ),
+    Guard(
+        "lanes-tip",
+        "what is known of stacks is of one target, and says nothing of another",
+        (
+            Edit(
+                "orchestrator/merging/lanes.py",
+                "if look.tip != self._tip or self._is_to_land(look.at_turn):",
+                "if self._is_to_land(look.at_turn):",
+            ),
+        ),
+        (f"{LANES}::test_who_looks_from_another_tip_is_told_nothing_new",),
+    ),
+    Guard(
+        "paused-landing",
+        "what a person paused during a check does not land",
+        (Edit("orchestrator/merging/landing.py", "    if paused:\n", "    if not landing.members:\n"),),
+        (f"{LANES}::test_a_pause_during_a_check_holds_the_landing",),
     ),
     Guard(
         "tried-again",

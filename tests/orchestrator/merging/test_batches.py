@@ -9,10 +9,11 @@ import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from orchestrator.merging import batching
+from orchestrator.merging import batching, landing
 from orchestrator.merging.forming import Batch
 from orchestrator.merging.postcheck import batch_refusal
 from orchestrator.merging.tenure import Tenure
@@ -26,6 +27,7 @@ from tests.support.process import run
 from tests.support.queues import MAIN, Queue, configure, is_clean, landed_once, queue_of, require_sound
 from tests.support.repo import GitRepo
 from worktrees.candidate import Candidate
+from worktrees.errors import GitFailedError
 
 BRANCHES = ("one", "two", "three", "four")
 CHECK = "test ! -e bad"
@@ -330,3 +332,36 @@ def test_l1_a_drop_of_everything_leaves_an_empty_queue(queue: Queue) -> None:
     assert queue.states() == dict.fromkeys(BRANCHES, "dropped")
     assert queue.checks_run() == 0
     require_sound(queue.repo)
+
+
+def test_one_that_meets_a_users_edits_does_not_break_up_the_rest(queue: Queue) -> None:
+    for number in range(12):
+        queue.work(f"b{number}", {"src/a.py": "theirs\n"} if number == 7 else {f"f{number}": "1\n"})
+    queue.repo.write("src/a.py", "mine\n")
+    queue.drain()
+    states = list(queue.states().values())
+    assert (states.count("landed"), states.count("blocked")) == (11, 1)
+    assert queue.checks_run() <= 5, "twelve would be one for each"
+    queue.repo.git("checkout", "src/a.py")
+    queue.drain()
+
+
+def test_a_batch_that_is_made_and_not_yet_noted_is_finished_by_the_next_tenure(
+    queue: Queue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, failed = landing.finish, list[int]()
+
+    def fails_once(*known: Any, **more: Any) -> tuple[Entry, ...]:
+        if not failed:
+            failed.append(1)
+            raise GitFailedError(("rev-parse",), 128, "a disk")
+        return real(*known, **more)
+
+    monkeypatch.setattr(landing, "finish", fails_once)
+    fill(queue)
+    queue.drain()
+    assert failed
+    assert queue.states() == dict.fromkeys(BRANCHES, "landed")
+    assert queue.events("target.moved") == [], "it was its own landing"
+    assert queue.checks_run() == 1
+    assert all(e.data["proof"]["recovered"] for e in queue.events("entry.landed"))

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from orchestrator.merging import round as round_
+from orchestrator.merging import processing
 from orchestrator.merging.apart import Meetings
 from orchestrator.merging.pausing import MERGED, noted
 from orchestrator.services import queue as service
@@ -66,10 +67,11 @@ def landings(queue: Queue) -> list[str]:
     return [event.data["branch"] for event in queue.events("entry.landed")]
 
 
-def until_landed(repo: GitRepo, count: int) -> None:
+def until_told(repo: GitRepo, event: str, count: int = 1) -> None:
+    deadline = time.monotonic() + 60
     with queue_of(repo) as other:
-        while len(other.events("entry.landed")) < count:
-            pass
+        while len(other.events(event)) < count:
+            assert time.monotonic() < deadline, f"no {event}"
 
 
 def test_s13_what_is_apart_lands_by_its_own_check_and_does_not_wait(repo: GitRepo, held: Held) -> None:
@@ -79,7 +81,7 @@ def test_s13_what_is_apart_lands_by_its_own_check_and_does_not_wait(repo: GitRep
 
         def person() -> None:
             held.started()
-            until_landed(repo, 2)
+            until_told(repo, "entry.landed", 2)
             held.go()
 
         drain_beside(queue, person)
@@ -104,9 +106,7 @@ def test_l5_an_outside_push_voids_only_what_it_meets(
         def person() -> None:
             held.started()
             repo.commit("outside", {"one/x" if file == "one" else file: "1\n"})
-            with queue_of(repo) as other:
-                while not other.events("target.moved"):
-                    pass
+            until_told(repo, "target.moved")
             if checks == 1:  # else it is stopped while it waits
                 held.go()
 
@@ -189,7 +189,7 @@ def test_s13_a_missed_conflict_is_found_told_and_merges_the_lanes(
     repo: GitRepo, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """No file in common, and together they break: only a check of both can tell."""
-    monkeypatch.setattr(round_, "is_sampled", lambda _: True)
+    monkeypatch.setattr(processing, "is_sampled", lambda _: True)
     configure(repo, check="'! { test -e one && test -e two; }'", queue="lanes", check_jobs=2)
     with queue_of(repo) as queue:
         queue.work("one", {"one": "1\n"})
@@ -214,7 +214,7 @@ def test_s13_a_missed_conflict_is_found_told_and_merges_the_lanes(
 
 
 def test_s13_a_green_sample_lets_the_rest_go_on(repo: GitRepo, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(round_, "is_sampled", lambda _: True)
+    monkeypatch.setattr(processing, "is_sampled", lambda _: True)
     configure(repo, check="'! test -e bad'", queue="lanes", check_jobs=3)
     with queue_of(repo) as queue:
         for name in NAMES:

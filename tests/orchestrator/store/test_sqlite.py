@@ -18,6 +18,7 @@ import pytest
 from orchestrator import clock as clock_module
 from orchestrator.clock import SystemClock
 from orchestrator.errors import BusyError, StoreUnusableError
+from orchestrator.states import IntentState
 from orchestrator.store.protocol import SET_ASIDE, Store
 from orchestrator.store.sqlite import database as database_module
 from orchestrator.store.sqlite import migrations, opening
@@ -392,6 +393,25 @@ def test_a_folder_that_refuses_is_said_so(tmp_path: Path) -> None:
     (tmp_path / "planctl").write_text("a file where a folder should be")
     with pytest.raises((StoreUnusableError, OSError)):
         open_sqlite(tmp_path / "planctl" / "state.db", CLOCK)
+
+
+def test_a_landing_in_the_middle_is_one_of_a_single_entry_after_the_migration(path: Path) -> None:
+    """A planctl that knew no batches was killed while it landed; this one finds its intent."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with contextlib.closing(sqlite3.connect(path)) as raw:
+        for file in migrations.migrations()[:2]:
+            raw.executescript(file.read_text(encoding="utf-8"))
+        raw.execute(
+            "INSERT INTO intents (id, entry, target, old, new, epoch, created_at, checkouts, state, version)"
+            " VALUES ('i1', 'e1', 'refs/heads/main', 'a', 'b', 'c', ?, '[]', 'open', 0)",
+            (AT,),
+        )
+        raw.execute("PRAGMA user_version = 2")
+        raw.commit()
+    store = open_sqlite(path, CLOCK).store
+    (intent,) = store.intents({IntentState.OPEN})
+    assert (dict(intent.members), intent.old, intent.new) == ({"e1": "b"}, "a", "b")
+    store.close()
 
 
 def test_the_schema_is_the_sum_of_the_migrations(path: Path) -> None:
