@@ -1,10 +1,10 @@
 """planctl's scripts in the repository's own hooks folder, and nowhere else.
 
-A hook of the user's keeps its bytes, its mode and its turn: it gets a second name beside planctl's, which calls
-it first, and its own name back in the end. In one moment each: a hard link, then a rename over the old name;
-so there is no time without a hook, and killed anywhere the next call goes on. A folder that ``core.hooksPath``
-names is never written to (husky's is tracked, a global one is shared by all repositories). What planctl wrote
-is known by the hash in its second line; a changed one is the user's.
+A hook of the user's keeps its bytes, its mode and its turn: it gets a second name beside planctl's, which
+calls it first, and its own name back in the end. In one moment each (a hard link, then a rename over the old
+name), so there is no time without a hook, and killed anywhere the next call goes on. A folder of
+``core.hooksPath`` is never written to: husky's is tracked, a global one is shared by all repositories. What
+planctl wrote is known by the hash in its second line; a changed one is the user's.
 """
 
 from __future__ import annotations

@@ -112,10 +112,12 @@ planctl: refused: no stash in a plan's worktree: all worktrees share one list, o
   git update-ref refs/worktree/aside "$(git stash create)" && git reset --hard
   and take them back: git stash apply refs/worktree/aside
 END
-    *) cat >&2 <<'END' ;;
-planctl: refused: the stash list is one for all worktrees; its entries are not this plan's to drop.
-  `git stash apply` leaves them where they are.
+    *)  # dropped one by one, git has taken the last one off the list before it asks
+        top=$(git rev-parse --git-common-dir) && [ -s "$top/logs/refs/stash" ] || return
+        cat >&2 <<'END'
+planctl: refused: the stash list is one for all worktrees; its entries are not this plan's to clear.
 END
+        ;;
     esac
     exit 1
 }}

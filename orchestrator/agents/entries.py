@@ -74,7 +74,7 @@ def state_of(text: str, agent: Agent) -> EntryState:
 def put_in(text: str, agent: Agent, made: Made = Made.NOTHING) -> str:
     """``text`` with an entry for each event; where there is one already, nothing changes.
 
-    ``made`` says whether the file was made for it. Raises :class:`NotJsonError`, for JSON of another shape too.
+    ``made`` says whether the file was made for it. Raises :class:`NotJsonError`, also for another shape.
     """
     for event in EVENTS:
         root = parsed(text)
