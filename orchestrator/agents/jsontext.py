@@ -51,10 +51,12 @@ class Node:
 class Item:
     """An element, or a member with its key.
 
-    ``lead`` is where the white space before it begins, ``comma`` the place of the comma behind it, if any.
+    ``lead`` is where the white space before it begins, ``after_line`` whether that is behind a comment which
+    only the end of its line ends; ``comma`` is the place of the comma behind it, if any.
     """
 
     lead: int
+    after_line: bool
     start: int
     key: str | None
     node: Node
@@ -67,6 +69,7 @@ class _Token:
     start: int
     end: int
     lead: int
+    after_line: bool
 
 
 def parsed(text: str) -> Node:
@@ -87,15 +90,15 @@ class _Reader:
         return node
 
     def _tokenized(self) -> list[_Token]:
-        tokens, place, lead = [], 0, 0
+        tokens, place, lead, line = [], 0, 0, False
         while place < len(self._text):
             found = _TOKEN.match(self._text, place)
             if found is None or found.lastgroup is None:
                 self._fail(place)
             if found.lastgroup not in ("space", "comment"):
-                tokens.append(_Token(found.lastgroup, place, found.end(), lead))
+                tokens.append(_Token(found.lastgroup, place, found.end(), lead, line))
             if found.lastgroup != "space":
-                lead = found.end()
+                lead, line = found.end(), found[0].startswith("//")
             place = found.end()
         return tokens
 
@@ -135,7 +138,7 @@ class _Reader:
             self._next()
         node = self._value(depth)
         comma = self._next().start if self._is(",") else None
-        return Item(first.lead, first.start, key, node, comma)
+        return Item(first.lead, first.after_line, first.start, key, node, comma)
 
     def _is(self, mark: str) -> bool:
         token = self._peek()
@@ -184,16 +187,18 @@ def removed(text: str, container: Node, at: int, *, closed_itself: bool = True) 
     Comments stay, those beside the item too.
     """
     item = container.items[at]
-    end = item.node.end if item.comma is None else item.comma + 1
-    if len(container.items) == 1:
-        tail = _newline(text) + _indent_at(text, container.start)
-        if not closed_itself and text.startswith(tail, end):
-            end += len(tail)
-    elif at == len(container.items) - 1 and item.comma is None:
-        comma = container.items[at - 1].comma
-        if comma is not None:
-            return text[:comma] + text[comma + 1 : item.lead] + text[end:]
-    return text[: item.lead] + text[end:]
+    rest = text[item.node.end :]
+    if item.comma is not None:
+        rest = text[item.node.end : item.comma] + text[item.comma + 1 :]
+    tail = _newline(text) + _indent_at(text, container.start)
+    if len(container.items) == 1 and not closed_itself and rest.startswith(tail):
+        rest = rest[len(tail) :]
+    # the break after a comment of one line stays: what follows must not become part of it
+    kept = item.start if item.after_line and not rest.startswith(("\n", "\r\n")) else item.lead
+    before = container.items[at - 1].comma if at and item.comma is None else None
+    if before is not None:
+        return text[:before] + text[before + 1 : kept] + rest
+    return text[:kept] + rest
 
 
 def _written(text: str, value: Any, key: str | None, line: str) -> str:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from worktrees.repository import Repository
 
 GIT: Final = "git"
+SESSION: Final = "session"
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +163,7 @@ def settings_path(repository: Repository, agent: Agent, *, own: bool) -> Path | 
 
 def _of_git(repository: Repository, kind: HookKind, target: str) -> Place:
     hook = look(repository, kind, target)
-    return Place(GIT if kind in GIT_HOOKS else "session", hook.path, str(hook.state), hook.kept)
+    return Place(GIT if kind in GIT_HOOKS else SESSION, hook.path, str(hook.state), hook.kept)
 
 
 def _of_agents(repository: Repository, *, both: bool = True) -> Iterator[Place]:

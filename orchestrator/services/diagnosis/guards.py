@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from orchestrator.agents.entries import EntryState
 from orchestrator.services.diagnosis.ward import Examined, Gravity, Issue
-from orchestrator.services.hooking import GIT, places, refresh
+from orchestrator.services.hooking import GIT, SESSION, places, refresh
 from worktrees.hooks import HookState, looked_for, uninstall_hooks
 from worktrees.hookscripts import GIT_HOOKS, HookKind
 
@@ -30,6 +30,7 @@ def examine_hooks(ward: Ward) -> Examined:
     issues = [issue for place in found for issue in _issues(place, ward.target)]
     standing = [place for place in found if place.state not in ("absent", "foreign")]
     issues += _missing(found)
+    issues += _uncalled(ward, found)
     if any(place.what == GIT for place in standing):
         issues += _bypassed(ward)
     return Examined("hooks", f"{len(standing)} places call planctl", tuple(issues))
@@ -61,6 +62,20 @@ def _missing(found: tuple[Place, ...]) -> list[Issue]:
         yes = []
     partly = [place for place in found if place.state == EntryState.PARTIAL]
     return yes + [Issue("hook-missing", Gravity.HINT, str(p.path), hint.format(p.what)) for p in partly]
+
+
+def _uncalled(ward: Ward, found: tuple[Place, ...]) -> list[Issue]:
+    """The script that this project's settings call; entries in the user's own do well without it."""
+    absent = [place for place in found if place.what == SESSION and place.state == HookState.ABSENT]
+    top = ward.repository.primary_top
+    whole = (EntryState.INSTALLED, EntryState.PARTIAL)
+    callers = [p for p in found if p.state in whole and top is not None and p.path.is_relative_to(top)]
+    callers = [place for place in callers if place.what not in (GIT, SESSION)]
+    if not absent or not callers:
+        return []
+    cure = partial(_refresh, kind=HookKind.SESSION, target=ward.target)
+    detail = f"{callers[0].path} calls it"
+    return [Issue("hook-missing", Gravity.WARNING, str(absent[0].path), detail, cure)]
 
 
 def _bypassed(ward: Ward) -> list[Issue]:
