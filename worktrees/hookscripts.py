@@ -139,7 +139,9 @@ exit 0
 _SESSION_SCRIPT: Final = f"""\
 # Called by hooks of coding agents: planctl-session AGENT start|end, with the event on stdin.
 # Never fails and never waits: planctl is told in the background, by a process that ends itself.
-@BAKED@[ -x "$python" ] && [ -f "$planctl" ] || exit 0
+# An agent that runs as a plan's command is known already.
+@BAKED@[ -z "${{PLANCTL_ATTEMPT-}}" ] || exit 0
+[ -x "$python" ] && [ -f "$planctl" ] || exit 0
 tell() {{ exec "$python" -P -c '{_SESSION}' "$@" >/dev/null 2>&1; }}
 agent=$(ps -o ppid= -p "$PPID" 2>/dev/null)
 if [ -n "${{CI-}}" ] || [ "${{TERM-}}" = dumb ]; then

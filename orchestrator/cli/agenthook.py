@@ -29,14 +29,19 @@ def main() -> NoReturn:
         told = _told()
     if event == "end" and told.get("reason") == "clear":
         sys.exit(0)  # the conversation ends, the agent goes on
-    _tell(arguments(agent, event, pid))
+    if pid:
+        _speak_for(int(pid[0]))
+    _tell(
+        ["session", "start", "--agent", agent, "--json"] if event == "start" else ["session", "end", "--json"]
+    )
 
 
-def arguments(agent: str, event: str, pid: list[str]) -> list[str]:
-    """The command line of planctl."""
-    if event == "start":
-        return ["session", "start", "--agent", agent, *(f"--pid={number}" for number in pid), "--json"]
-    return ["session", "end", *(f"--pid={number}" for number in pid), "--json"]
+def _speak_for(agent: int) -> None:
+    """Let the agent be the process above this one, to which planctl ties a session.
+
+    The shells in between are gone by now, and whoever adopts orphans here has taken their place.
+    """
+    os.getppid = lambda: agent
 
 
 def _tell(line: list[str]) -> NoReturn:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shlex
 import signal
 import subprocess
 import sys
@@ -14,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.agents.known import AGENTS, Agent
-from orchestrator.cli.agenthook import arguments
+from orchestrator.cli.main import COMMANDS
 from tests.support.faces import contents
 from tests.support.process import Done, run
 from tests.support.repo import GitRepo
@@ -249,22 +248,37 @@ def test_s3_8_what_hangs_is_ended_by_the_kernel() -> None:
 @pytest.mark.parametrize(
     ("told", "words", "said"),
     [
-        ("{}", ("later", "claude", "start", "7"), "session start --agent claude --pid=7 --json"),
-        ('{"reason": "logout"}', ("later", "gemini", "end", "7"), "session end --pid=7 --json"),
+        ("{}", ("later", "claude", "start", "7"), "7 session start --agent claude --json"),
+        ('{"reason": "logout"}', ("later", "gemini", "end", "7"), "7 session end --json"),
         ('{"reason": "clear"}', ("later", "claude", "end", "7"), ""),
-        ('{"source": "clear"}', ("later", "claude", "start"), "session start --agent claude --json"),
-        ("[not json", ("later", "codex", "end"), "session end --json"),
-        ("\udcff", ("later", "codex", "end"), "session end --json"),
-        ("", ("now", "codex", "end", "7"), "session end --pid=7 --json"),
+        ('{"source": "clear"}', ("later", "claude", "start", "7"), "7 session start --agent claude --json"),
+        ("[not json", ("later", "codex", "end", "7"), "7 session end --json"),
+        ("\u00ff" * 70_000, ("later", "codex", "end", "7"), "7 session end --json"),
+        ("", ("now", "codex", "end", "7"), "7 session end --json"),
     ],
 )
-def test_s3_8_what_planctl_is_told(told: str, words: tuple[str, ...], said: str) -> None:
-    done = hook_process(told.encode("utf-8", "surrogateescape").decode("latin-1"), *words)
+def test_s3_8_what_planctl_is_told_and_of_which_process(told: str, words: tuple[str, ...], said: str) -> None:
+    done = hook_process(told, *words, instead="import os; print(os.getppid(), *line)")
     assert (done.returncode, done.stdout.strip()) == (0, said), done.stderr
 
 
-def test_the_words_of_a_hook_are_no_options() -> None:
-    assert shlex.join(arguments("claude", "end", ["12"])) == "session end --pid=12 --json"
+@pytest.mark.skipif("session" not in COMMANDS, reason="planctl session is another part's")
+def test_s3_8_an_agent_is_registered_while_it_lives_and_no_longer(repo: GitRepo) -> None:
+    """This test is the agent; in CI, where planctl has been told when the hook ends."""
+    hooks(repo, "install", "claude")
+    settings = repo.path / ".claude/settings.json"
+    for event, said in (("SessionStart", [("claude", os.getpid())]), ("SessionEnd", [])):
+        command = command_of(AGENTS["claude"], settings, event)
+        assert as_agent(command, repo.path, "{}", {"CI": "true"}).returncode == 0
+        rows = run("session", "list", "--json", cwd=repo.path).data["sessions"]
+        assert [(row["agent"], row["pid"]) for row in rows] == said
+
+
+@pytest.mark.usefixtures("told")
+def test_s3_8_an_agent_that_is_a_plans_command_is_known_already(repo: GitRepo, agent: Agent) -> None:
+    command = command_of(agent, agent.settings(repo.path), "SessionEnd")
+    done = as_agent(command, repo.path, "", {"CI": "true", "PLANCTL_ATTEMPT": "a"})
+    assert done.returncode == 0, "nobody reads the pipe: had it called the stand-in, it would hang"
 
 
 def test_s3_8_doctor_tells_of_entries_that_are_not_whole(repo: GitRepo) -> None:
