@@ -60,7 +60,7 @@ def commit_hook(path: Path) -> Result:
 
 
 def reference_hook(path: Path, empty: Path) -> Iterator[Result]:
-    """A reference that is none of planctl's business, moved under its hooks, under an empty one, under none."""
+    """A reference that is not guarded, moved under planctl's hooks, under an empty one, under none."""
     git(path, "branch", "-f", "moving", "main")
     empty.mkdir()
     (empty / "reference-transaction").write_text("#!/bin/sh\nexit 0\n", encoding="utf-8")
