@@ -20,6 +20,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
+from worktrees.mirror import shown_target
 from worktrees.pointer import FILE, FOLDER
 
 REFUSED: Final = 7
@@ -194,8 +195,7 @@ def is_current(kind: HookKind, body: bytes, target: str) -> bool:
 
 def _filled(kind: HookKind, target: str, baked: bytes) -> bytes:
     text = _TEXTS[kind].replace("@TARGET@", shlex.quote(target))
-    branch = target.removeprefix("refs/heads/")
-    return _bytes(text.replace("@BRANCH@", branch)).replace(b"@BAKED@", baked)
+    return _bytes(text.replace("@BRANCH@", shown_target(target))).replace(b"@BAKED@", baked)
 
 
 def _baked(python: str, planctl: str) -> bytes:

@@ -165,6 +165,22 @@ def test_p12_the_target_is_the_one_of_planctl_yaml(repo: GitRepo) -> None:
     assert not (repo.path / "touchpwned").exists()
 
 
+def test_p12_where_work_lands_on_a_remote_ones_own_branch_is_free(repo: GitRepo, tmp_path: Path) -> None:
+    repo.git("init", "-q", "--bare", str(tmp_path / "there"))
+    repo.git("remote", "add", "origin", str(tmp_path / "there"))
+    repo.git("push", "-q", "origin", "main")
+    commit_plans(repo, {"a": {"files": {"write": ["one"]}, "run": "echo a > one"}}, "remote: origin\n")
+    repo.git("push", "-q", "origin", "main")
+    hooks(repo, "install")
+    assert ending(multi(repo, "a"))["landed"] == ["a"]
+    repo.git("pull", "-q", "--ff-only", "origin", "main")
+    assert repo.show("main", "one") == "a\n"
+    mirror = repo.git("for-each-ref", "--format=%(refname)", "refs/planctl/remote").splitlines()
+    script = (repo.path / REFERENCES).read_text()
+    [guarded] = [name for name in mirror if f"target={name}\n" in script]
+    assert "origin/main moves" in git(repo.path, "update-ref", guarded, "main~1").stderr
+
+
 def test_p12_the_queue_lands_under_the_hooks(repo: GitRepo) -> None:
     commit_plans(repo, {"a": {"files": {"write": ["one"]}, "run": "echo a > one"}}, "check: test -f one\n")
     hooks(repo, "install")

@@ -146,7 +146,7 @@ def show(invocation: Invocation, name: str) -> None:
 
 
 def _target(git: Git) -> str:
-    from orchestrator.settings import load_settings  # noqa: PLC0415 - as above
-    from worktrees.git import branch_reference  # noqa: PLC0415 - as above
+    from orchestrator.settings import target_reference, working_settings  # noqa: PLC0415 - as above
+    from worktrees.git import valid_reference  # noqa: PLC0415 - as above
 
-    return branch_reference(load_settings(git.repository, git).project.target)
+    return valid_reference(target_reference(working_settings(git.repository).project))
