@@ -144,7 +144,7 @@ _SESSION_SCRIPT: Final = f"""\
 @BAKED@[ -z "${{PLANCTL_ATTEMPT-}}" ] || exit 0
 [ -x "$python" ] && [ -f "$planctl" ] || exit 0
 tell() {{ exec "$python" -P -c '{_SESSION}' "$@" >/dev/null 2>&1; }}
-agent=$(ps -o ppid= -p "$PPID" 2>/dev/null)
+agent=$(ps -o ppid= -p "$PPID" 2>/dev/null) && [ -n "$agent" ] || exit 0 # whose session would it be?
 if [ -n "${{CI-}}" ] || [ "${{TERM-}}" = dumb ]; then
     (tell now "$1" "$2" $agent)
 else

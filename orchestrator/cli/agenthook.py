@@ -18,8 +18,8 @@ _MOST_BYTES: Final = 1 << 16
 
 
 def main() -> NoReturn:
-    """``now|later AGENT start|end [PID]``, with the agent's event on stdin when it is later."""
-    mode, agent, event, *pid = sys.argv[1:]
+    """``now|later AGENT start|end PID``, with the agent's event on stdin when it is later."""
+    mode, agent, event, pid = sys.argv[1:]
     if hasattr(signal, "alarm"):
         signal.alarm(_SECONDS[mode])
     told: dict[str, Any] = {}
@@ -29,8 +29,7 @@ def main() -> NoReturn:
         told = _told()
     if event == "end" and told.get("reason") == "clear":
         sys.exit(0)  # the conversation ends, the agent goes on
-    if pid:
-        _speak_for(int(pid[0]))
+    _speak_for(int(pid))
     _tell(
         ["session", "start", "--agent", agent, "--json"] if event == "start" else ["session", "end", "--json"]
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -272,6 +273,19 @@ def test_s3_8_an_agent_is_registered_while_it_lives_and_no_longer(repo: GitRepo)
         assert as_agent(command, repo.path, "{}", {"CI": "true"}).returncode == 0
         rows = run("session", "list", "--json", cwd=repo.path).data["sessions"]
         assert [(row["agent"], row["pid"]) for row in rows] == said
+
+
+@pytest.mark.usefixtures("told")
+def test_s3_8_where_nobody_can_say_who_the_agent_is_nothing_is_told(
+    repo: GitRepo, agent: Agent, tmp_path: Path
+) -> None:
+    """Without `ps` the session would be tied to whoever adopts orphans, and never end."""
+    (tmp_path / "bin").mkdir()
+    for program in ("sh", "git"):
+        (tmp_path / "bin" / program).symlink_to(str(shutil.which(program)))
+    command = command_of(agent, agent.settings(repo.path), "SessionStart")
+    done = as_agent(command, repo.path, "", {"CI": "true", "PATH": str(tmp_path / "bin")})
+    assert (done.returncode, done.stderr) == (0, ""), "nobody reads the pipe: it would hang"
 
 
 @pytest.mark.usefixtures("told")
