@@ -70,15 +70,15 @@ relevant() {{ # the shell reads the first lines itself: a process costs more tha
     left=16
     while [ $left -gt 0 ] && IFS= read -r line; do
         left=$((left - 1))
-        case $line in *" $target" | *' refs/stash') printf '%s\n' "$line" ;; esac
+        case $line in *" $target" | *' refs/stash') printf '%s\\n' "$line" ;; esac
     done
     [ $left -gt 0 ] || LC_ALL=C grep -F -e " $target" -e ' refs/stash'
 }}
 if [ -x "$kept" ]; then
     given=$(cat)
-    printf '%s\n' "$given" | "$kept" "$@" || exit
+    printf '%s\\n' "$given" | "$kept" "$@" || exit
     [ "$1" = prepared ] || exit 0
-    lines=$(printf '%s\n' "$given" | relevant)
+    lines=$(printf '%s\\n' "$given" | relevant)
 else
     [ "$1" = prepared ] || exit 0
     lines=$(relevant)
