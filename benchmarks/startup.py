@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -37,6 +38,7 @@ def results(scratch: Path, cache: Path) -> Iterator[Result]:
     hook = commit_hook(path)
     yield hook
     yield Result(hook.name, hook.ours, rounds=ROUNDS, target=Target(100))
+    yield from reference_hook(path, scratch / "empty")
 
 
 def commit_hook(path: Path) -> Result:
@@ -55,6 +57,22 @@ def commit_hook(path: Path) -> Result:
         Side("import click", python("import click")),
         ROUNDS,
     )
+
+
+def reference_hook(path: Path, empty: Path) -> Iterator[Result]:
+    """A reference that is not guarded, moved under planctl's hooks, under an empty one, under none."""
+    git(path, "branch", "-f", "moving", "main")
+    empty.mkdir()
+    (empty / "reference-transaction").write_text("#!/bin/sh\nexit 0\n", encoding="utf-8")
+    (empty / "reference-transaction").chmod(0o755)
+
+    def moved(hooks: Path) -> Side:
+        move = ["git", "-c", f"core.hooksPath={hooks}", "update-ref", "refs/heads/moving", "main"]
+        return Side("git update-ref", lambda: run(move, path))
+
+    ours = Side("git update-ref under planctl's hooks", moved(path / ".git/hooks").work)
+    yield compare(ours, Side("under an empty hook", moved(empty).work), 5 * ROUNDS, Target(1.3))
+    yield compare(ours, moved(Path(os.devnull)), 5 * ROUNDS)
 
 
 def plans_in_status(path: Path) -> int:

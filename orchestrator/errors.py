@@ -228,3 +228,12 @@ class SlotInUseError(PlanctlError):
         self.slot = slot
         self.reason = reason
         super().__init__(f"{slot} was left as it is: {reason}")
+
+
+class AgentSettingsError(PlanctlError):
+    """The settings of a coding agent cannot be edited; nothing in them was changed."""
+
+    def __init__(self, path: Path, reason: str) -> None:
+        self.path = path
+        self.reason = reason
+        super().__init__(f"{path} was left as it is: {reason}")

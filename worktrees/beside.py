@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from plans.effects import DRAFT
 from worktrees.hooks import hook_path
+from worktrees.hookscripts import HookKind
 from worktrees.slot import registered
+
+AGENTS: Final = (".claude/settings.json", ".codex/hooks.json", ".gemini/settings.json")
+"""Settings of coding agents, as they are named in ``orchestrator.agents.known``."""
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,7 +32,9 @@ def drafts_beside(repository: Repository) -> Iterator[Path]:
 def _written(repository: Repository) -> Iterator[Path]:
     yield (repository.common_dir / "info" / "exclude").resolve()
     yield (repository.common_dir / "config").resolve()
-    yield hook_path(repository)
+    yield from (hook_path(repository, kind) for kind in HookKind)
+    if repository.primary_top is not None:
+        yield from (repository.primary_top / name for name in AGENTS)
     for top in tops(repository):
         yield top / ".planctl" / "current-plan"
 

@@ -273,7 +273,7 @@ class HookInTheWayError(PlanctlError):
     def __init__(self, path: Path, detail: str) -> None:
         self.path = path
         self.detail = detail
-        super().__init__(f"no commit hook was installed: {path} {detail}")
+        super().__init__(f"no hook was installed: {path} {detail}")
 
 
 class IdentityMissingError(PlanctlError):

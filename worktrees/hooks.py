@@ -1,114 +1,190 @@
-"""planctl's pre-commit hook in the repository's own hooks folder, and nowhere else.
+"""planctl's scripts in the repository's own hooks folder, and nowhere else.
 
-A hook of the user's is never written to, moved or wrapped; nor is a folder that ``core.hooksPath`` names
-(husky's is tracked, a global one is shared by all repositories). So taking the hook out is deleting one file
-whose bytes, by the hash in its second line, are those that planctl wrote; a changed one is the user's.
+A hook of the user's keeps its bytes, its mode and its turn: it gets a second name beside planctl's, which
+calls it first, and its own name back in the end. In one moment each (a hard link, then a rename over the old
+name), so there is no time without a hook, and killed anywhere the next call goes on. A folder of
+``core.hooksPath`` is never written to: husky's is tracked, a global one is shared by all repositories. What
+planctl wrote is known by the hash in its second line; a changed one is the user's.
 """
 
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
-import shlex
-import sys
-from typing import TYPE_CHECKING, Final
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
 
-from plans.effects import create_atomic, step, write_atomic
+from plans.effects import create_atomic, step, sync_folder, write_atomic
 from worktrees.errors import HookInTheWayError
-from worktrees.pointer import FILE, FOLDER
+from worktrees.hookscripts import GIT_HOOKS, KEPT, MADE, HookKind, is_current, is_marked, script, seal_of
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from pathlib import Path
 
     from worktrees.git import Git
     from worktrees.repository import Repository
 
-REFUSED: Final = 7
-"""The entry's exit status for a commit that is refused: nothing that is broken ends so."""
-_ENTRY: Final = "import gc; gc.disable(); from orchestrator.cli.precommit import end; end()"
-"""Without the collector 10 ms of 120 are saved: all that is loaded stays until the end."""
-_MADE: Final = b"# The folder was made for it.\n"
-_MARK: Final = b"#!/bin/sh\n# planctl: sha256 of what follows: "
-_SCRIPT: Final = f"""\
-# Compares what is committed in a plan's worktree with what plans declared; elsewhere it does nothing.
-# When planctl is missing or broken it says so and lets the commit through.
-[ -f {FOLDER}/{FILE} ] || exit 0
-python={{python}}
-said=$(git diff --cached --name-only --no-renames --no-ext-diff -z |
-    "$python" -P -c '{_ENTRY}' 2>/dev/null)
-case $? in
-0) [ -z "$said" ] || printf '%s\\n' "$said" >&2 ;;
-{REFUSED}) printf '%s\\n' "$said" >&2; exit 1 ;;
-*) echo 'planctl could not be asked; this commit was not compared with its plan' >&2 ;;
-esac
-exit 0
-"""
+
+class HookState(StrEnum):
+    """What stands where a script of planctl's would."""
+
+    ABSENT = "absent"
+    INSTALLED = "installed"
+    OUTDATED = "outdated"  # of another version or target, or the planctl that it asks is gone
+    ALTERED = "altered"  # planctl's, with changes of somebody's: theirs
+    FOREIGN = "foreign"
 
 
-def hook_script(*, made_folder: bool = False) -> bytes:
-    """The hook, which asks the planctl that wrote it."""
-    body = _SCRIPT.format(python=shlex.quote(sys.executable)).encode("utf-8", "surrogateescape")
-    body = (_MADE if made_folder else b"") + body
-    return _MARK + hashlib.sha256(body).hexdigest().encode() + b"\n" + body
+@dataclass(frozen=True, slots=True)
+class Hook:
+    """One place. ``kept`` is the user's hook that planctl's calls, None when there was none."""
+
+    kind: HookKind
+    path: Path
+    state: HookState
+    kept: Path | None
 
 
-def hook_path(repository: Repository) -> Path:
-    """The only place that planctl writes a hook to."""
-    return repository.common_dir / "hooks" / "pre-commit"
+def hook_path(repository: Repository, kind: HookKind = HookKind.PRE_COMMIT) -> Path:
+    """Where the script of that kind is written to."""
+    return repository.common_dir / "hooks" / kind
 
 
-def install_hook(git: Git) -> Path:
-    """Write the hook and return its path; again where planctl's stands already.
+def look(repository: Repository, kind: HookKind, target: str) -> Hook:
+    """What is there now."""
+    path = hook_path(repository, kind)
+    return Hook(kind, path, _state(kind, path, target), _kept(path))
 
-    Raises :class:`HookInTheWayError` when a hook of the user's is there, or git looks for hooks elsewhere.
+
+def install_hook(git: Git, kind: HookKind, target: str) -> Path:
+    """Write the script and return its path; again where planctl's stands already.
+
+    Raises :class:`HookInTheWayError` when git looks for hooks elsewhere, when planctl's was changed by
+    somebody, or when two hooks of the user's would have to be kept.
     """
-    path = hook_path(git.repository)
-    stand = git.repository.top or git.repository.common_dir
-    said = git.run("rev-parse", "--git-path", "hooks", at=stand, hooks=True).output.rstrip(b"\n")
-    looked_for = stand / os.fsdecode(said)
-    if looked_for.resolve() != path.parent:
-        raise HookInTheWayError(looked_for, "is where core.hooksPath has git look for hooks")
-    made_folder = not path.parent.is_dir()
+    path = hook_path(git.repository, kind)
+    if kind in GIT_HOOKS:
+        _require_looked_for(git, path)
+    elif os.path.lexists(path) and _own(path) is None:
+        raise HookInTheWayError(path, "is not as planctl wrote it")
+    made_folder = not path.parent.is_dir() or _made_folder(path.parent)
+    content = script(kind, target, made_folder=made_folder)
     with step("hooks.install"):
         path.parent.mkdir(exist_ok=True)
-        if not create_atomic(path, hook_script(made_folder=made_folder)):
-            content = _own(path)
-            if content is None:
-                raise HookInTheWayError(path, "is there already")
-            write_atomic(path, hook_script(made_folder=_MADE in content))
+        if not create_atomic(path, content):
+            _replace(path, content)
         path.chmod(0o755)
     return path
 
 
-def uninstall_hook(repository: Repository) -> bool:
-    """Take planctl's hook away, and its folder if it was made for it; whether there was one."""
-    path = hook_path(repository)
-    content = _own(path)
-    if content is None:
-        return False
-    with step("hooks.uninstall"):
-        path.unlink()
-        if _MADE in content:
-            with contextlib.suppress(OSError):  # somebody's hooks are in it by now
-                path.parent.rmdir()
-    return True
+def looked_for(git: Git) -> Path:
+    """The folder in which git looks for hooks here."""
+    stand = git.repository.top or git.repository.common_dir
+    said = git.run("rev-parse", "--git-path", "hooks", at=stand, hooks=True).output.rstrip(b"\n")
+    return stand / os.fsdecode(said)
 
 
-def altered_hook(repository: Repository) -> Path | None:
-    """planctl's hook if somebody has changed it: it is theirs now, and stays."""
-    path = hook_path(repository)
+def _require_looked_for(git: Git, path: Path) -> None:
+    place = looked_for(git)
+    if place.resolve() != path.parent:
+        raise HookInTheWayError(place, "is where core.hooksPath has git look for hooks")
+
+
+def _replace(path: Path, content: bytes) -> None:
+    """Write over planctl's own script, or over a hook of the user's that is kept first."""
+    found, kept = _own(path), _kept(path)
+    if found is None:
+        if is_marked(_read(path)):
+            raise HookInTheWayError(path, "is planctl's, with changes of yours")
+        if kept is not None and not _same(kept, path):
+            raise HookInTheWayError(path, f"is there already, and so is {kept.name}, which was kept before")
+        if kept is None:
+            _keep(path)
+    if found != content:
+        write_atomic(path, content)
+
+
+def _keep(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        raise HookInTheWayError(path, "is a folder")
+    kept = path.with_name(path.name + KEPT)
+    with step("hooks.keep"):
+        try:
+            os.link(path, kept, follow_symlinks=False)
+        except OSError:  # no hard links here: for a moment there is no hook
+            path.rename(kept)
+        sync_folder(path.parent)
+
+
+def uninstall_hooks(
+    repository: Repository, kinds: Collection[HookKind] = tuple(HookKind)
+) -> tuple[Path, ...]:
+    """Take planctl's scripts away, put back what was kept, and say which went; the folder too, if made."""
+    folder = repository.common_dir / "hooks"
+    made_folder = _made_folder(folder)
+    gone = tuple(
+        path for kind in HookKind if kind in kinds and _uninstall(path := hook_path(repository, kind))
+    )
+    if made_folder:
+        with contextlib.suppress(OSError), step("hooks.folder"):  # somebody's hooks are in it by now
+            folder.rmdir()
+    return gone
+
+
+def _uninstall(path: Path) -> bool:
+    own, kept = _own(path) is not None, _kept(path)
+    if kept is not None and (own or not os.path.lexists(path)):
+        with step("hooks.put-back"):
+            kept.replace(path)
+            sync_folder(path.parent)
+    elif kept is not None and _same(kept, path):  # killed between keeping and writing
+        with step("hooks.put-back"):
+            kept.unlink()
+    elif own:
+        with step("hooks.uninstall"):
+            path.unlink()
+    return own
+
+
+def altered_hooks(repository: Repository) -> tuple[Path, ...]:
+    """Scripts of planctl's that somebody has changed, and hooks that were kept and cannot go back."""
+    paths = [hook_path(repository, kind) for kind in HookKind]
+    altered = [path for path in paths if is_marked(_read(path)) and _own(path) is None]
+    kept = [kept for path in paths if (kept := _kept(path)) is not None and _own(path) is None]
+    return (*altered, *(one for one in kept if os.path.lexists(one.with_name(one.name.removesuffix(KEPT)))))
+
+
+def _state(kind: HookKind, path: Path, target: str) -> HookState:
     content = _read(path)
-    return path if content.startswith(_MARK) and _own(path) is None else None
+    if not is_marked(content):
+        return HookState.FOREIGN if os.path.lexists(path) else HookState.ABSENT
+    body = seal_of(content)
+    if body is None:
+        return HookState.ALTERED
+    current = is_current(kind, body, target) and os.access(path, os.X_OK)
+    return HookState.INSTALLED if current else HookState.OUTDATED
+
+
+def _made_folder(folder: Path) -> bool:
+    return any(MADE in (_own(folder / kind) or b"") for kind in HookKind)
 
 
 def _own(path: Path) -> bytes | None:
     """The content if it is as planctl wrote it."""
     content = _read(path)
-    if not content.startswith(_MARK):
-        return None
-    wanted, _, body = content.removeprefix(_MARK).partition(b"\n")
-    return content if hashlib.sha256(body).hexdigest().encode() == wanted else None
+    return None if seal_of(content) is None else content
+
+
+def _kept(path: Path) -> Path | None:
+    kept = path.with_name(path.name + KEPT)
+    return kept if os.path.lexists(kept) else None
+
+
+def _same(one: Path, other: Path) -> bool:
+    """Whether both names are of one file, a link not followed."""
+    return os.path.lexists(other) and os.path.samestat(one.lstat(), other.lstat())
 
 
 def _read(path: Path) -> bytes:

@@ -136,6 +136,7 @@ EXITS: Final[Mapping[type[Exception], Exit]] = {
     of_remote.UnknownRemoteError: Exit(INVALID, "`git remote -v` lists them, `git remote add` makes one"),
     of_remote.RemoteBranchMissingError: Exit(INVALID, "push its first commit, or mend `target:`"),
     of_remote.PushRefusedError: Exit(NO, "the server's own rules refuse it: look at its words"),
+    own.AgentSettingsError: Exit(INVALID, "`planctl hooks show AGENT` prints the entries, to put in by hand"),
     own.LaunchFailedError: Exit(NO),
     own.HostFolderError: Exit(
         INVALID, "let XDG_STATE_HOME name a folder that you can write to, then `planctl resume` goes on"

@@ -50,7 +50,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "rescue": ("rescue", "Snapshots of uncommitted work."),
     "simulate": ("simulate", "Compare policies of the queue on a virtual clock."),
     "doctor": ("doctor", "Look for what is broken or left over, and mend it."),
-    "hooks": ("hooks", "A git hook that compares commits with what their plan declared."),
+    "hooks": ("hooks", "Hooks of git and of coding agents that call planctl."),
     "uninstall": ("uninstall", "Take planctl out of this repository; the work stays."),
 }
 """Name of the command -> (module under ``orchestrator.cli.commands``, short help), in the order of help."""

@@ -19,6 +19,7 @@ from orchestrator.clock import SystemClock
 from orchestrator.errors import StoreUnusableError
 from orchestrator.services.diagnosis import (
     ground,
+    guards,
     keepsakes,
     litter,
     locks,
@@ -59,6 +60,7 @@ _IN_ORDER = (
     references.examine_references,
     queues.examine_queue,
     litter.examine_litter,
+    guards.examine_hooks,
     restores.examine_restores,
     keepsakes.examine_rescues,
     keepsakes.examine_stash,

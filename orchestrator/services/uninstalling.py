@@ -9,7 +9,7 @@ step, and harmless to begin again:
 3. every worktree of the pool is rescued, parked and removed; one whose work cannot be kept whole ends it here
 4. files that plans left among their outputs are parked
 5. references: commits that nothing else leads to are parked, then all that only planctl needs is deleted
-6. the folders of pools, the pointers in the user's checkouts, the commit hook, the block in
+6. the folders of pools, the pointers in the user's checkouts, the hooks, the block in
    ``info/exclude``, what ``sparse:`` has git write into the configuration; planctl itself never writes there
 7. the state folder, by the caller, when the session has ended
 """
@@ -25,6 +25,7 @@ from orchestrator.mending.returning import take_all_back
 from orchestrator.merging.recovery import recover
 from orchestrator.merging.takeover import take_over
 from orchestrator.scheduling.branching import ADOPTED, is_own
+from orchestrator.services import hooking
 from orchestrator.services.clearing import adopt_folder
 from orchestrator.services.leftover_outputs import park_outputs
 from orchestrator.services.leftover_references import Kept, Partition, partition
@@ -45,7 +46,6 @@ from worktrees.dismantle import (
 from worktrees.exclude import forget_excludes
 from worktrees.followlock import read_mark
 from worktrees.git import branch_reference
-from worktrees.hooks import altered_hook, uninstall_hook
 from worktrees.pool import Pool
 from worktrees.references import Delete
 from worktrees.slot import registered
@@ -115,7 +115,7 @@ def dismantle(bench: Workbench, session: SessionHandle) -> Uninstalled:
                 raise NotUninstalledError(f"{folder} holds files that planctl did not put there")
     remove_drafts(bench.repository)
     clear_pointers(bench.repository)
-    uninstall_hook(bench.repository)
+    hooking.uninstall_all(bench.repository)
     forget_excludes(bench.repository)
     if not restore_config(bench.git):
         left = (*left, "extensions.worktreeConfig, which another worktree has settings for")
@@ -197,8 +197,7 @@ def _left(bench: Workbench) -> tuple[str, ...]:
         lines.append(f"{_SETTINGS} and the plan files are yours")
     if bench.settings.project.outputs:
         lines.append(f"outputs of plans in {bench.settings.project.outputs}")
-    if (hook := altered_hook(bench.repository)) is not None:
-        lines.append(f"{hook}, planctl's with changes of yours")
+    lines += [f"{hook}, planctl's with changes of yours" for hook in hooking.altered(bench.repository)]
     for git_dir in _checkouts(bench):
         noted = detached_from(bench.store, git_dir)
         if noted is not None:

@@ -15,6 +15,7 @@ from tests.support.process import Done, run
 from tests.support.repo import GitRepo
 from tests.support.runs import ending, multi
 
+ALLOWED = {"PLANCTL_ALLOW_MAIN": "1"}
 HEAVY = {"git", "pygit2", "click", "networkx", "yaml", "rich", "psutil", "filelock"}
 
 
@@ -26,7 +27,12 @@ def hooks(repo: GitRepo, *arguments: str, code: int = 0) -> Done:
 
 def commit(place: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        ["git", "commit", "-m", "x", *arguments], cwd=place, capture_output=True, text=True, check=False
+        ["git", "commit", "-m", "x", *arguments],
+        cwd=place,
+        capture_output=True,
+        text=True,
+        check=False,
+        env=os.environ | ALLOWED,
     )
 
 
@@ -99,7 +105,9 @@ def test_p3_names_of_any_bytes_and_the_end_of_a_merge_go_through(repo: GitRepo) 
     place.git("add", "-A")
     assert "changed one \\udcff" in commit(place.path).stderr
     place.git("reset", "-q", "--hard")
+    hooks(repo, "uninstall")
     repo.commit("of others", {"theirs": "1\n"})
+    hooks(repo, "install")
     place.git("merge", "-q", "--no-ff", "--no-commit", "main")
     assert commit(place.path).returncode == 0
 
@@ -172,19 +180,20 @@ def test_p27_uninstalling_takes_the_hook_and_drafts_of_it_with_plans_there(repo:
     assert not (repo.path / ".git/hooks").exists()
 
 
-def test_p27_a_hook_of_the_users_is_never_touched(repo: GitRepo) -> None:
+def test_p27_a_hook_of_the_users_is_kept_and_one_that_was_changed_is_theirs(repo: GitRepo) -> None:
     hook = repo.write(".git/hooks/pre-commit", "#!/bin/sh\nexit 0\n")
-    assert "is there already" in hooks(repo, "install", code=1).err
-    assert hook.read_text() == "#!/bin/sh\nexit 0\n"
     hooks(repo, "uninstall")
     assert hook.read_text() == "#!/bin/sh\nexit 0\n"
     hook.unlink()
     hook.symlink_to("nowhere")
-    hooks(repo, "install", code=1)
-    assert hook.is_symlink()
+    hooks(repo, "install")
+    assert not hook.is_symlink()
+    assert run("uninstall", cwd=repo.path).code == 0
+    assert hook.readlink() == Path("nowhere")
     hook.unlink()
     hooks(repo, "install")
     hook.write_text(hook.read_text() + "echo mine\n")
+    hooks(repo, "install", code=1)
     hooks(repo, "uninstall", code=1)
     assert run("uninstall", cwd=repo.path).code == 0
     assert hook.read_text().endswith("echo mine\n")
@@ -203,7 +212,6 @@ def test_p3_a_hook_of_ones_own_can_call_planctls(repo: GitRepo) -> None:
     script.write_text(hooks(repo, "show").out)
     hook = repo.write(".git/hooks/pre-commit", f"#!/bin/sh\nsh {script} || exit 1\n")
     hook.chmod(0o755)
-    hooks(repo, "install", code=1)
     commit_plans(repo, {"a": {"files": {"write": ["one"]}}}, "enforce: strict\n")
     assert run("worktree", "add", "a", cwd=repo.path).code == 0
     place = GitRepo((repo.path.parent / "repo.worktrees/plans/a").resolve())

@@ -27,8 +27,8 @@ def command(invocation: Invocation, *, dry_run: bool) -> None:
     Uncommitted work is rescued and commits are parked first; where they are is listed. Refused (exit 4)
     while anything is at work.
     """
+    from orchestrator.services.hooking import uninstall_all  # noqa: PLC0415 - `--help` does without
     from worktrees.dismantle import remove_leftovers  # noqa: PLC0415 - `--help` does without
-    from worktrees.hooks import uninstall_hook  # noqa: PLC0415 - as above
 
     repository = invocation.repository
     if dry_run:
@@ -36,7 +36,7 @@ def command(invocation: Invocation, *, dry_run: bool) -> None:
         return
     finished = remove_leftovers(repository)
     if not repository.state_dir.exists():
-        finished = uninstall_hook(repository) or finished
+        finished = bool(uninstall_all(repository).gone) or finished
     if not repository.state_dir.exists():
         invocation.output.note("finished" if finished else "planctl has nothing in this repository")
         _as_data(invocation, None)
