@@ -263,8 +263,17 @@ def _landed(tenure: Tenure, entry: Entry, intent: Intent, shown: dict[str, Any])
     if newest.state is EntryState.LANDED:
         return newest
     made = intent.members[entry.id]
-    rests_on = {"lane": shown["proof"]["lane"]} if "lane" in shown["proof"] else {}
-    if intent.new != made and not entry.unchecked:
-        rests_on = {"batch": intent.new}
-    changes = {"landed_commit": made, "unchecked": entry.unchecked, "reason": rests_on, "shown": shown}
+    why = _rests_on(entry, intent, shown["proof"])
+    changes = {"landed_commit": made, "unchecked": entry.unchecked, "reason": why, "shown": shown}
     return tenure.settle(newest, EntryState.LANDED, **changes)
+
+
+def _rests_on(entry: Entry, intent: Intent, proof: Mapping[str, Any]) -> dict[str, Any]:
+    """What a person is told of a landing whose own commit has no verdict: ``rests`` on what, by ``by``."""
+    if intent.new == intent.old:
+        return {"rests": "there"}
+    if "lane" in proof:
+        return {"rests": "lane", "by": proof["lane"]}
+    if intent.new != intent.members[entry.id] and not entry.unchecked:
+        return {"rests": "batch", "by": intent.new}
+    return {}

@@ -118,7 +118,7 @@ class Processor:
         entry, old = case.entry, case.old
         known = landed_commits(self._bench, entry.plan or entry.branch, old, key=entry.id)
         if known:
-            return self._end(entry, EntryState.LANDED, {}, landed_commit=known[0])
+            return self._end(entry, EntryState.LANDED, {"rests": "before"}, landed_commit=known[0])
         remove_unreachable(self._tenure, entry)
         made = candidate_of(self._bench, entry, old, self._hot(entry, old))
         match made:

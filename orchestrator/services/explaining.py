@@ -26,6 +26,12 @@ _BY_HAND: Final = (
     "resolve it by a commit on {branch}, then `planctl queue add {name}`; or `planctl queue resolve {name}`"
 )
 _RESOLVE: Final = f"read the log; {_BY_HAND}"
+_RESTS: Final = {
+    "batch": "the tree of its batch {by} passed the check",
+    "lane": "its work passed the check as tree {by}, beside what landed meanwhile",
+    "there": "its work was on the target already",
+    "before": "it had landed before, here or by another queue",
+}
 _CURES: Final = {
     "checkout": "commit or move what is in the way, then `planctl sync`",
     "locked": "let that git command end (`planctl doctor` says whose lock it is), then `planctl sync`",
@@ -116,11 +122,8 @@ def why_of(entry: Entry, is_served: bool) -> str:  # noqa: FBT001 - one fact, re
 def _rests_on(entry: Entry) -> str:
     if entry.unchecked:
         return "unchecked: the target has no check"
-    if batch := entry.reason.get("batch"):
-        return f"the tree of its batch {str(batch)[:12]} passed the check"
-    if tree := entry.reason.get("lane"):
-        return f"its work passed the check as tree {str(tree)[:12]}, beside what landed meanwhile"
-    return "its tree passed the check"
+    words = _RESTS.get(str(entry.reason.get("rests")), "its tree passed the check")
+    return words.format(by=str(entry.reason.get("by"))[:12])
 
 
 def state_of(entry: Entry, *, is_landed: bool) -> str:
