@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from orchestrator.clock import Clock
+    from orchestrator.leases.heartbeat import Pace
     from orchestrator.sessions.registry import SessionHandle
     from orchestrator.settings import Settings
     from orchestrator.store.protocol import Store, StoreOpened
@@ -76,6 +78,33 @@ class Remote:
 
 OFFLINE: Final = Remote(is_asked=False)
 """What is known of the remote counts; it is not asked."""
+
+
+@contextlib.contextmanager
+def attending(repository: Repository) -> Iterator[tuple[Store, Clock]]:
+    """The store, for commands that keep the books of those who work here: no git, no session of their own.
+
+    Raises what opening the store does, and BusyError while planctl is being uninstalled.
+    """
+    from orchestrator.leases.presence import present  # noqa: PLC0415 - as below
+
+    with present(repository.state_dir), contextlib.closing(thread_store(repository)()) as store:
+        yield store, SystemClock()
+
+
+@contextlib.contextmanager
+def holding(repository: Repository, kind: str, note: str) -> Iterator[SessionHandle]:
+    """A session of this process that holds leases and beats, no more. Raises as :func:`attending`."""
+    from orchestrator.leases.presence import present  # noqa: PLC0415 - as below
+    from orchestrator.sessions.registry import start_session  # noqa: PLC0415 - as above
+    from orchestrator.settings import working_settings  # noqa: PLC0415 - as above
+
+    pace = _pace(working_settings(repository).project)
+    with (
+        present(repository.state_dir),
+        start_session(thread_store(repository), SystemClock(), kind, note=note, pace=pace) as session,
+    ):
+        yield session
 
 
 @contextlib.contextmanager
@@ -177,7 +206,10 @@ def _begun(  # noqa: PLR0913 - what the two above hand on
             is_new = is_needed(store)
         if opened.after_boot or is_new:
             remove_empty_objects(repository)  # before anything is written that they would be taken for
-        with start_session(stores, clock, kind, note=note) as session, git.keep_writers():
+        with (
+            start_session(stores, clock, kind, note=note, pace=_pace(settings.project)) as session,
+            git.keep_writers(),
+        ):
             bench = Workbench(
                 repository=repository,
                 git=git,
@@ -199,6 +231,12 @@ def _begun(  # noqa: PLR0913 - what the two above hand on
                     tell(f"planctl: {rebuilt}")
             put_branches_back(bench)
             yield bench, session
+
+
+def _pace(project: ProjectSettings) -> Pace:
+    from orchestrator.leases.heartbeat import pace_of  # noqa: PLC0415 - for those who only read
+
+    return pace_of(project)
 
 
 def looking(repository: Repository, remote: str | None = None) -> Workbench:

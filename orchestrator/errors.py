@@ -63,6 +63,15 @@ class BusyError(PlanctlError):
         super().__init__(f"{what} is held by {holder}")
 
 
+class LeaseBusyError(BusyError):
+    """A lease was waited for in vain, ``waited`` seconds long."""
+
+    def __init__(self, name: str, holder: str, waited: float) -> None:
+        super().__init__(name, holder)
+        self.waited = waited
+        self.args = (f"{name} was not had in {waited:.0f} s: it is held by {holder}",)
+
+
 class LeaseLostError(PlanctlError):
     """A lease is no longer held: its row vanished, another holder has it, or its heartbeat failed."""
 
@@ -70,6 +79,16 @@ class LeaseLostError(PlanctlError):
         self.name = name
         self.reason = reason
         super().__init__(f"the lease on {name} was lost: {reason}")
+
+
+class DeadlockError(PlanctlError):
+    """Sessions wait for each other in a circle, and this one gives way; what it holds it still has."""
+
+    def __init__(self, name: str, sessions: Sequence[str]) -> None:
+        self.name = name
+        self.sessions = tuple(sessions)
+        ring = " → ".join((*self.sessions, self.sessions[0]))
+        super().__init__(f"nobody would ever get {name}: {ring} wait for each other")
 
 
 class ForbiddenOverlapError(PlanctlError):

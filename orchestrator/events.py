@@ -55,6 +55,8 @@ class EventName(StrEnum):
     OUTPUTS_FAILED = "outputs.failed"
     RETENTION_LET_GO = "retention.let-go"
     RETENTION_FAILED = "retention.failed"
+    LEASE_LOST = "lease.lost"
+    """A lease was taken from its holder: it ran out, was broken, or its session is dead."""
     STORE_REBUILT = "store.rebuilt"
 
 

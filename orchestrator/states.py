@@ -91,7 +91,7 @@ L = SlotState
 SESSION: Final[Mapping[S, frozenset[S]]] = {
     S.ACTIVE: frozenset({S.STALE, S.ENDED}),
     S.STALE: frozenset({S.ACTIVE, S.ENDED}),
-    S.ENDED: frozenset(),
+    S.ENDED: frozenset({S.ACTIVE}),  # only of an agent that comes back under its own name
 }
 RUN: Final[Mapping[R, frozenset[R]]] = {
     R.ACTIVE: frozenset({R.INTERRUPTED, R.FINISHED}),

@@ -156,6 +156,9 @@ class ProjectSettings:
     agents: Mapping[str, str] = field(default_factory=dict)
     notify: tuple[str, ...] = ()
     retention: Mapping[str, float] = field(default_factory=dict)
+    leases_heartbeat: float = 3.0
+    leases_expiry: float = 60.0
+    leases_session: float = 1800.0
     parent_death: str = "keep"
     store: str | None = None
     executor: str = "local"

@@ -60,6 +60,15 @@ _HOST: Final[Record[dict[str, Any]]] = Record(
     dict,
 )
 
+_LEASES: Final[Record[dict[str, Any]]] = Record(
+    {
+        "heartbeat": Key(duration(least=0.1), "How often planctl's own processes renew what they hold: 3s."),
+        "expiry": Key(duration(least=1), "How long that lasts without: 60s."),
+        "session": Key(duration(least=1), "How long an agent's session lasts without a word of it: 30m."),
+    },
+    dict,
+)
+
 _RETENTION: Final[Record[dict[str, Any]]] = Record(
     {
         "rescue": Key(keeping(least=HOUR), "Snapshots of uncommitted work."),
@@ -135,6 +144,7 @@ SETTINGS: Final[Record[dict[str, Any]]] = Record(
         "hot_files": Key(Named(hot_file(), _HOT_FILE), "Files that everybody edits: how they merge."),
         "agents": Key(Named(name("an agent"), command()), "Command lines of agents."),
         "notify": Key(Many(text()), "Who is told when plans land or fail."),
+        "leases": Key(_LEASES, "How long what is held lasts without a heartbeat."),
         "retention": Key(_RETENTION, "How long things are kept."),
         "parent_death": Key(_word("keep", "stop"), "What a command does when planctl dies."),
         "store": Key(text(longest=1000), "Where state is kept."),
@@ -163,7 +173,7 @@ def read_settings(path: PurePath, source: bytes) -> ReadSettings:
     """Read ``planctl.yaml``. Never raises for what is in it; callers refuse to start on errors."""
     reporter = Reporter(path.as_posix())
     values = _read(source, reporter)
-    for group in ("pool", "host"):
+    for group in ("pool", "host", "leases"):
         values |= {f"{group}_{key}": value for key, value in values.pop(group, {}).items()}
     return ReadSettings(ProjectSettings(**values), reporter.finish())
 

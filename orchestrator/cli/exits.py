@@ -147,7 +147,15 @@ EXITS: Final[Mapping[type[Exception], Exit]] = {
     own.StoreRefusedError: Exit(INVALID, "`planctl doctor` shows it; nothing was changed"),
     own.StoreUnusableError: Exit(FAULT, "`planctl doctor` says what can be done"),
     own.BusyError: Exit(BUSY, "`planctl status` shows what is going on"),
+    own.LeaseBusyError: Exit(
+        BUSY,
+        lambda e: (
+            f"wait longer with --timeout 5m; `planctl lock list {e.what}` shows the line; "
+            f"`planctl lock break {e.what}` takes it away; `planctl doctor` looks for dead holders"
+        ),
+    ),
     own.LeaseLostError: Exit(BUSY, "`planctl status` shows who has it now"),
+    own.DeadlockError: Exit(BUSY, "give back what you hold (`planctl lock release --all`), then try again"),
     own.ForbiddenOverlapError: Exit(
         INVALID, "`planctl overlap` shows all; --overlap serialize runs them in turn"
     ),

@@ -20,6 +20,15 @@ def interruptible() -> Iterator[threading.Event]:
 
     Raises :class:`InterruptedQueueError` at the end when there was one, so that the exit code tells it.
     """
+    with catching() as (cancel, caught):
+        yield cancel
+    if caught:
+        raise InterruptedQueueError(caught[0])
+
+
+@contextlib.contextmanager
+def catching() -> Iterator[tuple[threading.Event, list[int]]]:
+    """Yield the event that SIGINT and SIGTERM set, and the growing list of their numbers."""
     cancel, caught = make_wake(), list[int]()
 
     def stop(number: int, _frame: Any) -> None:
@@ -28,9 +37,7 @@ def interruptible() -> Iterator[threading.Event]:
 
     before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        yield cancel
+        yield cancel, caught
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-    if caught:
-        raise InterruptedQueueError(caught[0])

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from orchestrator.clock import Clock
     from orchestrator.leases.lease import HeldLease
     from orchestrator.store.protocol import Store
+    from plans.project import ProjectSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,12 @@ class Pace:
     spread: float = 0.2
     expiry: float = EXPIRY
     failures: int = 5
+
+
+def pace_of(settings: ProjectSettings) -> Pace:
+    """As ``leases:`` of ``planctl.yaml`` says; four beats at least fit into the time that a lease lasts."""
+    expiry = settings.leases_expiry
+    return Pace(every=min(settings.leases_heartbeat, expiry / 4), expiry=expiry)
 
 
 class Heartbeat:

@@ -1,8 +1,9 @@
-"""A lease is taken, checked and given back.
+"""A lease is taken, checked and given back. How it is waited for is in :mod:`orchestrator.leases.acquiring`.
 
-Promised: of the sessions that ask the same store for one name, one at most is granted it at a time; each
-grant has a token greater than all before it; a holder that dies loses it when its time is over (``EXPIRY``
-seconds) or at once when its death is proven or the machine boots anew. Only monotonic time of one boot
+Promised: of the sessions that ask the same store for one name, no two are granted what excludes each other
+(``store/scopes.py``: to write, one at most); each grant has a token greater than all before it; a holder that
+dies loses it when its time is over (``EXPIRY`` seconds) or at once when its death is proven or the machine
+boots anew. Only monotonic time of one boot
 counts: the wall clock may jump as it likes.
 
 Not promised: that a holder notices in time that its lease has passed to another. A process can be stopped
@@ -20,15 +21,15 @@ import threading
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Self
 
-from orchestrator.errors import BusyError, LeaseLostError
-from orchestrator.leases.backoff import Backoff
+from orchestrator.errors import LeaseLostError
+from orchestrator.leases.ledger import grant, note_loss
 from orchestrator.store.records import Lease
+from orchestrator.store.scopes import Scope, is_over, is_replaced, stands_against
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from orchestrator.clock import Clock
-    from orchestrator.leases.backoff import Retry
     from orchestrator.store.protocol import Store
 
 EXPIRY: Final = 60.0
@@ -37,51 +38,59 @@ EXPIRY: Final = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What is asked for: ``name`` for ``session``, and what it is needed for, to be shown to others."""
+    """What is asked for: ``name`` for ``session``, and what it is needed for, to be shown to others.
+
+    ``patterns`` are the files that are meant, none for all of the name.
+    """
 
     name: str
     session: str
     purpose: str = ""
     expiry: float = EXPIRY
+    scope: Scope = Scope.WRITE
+    branch: str = ""
+    patterns: tuple[str, ...] = ()
+    priority: float = 50
 
 
-def try_acquire(store: Store, clock: Clock, wanted: Wanted) -> Lease | None:
-    """The grant, or None when another session holds the name."""
+def asked_lease(clock: Clock, wanted: Wanted) -> Lease:
+    """The lease that would be granted now; its token is drawn by the store."""
     now = clock.monotonic()
-    asked = Lease(
+    return Lease(
         name=wanted.name,
         session=wanted.session,
-        token=0,  # the store draws it
+        token=0,
         boot=clock.boot(),
         expires=now + wanted.expiry,
         acquired_at=clock.now(),
         purpose=wanted.purpose,
+        scope=wanted.scope,
+        branch=wanted.branch,
+        patterns=wanted.patterns,
+        since=now,
     )
-    return store.grant(asked, now=now)
 
 
-def acquire(
-    store: Store,
-    clock: Clock,
-    wanted: Wanted,
-    *,
-    backoff: Backoff | None = None,
-    cancelled: threading.Event | None = None,
-    show: Callable[[Retry], None] = lambda _: None,
-) -> Lease:
-    """Wait for the grant as ``backoff`` says; ``show`` is told of each wait before it begins.
+def try_acquire(store: Store, clock: Clock, wanted: Wanted) -> Lease | None:
+    """The grant, or None when another session's is in the way, or waits for it."""
+    with store.transaction():
+        lease = asked_lease(clock, wanted)
+        if not _has_it(store.leases(wanted.name), lease) and any(
+            stands_against(wait, lease) and not is_over(wait, now=lease.since, boot=lease.boot)
+            for wait in store.waits(wanted.name)
+        ):
+            return None
+        return grant(store, clock, lease)
 
-    Raises :class:`BusyError` with the holder when all retries are used up or ``cancelled`` is set.
-    """
-    stop = cancelled or threading.Event()
-    retries = (backoff or Backoff()).retries(lambda: holder_of(store, wanted.name))
-    while (granted := try_acquire(store, clock, wanted)) is None:
-        retry = next(retries, None)
-        if retry is not None:
-            show(retry)
-        if retry is None or clock.wait(stop, retry.seconds):
-            raise BusyError(wanted.name, holder_of(store, wanted.name))
-    return granted
+
+def _has_it(held: Sequence[Lease], wanted: Lease) -> bool:
+    """Whether its session holds the same already: it need not stand behind those who wait for it."""
+    return any(
+        is_replaced(lease, wanted)
+        and lease.scope in {Scope.WRITE, wanted.scope}
+        and not is_over(lease, now=wanted.since, boot=wanted.boot)
+        for lease in held
+    )
 
 
 def holder_of(store: Store, name: str) -> str:
@@ -89,9 +98,15 @@ def holder_of(store: Store, name: str) -> str:
     lease = store.lease(name)
     if lease is None:
         return "nobody any more"
-    session = store.session(lease.session)
-    who = f"{session.kind} {session.id} (pid {session.pid} on {session.host})" if session else lease.session
-    return f"{who} since {lease.acquired_at}" + (f": {lease.purpose}" if lease.purpose else "")
+    return f"{who(store, lease.session)} since {lease.acquired_at}" + (
+        f": {lease.purpose}" if lease.purpose else ""
+    )
+
+
+def who(store: Store, key: str) -> str:
+    """A session, for people."""
+    session = store.session(key)
+    return f"{session.kind} {session.id} (pid {session.pid} on {session.host})" if session else key
 
 
 class HeldLease:
@@ -139,7 +154,8 @@ class HeldLease:
         if store.renew(self._grant, expires=expires):
             self._grant = replace(self._grant, expires=expires)
             return True
-        self.lose(f"it is now held by {holder_of(store, self.name)}")
+        loss = self.lose(f"it is now held by {holder_of(store, self.name)}")
+        note_loss(store, self._clock, self._grant, loss.reason)
         return False
 
     def lose(self, reason: str) -> LeaseLostError:

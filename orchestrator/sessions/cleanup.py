@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING
 
 from orchestrator.errors import BusyError, StaleRecordError
 from orchestrator.leases.kernel_lock import KernelLock
+from orchestrator.leases.ledger import Action, end
 from orchestrator.sessions.identity import is_alive
 from orchestrator.sessions.staleness import Judgement, judged, orphaned
 from orchestrator.states import SessionState
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from orchestrator.clock import Clock
@@ -65,17 +67,37 @@ def _reap(store: Store, clock: Clock) -> Reaped:
             continue  # it has beaten, or ended, since we looked: it is well
     sessions = {session.id: session for session in store.sessions()}
     released += [
-        lease for lease in orphaned(store.leases(), sessions, now=now, boot=boot) if store.release(lease)
+        lease
+        for lease in orphaned(store.leases(), sessions, now=now, boot=boot)
+        if end(store, clock, lease, Action.ENDED, "its session has ended")
     ]
     return Reaped(tuple(ended), tuple(stale), tuple(released))
+
+
+def bury(store: Store, clock: Clock, keys: Sequence[str]) -> bool:
+    """End the sessions whose process is proven dead, with all that they hold; whether there were any."""
+    boot, buried = clock.boot(), False
+    for key in dict.fromkeys(keys):
+        session = store.session(key)
+        if session is None or session.state is SessionState.ENDED:
+            continue
+        if not is_alive(session.pid, session.process_started, session.boot, session.host, this_boot=boot):
+            try:
+                _end(store, clock, session)
+            except StaleRecordError:
+                continue  # it was ended, or has beaten, since we looked
+            buried = True
+    return buried
 
 
 def _end(store: Store, clock: Clock, session: Session) -> list[Lease]:
     with store.transaction():
         store.move_session(session, SessionState.ENDED, ended_at=clock.now())
-        return release_all(store, session.id)
+        return release_all(store, clock, session.id, "its process is dead")
 
 
-def release_all(store: Store, session: str) -> list[Lease]:
-    """Give back every lease of ``session``."""
-    return [lease for lease in store.leases() if lease.session == session and store.release(lease)]
+def release_all(store: Store, clock: Clock, session: str, why: str = "its session ended") -> list[Lease]:
+    """Give back every lease of ``session``, and its places in lines."""
+    store.drop_waits_of(session)
+    action = Action.ENDED if why == "its process is dead" else Action.RELEASED
+    return [lease for lease in store.leases(session=session) if end(store, clock, lease, action, why)]

@@ -10,13 +10,16 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
+from dataclasses import replace
 from typing import TYPE_CHECKING, Self
 
 from orchestrator.clock import new_id
 from orchestrator.errors import BusyError, LeaseLostError
+from orchestrator.leases.acquiring import Manner, acquire
 from orchestrator.leases.heartbeat import Heartbeat, Pace
-from orchestrator.leases.lease import HeldLease, Wanted, acquire, holder_of, try_acquire
-from orchestrator.sessions.cleanup import release_all
+from orchestrator.leases.lease import HeldLease, Wanted, holder_of, try_acquire
+from orchestrator.leases.ledger import end
+from orchestrator.sessions.cleanup import bury, release_all
 from orchestrator.sessions.identity import here, started
 from orchestrator.states import SessionState
 from orchestrator.store.records import Session
@@ -26,7 +29,6 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from orchestrator.clock import Clock
-    from orchestrator.leases.backoff import Backoff, Retry
     from orchestrator.store.protocol import Store
     from orchestrator.store.records import Lease
 
@@ -51,7 +53,7 @@ def start_session(
         heartbeat_at=now,
         expires=clock.monotonic() + pace.expiry,
         parent_pid=os.getppid(),
-        terminal=_terminal(),
+        terminal=terminal(),
         note=note,
     )
     with contextlib.closing(store_factory()) as store:
@@ -70,7 +72,7 @@ class SessionHandle:
         self.lost = threading.Event()
         self.loss: LeaseLostError | None = None
         self._store_factory = store_factory
-        self._clock = clock
+        self._clock = self.clock = clock
         self._pace = pace
         self._task: str | None = None
         self._ended = False
@@ -89,25 +91,21 @@ class SessionHandle:
 
     def hold(self, name: str, purpose: str = "") -> HeldLease:
         """Take the lease ``name`` now; :class:`BusyError` with its holder when it is held."""
-        return self._take(name, lambda store: self._now_or_busy(store, self._wanted(name, purpose)))
+        return self._take(name, lambda store: self._now_or_busy(store, self.wanted(name, purpose)))
 
-    def wait_for(
-        self,
-        name: str,
-        purpose: str = "",
-        *,
-        backoff: Backoff | None = None,
-        cancelled: threading.Event | None = None,
-        show: Callable[[Retry], None] = lambda _: None,
-    ) -> HeldLease:
-        """Take the lease ``name``, waiting as :func:`orchestrator.leases.lease.acquire` does."""
-        wanted = self._wanted(name, purpose)
-        return self._take(
-            name,
-            lambda store: acquire(
-                store, self._clock, wanted, backoff=backoff, cancelled=cancelled, show=show
-            ),
-        )
+    def wait_for(self, name: str, purpose: str = "", manner: Manner | None = None) -> HeldLease:
+        """Take the lease ``name``, waiting as :func:`orchestrator.leases.acquiring.acquire` does."""
+        return self.take(self.wanted(name, purpose), manner)
+
+    def take(self, wanted: Wanted, manner: Manner | None = None) -> HeldLease:
+        """Take ``wanted``, which :meth:`wanted` began, waiting as ``manner`` says."""
+        manner = manner or Manner()
+
+        def taken(store: Store) -> Lease:
+            burying = replace(manner, bury=lambda keys: bury(store, self._clock, keys))
+            return acquire(store, self._clock, wanted, burying)
+
+        return self._take(wanted.name, taken)
 
     def _take(self, name: str, taken: Callable[[Store], Lease]) -> HeldLease:
         """Take ``name`` once in this process: the store would grant it to the same session again."""
@@ -135,7 +133,7 @@ class SessionHandle:
         self._heartbeat.forget(held)
         try:
             with contextlib.closing(self._store_factory()) as store:
-                return store.release(held.grant)
+                return end(store, self._clock, held.grant)
         finally:
             self._forget(held.name)
 
@@ -165,18 +163,20 @@ class SessionHandle:
             return
         self._heartbeat.stop()
         with contextlib.closing(self._store_factory()) as store, store.transaction():
-            release_all(store, self.id)
+            release_all(store, self._clock, self.id)
             session = store.session(self.id)
             if session is not None and session.state is not SessionState.ENDED:
                 store.move_session(session, SessionState.ENDED, ended_at=self._clock.now())
         self._ended = True
 
-    def _wanted(self, name: str, purpose: str) -> Wanted:
+    def wanted(self, name: str, purpose: str = "") -> Wanted:
+        """What this session would ask for."""
         return Wanted(name, self.id, purpose, self._pace.expiry)
 
     def _pulse(self, store: Store, expires: float) -> LeaseLostError | None:
         at = self._clock.now()
         if store.beat(self.id, expires=expires, at=at, task=self._task):
+            store.renew_all(self.id, boot=self._clock.boot(), expires=expires)  # others may hold in its name
             return None
         session = store.session(self.id)
         if session is None or session.state is SessionState.ENDED:
@@ -191,7 +191,8 @@ class SessionHandle:
         self.lost.set()
 
 
-def _terminal() -> str:
+def terminal() -> str:
+    """The terminal that this process is at, or an empty text."""
     for descriptor in (0, 1, 2):
         with contextlib.suppress(OSError, AttributeError):  # no terminal there, or no such thing (Windows)
             return os.ttyname(descriptor)

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
         Entry,
         Intent,
         Lease,
+        LeaseNote,
+        LeaseWait,
         PhaseDone,
         RunRecord,
         Session,
@@ -55,23 +57,50 @@ class Leases(Protocol):
     """Named rights. Mutual exclusion here is for saving work; safety comes from the token."""
 
     def grant(self, lease: Lease, *, now: float) -> Lease | None:
-        """Grant ``lease`` and return it with its new token, or None when another session holds it.
+        """Grant ``lease`` and return it with its new token, or None when another session's is in the way.
 
-        A name can be granted when it is free, expired (``now`` past ``expires``, or another boot) or
-        already this session's. The token rises with each grant of the name.
+        See :mod:`orchestrator.store.scopes`. What has expired (``now`` past ``expires``, or another boot) is
+        in nobody's way, and ends when it would be; so does what this session held of the same. The token
+        rises with each grant of the name.
         """
 
     def renew(self, lease: Lease, *, expires: float) -> bool:
         """Extend exactly this grant (name, session and token); False when it is no longer held."""
 
+    def renew_all(self, session: str, *, boot: str, expires: float) -> int:
+        """Extend all that the session holds, to ``expires`` at least; return how many that are."""
+
     def release(self, lease: Lease) -> bool:
         """End exactly this grant; False when it was no longer held."""
 
     def lease(self, name: str) -> Lease | None:
-        """The current grant, expired or not."""
+        """The current grant, expired or not; the oldest where several share the name."""
 
-    def leases(self) -> Sequence[Lease]:
-        """All current grants, by name."""
+    def leases(self, name: str | None = None, *, session: str | None = None) -> Sequence[Lease]:
+        """All current grants (of one name, of one session), by name, then oldest first."""
+
+    def add_wait(self, wait: LeaseWait) -> LeaseWait:
+        """Stand in line; returns the wait with its ticket, which rises."""
+
+    def keep_wait(self, ticket: int, *, expires: float) -> bool:
+        """Go on waiting; False when there is no such wait (any more)."""
+
+    def drop_wait(self, ticket: int) -> bool:
+        """Wait no more; False when there was no such wait."""
+
+    def drop_waits_of(self, session: str) -> int:
+        """Wait no more for anything; return how many waits there were."""
+
+    def waits(self, name: str | None = None) -> Sequence[LeaseWait]:
+        """Who waits, by ticket, expired or not."""
+
+    def note_lease(self, note: LeaseNote) -> LeaseNote:
+        """Add a line to the log of leases; returns it with its number."""
+
+    def lease_notes(
+        self, name: str | None = None, *, action: str | None = None, limit: int = 1000
+    ) -> Sequence[LeaseNote]:
+        """Lines that match, newest first."""
 
 
 class Runs(Protocol):
@@ -204,7 +233,10 @@ class Events(Protocol):
         """Set it, or remove it with None."""
 
     def prune(self, *, events: str, sessions: str) -> int:
-        """Forget events older than ``events``, sessions that ended before ``sessions``; return how many."""
+        """Forget events and notes on leases older than ``events``, sessions that ended before ``sessions``.
+
+        Return how many.
+        """
 
 
 class Store(Sessions, Leases, Runs, Queue, Slots, Events, Protocol):

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
 from orchestrator.clock import seconds_between
 from orchestrator.states import ACTIVE_ATTEMPTS, AttemptState, require_transition
+from orchestrator.store.scopes import is_over, stands_against
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -79,13 +80,10 @@ def _written(record: _Record, changes: Mapping[str, Any], **state: Any) -> _Reco
     return replace(record, **changes, **state, version=record.version + 1)  # type: ignore[type-var]
 
 
-def grantable(current: Lease | None, wanted: Lease, now: float) -> bool:
-    """Whether ``wanted`` may be granted over ``current``: free, ours, past its time, or of another boot."""
-    return (
-        current is None
-        or current.session == wanted.session
-        or current.boot != wanted.boot
-        or now > current.expires
+def grantable(held: Iterable[Lease], wanted: Lease, now: float) -> bool:
+    """Whether nothing of what is ``held`` of the name is in the way of ``wanted``."""
+    return not any(
+        stands_against(lease, wanted) and not is_over(lease, now=now, boot=wanted.boot) for lease in held
     )
 
 

@@ -5,7 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 from orchestrator.states import SlotState
-from orchestrator.store.records import Attempt, Entry, Intent, Lease, RunRecord, Session, Slot, Verdict
+from orchestrator.store.records import (
+    Attempt,
+    Entry,
+    Intent,
+    Lease,
+    LeaseWait,
+    RunRecord,
+    Session,
+    Slot,
+    Verdict,
+)
 
 AT = "2026-11-21T00:56:01.123Z"
 
@@ -98,3 +108,14 @@ def an_intent(key: str = "i1", **fields: Any) -> Intent:
 def a_slot(name: str = "slot-01", **fields: Any) -> Slot:
     known: dict[str, Any] = {"path": f"/pool/{name}", "purpose": "plan", "state": SlotState.FREE}
     return Slot(name=name, **{**known, **fields})
+
+
+def a_wait(session: str = "s1", **fields: Any) -> LeaseWait:
+    known: dict[str, Any] = {
+        "name": "queue.main",
+        "boot": "boot-1",
+        "expires": 30.0,
+        "asked_at": AT,
+        "asked": 0.0,
+    }
+    return LeaseWait(session=session, **{"expires": 30.0, **known, **fields})

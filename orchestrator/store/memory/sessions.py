@@ -1,4 +1,4 @@
-"""Sessions, leases and slots in memory."""
+"""Sessions and slots in memory."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.states import SESSION, SLOT, SessionState, SlotState
 from orchestrator.store.memory.tables import Tables, among
-from orchestrator.store.rules import grantable, moved
+from orchestrator.store.rules import moved
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-    from orchestrator.store.records import Lease, Session, Slot
+    from orchestrator.store.records import Session, Slot
 
 
 class MemorySessions(Tables):
@@ -49,51 +49,6 @@ class MemorySessions(Tables):
                 version=session.version + 1,
             )
             return True
-
-
-class MemoryLeases(Tables):
-    """See :class:`orchestrator.store.protocol.Leases`."""
-
-    def grant(self, lease: Lease, *, now: float) -> Lease | None:
-        """See the protocol."""
-        with self._lock:
-            current = self.lease(lease.name)
-            if not grantable(current, lease, now):
-                return None
-            granted = replace(lease, token=self._next(f"token of {lease.name}"))
-            self._writing("leases")[lease.name] = granted
-            return granted
-
-    def renew(self, lease: Lease, *, expires: float) -> bool:
-        """See the protocol."""
-        with self._lock:
-            current = self._held(lease)
-            if current is None:
-                return False
-            self._writing("leases")[lease.name] = replace(current, expires=expires)
-            return True
-
-    def release(self, lease: Lease) -> bool:
-        """See the protocol."""
-        with self._lock:
-            if self._held(lease) is None:
-                return False
-            del self._writing("leases")[lease.name]
-            return True
-
-    def _held(self, lease: Lease) -> Lease | None:
-        current = self.lease(lease.name)
-        same = current is not None and (current.session, current.token) == (lease.session, lease.token)
-        return current if same else None
-
-    def lease(self, name: str) -> Lease | None:
-        """See the protocol."""
-        found: Lease | None = self._one("leases", name)
-        return found
-
-    def leases(self) -> Sequence[Lease]:
-        """See the protocol."""
-        return sorted(self._all("leases"), key=lambda lease: lease.name)
 
 
 class MemorySlots(Tables):

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from orchestrator.store.memory.leases import MemoryLeases
 from orchestrator.store.memory.queue import MemoryEvents, MemoryQueue
 from orchestrator.store.memory.runs import MemoryRuns
-from orchestrator.store.memory.sessions import MemoryLeases, MemorySessions, MemorySlots
+from orchestrator.store.memory.sessions import MemorySessions, MemorySlots
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

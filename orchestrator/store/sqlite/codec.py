@@ -43,7 +43,8 @@ def names(values: Collection[str] | None) -> str | None:
 class Codec(Generic[_Record]):
     """How records of one type are kept; fields not named here are kept as they are.
 
-    Records that move have a ``state``, the ``table`` of its transitions, and the guarded query ``write``.
+    ``words`` are read by what makes an enum of them. Records that move have a ``state``, the ``table`` of
+    its transitions, and the guarded query ``write``.
     """
 
     record: Callable[..., _Record]
@@ -53,6 +54,7 @@ class Codec(Generic[_Record]):
     mappings: frozenset[str] = frozenset()
     tuples: frozenset[str] = frozenset()
     flags: frozenset[str] = frozenset()
+    words: Mapping[str, Callable[[str], Any]] = field(default_factory=dict)
 
     def row(self, record: _Record) -> dict[str, Any]:
         """The named parameters of ``record``."""
@@ -63,7 +65,7 @@ class Codec(Generic[_Record]):
             return json.dumps(dict(value))
         if name in self.tuples:
             return json.dumps(list(value))
-        if name == "state":
+        if name == "state" or name in self.words:
             return str(value)
         return encoded(value)
 
@@ -89,7 +91,7 @@ class Codec(Generic[_Record]):
             return bool
         if name == "state" and self.state is not None:
             return self.state
-        return decoded
+        return self.words.get(name, decoded)
 
 
 def _tuple(value: str) -> tuple[Any, ...]:

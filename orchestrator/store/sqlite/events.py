@@ -50,6 +50,8 @@ class SqliteEvents(Tables):
     def prune(self, *, events: str, sessions: str) -> int:
         """See the protocol."""
         with self._db.transaction():
-            return self._db.query.change("events.prune", before=events) + self._db.query.change(
-                "sessions.prune", before=sessions
+            return (
+                self._db.query.change("events.prune", before=events)
+                + self._db.query.change("leases.prune_notes", before=events)
+                + self._db.query.change("sessions.prune", before=sessions)
             )

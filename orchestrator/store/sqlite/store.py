@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.store.sqlite.events import SqliteEvents
+from orchestrator.store.sqlite.leases import SqliteLeases
 from orchestrator.store.sqlite.queue import SqliteQueue
 from orchestrator.store.sqlite.runs import SqliteRuns
-from orchestrator.store.sqlite.sessions import SqliteLeases, SqliteSessions
+from orchestrator.store.sqlite.sessions import SqliteSessions
 from orchestrator.store.sqlite.slots import SqliteSlots
 from plans.errors import PlanctlError
 

@@ -9,10 +9,11 @@ import pytest
 
 from orchestrator.clock import SystemClock
 from orchestrator.errors import BusyError, LeaseLostError, StoreUnusableError
+from orchestrator.leases.acquiring import Manner, acquire
 from orchestrator.leases.backoff import Backoff, Retry
 from orchestrator.leases.heartbeat import Heartbeat, Pace
 from orchestrator.leases.kernel_lock import KernelLock
-from orchestrator.leases.lease import HeldLease, Wanted, acquire, holder_of, try_acquire
+from orchestrator.leases.lease import HeldLease, Wanted, holder_of, try_acquire
 from orchestrator.store.memory.store import MemoryStore
 from orchestrator.store.protocol import Store
 from tests.support.clock import FakeClock
@@ -178,7 +179,7 @@ def test_s1_3_waits_double_within_thirty_percent_six_times() -> None:
     store.add_session(a_session("bob", kind="queue", pid=42, host="here"))
     assert try_acquire(store, clock, Wanted("queue.main", "bob", expiry=1e6)) is not None
     with pytest.raises(BusyError) as caught:
-        acquire(store, clock, ADA, show=shown.append)
+        acquire(store, clock, ADA, Manner(show=shown.append))
     assert caught.value.holder.startswith("queue bob (pid 42 on here) since ")
     assert clock.waits == [retry.seconds for retry in shown]
     for number, seconds in enumerate(clock.waits):
@@ -192,7 +193,7 @@ def test_s1_3_waits_double_within_thirty_percent_six_times() -> None:
 def test_s1_3_the_wait_ends_with_the_grant() -> None:
     clock, store = FakeClock(), MemoryStore()
     other = held(store, clock, BOB)
-    lease = acquire(store, clock, ADA, show=lambda retry: retry.number == 3 and other.release())
+    lease = acquire(store, clock, ADA, Manner(show=lambda retry: retry.number == 3 and other.release()))
     assert (lease.session, len(clock.waits)) == ("ada", 3)
     assert acquire(store, clock, Wanted("free", "ada")).token == 1
 
@@ -201,7 +202,7 @@ def test_s1_3_cancellation_stops_the_wait() -> None:
     clock, store, cancelled = FakeClock(), MemoryStore(), threading.Event()
     held(store, clock, BOB)
     with pytest.raises(BusyError):
-        acquire(store, clock, ADA, cancelled=cancelled, show=lambda _: cancelled.set())
+        acquire(store, clock, ADA, Manner(cancelled=cancelled, show=lambda _: cancelled.set()))
     assert clock.waits == []
 
 

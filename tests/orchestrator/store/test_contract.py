@@ -15,7 +15,8 @@ from orchestrator.errors import IllegalTransitionError, StaleRecordError, Unknow
 from orchestrator.states import AttemptState, EntryState, IntentState, RunState, SessionState, SlotState
 from orchestrator.store.memory.store import MemoryStore
 from orchestrator.store.protocol import Store
-from orchestrator.store.records import PhaseDone
+from orchestrator.store.records import LeaseNote, PhaseDone
+from orchestrator.store.scopes import Scope
 from orchestrator.store.sqlite.opening import open_sqlite
 from tests.support.records import (
     AT,
@@ -24,6 +25,7 @@ from tests.support.records import (
     a_session,
     a_slot,
     a_verdict,
+    a_wait,
     an_attempt,
     an_entry,
     an_intent,
@@ -513,3 +515,55 @@ def test_moved_records_equal_what_is_read(store: Store) -> None:
         reason={"a": [1]},
         version=1,
     )
+
+
+def test_readers_share_a_name_and_each_has_a_token_of_its_own(store: Store) -> None:
+    first = store.grant(a_lease(session="s1", scope=Scope.READ, branch="main"), now=0.0)
+    second = store.grant(a_lease(session="s2", scope=Scope.READ, branch="main"), now=0.0)
+    assert first
+    assert second
+    assert store.grant(a_lease(session="s3"), now=1.0) is None
+    assert list(store.leases("queue.main")) == [first, second]
+    assert list(store.leases(session="s2")) == [second]
+    assert store.lease("queue.main") == first
+    assert not store.release(replace(second, session="s1")), "the token of another"
+    assert store.release(first)
+    assert store.grant(a_lease(session="s3"), now=61.0).token == 3  # type: ignore[union-attr]
+    assert [lease.session for lease in store.leases()] == ["s3"], "what had run out in its way is over"
+
+
+def test_a_session_renews_all_that_it_holds_and_nothing_of_others(store: Store) -> None:
+    mine = store.grant(a_lease("a", "s1", expires=60.0), now=0.0)
+    late = store.grant(a_lease("b", "s1", expires=500.0), now=0.0)
+    other = store.grant(a_lease("c", "s2", expires=60.0), now=0.0)
+    assert mine
+    assert store.renew_all("s1", boot="boot-1", expires=100.0) == 2
+    assert list(store.leases()) == [replace(mine, expires=100.0), late, other]
+    assert store.renew_all("s1", boot="boot-2", expires=900.0) == 0
+
+
+def test_waits_stand_in_the_order_of_their_tickets(store: Store) -> None:
+    first, second = store.add_wait(a_wait("ada")), store.add_wait(a_wait("bob", patterns=("src/**",)))
+    assert first.ticket < second.ticket
+    assert list(store.waits()) == list(store.waits("queue.main")) == [first, second]
+    assert list(store.waits("other")) == []
+    assert store.keep_wait(first.ticket, expires=99.0)
+    assert store.waits()[0] == replace(first, expires=99.0)
+    assert store.drop_wait(first.ticket)
+    assert not store.drop_wait(first.ticket)
+    assert not store.keep_wait(first.ticket, expires=100.0)
+    assert store.add_wait(a_wait("ada")).ticket > second.ticket
+    assert store.drop_waits_of("ada") == 1
+    assert list(store.waits()) == [second]
+
+
+def test_notes_on_leases_are_found_newest_first_and_pruned_with_events(store: Store) -> None:
+    note = LeaseNote(AT, "granted", "x", Scope.READ, "main", ("src/**",), "ada", 7, 1.5, "naïve ☃")
+    first = store.note_lease(note)
+    second = store.note_lease(replace(note, at=LATER, action="released", name="y"))
+    assert (first.sequence, second.sequence) == (1, 2)
+    assert list(store.lease_notes()) == [second, first]
+    assert list(store.lease_notes("x")) == list(store.lease_notes(action="granted")) == [first]
+    assert list(store.lease_notes(limit=1)) == [second]
+    assert store.prune(events=LATER, sessions="") == 1
+    assert list(store.lease_notes()) == [second]

@@ -20,6 +20,7 @@ from orchestrator.clock import SystemClock
 from orchestrator.errors import BusyError, StoreUnusableError
 from orchestrator.states import IntentState
 from orchestrator.store.protocol import SET_ASIDE, Store
+from orchestrator.store.scopes import Scope
 from orchestrator.store.sqlite import database as database_module
 from orchestrator.store.sqlite import migrations, opening
 from orchestrator.store.sqlite.database import Database, StoreCorruptError
@@ -27,7 +28,7 @@ from orchestrator.store.sqlite.named import QUERIES, Kind, family
 from orchestrator.store.sqlite.opening import open_sqlite, take_over
 from orchestrator.store.sqlite.snapshot import open_snapshot
 from tests.support.clock import FakeClock
-from tests.support.records import AT, a_session, a_verdict, an_intent
+from tests.support.records import AT, a_lease, a_session, a_verdict, an_intent
 
 CLOCK = SystemClock()
 
@@ -500,3 +501,20 @@ def test_the_old_store_is_not_touched_when_the_new_one_cannot_be_made(path: Path
     with pytest.raises((StoreUnusableError, BusyError, OSError)):
         open_sqlite(path, CLOCK)
     assert path.read_bytes() == Path(copy).read_bytes()
+
+
+def test_leases_of_an_older_store_are_kept_with_their_tokens(tmp_path: Path) -> None:
+    """Of 0005: what was held is held, to write; a name whose lease was given back remembers its token."""
+    path = tmp_path / "state.db"
+    with contextlib.closing(sqlite3.connect(path)) as old:
+        for number, script in enumerate(migrations.migrations()[:4], 1):
+            old.executescript(script.read_text(encoding="utf-8"))
+            old.execute(f"PRAGMA user_version = {number}")
+        old.execute("INSERT INTO leases VALUES ('held', 7, 's1', 'boot-1', 60.0, '2026', 'why')")
+        old.execute("INSERT INTO leases VALUES ('given', 3, NULL, 'boot-1', 60.0, '2026', '')")
+        old.commit()
+    with contextlib.closing(open_sqlite(path, SystemClock()).store) as store:
+        (lease,) = store.leases()
+        assert (lease.name, lease.token, lease.scope, lease.purpose) == ("held", 7, Scope.WRITE, "why")
+        assert store.grant(a_lease("held", "s2"), now=0.0) is None
+        assert store.grant(a_lease("given", "s2"), now=0.0).token == 4  # type: ignore[union-attr]

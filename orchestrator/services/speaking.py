@@ -1,0 +1,147 @@
+"""Which session a command speaks for.
+
+1. ``--session ID``
+2. inside a plan's command the session of that attempt (its id): the run's own would be the same for all plans
+3. ``PLANCTL_SESSION``
+4. the nearest registered ancestor process
+5. one registered on the spot, for the process that works here
+
+An id that was never seen is registered on first use, and so is one that has ended: whoever comes back under
+his own name is welcome, and holds nothing. What a command says in a session's name is a heartbeat of it.
+"""
+
+from __future__ import annotations
+
+import re
+from itertools import pairwise
+from typing import TYPE_CHECKING, Final
+
+from orchestrator.clock import new_id
+from orchestrator.errors import StaleRecordError, UsageError
+from orchestrator.sessions.ancestry import ancestors, worker
+from orchestrator.sessions.identity import here, is_alive
+from orchestrator.sessions.registry import terminal
+from orchestrator.states import SessionState
+from orchestrator.store.records import Session
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from orchestrator.clock import Clock
+    from orchestrator.sessions.ancestry import Ancestor
+    from orchestrator.store.protocol import Store
+
+AGENT: Final = "agent"
+"""The kind of a session that planctl did not start."""
+AGENT_EXPIRY: Final = 1800.0
+"""Seconds that it lives without a word; its process, where it is proven dead, ends it at once."""
+_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:@-]{0,63}")
+_SAME_MOMENT: Final = 0.02
+
+
+def speaker(
+    store: Store, clock: Clock, named: str | None, environ: Mapping[str, str], *, expiry: float = AGENT_EXPIRY
+) -> Session:
+    """The session that this command speaks for, active, and beaten just now. See the module's text."""
+    above = tuple(ancestors())
+    key = named or environ.get("PLANCTL_ATTEMPT") or environ.get("PLANCTL_SESSION") or None
+    if key is not None:
+        return _alive_again(store, clock, checked_id(key), above, expiry)
+    found = registered_above(store, clock, above)
+    if found is not None:
+        return beaten(store, clock, found, expiry=expiry)
+    return register(store, clock, new_session(clock, above, expiry=expiry))
+
+
+def checked_id(text: str) -> str:
+    """The id of a session; UsageError for what is none."""
+    if not _ID.fullmatch(text):
+        raise UsageError(f"{text[:80]!r} is no id of a session: 1 to 64 of A-Z a-z 0-9 . _ : @ - are allowed")
+    return text
+
+
+def registered_above(store: Store, clock: Clock, above: Sequence[Ancestor]) -> Session | None:
+    """The session of the nearest registered ancestor, the newest where it has several."""
+    open_ = [s for s in store.sessions({SessionState.ACTIVE, SessionState.STALE}) if s.boot == clock.boot()]
+    for one in above:
+        for session in reversed(open_):
+            same = session.pid == one.pid and abs(session.process_started - one.started) < _SAME_MOMENT
+            if same and session.host == here():
+                return session
+    return None
+
+
+def new_session(
+    clock: Clock, above: Sequence[Ancestor], *, key: str | None = None, expiry: float = AGENT_EXPIRY
+) -> Session:
+    """A session of the process that works here; not registered yet."""
+    process = worker(above)
+    parent = next((b.pid for a, b in pairwise(above) if a.pid == process.pid), 0)
+    now = clock.now()
+    return Session(
+        id=key or new_id(),
+        kind=AGENT,
+        pid=process.pid,
+        process_started=process.started,
+        host=here(),
+        boot=clock.boot(),
+        started_at=now,
+        heartbeat_at=now,
+        expires=clock.monotonic() + expiry,
+        parent_pid=parent,
+        terminal=terminal(),
+    )
+
+
+def register(store: Store, clock: Clock, session: Session) -> Session:
+    """Insert it; when another command has just registered the same id, that one counts."""
+    try:
+        store.add_session(session)
+    except StaleRecordError:
+        found = store.session(session.id)
+        assert found is not None, "an id that is taken is there"
+        return beaten(store, clock, found, expiry=session.expires - clock.monotonic())
+    return session
+
+
+def beaten(store: Store, clock: Clock, session: Session, *, expiry: float = AGENT_EXPIRY) -> Session:
+    """``session`` after a heartbeat, back to life when it was found stale; all that it holds is renewed.
+
+    The session of a process that beats by itself (a run, a queue worker) is left to that.
+    """
+    if session.kind != AGENT:
+        return session
+    expires, at = clock.monotonic() + expiry, clock.now()
+    with store.transaction(durable=False):
+        if not store.beat(session.id, expires=expires, at=at):
+            store.move_session(session, SessionState.ACTIVE, expires=expires, heartbeat_at=at)
+        store.renew_all(session.id, boot=clock.boot(), expires=expires)
+    found = store.session(session.id)
+    assert found is not None, "it was there a moment ago, and only ended sessions are forgotten"
+    return found
+
+
+def _alive_again(store: Store, clock: Clock, key: str, above: Sequence[Ancestor], expiry: float) -> Session:
+    fresh = new_session(clock, above, key=key, expiry=expiry)
+    found = store.session(key)
+    if found is None:
+        return register(store, clock, fresh)
+    is_over = found.state is SessionState.ENDED or not _lives(found, clock)
+    if is_over and found.kind != AGENT:
+        raise UsageError(f"session {key} is a {found.kind} of planctl's own, and has ended")
+    if is_over:
+        return taken_over(store, found, fresh)
+    return beaten(store, clock, found, expiry=expiry)
+
+
+def taken_over(store: Store, found: Session, fresh: Session) -> Session:
+    """The record of a session whose process is gone, for the process that comes back under its name."""
+    kept = ("kind", "pid", "process_started", "host", "boot", "started_at", "heartbeat_at", "expires")
+    changes = {name: getattr(fresh, name) for name in (*kept, "parent_pid", "terminal")}
+    if found.state is SessionState.ACTIVE:
+        found = store.move_session(found, SessionState.STALE)
+    return store.move_session(found, SessionState.ACTIVE, **changes, ended_at=None)
+
+
+def _lives(session: Session, clock: Clock) -> bool:
+    return is_alive(session.pid, session.process_started, session.boot, session.host, this_boot=clock.boot())

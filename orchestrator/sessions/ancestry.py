@@ -1,0 +1,118 @@
+"""The processes above this one: which session a command speaks for, and whose life a session is tied to.
+
+A shell that was started for one command (``sh -c …``, as agents start every command of theirs) and programs
+that only start another (``env``, ``timeout``, …) are passed over: they are gone a moment later.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from dataclasses import dataclass
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Final
+
+from orchestrator.sessions.identity import started
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+_SHELLS: Final = frozenset({"sh", "bash", "dash", "ash", "zsh", "ksh", "mksh", "fish", "busybox"})
+_STARTERS: Final = frozenset(
+    {
+        "env",
+        "timeout",
+        "nice",
+        "nohup",
+        "xargs",
+        "sudo",
+        "doas",
+        "time",
+        "stdbuf",
+        "setsid",
+        "ionice",
+        "flock",
+    }
+)
+_ONE_COMMAND: Final = re.compile(r"-[a-zA-Z]*c[a-zA-Z]*")
+_MOST: Final = 64
+_PARENT: Final = 1  # of /proc/<pid>/stat, counted from behind the name
+
+
+@dataclass(frozen=True, slots=True)
+class Ancestor:
+    """A process above this one; ``started`` is 0 where that cannot be told."""
+
+    pid: int
+    started: float
+    command: tuple[str, ...]
+
+    @property
+    def is_passing(self) -> bool:
+        """Whether it lives for one command only."""
+        name = PurePath(self.command[0]).name.lstrip("-") if self.command else ""
+        if name in _STARTERS:
+            return True
+        return name in _SHELLS and any(_ONE_COMMAND.fullmatch(word) for word in self.command[1:4])
+
+
+def ancestors() -> Iterator[Ancestor]:
+    """From the parent upwards, as far as can be seen."""
+    pid = os.getppid()
+    for _ in range(_MOST):
+        if pid <= 0:
+            return
+        yield Ancestor(pid, started(pid) or 0.0, _command(pid))
+        pid = _parent(pid)
+
+
+def worker(above: Sequence[Ancestor]) -> Ancestor:
+    """The process that works here: the nearest that outlives one command; this process where none is seen."""
+    lasting = [one for one in above if not one.is_passing]
+    if lasting:
+        return lasting[0]
+    return above[-1] if above else Ancestor(os.getpid(), started(os.getpid()) or 0.0, ())
+
+
+def _parent(pid: int) -> int:
+    return _linux_parent(pid) if sys.platform == "linux" else _parent_by_psutil(pid)
+
+
+def _command(pid: int) -> tuple[str, ...]:
+    return _linux_command(pid) if sys.platform == "linux" else _command_by_psutil(pid)
+
+
+def _linux_parent(pid: int) -> int:
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:  # noqa: PTH123 - a Path costs more than the read
+            return int(file.read().rpartition(b")")[2].split()[_PARENT])
+    except OSError:
+        return 0
+
+
+def _linux_command(pid: int) -> tuple[str, ...]:
+    try:
+        with open(f"/proc/{pid}/cmdline", "rb") as file:  # noqa: PTH123 - as above
+            words = file.read().rstrip(b"\0").split(b"\0")
+    except OSError:
+        return ()
+    return tuple(word.decode("utf-8", "surrogateescape") for word in words)
+
+
+def _parent_by_psutil(pid: int) -> int:
+    import psutil  # noqa: PLC0415 - Linux does without
+
+    try:
+        return psutil.Process(pid).ppid()
+    except psutil.Error:
+        return 0
+
+
+def _command_by_psutil(pid: int) -> tuple[str, ...]:
+    import psutil  # noqa: PLC0415 - as above
+
+    try:
+        return tuple(psutil.Process(pid).cmdline())
+    except psutil.Error:
+        return ()

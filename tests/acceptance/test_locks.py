@@ -1,0 +1,168 @@
+"""``planctl lock`` as people, scripts and agents use it: real processes, real signals."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+from typing import Any
+
+import pytest
+
+from orchestrator.running.platforms import find_process
+from tests.support.process import end_of, run, start
+from tests.support.repo import GitRepo
+
+FOR_EVER = ("sh", "-c", "echo $PLANCTL_LEASE_TOKEN; sleep 600 & echo $!; wait")
+
+
+def lock(repo: GitRepo, *arguments: str, code: int = 0) -> Any:
+    done = run("lock", *arguments, "--json", cwd=repo.path)
+    assert done.code == code, done.err
+    return done.data
+
+
+def holding(repo: GitRepo) -> tuple[subprocess.Popen[str], int, int]:
+    """``lock run build`` at work: the process, the token, and the pid of what its command has started."""
+    process = start("lock", "run", "build", "--", *FOR_EVER, cwd=repo.path)
+    assert process.stdout is not None
+    return process, int(process.stdout.readline()), int(process.stdout.readline())
+
+
+def test_a_lock_is_held_until_it_is_given_back(repo: GitRepo) -> None:
+    taken = lock(repo, "acquire", "deploy", "--session", "ada", "--purpose", "release 1.2")
+    assert (taken["session"], taken["leases"][0]["token"]) == ("ada", 1)
+    assert lock(repo, "acquire", "deploy", "--session", "ada")["leases"][0]["token"] == 2
+    busy = lock(repo, "acquire", "deploy", "--session", "bob", "--no-wait", code=4)["error"]
+    assert busy["code"] == "lease-busy"
+    assert "held by agent ada" in busy["message"]
+    assert "planctl lock break deploy" in busy["advice"]
+    (row,) = lock(repo, "list")["leases"]
+    assert (row["name"], row["scope"], row["session"], row["token"]) == ("deploy", "write", "ada", 2)
+    assert row["holder"]["alive"]
+    assert lock(repo, "release", "deploy", "--session", "bob", code=1)["released"] == []
+    assert lock(repo, "release", "deploy", "--session", "ada", "--token", "1", code=1)["released"] == []
+    assert [one["token"] for one in lock(repo, "release", "deploy", "--session", "ada")["released"]] == [2]
+    assert lock(repo, "acquire", "deploy", "--session", "bob")["leases"][0]["token"] == 3
+    told = [(row["action"], row["session"]) for row in lock(repo, "list", "--history")["history"]]
+    assert told == [
+        ("granted", "ada"),
+        ("replaced", "ada"),
+        ("granted", "ada"),
+        ("gave-up", "bob"),
+        ("released", "ada"),
+        ("granted", "bob"),
+    ]  # S1.11
+
+
+def test_s1_1_readers_of_a_branch_share_and_files_are_compared_exactly(repo: GitRepo) -> None:
+    for session in ("ada", "bob"):
+        lock(repo, "acquire", "plan.api", "--read", "--branch", "main", "--session", session)
+    for more in (["--read", "--branch", "dev"], ["--write"], ["--read"]):
+        lock(repo, "acquire", "plan.api", *more, "--session", "cleo", "--no-wait", code=4)
+    lock(repo, "acquire", "--files", "src/**", "--files", "!src/gen/**", "--session", "ada")
+    lock(repo, "acquire", "--files", "src/new/x.py", "--session", "bob", "--no-wait", code=4)
+    lock(repo, "acquire", "--files", "src/gen/x.py", "--session", "bob")
+    assert lock(repo, "acquire", "--files", "../x", "--session", "bob", code=2)["error"]["code"] == "usage"
+    assert lock(repo, "release", "--all", "--session", "bob")["released"]
+    assert [row["session"] for row in lock(repo, "list", "files")["leases"]] == ["ada"]
+
+
+def test_s1_5_who_waits_is_shown_with_place_and_reason_and_told_when_it_begins(repo: GitRepo) -> None:
+    lock(repo, "acquire", "build", "--session", "ada", "--purpose", "nightly")
+    waiting = start("lock", "acquire", "build", "--session", "bob", "--timeout", "60s", cwd=repo.path)
+    assert waiting.stderr is not None
+    said = [waiting.stderr.readline() for _ in range(3)]
+    assert all("held by agent ada" in line and ": nightly, number 1 in the line" in line for line in said)
+    assert said[0].startswith("retry 1 in ")  # S1.3
+    (row,) = lock(repo, "list")["waiting"]
+    assert (row["session"], row["position"], row["waits_for"]) == ("bob", 1, ["ada"])
+    lock(repo, "release", "build", "--session", "ada")
+    done = end_of(waiting)
+    assert done.code == 0
+    assert "had after waiting" in done.err
+    assert "build is held by bob, token 2" in done.out
+
+
+def test_s1_5_a_time_out_shows_the_choices(repo: GitRepo) -> None:
+    lock(repo, "acquire", "build", "--session", "ada")
+    done = run("lock", "acquire", "build", "--session", "bob", "--timeout", "0.2", cwd=repo.path)
+    assert done.code == 4
+    for choice in ("--timeout 5m", "lock list build", "lock break build", "planctl doctor"):
+        assert choice in done.err
+    assert not lock(repo, "list")["waiting"]
+
+
+def test_a_command_runs_under_a_lease_and_its_exit_code_is_ours(repo: GitRepo) -> None:
+    script = "echo $PLANCTL_LEASE $PLANCTL_LEASE_TOKEN; exit 7"
+    done = run("lock", "run", "build", "--", "sh", "-c", script, cwd=repo.path)
+    assert (done.code, done.out) == (7, "build 1\n")
+    assert lock(repo, "list")["leases"] == []
+    assert run("lock", "run", "build", "--", "no-such-program", cwd=repo.path).code == 1
+    assert lock(repo, "list")["leases"] == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_s0_5_a_signal_ends_the_command_and_gives_the_lease_back(repo: GitRepo, number: int) -> None:
+    process, _, grandchild = holding(repo)
+    process.send_signal(number)
+    assert end_of(process).code == 128 + number
+    assert find_process(grandchild) is None
+    assert lock(repo, "list")["leases"] == []
+
+
+def test_a_lease_that_is_broken_ends_its_holders_work(repo: GitRepo) -> None:
+    repo.write("planctl.yaml", "leases: {heartbeat: 0.2}\n")
+    process, token, grandchild = holding(repo)
+    broken = lock(repo, "break", "build")["broken"]
+    assert [one["token"] for one in broken] == [token]
+    done = end_of(process)
+    assert done.code == 4
+    assert "the lease on build was lost" in done.err
+    assert find_process(grandchild) is None
+    events = run("events", "--json", cwd=repo.path).events
+    assert [event["action"] for event in events if event["event"] == "lease.lost"] == ["broken"]
+    assert lock(repo, "list", "--history")["history"][-1]["action"] == "lost"
+    lock(repo, "break", "build", code=2)
+
+
+def test_after_a_kill_the_next_has_it_at_once(repo: GitRepo) -> None:
+    process, token, grandchild = holding(repo)
+    process.kill()
+    process.wait()
+    taken = lock(repo, "acquire", "build", "--no-wait")
+    assert taken["leases"][0]["token"] == token + 1
+    assert "ended" in [row["action"] for row in lock(repo, "list", "--history")["history"]]
+    os.kill(grandchild, signal.SIGKILL)
+
+
+def test_who_was_stopped_and_wakes_up_changes_nothing(repo: GitRepo) -> None:
+    """After its time another has the lease; the first finds out, ends its command, and takes nothing back."""
+    repo.write("planctl.yaml", "leases: {heartbeat: 0.2, expiry: 1s}\n")
+    process, token, grandchild = holding(repo)
+    process.send_signal(signal.SIGSTOP)
+    taken = lock(repo, "acquire", "build", "--session", "bob", "--timeout", "60s")
+    assert taken["leases"][0]["token"] == token + 1
+    process.send_signal(signal.SIGCONT)
+    assert end_of(process).code == 4
+    assert find_process(grandchild) is None
+    (row,) = lock(repo, "list", "build")["leases"]
+    assert (row["session"], row["token"]) == ("bob", token + 1)
+
+
+def test_s1_13_two_that_wait_for_each_other_do_not_wait_for_ever(repo: GitRepo) -> None:
+    lock(repo, "acquire", "x", "--session", "ada")
+    lock(repo, "acquire", "y", "--session", "bob")
+    first = start("lock", "acquire", "y", "--session", "ada", "--timeout", "60s", "--json", cwd=repo.path)
+    assert first.stderr is not None
+    assert "retry 1" in first.stderr.readline()
+    refused = lock(repo, "acquire", "x", "--session", "bob", "--timeout", "60s", code=4)["error"]
+    assert refused["code"] == "deadlock"
+    assert "bob → ada → bob" in refused["message"]
+    lock(repo, "release", "--all", "--session", "bob")
+    assert end_of(first).data["leases"][0]["name"] == "y"
+
+
+def test_names_of_planctls_own_are_refused(repo: GitRepo) -> None:
+    for name in ("queue:refs/heads/main", "task:api:1.1", "", "a\nb"):
+        lock(repo, "acquire", name, "--no-wait", code=2)
