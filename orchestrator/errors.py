@@ -72,6 +72,21 @@ class LeaseBusyError(BusyError):
         self.args = (f"{name} was not had in {waited:.0f} s: it is held by {holder}",)
 
 
+class SessionTakenError(BusyError):
+    """Another living process is registered under that id."""
+
+    def __init__(self, key: str, holder: str) -> None:
+        super().__init__(f"the name {key}", holder)
+
+
+class SessionEndedError(PlanctlError):
+    """The session that a command speaks for has ended, and holds nothing any more."""
+
+    def __init__(self, key: str, ended_at: str | None) -> None:
+        self.key = key
+        self.args = (f"session {key} has ended ({ended_at or 'some time ago'}), and holds nothing any more",)
+
+
 class LeaseLostError(PlanctlError):
     """A lease is no longer held: its row vanished, another holder has it, or its heartbeat failed."""
 

@@ -154,6 +154,8 @@ EXITS: Final[Mapping[type[Exception], Exit]] = {
             f"`planctl lock break {e.what}` takes it away; `planctl doctor` looks for dead holders"
         ),
     ),
+    own.SessionTakenError: Exit(BUSY, "take another id, or let planctl draw one"),
+    own.SessionEndedError: Exit(NO, "`planctl session start` begins another; claim and lock anew"),
     own.LeaseLostError: Exit(BUSY, "`planctl status` shows who has it now"),
     own.DeadlockError: Exit(BUSY, "give back what you hold (`planctl lock release --all`), then try again"),
     own.ForbiddenOverlapError: Exit(

@@ -25,12 +25,20 @@ def session_option(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 @contextlib.contextmanager
-def speaking(invocation: Invocation, speaks: str | None) -> Iterator[tuple[Store, Clock, Session]]:
-    """The store, the clock, and the session that the command speaks for, registered and beaten."""
+def speaking(
+    invocation: Invocation, speaks: str | None, *, revive: bool = True
+) -> Iterator[tuple[Store, Clock, Session]]:
+    """The store, the clock, and the session that the command speaks for, registered and beaten.
+
+    ``revive=False``: one that has ended stays so (SessionEndedError).
+    """
     from orchestrator.bootstrap import attending  # noqa: PLC0415 - `--help` does without
-    from orchestrator.services.speaking import speaker  # noqa: PLC0415 - as above
+    from orchestrator.services.sessions import require_living  # noqa: PLC0415 - as above
+    from orchestrator.services.speaking import named_session, speaker  # noqa: PLC0415 - as above
 
     with attending(invocation.repository) as (store, clock):
+        if not revive and (key := named_session(speaks, os.environ)) is not None:
+            require_living(store, key)
         yield store, clock, speaker(store, clock, speaks, os.environ, expiry=session_expiry(invocation))
 
 

@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 from orchestrator.events import EventName
-from orchestrator.store.records import LeaseNote
+from orchestrator.store.records import LeaseNote, Message
 from orchestrator.store.scopes import Scope, is_replaced, to_go
 
 if TYPE_CHECKING:
@@ -94,6 +94,8 @@ def _ended(store: Store, clock: Clock, lease: Lease, action: Action, detail: str
     seconds = clock.monotonic() - lease.since if same_boot else None
     store.note_lease(_note(clock, lease, action, seconds=seconds, detail=detail))
     if action in _TAKEN:
+        taken = f"your lease on {lease.name} (token {lease.token}) is gone, {action.value}: {detail}"
+        store.add_message(Message(clock.now(), "planctl", lease.session, taken))
         store.emit(
             EventName.LEASE_LOST,
             at=clock.now(),

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Final
 from orchestrator.clock import new_id
 from orchestrator.errors import StaleRecordError, UsageError
 from orchestrator.sessions.ancestry import ancestors, worker
-from orchestrator.sessions.identity import here, is_alive
+from orchestrator.sessions.identity import container, here, is_alive
 from orchestrator.sessions.registry import terminal
 from orchestrator.states import SessionState
 from orchestrator.store.records import Session
@@ -44,13 +44,27 @@ def speaker(
 ) -> Session:
     """The session that this command speaks for, active, and beaten just now. See the module's text."""
     above = tuple(ancestors())
-    key = named or environ.get("PLANCTL_ATTEMPT") or environ.get("PLANCTL_SESSION") or None
+    key = named_session(named, environ)
     if key is not None:
         return _alive_again(store, clock, checked_id(key), above, expiry)
     found = registered_above(store, clock, above)
     if found is not None:
         return beaten(store, clock, found, expiry=expiry)
     return register(store, clock, new_session(clock, above, expiry=expiry))
+
+
+def named_session(named: str | None, environ: Mapping[str, str]) -> str | None:
+    """The id that the command line or the environment says, if any."""
+    return named or environ.get("PLANCTL_ATTEMPT") or environ.get("PLANCTL_SESSION") or None
+
+
+def meant(store: Store, clock: Clock, named: str | None, environ: Mapping[str, str]) -> str | None:
+    """The id of the session that a command is about, registered or not; None where nothing says one."""
+    key = named_session(named, environ)
+    if key is not None:
+        return checked_id(key)
+    found = registered_above(store, clock, tuple(ancestors()))
+    return None if found is None else found.id
 
 
 def checked_id(text: str) -> str:
@@ -90,6 +104,7 @@ def new_session(
         expires=clock.monotonic() + expiry,
         parent_pid=parent,
         terminal=terminal(),
+        container=container(),
     )
 
 
@@ -137,7 +152,8 @@ def _alive_again(store: Store, clock: Clock, key: str, above: Sequence[Ancestor]
 def taken_over(store: Store, found: Session, fresh: Session) -> Session:
     """The record of a session whose process is gone, for the process that comes back under its name."""
     kept = ("kind", "pid", "process_started", "host", "boot", "started_at", "heartbeat_at", "expires")
-    changes = {name: getattr(fresh, name) for name in (*kept, "parent_pid", "terminal")}
+    changes = {name: getattr(fresh, name) for name in (*kept, "parent_pid", "terminal", "container")}
+    changes["children"] = ()
     if found.state is SessionState.ACTIVE:
         found = store.move_session(found, SessionState.STALE)
     return store.move_session(found, SessionState.ACTIVE, **changes, ended_at=None)

@@ -10,6 +10,7 @@ import os
 import re
 import sys
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Final
 
@@ -54,7 +55,8 @@ class Ancestor:
         name = PurePath(self.command[0]).name.lstrip("-") if self.command else ""
         if name in _STARTERS:
             return True
-        return name in _SHELLS and any(_ONE_COMMAND.fullmatch(word) for word in self.command[1:4])
+        options = takewhile(lambda word: word.startswith("-"), self.command[1:])
+        return name in _SHELLS and any(_ONE_COMMAND.fullmatch(word) for word in options)
 
 
 def ancestors() -> Iterator[Ancestor]:

@@ -33,6 +33,17 @@ def here() -> str:
     return host() if namespace in {"", _FIRST_NAMESPACE} else f"{host()}/{namespace}"
 
 
+@cache
+def container() -> str:
+    """What kind of container this process is in, for people; an empty text for none that can be told."""
+    if os.environ.get("KUBERNETES_SERVICE_HOST"):
+        return "kubernetes"
+    for mark, name in (("/run/.containerenv", "podman"), ("/.dockerenv", "docker")):
+        if os.path.exists(mark):  # noqa: PTH110 - as above
+            return name
+    return os.environ.get("container", "")  # noqa: SIM112 - as systemd-nspawn and podman name it
+
+
 def is_alive(pid: int, started: float, boot: str, host: str, *, this_boot: str | None = None) -> bool:
     """Whether that process may be alive: False only when it is proven that it is not.
 

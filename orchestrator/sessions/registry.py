@@ -20,7 +20,7 @@ from orchestrator.leases.heartbeat import Heartbeat, Pace
 from orchestrator.leases.lease import HeldLease, Wanted, holder_of, try_acquire
 from orchestrator.leases.ledger import end
 from orchestrator.sessions.cleanup import bury, release_all
-from orchestrator.sessions.identity import here, started
+from orchestrator.sessions.identity import container, here, started
 from orchestrator.states import SessionState
 from orchestrator.store.records import Session
 
@@ -54,6 +54,7 @@ def start_session(
         expires=clock.monotonic() + pace.expiry,
         parent_pid=os.getppid(),
         terminal=terminal(),
+        container=container(),
         note=note,
     )
     with contextlib.closing(store_factory()) as store:

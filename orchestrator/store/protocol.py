@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         Lease,
         LeaseNote,
         LeaseWait,
+        Message,
         PhaseDone,
         RunRecord,
         Session,
@@ -51,6 +52,15 @@ class Sessions(Protocol):
 
     def beat(self, key: str, *, expires: float, at: str, task: str | None = None) -> bool:
         """Record a heartbeat of an active session; False when there is no such row (any more)."""
+
+    def add_message(self, message: Message) -> Message:
+        """Leave a message for a session; returns it with its number."""
+
+    def unread(self, receiver: str) -> Sequence[Message]:
+        """What a session has not read yet, in order."""
+
+    def mark_read(self, receiver: str, *, sequence: int, at: str) -> int:
+        """It has read all up to that number; returns how many there were."""
 
 
 class Leases(Protocol):
@@ -233,9 +243,9 @@ class Events(Protocol):
         """Set it, or remove it with None."""
 
     def prune(self, *, events: str, sessions: str) -> int:
-        """Forget events and notes on leases older than ``events``, sessions that ended before ``sessions``.
+        """Forget events, notes on leases and messages older than ``events``.
 
-        Return how many.
+        And sessions that ended before ``sessions``. Return how many.
         """
 
 

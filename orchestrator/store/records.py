@@ -3,44 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from orchestrator.states import AttemptState, EntryState, IntentState, RunState, SessionState, SlotState
+from orchestrator.store.record import Record
 from orchestrator.store.scopes import Scope
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-class Record:
-    """Equal when all fields are, and shown with all of them.
-
-    Said once: what ``dataclass`` writes for each record is compiled at every start of planctl, and
-    comparing and showing were a third of that.
-    """
-
-    __slots__ = ()
-    __dataclass_fields__: ClassVar[dict[str, Any]]
-
-    def __eq__(self, other: object) -> bool:
-        if type(other) is not type(self):
-            return NotImplemented
-        return self._values() == other._values()
-
-    def __hash__(self) -> int:
-        return hash(self._values())
-
-    def __repr__(self) -> str:
-        shown = zip(self.__dataclass_fields__, self._values(), strict=True)
-        return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in shown)})"
-
-    def _values(self) -> tuple[Any, ...]:
-        return tuple(getattr(self, name) for name in self.__dataclass_fields__)
-
-
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Session(Record):
-    """A living process that does work. Identity is (pid, process_started); ``expires`` is monotonic."""
+    """A living process that does work. Identity is (pid, process_started); ``expires`` is monotonic.
+
+    ``labels`` are what it can do, ``children`` the processes of its own that it told of, ``{pid, started}``.
+    """
 
     id: str
     kind: str
@@ -57,7 +35,23 @@ class Session(Record):
     task: str = ""
     note: str = ""
     ended_at: str | None = None
+    agent: str = ""
+    container: str = ""
+    labels: tuple[str, ...] = ()
+    children: tuple[Mapping[str, Any], ...] = ()
     version: int = 0
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Message(Record):
+    """One session tells another something; ``read_at`` is None until the receiver has had it."""
+
+    at: str
+    sender: str
+    receiver: str
+    text: str
+    read_at: str | None = None
+    sequence: int = 0
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)

@@ -111,6 +111,7 @@ class MemoryEvents(Tables):
         with self._lock:
             old = [("events", e.sequence) for e in self._all("events", lambda e: e.ts < events)]
             old += [("lease_notes", n.sequence) for n in self._all("lease_notes", lambda n: n.at < events)]
+            old += [("messages", m.sequence) for m in self._all("messages", lambda m: m.at < events)]
             ended = self._all("sessions", lambda s: s.state is SessionState.ENDED and s.ended_at)
             old += [("sessions", s.id) for s in ended if s.ended_at < sessions]
             for table, key in old:

@@ -12,7 +12,7 @@ from orchestrator.store.rules import moved
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-    from orchestrator.store.records import Session, Slot
+    from orchestrator.store.records import Message, Session, Slot
 
 
 class MemorySessions(Tables):
@@ -49,6 +49,25 @@ class MemorySessions(Tables):
                 version=session.version + 1,
             )
             return True
+
+    def add_message(self, message: Message) -> Message:
+        """See the protocol."""
+        with self._lock:
+            numbered = replace(message, sequence=self._next("messages"))
+            self._writing("messages")[numbered.sequence] = numbered
+            return numbered
+
+    def unread(self, receiver: str) -> Sequence[Message]:
+        """See the protocol."""
+        return self._all("messages", lambda m: m.receiver == receiver and m.read_at is None)
+
+    def mark_read(self, receiver: str, *, sequence: int, at: str) -> int:
+        """See the protocol."""
+        with self._lock:
+            found = [m for m in self.unread(receiver) if m.sequence <= sequence]
+            for message in found:
+                self._writing("messages")[message.sequence] = replace(message, read_at=at)
+            return len(found)
 
 
 class MemorySlots(Tables):

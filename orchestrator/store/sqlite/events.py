@@ -53,5 +53,6 @@ class SqliteEvents(Tables):
             return (
                 self._db.query.change("events.prune", before=events)
                 + self._db.query.change("leases.prune_notes", before=events)
+                + self._db.query.change("messages.prune", before=events)
                 + self._db.query.change("sessions.prune", before=sessions)
             )

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from orchestrator.states import SESSION, SessionState
-from orchestrator.store.records import Session
+from orchestrator.store.records import Message, Session
 from orchestrator.store.sqlite.codec import Codec, names
 from orchestrator.store.sqlite.tables import Tables
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-_SESSION: Final = Codec(Session, SessionState, SESSION, "sessions.write")
+_SESSION: Final = Codec(
+    Session, SessionState, SESSION, "sessions.write", tuples=frozenset({"labels", "children"})
+)
+_MESSAGE: Final = Codec(Message)
 
 
 class SqliteSessions(Tables):
@@ -38,3 +42,17 @@ class SqliteSessions(Tables):
         """See the protocol. Not durable: a lost beat is made anew in seconds."""
         with self._db.transaction(durable=False):
             return self._db.query.change("sessions.beat", id=key, expires=expires, at=at, task=task) == 1
+
+    def add_message(self, message: Message) -> Message:
+        """See the protocol."""
+        with self._db.transaction():
+            return replace(message, sequence=self._db.query.insert("messages.add", **_MESSAGE.row(message)))
+
+    def unread(self, receiver: str) -> Sequence[Message]:
+        """See the protocol."""
+        return self._all(_MESSAGE, "messages.unread", receiver=receiver)
+
+    def mark_read(self, receiver: str, *, sequence: int, at: str) -> int:
+        """See the protocol."""
+        with self._db.transaction():
+            return self._db.query.change("messages.read", receiver=receiver, sequence=sequence, at=at)

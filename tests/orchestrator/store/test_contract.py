@@ -15,7 +15,7 @@ from orchestrator.errors import IllegalTransitionError, StaleRecordError, Unknow
 from orchestrator.states import AttemptState, EntryState, IntentState, RunState, SessionState, SlotState
 from orchestrator.store.memory.store import MemoryStore
 from orchestrator.store.protocol import Store
-from orchestrator.store.records import LeaseNote, PhaseDone
+from orchestrator.store.records import LeaseNote, Message, PhaseDone
 from orchestrator.store.scopes import Scope
 from orchestrator.store.sqlite.opening import open_sqlite
 from tests.support.records import (
@@ -567,3 +567,23 @@ def test_notes_on_leases_are_found_newest_first_and_pruned_with_events(store: St
     assert list(store.lease_notes(limit=1)) == [second]
     assert store.prune(events=LATER, sessions="") == 1
     assert list(store.lease_notes()) == [second]
+
+
+def test_messages_are_unread_until_they_are_marked(store: Store) -> None:
+    sent = [store.add_message(Message(AT, "ada", to, f"for {to} ☃")) for to in ("bob", "cleo", "bob")]
+    assert [m.sequence for m in sent] == [1, 2, 3]
+    assert list(store.unread("bob")) == [sent[0], sent[2]]
+    assert store.mark_read("bob", sequence=1, at=LATER) == 1
+    assert list(store.unread("bob")) == [sent[2]]
+    assert list(store.unread("cleo")) == [sent[1]]
+    assert store.prune(events=LATER, sessions="") == 3
+
+
+def test_what_a_session_says_of_itself_is_kept(store: Store) -> None:
+    child = {"pid": 7, "started": 1.5}
+    session = a_session("s1", agent="claude", container="docker", labels=("python", "ü"), children=(child,))
+    store.add_session(session)
+    assert store.session("s1") == session
+    stale = store.move_session(session, SessionState.STALE, labels=())
+    assert store.session("s1") == stale
+    assert stale.labels == ()

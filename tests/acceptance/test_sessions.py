@@ -1,0 +1,256 @@
+"""Agents and people that planctl did not start: real processes that register, beat, tell, crash and leave."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from orchestrator.sessions import ancestry
+from orchestrator.sessions.ancestry import Ancestor, worker
+from orchestrator.sessions.identity import started
+from tests.support.process import COMMAND, Done, run
+from tests.support.repo import GitRepo
+
+PLANCTL = " ".join(f"'{word}'" for word in COMMAND)
+
+
+def session(repo: GitRepo, *arguments: str, code: int = 0, **env: str) -> Any:
+    done = run("session", *arguments, "--json", cwd=repo.path, env=env)
+    assert done.code == code, done.err
+    return done.data
+
+
+class Agent:
+    """A process of its own that runs commands through ``sh -c``, one after another, as coding agents do."""
+
+    CODE = (
+        "import subprocess, sys\n"
+        "for line in sys.stdin:\n"
+        "    done = subprocess.run(['sh', '-c', line + '\\ntrue'], capture_output=True, text=True)\n"
+        "    print(done.stdout.strip().replace('\\n', '|') or done.stderr.strip(), flush=True)\n"
+    )
+
+    def __init__(self, repo: GitRepo) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", self.CODE],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            cwd=repo.path,
+        )
+
+    def says(self, command: str) -> str:
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self.process.stdin.write(f"{PLANCTL} {command}\n")
+        self.process.stdin.flush()
+        return self.process.stdout.readline().strip()
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait()
+
+
+@pytest.fixture
+def agent(repo: GitRepo) -> Any:
+    found = Agent(repo)
+    yield found
+    found.kill()
+    for stream in (found.process.stdin, found.process.stdout):
+        assert stream is not None
+        stream.close()
+
+
+def test_s4_6_a_session_is_known_by_its_fingerprint(repo: GitRepo) -> None:
+    begun = session(repo, "start", "--agent", "claude", "--label", "python", "--note", "tests")
+    assert begun["pid"] == os.getpid()
+    assert begun["parent_pid"] == os.getppid()
+    assert begun["process_started"] == started(os.getpid())
+    assert {"terminal", "host", "container", "boot", "heartbeat_at"} <= begun.keys()
+    assert (begun["agent"], begun["labels"], begun["note"]) == ("claude", ["python"], "tests")
+    (row,) = session(repo, "list")["sessions"]  # S4.7
+    assert row == {**begun, "leases": []}
+    assert session(repo, "start", "--agent", "claude")["id"] == begun["id"], "the same agent, once more"
+    unnamed = [session(repo, "start")["id"] for _ in range(2)]
+    assert len({*unnamed, begun["id"]}) == 3  # S1.15
+
+
+def test_s4_6_a_name_is_refused_while_the_first_lives_and_taken_over_when_it_is_dead(
+    repo: GitRepo, agent: Agent
+) -> None:
+    assert agent.says("session start forge") == "forge"
+    assert agent.says("lock acquire build") == "build is held by forge, token 1"
+    refused = session(repo, "start", "forge", code=4)["error"]
+    assert f"pid {agent.process.pid}" in refused["message"]
+    agent.kill()
+    mine = session(repo, "start", "forge")
+    assert (mine["pid"], mine["state"]) == (os.getpid(), "active")
+    (row,) = session(repo, "list")["sessions"]
+    assert (row["id"], row["leases"]) == ("forge", []), "what the dead one held is not its namesake's"
+
+
+def test_of_many_that_want_one_name_at_once_one_has_it(repo: GitRepo) -> None:
+    session(repo, "start")
+    done: list[Done] = []
+    threads = [
+        threading.Thread(target=lambda: done.append(run("session", "start", "one", cwd=repo.path)))
+        for _ in range(8)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(one.code for one in done) == [0] + [4] * 7
+
+
+def test_an_agent_whose_shells_come_and_go_is_one_session(repo: GitRepo, agent: Agent) -> None:
+    key = agent.says("session start --agent codex")
+    assert agent.says("session start --agent codex") == key
+    agent.says("lock acquire build")
+    (row,) = session(repo, "list")["sessions"]
+    assert (row["id"], row["pid"], row["leases"]) == (key, agent.process.pid, ["build"])
+    assert agent.says("session heartbeat --task auth:1.1") == ""
+    assert session(repo, "list")["sessions"][0]["task"] == "auth:1.1"  # S4.13
+    assert agent.says("session end") == f"session {key} has ended, and gave back build"
+    assert session(repo, "list")["sessions"] == []
+
+
+def test_one_that_never_registered_is_registered_on_the_spot(repo: GitRepo, agent: Agent) -> None:
+    said = agent.says("lock acquire build")
+    (row,) = session(repo, "list")["sessions"]
+    assert row["pid"] == agent.process.pid
+    assert row["id"] in said
+    agent.kill()
+    assert run("lock", "acquire", "build", "--no-wait", cwd=repo.path).code == 0
+
+
+def test_which_session_a_command_speaks_for(repo: GitRepo) -> None:
+    above = session(repo, "start")["id"]
+    for options, env, expected in [
+        ([], {}, above),
+        (["--session", "named"], {"PLANCTL_SESSION": "said"}, "named"),
+        ([], {"PLANCTL_SESSION": "said"}, "said"),
+        ([], {"PLANCTL_SESSION": "run", "PLANCTL_ATTEMPT": "01ATTEMPT"}, "01ATTEMPT"),
+    ]:
+        assert session(repo, "heartbeat", *options, **env)["id"] == expected
+    assert session(repo, "heartbeat", "no id", code=2)["error"]["code"] == "usage"
+
+
+def test_s4_10_messages_reach_one_or_all_and_are_read_once(repo: GitRepo) -> None:
+    for key in ("ada", "bob", "cleo"):
+        session(repo, "start", key)
+    assert session(repo, "message", "bob", "take", "auth:1.2", "--session", "ada")["to"] == ["bob"]
+    assert session(repo, "message", "all", "main is red", "--session", "bob")["to"] == ["ada", "cleo"]
+    assert (
+        session(repo, "message", "dora", "hm", "--session", "ada", code=2)["error"]["code"] == "nothing-to-do"
+    )
+    (told,) = session(repo, "heartbeat", "bob")["messages"]
+    assert (told["from"], told["text"]) == ("ada", "take auth:1.2")
+    assert session(repo, "heartbeat", "bob")["messages"] == []
+    assert [m["text"] for m in session(repo, "heartbeat", "cleo")["messages"]] == ["main is red"]
+    assert "bob: main is red" in run("session", "heartbeat", "ada", cwd=repo.path).out
+
+
+def test_who_lost_a_lease_is_told_with_the_next_heartbeat(repo: GitRepo) -> None:
+    run("lock", "acquire", "build", "--session", "ada", cwd=repo.path)
+    run("lock", "break", "build", "--session", "bob", cwd=repo.path)
+    (told,) = session(repo, "heartbeat", "ada")["messages"]
+    assert told["from"] == "planctl"
+    assert told["text"] == "your lease on build (token 1) is gone, broken: by bob"
+
+
+def test_whoever_beats_for_a_session_that_has_ended_is_told_so(repo: GitRepo) -> None:
+    session(repo, "start", "ada")
+    assert session(repo, "end", "ada")["ended"]
+    assert session(repo, "heartbeat", "ada", code=1)["error"]["code"] == "session-ended"
+    assert not session(repo, "end", "ada", code=1)["ended"]
+    (row,) = session(repo, "list", "--all")["sessions"]
+    assert (row["state"], row["alive"]) == ("ended", False)
+    assert session(repo, "start", "ada")["state"] == "active"
+
+
+def test_s3_1_children_are_recorded_with_when_they_started(repo: GitRepo) -> None:
+    child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    try:
+        session(repo, "start", "ada", "--child", str(child.pid))
+        session(repo, "heartbeat", "ada", "--child", str(os.getpid()), "--child", str(child.pid))
+        (row,) = session(repo, "list")["sessions"]
+        expected = [(pid, started(pid)) for pid in (child.pid, os.getpid())]
+        assert [(c["pid"], c["started"]) for c in row["children"]] == expected
+    finally:
+        child.communicate()
+
+
+def test_an_agents_session_lasts_as_long_as_the_settings_say(repo: GitRepo) -> None:
+    repo.write("planctl.yaml", "leases: {session: 5m}\n")
+    assert 299 < session(repo, "heartbeat", "ada")["expires_in_seconds"] <= 300
+
+
+def test_a_run_of_planctls_own_is_not_ended_from_beside(repo: GitRepo) -> None:
+    from orchestrator.bootstrap import thread_store
+    from orchestrator.clock import SystemClock
+    from orchestrator.sessions.registry import start_session
+    from worktrees.repository import find
+
+    with start_session(thread_store(find(repo.path)), SystemClock(), "run") as handle:
+        assert session(repo, "end", handle.id, code=2)["error"]["code"] == "usage"
+        assert session(repo, "heartbeat", handle.id)["id"] == handle.id
+
+
+@pytest.mark.parametrize("env", [{"CI": "true"}, {"TERM": "dumb", "CI": ""}])
+def test_s3_9_nothing_stays_behind_and_no_terminal_is_asked(repo: GitRepo, env: dict[str, str]) -> None:
+    """Its own process group is empty when a command has ended: no background process, on no way out."""
+    began = time.monotonic()
+    for words in (["session", "start", "ada"], ["session", "heartbeat", "ada"], ["session", "end", "ada"]):
+        process = subprocess.Popen(
+            [*COMMAND, *words],
+            cwd=repo.path,
+            env={**os.environ, **env},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            process_group=0,
+        )
+        process.communicate(timeout=60)
+        assert process.returncode == 0
+        with pytest.raises(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGCONT)
+    assert time.monotonic() - began < 30
+
+
+@pytest.mark.parametrize(
+    ("command", "passing"),
+    [
+        (("sh", "-c", "planctl x"), True),
+        (("/bin/bash", "-lc", "planctl x"), True),
+        (("bash", "--norc", "-ec", "x"), True),
+        (("-bash",), False),
+        (("bash", "script.sh", "-c"), False),
+        (("env", "A=1", "planctl"), True),
+        (("node", "claude"), False),
+        ((), False),
+    ],
+)
+def test_a_shell_for_one_command_is_passed_over(command: tuple[str, ...], passing: bool) -> None:
+    one = Ancestor(5, 1.0, command)
+    assert one.is_passing is passing
+    agent = Ancestor(4, 1.0, ("node", "claude"))
+    assert worker([one, agent]) == (agent if passing else one)
+    assert worker([one]) == one
+    assert worker([]).pid == os.getpid()
+
+
+def test_the_processes_above_are_seen_up_to_the_first() -> None:
+    found = [*ancestry.ancestors()]
+    assert found[0].pid == os.getppid()
+    assert found[0].started == started(os.getppid())
+    other = (ancestry._parent_by_psutil(os.getpid()), ancestry._command_by_psutil(os.getppid()))
+    assert other == (os.getppid(), found[0].command)
+    assert Path(f"/proc/{found[-1].pid}").exists()
