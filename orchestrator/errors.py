@@ -106,6 +106,22 @@ class DeadlockError(PlanctlError):
         super().__init__(f"nobody would ever get {name}: {ring} wait for each other")
 
 
+class TaskTakenError(BusyError):
+    """Another living session holds the task."""
+
+    def __init__(self, key: str, holder: str) -> None:
+        super().__init__(f"task {key}", holder)
+
+
+class TaskRefusedError(PlanctlError):
+    """What is asked of a task cannot be done now: it is complete, blocked, or not this session's."""
+
+    def __init__(self, key: str, reason: str) -> None:
+        self.key = key
+        self.reason = reason
+        super().__init__(f"task {key} {reason}")
+
+
 class ForbiddenOverlapError(PlanctlError):
     """Plans overlap and the mode is ``forbid``; nothing was started."""
 

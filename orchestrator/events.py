@@ -57,6 +57,11 @@ class EventName(StrEnum):
     RETENTION_FAILED = "retention.failed"
     LEASE_LOST = "lease.lost"
     """A lease was taken from its holder: it ran out, was broken, or its session is dead."""
+    TASK_CLAIMED = "task.claimed"
+    TASK_STARTED = "task.started"
+    TASK_COMPLETED = "task.completed"
+    TASK_RELEASED = "task.released"
+    """Its holder gave it back, or is dead."""
     STORE_REBUILT = "store.rebuilt"
 
 

@@ -70,6 +70,15 @@ class IntentState(StrEnum):
     SUPERSEDED = "superseded"
 
 
+class TaskState(StrEnum):
+    """A task of a plan: a numbered checkbox of its body."""
+
+    OPEN = "open"
+    CLAIMED = "claimed"
+    IN_PROGRESS = "in_progress"
+    COMPLETED = "completed"
+
+
 class SlotState(StrEnum):
     """A worktree of the pool."""
 
@@ -87,6 +96,7 @@ A = AttemptState
 E = EntryState
 I = IntentState  # noqa: E741 - the table below reads better with one letter each
 L = SlotState
+T = TaskState
 
 SESSION: Final[Mapping[S, frozenset[S]]] = {
     S.ACTIVE: frozenset({S.STALE, S.ENDED}),
@@ -146,7 +156,14 @@ SLOT: Final[Mapping[L, frozenset[L]]] = {
     L.REMOVED: frozenset({L.FREE}),
 }
 
-_State = TypeVar("_State", S, R, A, E, I, L)
+TASK: Final[Mapping[T, frozenset[T]]] = {
+    T.OPEN: frozenset({T.CLAIMED}),
+    T.CLAIMED: frozenset({T.IN_PROGRESS, T.COMPLETED, T.OPEN, T.CLAIMED}),  # again: by another, or by force
+    T.IN_PROGRESS: frozenset({T.COMPLETED, T.OPEN, T.CLAIMED}),
+    T.COMPLETED: frozenset({T.CLAIMED}),  # by force
+}
+
+_State = TypeVar("_State", S, R, A, E, I, L, T)
 
 TERMINAL_ATTEMPTS: Final = frozenset({A.LANDED, A.FAILED, A.TIMED_OUT, A.CANCELLED, A.LOST})
 """Never moved again; a retry is a new attempt."""

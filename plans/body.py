@@ -25,6 +25,7 @@ _PHASE: Final = re.compile(
     r"Phase[ \t]+([A-Za-z0-9][A-Za-z0-9_-]{0,31}(?:\.[0-9]{1,4})*)(?:[ \t]*[:\u2013\u2014]|[ \t]+-[ \t]|$)"
 )
 _CLOSING: Final = re.compile(r"(?:^|[ \t])#+$")
+_AFTER: Final = re.compile(r"\(after:[ \t]*([A-Za-z0-9._:, \t-]*[0-9])[ \t]*\)$")
 _MAX_HEADING_INDENT: Final = 3
 MAX_PARTS: Final = 10_000
 
@@ -112,8 +113,19 @@ class _Reading:
             return
         self.places.append(found.start("mark"))
         done = found["mark"] != " "
-        task = Task(TaskId.parse(number[1]), words[number.end() :], done, self.phase, self.line)
+        title, after = _parted(words[number.end() :])
+        task = Task(TaskId.parse(number[1]), title, done, self.phase, self.line, after)
         self.tasks.append(task)
+
+
+def _parted(words: str) -> tuple[str, tuple[str, ...]]:
+    """A task's title, and what its ``(after: …)`` at the end names."""
+    found = _AFTER.search(words)
+    if not found:
+        return words, ()
+    return words[: found.start()].rstrip(" \t"), tuple(
+        dict.fromkeys(re.split(r"[ \t,]+", found[1].strip(", \t")))
+    )
 
 
 def read_body(

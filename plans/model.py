@@ -68,13 +68,17 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A checkbox line of the body: ``- [ ] 2.1 Add the table``; ``line`` counts from 1."""
+    """A checkbox line of the body: ``- [ ] 2.1 Add the table (after: 1.1)``; ``line`` counts from 1.
+
+    ``after`` are the tasks that have to be complete before, of this plan (``1.1``) or another (``api:2.3``).
+    """
 
     id: TaskId
     title: str
     done: bool
     phase: PhaseId | None
     line: int
+    after: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

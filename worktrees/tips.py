@@ -5,6 +5,7 @@ As gitrepository-layout(5) describes them: a loose file, else a line of ``packed
 
 from __future__ import annotations
 
+import contextlib
 import re
 from typing import TYPE_CHECKING, Final
 
@@ -21,6 +22,18 @@ def read_tip(common_dir: Path, reference: str) -> str | None:
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
         return _packed(common_dir, reference)
     return loose.decode("ascii") if _OBJECT.fullmatch(loose) else None
+
+
+def names_below(common_dir: Path, prefix: str) -> list[str]:
+    """The references right below ``prefix``, by name."""
+    folder = common_dir / prefix
+    found = {f"{prefix}/{path.name}" for path in folder.iterdir()} if folder.is_dir() else set()
+    with contextlib.suppress(FileNotFoundError):  # nothing was ever packed
+        for line in (common_dir / "packed-refs").read_bytes().splitlines():
+            name = line.partition(b" ")[2].decode("utf-8", "surrogateescape")
+            if name.startswith(f"{prefix}/") and "/" not in name[len(prefix) + 1 :]:
+                found.add(name)
+    return sorted(name for name in found if not name.endswith(".lock"))
 
 
 def _packed(common_dir: Path, reference: str) -> str | None:

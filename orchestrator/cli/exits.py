@@ -156,6 +156,8 @@ EXITS: Final[Mapping[type[Exception], Exit]] = {
     ),
     own.SessionTakenError: Exit(BUSY, "take another id, or let planctl draw one"),
     own.SessionEndedError: Exit(NO, "`planctl session start` begins another; claim and lock anew"),
+    own.TaskTakenError: Exit(BUSY, "`planctl task claim --next` takes another one"),
+    own.TaskRefusedError: Exit(NO, "`planctl task list` shows what is open, and what waits for what"),
     own.LeaseLostError: Exit(BUSY, "`planctl status` shows who has it now"),
     own.DeadlockError: Exit(BUSY, "give back what you hold (`planctl lock release --all`), then try again"),
     own.ForbiddenOverlapError: Exit(

@@ -39,6 +39,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "merge": ("merge", "Queue finished work, land it, say what became of it: for CI."),
     "queue": ("queue", "The merge queue: what is in it, why it waits, work at it."),
     "session": ("session", "Who works here: register, beat, tell, leave."),
+    "task": ("task", "Tasks of plans: list, claim, start, complete."),
     "lock": ("lock", "Hold something by name, or files, and wait in line for it."),
     "sync": ("sync", "Bring this checkout to the target."),
     "revert": ("revert", "Undo what a plan landed, through the queue."),

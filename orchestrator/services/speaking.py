@@ -36,6 +36,8 @@ AGENT: Final = "agent"
 AGENT_EXPIRY: Final = 1800.0
 """Seconds that it lives without a word; its process, where it is proven dead, ends it at once."""
 _ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:@-]{0,63}")
+_ATTEMPT: Final = re.compile(r"^([0-9A-HJKMNP-TV-Z]{26})-[0-9]+$")
+"""The commands of an attempt are numbered; the attempt is one session."""
 _SAME_MOMENT: Final = 0.02
 
 
@@ -55,7 +57,8 @@ def speaker(
 
 def named_session(named: str | None, environ: Mapping[str, str]) -> str | None:
     """The id that the command line or the environment says, if any."""
-    return named or environ.get("PLANCTL_ATTEMPT") or environ.get("PLANCTL_SESSION") or None
+    attempt = _ATTEMPT.sub(r"\1", environ.get("PLANCTL_ATTEMPT", ""))
+    return named or attempt or environ.get("PLANCTL_SESSION") or None
 
 
 def meant(store: Store, clock: Clock, named: str | None, environ: Mapping[str, str]) -> str | None:

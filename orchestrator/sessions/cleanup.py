@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from orchestrator.errors import BusyError, StaleRecordError
+from orchestrator.events import EventName
 from orchestrator.leases.kernel_lock import KernelLock
 from orchestrator.leases.ledger import Action, end
 from orchestrator.sessions.identity import is_alive
 from orchestrator.sessions.staleness import Judgement, judged, orphaned
-from orchestrator.states import SessionState
+from orchestrator.states import SessionState, TaskState
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from orchestrator.clock import Clock
     from orchestrator.store.protocol import Store
     from orchestrator.store.records import Lease, Session
+    from orchestrator.store.taskrecords import TaskRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +98,30 @@ def _end(store: Store, clock: Clock, session: Session) -> list[Lease]:
         return release_all(store, clock, session.id, "its process is dead")
 
 
+def reopen(store: Store, clock: Clock, task: TaskRecord, why: str) -> TaskRecord:
+    """The task is open again; its note says who had it, where, and what became of him."""
+    at = f" in {task.worktree}" if task.worktree else ""
+    on = f" on {task.branch}" if task.branch else ""
+    note = f"{task.claimed_by} had it since {task.claimed_at}{at}{on}; {why}"
+    opened = store.move_task(
+        task, TaskState.OPEN, claimed_by=None, token=0, claimed_at=None, started_at=None, note=note
+    )
+    store.emit(
+        EventName.TASK_RELEASED,
+        at=clock.now(),
+        plan=task.plan,
+        task=task.id,
+        session=task.claimed_by,
+        detail=why,
+    )
+    return opened
+
+
 def release_all(store: Store, clock: Clock, session: str, why: str = "its session ended") -> list[Lease]:
     """Give back every lease of ``session``, and its places in lines."""
     store.drop_waits_of(session)
+    for task in store.tasks(claimed_by=session):
+        if task.state in {TaskState.CLAIMED, TaskState.IN_PROGRESS}:
+            reopen(store, clock, task, why)
     action = Action.ENDED if why == "its process is dead" else Action.RELEASED
     return [lease for lease in store.leases(session=session) if end(store, clock, lease, action, why)]

@@ -12,6 +12,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
+from orchestrator.store.taskrecords import Tasks
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
     from contextlib import AbstractContextManager
@@ -249,7 +251,7 @@ class Events(Protocol):
         """
 
 
-class Store(Sessions, Leases, Runs, Queue, Slots, Events, Protocol):
+class Store(Sessions, Leases, Tasks, Runs, Queue, Slots, Events, Protocol):
     """Everything that planctl remembers of one repository."""
 
     def transaction(self, *, durable: bool = True) -> AbstractContextManager[None]:

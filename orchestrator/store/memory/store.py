@@ -8,12 +8,15 @@ from orchestrator.store.memory.leases import MemoryLeases
 from orchestrator.store.memory.queue import MemoryEvents, MemoryQueue
 from orchestrator.store.memory.runs import MemoryRuns
 from orchestrator.store.memory.sessions import MemorySessions, MemorySlots
+from orchestrator.store.memory.tasks import MemoryTasks
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-class MemoryStore(MemorySessions, MemoryLeases, MemoryRuns, MemoryQueue, MemorySlots, MemoryEvents):
+class MemoryStore(
+    MemorySessions, MemoryLeases, MemoryTasks, MemoryRuns, MemoryQueue, MemorySlots, MemoryEvents
+):
     """See :class:`orchestrator.store.protocol.Store`. Unlike SQLite's, it is shared by all threads."""
 
     def close(self) -> None:

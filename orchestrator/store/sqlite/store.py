@@ -10,13 +10,16 @@ from orchestrator.store.sqlite.queue import SqliteQueue
 from orchestrator.store.sqlite.runs import SqliteRuns
 from orchestrator.store.sqlite.sessions import SqliteSessions
 from orchestrator.store.sqlite.slots import SqliteSlots
+from orchestrator.store.sqlite.tasks import SqliteTasks
 from plans.errors import PlanctlError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-class SqliteStore(SqliteSessions, SqliteLeases, SqliteRuns, SqliteQueue, SqliteSlots, SqliteEvents):
+class SqliteStore(
+    SqliteSessions, SqliteLeases, SqliteTasks, SqliteRuns, SqliteQueue, SqliteSlots, SqliteEvents
+):
     """See :class:`orchestrator.store.protocol.Store`. For the thread that opened it, and no other."""
 
     def close(self) -> None:

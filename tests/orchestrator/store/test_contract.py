@@ -12,12 +12,21 @@ import pytest
 
 from orchestrator.clock import SystemClock
 from orchestrator.errors import IllegalTransitionError, StaleRecordError, UnknownRecordError
-from orchestrator.states import AttemptState, EntryState, IntentState, RunState, SessionState, SlotState
+from orchestrator.states import (
+    AttemptState,
+    EntryState,
+    IntentState,
+    RunState,
+    SessionState,
+    SlotState,
+    TaskState,
+)
 from orchestrator.store.memory.store import MemoryStore
 from orchestrator.store.protocol import Store
 from orchestrator.store.records import LeaseNote, Message, PhaseDone
 from orchestrator.store.scopes import Scope
 from orchestrator.store.sqlite.opening import open_sqlite
+from orchestrator.store.taskrecords import TaskRecord
 from tests.support.records import (
     AT,
     a_lease,
@@ -587,3 +596,25 @@ def test_what_a_session_says_of_itself_is_kept(store: Store) -> None:
     stale = store.move_session(session, SessionState.STALE, labels=())
     assert store.session("s1") == stale
     assert stale.labels == ()
+
+
+def test_tasks_move_by_their_table_and_only_as_they_were_read(store: Store) -> None:
+    made = TaskRecord("api:1.1", "api", "1.1")
+    store.add_task(made)
+    store.add_task(TaskRecord("web:1", "web", "1"))
+    with pytest.raises(StaleRecordError):
+        store.add_task(made)
+    assert store.task("api:1.1") == made
+    assert store.task("api:9") is None
+    claimed = store.move_task(made, TaskState.CLAIMED, claimed_by="ada", token=3, worktree="/w/\udcff")
+    assert store.task("api:1.1") == claimed
+    assert list(store.tasks(claimed_by="ada")) == list(store.tasks(plan="api")) == [claimed]
+    assert len(store.tasks()) == 2
+    with pytest.raises(StaleRecordError):
+        store.move_task(made, TaskState.CLAIMED, claimed_by="bob")
+    done = store.move_task(claimed, TaskState.COMPLETED, duration_seconds=1.5, result="naïve ☃")
+    assert store.task("api:1.1") == done
+    with pytest.raises(IllegalTransitionError):
+        store.move_task(done, TaskState.OPEN)
+    with pytest.raises(ValueError, match="plan"):
+        store.move_task(done, TaskState.CLAIMED, plan="web")
