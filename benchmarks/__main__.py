@@ -29,6 +29,7 @@ from benchmarks import (
     plans,
     policies,
     provisioning,
+    sessions,
     startup,
 )
 from benchmarks.measure import HEAD, environment, run
@@ -46,6 +47,7 @@ SECTIONS = {
     "accuracy": accuracy,
     "planner": planner,
     "policies": policies,
+    "sessions": sessions,
 }
 
 

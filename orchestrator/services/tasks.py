@@ -11,7 +11,9 @@ Not promised: that nobody else works on it: a claim is an agreement among those 
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from orchestrator.clock import seconds_between
@@ -19,8 +21,9 @@ from orchestrator.errors import NothingToDoError, TaskRefusedError, TaskTakenErr
 from orchestrator.events import EventName
 from orchestrator.leases.lease import Wanted, asked_lease, who
 from orchestrator.leases.ledger import end, grant
+from orchestrator.services.sessions import alive
 from orchestrator.services.taskplaces import Place, mark, places
-from orchestrator.services.taskview import PREFIX, Books, Standing, best, needed, standings, task_key
+from orchestrator.services.taskview import PREFIX, Books, Standing, best, judged, needed, standings, task_key
 from orchestrator.sessions.cleanup import bury, reopen
 from orchestrator.states import TaskState
 from orchestrator.store.taskrecords import TaskRecord
@@ -32,6 +35,7 @@ if TYPE_CHECKING:
     from orchestrator.clock import Clock
     from orchestrator.store.protocol import Store
     from orchestrator.store.records import Session
+    from plans.model import Plan, Task
     from worktrees.repository import Repository
 
 _HELD = frozenset({TaskState.CLAIMED, TaskState.IN_PROGRESS})
@@ -71,10 +75,12 @@ class Desk:
         return standings(plans, self.books())
 
     def books(self) -> Books:
-        """What the store knows now."""
+        """What the store knows now; what sessions hold whose process is proven dead counts no more."""
+        held = [lease for lease in self.store.leases() if lease.name.startswith(PREFIX)]
+        living = {key for key in {lease.session for lease in held} if self._lives(key)}
         return Books(
             records={record.id: record for record in self.store.tasks()},
-            leases=[lease for lease in self.store.leases() if lease.name.startswith(PREFIX)],
+            leases=[lease for lease in held if lease.session in living],
             phases=self._phases(),
             now=self.clock.monotonic(),
             boot=self.clock.boot(),
@@ -82,13 +88,11 @@ class Desk:
 
     def find(self, key: str) -> Standing:
         """One task, by a look at nothing but what it depends on; UnknownTaskError with those of its plan."""
-        name, _, number = key.partition(":")
-        plan = self.places[name].plan if name in self.places else None
-        task = next((one for one in plan.tasks if one.id == number), None) if plan is not None else None
-        if plan is None or task is None:
-            raise UnknownTaskError(key, tuple(task_key(name, one.id) for one in plan.tasks) if plan else ())
+        if key not in self._tasks:
+            name = f"{key.partition(':')[0]}:"
+            raise UnknownTaskError(key, tuple(one for one in self._tasks if one.startswith(name)))
         phases = self._phases()
-        keys = needed(plan, task, phases)
+        keys = sorted(needed(*self._tasks[key], phases))
         records = [self.store.task(one) for one in keys]
         books = Books(
             records={record.id: record for record in records if record is not None},
@@ -97,9 +101,20 @@ class Desk:
             now=self.clock.monotonic(),
             boot=self.clock.boot(),
         )
-        named = {one.partition(":")[0] for one in keys} & self.places.keys()
-        found = standings([self.places[one].plan for one in sorted(named)], books, keys)
+        found = judged([self._tasks[one] for one in keys if one in self._tasks], books)
         return next(one for one in found if one.id == key)
+
+    @cached_property
+    def _tasks(self) -> dict[str, tuple[Plan, Task]]:
+        return {
+            task_key(place.plan.id, task.id): (place.plan, task)
+            for place in self.places.values()
+            for task in place.plan.tasks
+        }
+
+    def _lives(self, key: str) -> bool:
+        found = self.store.session(key)
+        return found is not None and alive(found, self.clock)
 
     def _phases(self) -> set[tuple[str, str]]:
         return {(done.plan, done.phase) for done in self.store.phases_done()}
@@ -132,7 +147,8 @@ def claim_next(desk: Desk, plan: str | None = None) -> TaskRecord:
     with desk.store.transaction():
         found = [one for one in desk.standings() if plan in {None, one.plan.id}]
         for one in best(found, desk.holder.labels):
-            return _claimed(desk, one)
+            with contextlib.suppress(TaskTakenError):  # its holder has died since we looked
+                return _claimed(desk, one)
     waiting = sum(one.state is TaskState.OPEN for one in found)
     raise NothingToDoError(f"no task can be claimed now ({waiting} open ones wait or need other labels)")
 

@@ -77,14 +77,14 @@ def needed(plan: Plan, task: Task, phases: Collection[tuple[str, str]]) -> set[s
     return {task_key(plan.id, task.id), *_before(plan, task, phases)}
 
 
-def standings(plans: Iterable[Plan], books: Books, wanted: Collection[str] | None = None) -> list[Standing]:
-    """Every task of every plan (or those ``wanted``), in the order of the plans and their text."""
-    first = [
-        _standing(plan, task, books)
-        for plan in plans
-        for task in plan.tasks
-        if wanted is None or task_key(plan.id, task.id) in wanted
-    ]
+def standings(plans: Iterable[Plan], books: Books) -> list[Standing]:
+    """Every task of every plan, in the order of the plans and their text."""
+    return judged(((plan, task) for plan in plans for task in plan.tasks), books)
+
+
+def judged(tasks: Iterable[tuple[Plan, Task]], books: Books) -> list[Standing]:
+    """Where these tasks stand, in their order; all that they wait for has to be among them."""
+    first = [_standing(plan, task, books) for plan, task in tasks]
     complete = {one.id for one in first if one.state is TaskState.COMPLETED}
     return [
         Standing(

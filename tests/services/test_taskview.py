@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from orchestrator.services.taskview import PREFIX, Books, best, needed, standings
+from orchestrator.services.taskview import PREFIX, Books, best, judged, needed, standings
 from orchestrator.states import TaskState
 from orchestrator.store.taskrecords import TaskRecord
 from plans.document import read_plan
@@ -72,7 +72,8 @@ def test_one_task_is_judged_by_what_it_needs_alone_as_among_all() -> None:
     for one in plans:
         for task in one.tasks:
             keys = needed(one, task, known.phases)
-            (alone,) = [s for s in standings(plans, known, keys) if s.id == f"{one.id}:{task.id}"]
+            pairs = [(p, t) for p in plans for t in p.tasks if f"{p.id}:{t.id}" in keys]
+            (alone,) = [s for s in judged(pairs, known) if s.id == f"{one.id}:{task.id}"]
             assert alone == whole[alone.id]
 
 

@@ -21,10 +21,11 @@ from orchestrator.sessions.cleanup import reap
 from orchestrator.sessions.identity import here, is_alive, started
 from orchestrator.sessions.registry import start_session
 from orchestrator.sessions.staleness import Judgement, judged, orphaned
-from orchestrator.states import SessionState
+from orchestrator.states import SessionState, TaskState
 from orchestrator.store.memory.store import MemoryStore
 from orchestrator.store.protocol import Store
 from orchestrator.store.sqlite.opening import open_sqlite
+from orchestrator.store.taskrecords import TaskRecord
 from tests.support.clock import FakeClock
 from tests.support.records import a_lease, a_session
 
@@ -136,6 +137,7 @@ from orchestrator.clock import SystemClock
 from orchestrator.leases.heartbeat import Pace
 from orchestrator.sessions.registry import start_session
 from orchestrator.store.sqlite.opening import open_sqlite
+from orchestrator.store.taskrecords import TaskRecord
 path, expiry = Path(sys.argv[1]), float(sys.argv[2])
 with start_session(lambda: open_sqlite(path, SystemClock()).store, SystemClock(), "run",
                    pace=Pace(every=0.01, expiry=expiry)) as handle:
@@ -300,3 +302,47 @@ def test_a_name_full_of_brackets_does_not_hide_the_start(tmp_path: Path) -> None
         assert since > 0
         assert is_alive(child.pid, since, boot_id(), here())
         child.kill()
+
+
+BEAT = """
+import sys
+from pathlib import Path
+from orchestrator.clock import SystemClock
+from orchestrator.store.sqlite.opening import open_sqlite
+from orchestrator.store.taskrecords import TaskRecord
+clock = SystemClock()
+store = open_sqlite(Path(sys.argv[1]), clock, verify=False).store
+for _ in range(int(sys.argv[3])):
+    assert store.beat(sys.argv[2], expires=clock.monotonic() + 60, at=clock.now(), task="x")
+    store.renew_all(sys.argv[2], boot=clock.boot(), expires=clock.monotonic() + 60)
+"""
+
+
+@pytest.mark.parametrize(("processes", "beats"), [(4, 60), pytest.param(16, 1000, marks=pytest.mark.stress)])
+def test_s3_12_many_heartbeats_at_once_are_all_taken(
+    store: Store, tmp_path: Path, processes: int, beats: int
+) -> None:
+    for number in range(processes):
+        store.add_session(a_session(f"s{number}"))
+    workers = [
+        subprocess.Popen([sys.executable, "-c", BEAT, str(tmp_path / "state.db"), f"s{n}", str(beats)])
+        for n in range(processes)
+    ]
+    assert [worker.wait(300) for worker in workers] == [0] * processes
+    assert {session.version for session in store.sessions()} == {beats}
+
+
+def test_the_look_for_the_dead_ends_all_of_them_and_opens_their_tasks(store: Store, tmp_path: Path) -> None:
+    """S3.12: of 100 sessions; each of the 50 dead ones held a lease and a task."""
+    me = {"pid": os.getpid(), "process_started": started(os.getpid()), "host": here(), "boot": boot_id()}
+    for number in range(100):
+        key, mine = f"s{number}", number % 2
+        store.add_session(a_session(key, **{**me, "process_started": me["process_started"] if mine else 1.0}))
+        store.grant(a_lease(f"task:p:{number}", key, boot=boot_id(), expires=1e12), now=0.0)
+        store.add_task(TaskRecord(f"p:{number}", "p", str(number), TaskState.CLAIMED, key, token=1))
+    reaped = reap(store, CLOCK, tmp_path / "cleanup.lock")
+    dead = {f"s{number}" for number in range(0, 100, 2)}
+    assert {session.id for session in reaped.ended} == {lease.session for lease in reaped.released} == dead
+    assert {task.id for task in store.tasks() if task.state is TaskState.OPEN} == {f"p:{k[1:]}" for k in dead}
+    assert all("its process is dead" in task.note for task in store.tasks() if task.state is TaskState.OPEN)
+    assert len(store.leases()) == 50
