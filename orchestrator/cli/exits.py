@@ -18,6 +18,7 @@ import plans.errors as of_plans
 import worktrees.errors as of_git
 import worktrees.remoteerrors as of_remote
 import worktrees.restoreerrors as of_restore
+from orchestrator.cli import advice
 from orchestrator.cli.faults import write_log
 from orchestrator.cli.output import Colour
 from plans.drawing.escape import one_line
@@ -50,37 +51,9 @@ class Exit:
         return self.advice if isinstance(self.advice, str) else self.advice(error)
 
 
-def _nearest(error: of_plans.UnknownPlanError) -> str:
-    if error.known:
-        return f"did you mean {' or '.join(error.known)}? `planctl lint` lists the plans"
-    return "`planctl lint` lists the plans, `planctl new ID` writes one"
-
-
-def _other_port(error: own.PortInUseError) -> str:
-    return f"port {error.free} is free: try it" if error.free else "try another port"
-
-
-def _refused(error: of_restore.RestoreRefusedError) -> str:
-    """Work that there is a choice about or not, another commit, or somebody at work there."""
-    if error.paths:
-        return _CHOICE if error.has_choice else _IN_THE_WAY
-    return _NOT_THERE if error.base else _ONE_AT_A_TIME
-
-
-def _resume(error: own.InterruptedRunError) -> str:
-    return f"`planctl resume {error.run}` goes on where it stopped"
-
-
-_LET_GO: Final = "`planctl worktree remove SLOT --force` lets it go; `planctl rescue restore` brings it back"
-_NOT_THERE: Final = "--detach checks out there what it stood on; --into names another"
-_CHOICE: Final = "--into names another worktree; --on-change overwrite (rescued first) or skip goes on"
-_IN_THE_WAY: Final = "move it away first, or --into names another worktree"
-_ONE_AT_A_TIME: Final = "let that end, then try again"
-_BY_HAND: Final = "the worktree was left as it is; move the work out by hand"
-
 EXITS: Final[Mapping[type[Exception], Exit]] = {
     of_plans.InvalidPlansError: Exit(INVALID, "`planctl lint` shows every problem with a hint"),
-    of_plans.UnknownPlanError: Exit(INVALID, _nearest),
+    of_plans.UnknownPlanError: Exit(INVALID, advice.nearest),
     of_plans.InvalidNameError: Exit(INVALID),
     of_plans.UnknownTaskError: Exit(INVALID, "`planctl task list` shows the tasks"),
     of_plans.ChangedMeanwhileError: Exit(NO, "look at the change, then try again"),
@@ -109,11 +82,11 @@ EXITS: Final[Mapping[type[Exception], Exit]] = {
     of_git.SlotUnavailableError: Exit(BUSY, "`planctl worktree list` shows who has them"),
     of_git.ProvisioningError: Exit(NO, lambda error: f"the log is {error.log}" if error.log else ""),
     of_git.RescueInterruptedError: Exit(NO, "the worktree was left as it is; try again"),
-    of_git.RescueIncompleteError: Exit(NO, lambda error: _LET_GO if error.whole else _BY_HAND),
+    of_git.RescueIncompleteError: Exit(NO, lambda error: advice.LET_GO if error.whole else advice.BY_HAND),
     of_git.CheckoutLockedError: Exit(BUSY, "let that git command end, then `planctl sync`"),
     of_git.CheckoutInTheWayError: Exit(NO, "commit or move these edits, then `planctl sync`"),
     of_git.LeftoversRefusedError: Exit(NO, "settle it in the worktree by hand"),
-    of_restore.RestoreRefusedError: Exit(NO, _refused),
+    of_restore.RestoreRefusedError: Exit(NO, advice.refused),
     of_restore.RestoreTakenBackError: Exit(NO, "`planctl rescue list` shows what is kept; then try again"),
     of_restore.HalfRestoredError: Exit(NO, "settle that, then `planctl doctor --fix` takes it back"),
     of_restore.UnknownRescueError: Exit(INVALID, "`planctl rescue list` shows what there is"),
@@ -147,13 +120,7 @@ EXITS: Final[Mapping[type[Exception], Exit]] = {
     own.StoreRefusedError: Exit(INVALID, "`planctl doctor` shows it; nothing was changed"),
     own.StoreUnusableError: Exit(FAULT, "`planctl doctor` says what can be done"),
     own.BusyError: Exit(BUSY, "`planctl status` shows what is going on"),
-    own.LeaseBusyError: Exit(
-        BUSY,
-        lambda e: (
-            f"wait longer with --timeout 5m; `planctl lock list {e.what}` shows the line; "
-            f"`planctl lock break {e.what}` takes it away; `planctl doctor` looks for dead holders"
-        ),
-    ),
+    own.LeaseBusyError: Exit(BUSY, advice.wait_or_break),
     own.SessionTakenError: Exit(BUSY, "take another id, or let planctl draw one"),
     own.SessionEndedError: Exit(NO, "`planctl session start` begins another; claim and lock anew"),
     own.TaskTakenError: Exit(BUSY, "`planctl task claim --next` takes another one"),
@@ -170,13 +137,13 @@ EXITS: Final[Mapping[type[Exception], Exit]] = {
     own.UsageError: Exit(INVALID),
     own.NoWorktreeError: Exit(INVALID, "go into a worktree of it; `git worktree add FOLDER` makes one"),
     own.NothingToDoError: Exit(INVALID, "`planctl status` lists what there is"),
-    own.InterruptedRunError: Exit(INTERRUPTED, _resume),
+    own.InterruptedRunError: Exit(INTERRUPTED, advice.resume),
     own.InterruptedQueueError: Exit(INTERRUPTED, "`planctl queue run` goes on; nothing was lost"),
     own.FencePassedError: Exit(BUSY, "`planctl queue list` shows who lands now"),
     own.LocksInTheWayError: Exit(BUSY, "`planctl doctor` says whose they are"),
     own.RevertConflictError: Exit(NO, "revert by hand on a branch, then `planctl queue add BRANCH`"),
     own.SignalledError: Exit(INTERRUPTED),
-    own.PortInUseError: Exit(BUSY, _other_port),
+    own.PortInUseError: Exit(BUSY, advice.other_port),
     own.FileExistsAlreadyError: Exit(
         INVALID, "nothing is ever overwritten: take another id, or edit the file"
     ),

@@ -37,9 +37,9 @@ def examine_leases(ward: Ward) -> Examined:
     leases = ward.store.leases()
     sessions = {session.id: session for session in ward.store.sessions()}
     now, boot = ward.clock.monotonic(), ward.clock.boot()
-    unheld = {lease.name for lease in orphaned(leases, sessions, now=now, boot=boot)}
+    unheld = {(lease.name, lease.token) for lease in orphaned(leases, sessions, now=now, boot=boot)}
     dead = {s.id for s in sessions.values() if s.state is not SessionState.ENDED and not ward.living(s.id)}
-    stale = [lease for lease in leases if lease.name in unheld or lease.session in dead]
+    stale = [lease for lease in leases if (lease.name, lease.token) in unheld or lease.session in dead]
     return Examined("leases", f"{len(leases)} leases", tuple(map(_stale, stale)))
 
 
