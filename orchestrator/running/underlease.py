@@ -48,7 +48,6 @@ def run_under(
     environment = dict(environ)
     environment["PLANCTL_LEASE"] = held.name
     environment["PLANCTL_LEASE_TOKEN"] = str(held.token)
-    environment["PLANCTL_SESSION"] = session.id
     try:
         with step("running.under-lease"):
             child = subprocess.Popen(list(argv), env=environment)

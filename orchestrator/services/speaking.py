@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 AGENT: Final = "agent"
 """The kind of a session that planctl did not start."""
+LOCK: Final = "lock"
+"""The kind of the session of a ``lock run``."""
 AGENT_EXPIRY: Final = 1800.0
 """Seconds that it lives without a word; its process, where it is proven dead, ends it at once."""
 _ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:@-]{0,63}")
@@ -78,8 +80,12 @@ def checked_id(text: str) -> str:
 
 
 def registered_above(store: Store, clock: Clock, above: Sequence[Ancestor]) -> Session | None:
-    """The session of the nearest registered ancestor, the newest where it has several."""
-    open_ = [s for s in store.sessions({SessionState.ACTIVE, SessionState.STALE}) if s.boot == clock.boot()]
+    """The session of the nearest registered ancestor, the newest where it has several.
+
+    A ``lock run`` is passed over: what its command does, it does for whoever began it.
+    """
+    found = store.sessions({SessionState.ACTIVE, SessionState.STALE})
+    open_ = [s for s in found if s.boot == clock.boot() and s.kind != LOCK]
     for one in above:
         for session in reversed(open_):
             same = session.pid == one.pid and abs(session.process_started - one.started) < _SAME_MOMENT

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import sys
 from typing import Any
 
 import pytest
 
 from orchestrator.running.platforms import find_process
-from tests.support.process import end_of, run, start
+from tests.support.process import COMMAND, end_of, run, start
 from tests.support.repo import GitRepo
 
 FOR_EVER = ("sh", "-c", "echo $PLANCTL_LEASE_TOKEN; sleep 600 & echo $!; wait")
@@ -161,6 +162,27 @@ def test_s1_13_two_that_wait_for_each_other_do_not_wait_for_ever(repo: GitRepo) 
     assert "bob → ada → bob" in refused["message"]
     lock(repo, "release", "--all", "--session", "bob")
     assert end_of(first).data["leases"][0]["name"] == "y"
+
+
+def test_what_runs_under_a_lease_speaks_for_whoever_began_it(repo: GitRepo) -> None:
+    run("session", "start", "ada", cwd=repo.path)
+    inner = (*COMMAND, "lock", "acquire", "other", "--json")
+    done = run("lock", "run", "build", "--", *inner, cwd=repo.path)
+    assert done.data["session"] == "ada", done.err
+
+
+def test_a_dead_agent_is_no_trouble_to_doctor_unless_it_held_something(repo: GitRepo) -> None:
+    keeping = "import subprocess, sys; subprocess.run(sys.argv[1:])"
+    nothing: set[str] = set()
+    for more, codes in [
+        (("session", "heartbeat"), nothing),
+        (("lock", "acquire", "x"), {"session-dead", "lease-stale"}),
+    ]:
+        subprocess.run([sys.executable, "-c", keeping, *COMMAND, *more], cwd=repo.path, check=True)
+        found = run("doctor", "--json", cwd=repo.path).data["issues"]
+        assert {issue["code"] for issue in found} & {"session-dead", "session-late", "lease-stale"} == codes
+    assert run("doctor", "--fix", "--json", cwd=repo.path).code == 0
+    assert lock(repo, "list")["leases"] == []
 
 
 def test_names_of_planctls_own_are_refused(repo: GitRepo) -> None:

@@ -17,9 +17,14 @@ if TYPE_CHECKING:
 
 
 def examine_sessions(ward: Ward) -> Examined:
-    """Sessions that are not ended: proven dead is an error, late is a warning (it may be paused)."""
+    """Sessions that are not ended: proven dead is an error, late is a warning (it may be paused).
+
+    Agents come and go, many without a word: those that hold nothing are left to the next cleaner.
+    """
     open_ = ward.store.sessions({SessionState.ACTIVE, SessionState.STALE})
-    issues = [issue for session in open_ if (issue := _issue(ward, session))]
+    holding = {lease.session for lease in ward.store.leases()}
+    told = [s for s in open_ if s.kind != "agent" or s.id in holding]
+    issues = [issue for session in told if (issue := _issue(ward, session))]
     return Examined("sessions", f"{len(open_)} sessions", tuple(issues))
 
 
