@@ -52,7 +52,7 @@ def _split(view: Snapshot, red: tuple[str, ...]) -> tuple[Stack, ...]:
     at_work = [s for s in view.running if s.members == red[: len(s.members)] and len(s.members) < len(red)]
     lengths = {len(stack.members) for stack in at_work}
     new: list[int] = []
-    while len(lengths) < min(view.slots, len(red) - 1):
+    while len(at_work) + len(new) < view.slots and len(lengths) < len(red) - 1:
         new.append(_middle_of_widest(sorted({0, *lengths, len(red)})))
         lengths.add(new[-1])
     return (*at_work, *(Stack((), red[:length]) for length in new))

@@ -108,7 +108,7 @@ def test_s5_a_landing_of_which_only_the_first_reference_moved_is_made_whole(
         killed = nursery.start(repo, "landing.refs:before:1")
         assert killed.wait()
         (intent,) = queue.bench.store.intents({IntentState.OPEN})
-        repo.git("update-ref", landed_reference("one", entry.id), intent.new)
+        repo.git("update-ref", landed_reference(queue.bench.landed, "one", entry.id), intent.new)
         assert queue.main() == old
         nursery.drain(repo)
         assert queue.entry(entry).state is EntryState.LANDED

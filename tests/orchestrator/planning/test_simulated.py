@@ -6,7 +6,7 @@ from math import inf
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from orchestrator.planning.model import Rates, Snapshot, Stack, Wanted
@@ -32,6 +32,7 @@ RECIPES = st.builds(
 
 
 @given(RECIPES, st.sampled_from(list(Policy)), st.integers(1, 9), st.integers(0, 1 << 30))
+@example(Recipe(6, 60.0, 0.5, 0.05, 0.0, 0.6), Policy.AUTO, 5, 11)  # one stack at work twice, then halved
 def test_s10_l3_what_lands_is_what_would_land_serially(
     recipe: Recipe, policy: Policy, slots: int, seed: int
 ) -> None:
