@@ -216,6 +216,8 @@ def _not_landed(tenure: Tenure, landing: Landing, intent: Intent, error: Excepti
         return _again(tenure, landing, error)
     if isinstance(error, PushRefusedError):
         refused = {"code": "push-refused", "detail": str(error), "tip": intent.old}
+        if len(landing.members) > 1:  # perhaps for what one of them holds: each is asked for by itself
+            return _settled(tenure, landing, lambda _: (EntryState.QUEUED, {**refused, "code": ALONE}))
         return _settled(tenure, landing, lambda _: (EntryState.BLOCKED, refused))
     locks = foreign_locks(tenure.bench.git)
     why = f"{error}; lock files in the way: {', '.join(locks)}" if locks else str(error)

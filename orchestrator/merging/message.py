@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from orchestrator.workbench import Workbench
 
 _SHOWN: Final = 3
+KEY: Final = "Planctl-Key"
+"""The trailer of a landing's commit: its landing key."""
+BATCH: Final = "Planctl-Batch"
+"""The trailer of the commit over a batch: the key of its first member."""
 
 
 def landing_message(bench: Workbench, entry: Entry, method: Method, old: str) -> str:
@@ -38,10 +42,10 @@ def batch_message(entries: Sequence[Entry]) -> str:
     shown = ", ".join(names[:_SHOWN]) + (f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "")
     listed = "\n".join(f"* {name}" for name in names)
     message = f"Merge {len(names)} at once: {shown}\n\n{listed}"
-    return with_trailers(message, (("Planctl-Batch", entries[0].id),), replacing=("Planctl-Batch",))
+    return with_trailers(message, ((BATCH, entries[0].id),), replacing=(BATCH,))
 
 
 def landing_trailers(entry: Entry) -> dict[str, str]:
     """``Plan-Id``, ``Planctl-Key`` and ``Planctl-Run``, as far as there are such."""
-    trailers = {"Plan-Id": entry.plan, "Planctl-Key": entry.id, "Planctl-Run": entry.run}
+    trailers = {"Plan-Id": entry.plan, KEY: entry.id, "Planctl-Run": entry.run}
     return {name: value for name, value in trailers.items() if value}

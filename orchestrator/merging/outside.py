@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.events import EventName
 from orchestrator.merging.checks import target_check
+from orchestrator.merging.message import BATCH, KEY
 from orchestrator.merging.pausing import SAMPLED, TIP, UNPROVEN, UNVERIFIED, note, noted, turn_red
 from orchestrator.merging.upstream import is_plain
 
@@ -41,12 +42,21 @@ def notice_move(tenure: Tenure, tip: str) -> None:
 def _landed_elsewhere(bench: Workbench, tip: str) -> bool:
     """Whether the queue of another clone landed exactly ``tip`` on the remote: then it checked it, too.
 
-    Told by the remote's landed references, which only a push that all clones are fenced by writes; trailers,
-    which anybody may write, are not believed.
+    Told by the remote's landed references, which only a push that all clones are fenced by writes, and by the
+    trailer that such a commit carries: work that somebody had pushed by hand has the one and not the other.
+    Trailers alone, which anybody may write, are not believed. A batch is told by the last of its members.
     """
     if bench.mirror is None or is_plain(bench):
         return False
-    return tip in bench.references.list(f"{bench.landed}/").values()
+    message, parents = bench.objects.message(tip), bench.objects.parents(tip)
+    made = tip
+    if f"\n{BATCH}: " in message and len(parents) > 1:
+        made = parents[1]
+        if bench.objects.tree_of(made) != bench.objects.tree_of(tip):
+            return False
+    landed = bench.references.list(f"{bench.landed}/").items()
+    keys = [name.rpartition("/")[2] for name, commit in landed if commit == made]
+    return any(f"\n{KEY}: {key}\n" in f"{bench.objects.message(made)}\n" for key in keys)
 
 
 def hindrance_of_tip(tenure: Tenure, checker: Checker, tip: str) -> str | None:

@@ -140,7 +140,7 @@ def flaw(bench: Workbench, entries: Iterable[Entry], intent: Intent) -> str | No
         found = landed_by(bench, entry.plan or entry.branch, entry.id)
         if found != made:
             return f"the landed reference of {entry.id} is at {found}, not at {made}"
-        if made not in brought:
+        if made not in brought and not (intent.new == intent.old and objects.is_ancestor(made, tip)):
             return f"{intent.new} does not contain {made}, which is to land with it"
     if not objects.is_ancestor(intent.new, tip):
         return f"{intent.target} is at {tip}, which does not contain {intent.new}"

@@ -127,11 +127,19 @@ class Processor:
             case Unsuitable():
                 return self._end(entry, EntryState.HELD, {"code": "method", "detail": str(made.reason)})
             case AlreadyThere():
-                return Landing((Member(entry, old),), old, old, unchecked=False, proof={"already": True})
+                member = Member(entry, self._there(entry, old))
+                return Landing((member,), old, old, unchecked=False, proof={"already": True})
             case Candidate():
                 return self._checked(case, made)
             case _ as never:
                 assert_never(never)
+
+    def _there(self, entry: Entry, old: str) -> str:
+        """The commit by which work that is on the target already is known: if possible not the tip."""
+        objects = self._bench.objects
+        if objects.is_ancestor(entry.head, old):
+            return entry.head
+        return next(iter(objects.merge_bases(old, entry.head)), old)
 
     def _hot(self, entry: Entry, old: str) -> Hot:
         rebuild = Regenerator(self._bench, self._checker.room, entry, old)
