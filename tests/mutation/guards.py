@@ -295,8 +295,8 @@ GUARDS = (
         (
             Edit(
                 LEASES,
-                "SET session = NULL WHERE name = :name AND session = :session AND token = :token;",
-                "SET session = NULL WHERE name = :name AND session = :session;",
+                "DELETE FROM leases WHERE name = :name AND session = :session AND token = :token;",
+                "DELETE FROM leases WHERE name = :name AND session = :session;",
             ),
         ),
         (f"{CONTRACT}::test_a_new_grant_to_the_same_session_outdates_the_old_one",),

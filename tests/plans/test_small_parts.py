@@ -151,8 +151,13 @@ leftovers: false
 
 
 def test_every_field_of_the_settings_has_a_key() -> None:
-    grouped = {"pool_max", "pool_disk_floor", "host_build_slots", "host_memory_floor"}
-    keys = (SETTINGS.keys.keys() | grouped) - {"pool", "host"}
+    groups = {
+        "pool": ("max", "disk_floor"),
+        "host": ("build_slots", "memory_floor"),
+        "leases": ("heartbeat", "expiry", "session"),
+    }
+    grouped = {f"{group}_{key}" for group, keys in groups.items() for key in keys}
+    keys = (SETTINGS.keys.keys() | grouped) - groups.keys()
     assert keys == set(ProjectSettings.__dataclass_fields__)
 
 
