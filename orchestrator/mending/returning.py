@@ -20,7 +20,7 @@ from orchestrator.running.places import record_folder
 from orchestrator.running.spec import Running
 from orchestrator.running.supervision import find, poll
 from orchestrator.running.waiting import end
-from orchestrator.slots.prepared import forget, journals
+from orchestrator.slots.prepared import forget, journals, stands
 from orchestrator.slots.unlocking import unlock
 from orchestrator.states import EntryState
 from plans.errors import PlanctlError
@@ -45,10 +45,13 @@ def lease_of(entry: str) -> str:
 def put_back(bench: Workbench, keeper: SlotKeeper, prepared: Prepared) -> dict[str, str]:
     """Take ``prepared`` back; what to add to the reason of its entry: where work is kept, what failed.
 
-    A command that lives all the same, because something else failed, is ended first.
+    A command that lives all the same, because something else failed, is ended first. Where the journal says
+    something else by now, another process has taken over, and nothing is touched.
     """
+    if not stands(bench.repository, prepared):
+        return {}
     end_command(bench, prepared, for_good=True)
-    slot = bench.store.slot(prepared.slot)
+    slot = _slot_of(bench, prepared)
     tree = keeper.tree_of(slot) if slot is not None else None
     said: dict[str, str] = {}
     if slot is not None and tree is not None and not is_gone(tree) and not prepared.done:
@@ -60,6 +63,13 @@ def put_back(bench: Workbench, keeper: SlotKeeper, prepared: Prepared) -> dict[s
             said = {"not_put_back": str(error)}
     close(bench, keeper, prepared)
     return said
+
+
+def _slot_of(bench: Workbench, prepared: Prepared) -> Slot | None:
+    """The slot, unless somebody else holds it by now."""
+    slot = bench.store.slot(prepared.slot)
+    mine = slot is not None and prepared.holder in ("", slot.attempt)
+    return slot if mine else None
 
 
 def _take_back(
