@@ -89,7 +89,7 @@ def back(
         said |= put_back(bench, keeper, prepared)
         said |= {"log": prepared.log, "tail": last_lines(Path(prepared.log), _TAIL)}
     conflict = f"conflicts in {', '.join(list(now.reason.get('paths', ()))[:SHOWN_PATHS])}"
-    detail = f"{conflict}; {why.detail}" if why.detail else conflict
+    detail = "; ".join(filter(None, (conflict, why.detail, said.get("kept"))))
     with bench.store.transaction():
         require_held(bench, lease)
         reason = {**now.reason, "code": why.code, "detail": detail, **said}

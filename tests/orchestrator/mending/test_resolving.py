@@ -202,6 +202,30 @@ def test_p18_what_is_not_resolved_goes_back_with_the_worktree_as_it_was(
         assert str(slot.state) in ("free", "quarantined")
 
 
+@pytest.mark.parametrize(
+    ("command", "gone"),
+    [
+        ("git merge --abort; git reset -q --hard main", False),
+        ("git merge --abort; git checkout -q -b other main; git branch -q -D two", True),
+        ("git update-ref -d refs/heads/two; exit 1", True),
+    ],
+)
+def test_p18_the_head_that_was_handed_in_keeps_a_name(queue: Queue, command: str, gone: bool) -> None:
+    two = conflict(queue, command)
+    mend(queue)
+    ended = queue.entry(two)
+    assert ended.state is EntryState.CONFLICTED
+    if gone:
+        assert queue.repo.head("two") == two.head
+        assert f"two was deleted, and is at {two.head[:12]} again" in ended.reason["detail"]
+    else:
+        (name,) = queue.repo.git(
+            "for-each-ref", "--format=%(refname)", f"--points-at={two.head}", "refs/planctl/archive"
+        ).split()
+        assert name in ended.reason["detail"]
+    assert [str(s.state) for s in queue.bench.store.slots(purpose="plan")] == ["free"]
+
+
 def test_a_resolver_that_takes_too_long_is_ended(queue: Queue, tmp_path: Path) -> None:
     gates = Gates(tmp_path / "gates")
     two = conflict(queue, "sleep 1000", resolver_timeout="1s")
