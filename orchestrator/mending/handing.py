@@ -40,7 +40,7 @@ def resolved(
     Raises LeaseLostError when another process has ``entry`` by now, and StaleRecordError when it is resolving
     no more, here and below; then nothing was changed.
     """
-    store, done = bench.store, replace(prepared, done=True)
+    store, done = bench.store, replace(prepared, done=True, commit=head)
     old = current(bench, lease, entry)
     note(bench.repository, done)
     work = work_of_head(bench, old, head)

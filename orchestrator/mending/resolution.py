@@ -93,7 +93,8 @@ class Resolution:
             if prepared is None:
                 prepared = self._begin()
             if prepared is not None:
-                self._end(prepared, self._answer(prepared))
+                # once it is noted, what lies in the worktree beside it is somebody's later work
+                self._end(prepared, prepared.commit or self._answer(prepared))
         except _NotWantedError:
             self._take_back()
         except StaleRecordError:

@@ -27,7 +27,7 @@ class Prepared:
     ``record`` names the resolver's command, ``log`` its output. ``taken``: the slot was taken for this
     alone. ``holder`` is the attempt that held it then. ``marked`` are the paths in conflict that have
     conflict markers, or had before a recorded resolution was used; ``print`` is the worktree then.
-    ``done``: the merge is committed, so that nothing is to be taken back any more.
+    ``done``: the merge is committed as ``commit``, so that nothing is to be taken back any more.
     """
 
     entry: str
@@ -42,6 +42,7 @@ class Prepared:
     print: str = ""
     done: bool = False
     holder: str = ""
+    commit: str = ""
 
 
 def folder_of(repository: Repository) -> Path:
