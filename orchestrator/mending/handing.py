@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from orchestrator.events import EventName
 from orchestrator.mending.holding import current, require_held
+from orchestrator.mending.preparing import rescued
 from orchestrator.mending.returning import close, put_back
 from orchestrator.merging.conflicting import TIMES
 from orchestrator.merging.evidence import SHOWN_PATHS
@@ -85,11 +86,12 @@ def back(
 ) -> None:
     """Hand the conflict back to a person, the worktree as it was."""
     now, said = current(bench, lease, entry), dict[str, Any]()
+    ignored = rescued(prepared.rescue) if prepared is not None else ""
     if prepared is not None:
         said |= put_back(bench, keeper, prepared)
         said |= {"log": prepared.log, "tail": last_lines(Path(prepared.log), _TAIL)}
     conflict = f"conflicts in {', '.join(list(now.reason.get('paths', ()))[:SHOWN_PATHS])}"
-    detail = "; ".join(filter(None, (conflict, why.detail, said.get("kept"))))
+    detail = "; ".join(filter(None, (conflict, why.detail, said.get("kept"), ignored)))
     with bench.store.transaction():
         require_held(bench, lease)
         reason = {**now.reason, "code": why.code, "detail": detail, **said}

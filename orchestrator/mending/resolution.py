@@ -26,6 +26,7 @@ from orchestrator.mending.handing import again, back, merges_now, resolved, tell
 from orchestrator.mending.holding import current, require_held
 from orchestrator.mending.judging import outcome
 from orchestrator.mending.place import TAKEN, Back, Place, find_place, leave
+from orchestrator.mending.preparing import keep_ignored, merge_into
 from orchestrator.mending.returning import end_command, put_back
 from orchestrator.mending.telling import Told, tell_resolver
 from orchestrator.running.places import record_folder
@@ -34,14 +35,11 @@ from orchestrator.running.spec import CommandSpec, Ended, ParentDeath, shell_arg
 from orchestrator.running.supervision import find, launch, poll, stop_tree, stop_wish
 from orchestrator.running.waiting import make_wake, wait
 from orchestrator.slots.prepared import Prepared, journals, note
-from orchestrator.slots.saving import save_work
 from orchestrator.states import EntryState
 from plans.errors import PlanctlError
 from worktrees.merge import Conflicted, merge_trees
-from worktrees.mirror import shown_target
-from worktrees.preparedmerge import fingerprint, marked, marked_in, prepare_merge, unmerged
+from worktrees.preparedmerge import fingerprint, marked, marked_in, unmerged
 from worktrees.stash import pin_stashes
-from worktrees.unsaved import overwritten
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -173,11 +171,11 @@ class Resolution:
             merges_now(bench, self._keeper, entry, prepared, lease=self._lease)
             return None
         base = entry.base if entry.explicit_base else None
-        lost = overwritten(bench.git, tree, prepared.theirs)
-        if lost:
-            save_work(bench, place.slot, tree, "", lost)
-        name = shown_target(entry.target)
-        merge = prepare_merge(bench.git, tree, prepared.theirs, name=name, base=base)
+        kept = keep_ignored(bench, place.slot, tree, prepared.theirs)
+        if kept:
+            prepared = replace(prepared, rescue=kept)
+            note(bench.repository, prepared)
+        merge = merge_into(bench, entry, tree, prepared.theirs)
         if merge.clean:
             merges_now(bench, self._keeper, entry, prepared, lease=self._lease)
             return None

@@ -28,6 +28,7 @@ class Prepared:
     alone. ``holder`` is the attempt that held it then. ``marked`` are the paths in conflict that have
     conflict markers, or had before a recorded resolution was used; ``print`` is the worktree then.
     ``done``: the merge is committed as ``commit``, so that nothing is to be taken back any more.
+    ``rescue`` keeps the ignored files that the merge wrote over.
     """
 
     entry: str
@@ -43,6 +44,7 @@ class Prepared:
     done: bool = False
     holder: str = ""
     commit: str = ""
+    rescue: str = ""
 
 
 def folder_of(repository: Repository) -> Path:

@@ -613,6 +613,26 @@ def test_p18_a_merge_is_prepared_for_a_person(repo: GitRepo) -> None:
     assert repo.show("main", "src/a.py") == "by hand\n"
 
 
+@pytest.mark.parametrize("by_hand", [True, False])
+def test_p18_an_ignored_file_that_the_target_tracks_is_kept(repo: GitRepo, by_hand: bool) -> None:
+    one = {"run": "echo one > src/a.py; echo tracked > local.cfg; git add -f local.cfg; git commit -qam one"}
+    two = {"run": "echo two > src/a.py; git commit -qam two; echo mine > local.cfg"}
+    repo.commit("ignore", {".gitignore": "local.cfg\n"})
+    resolver = "" if by_hand else "resolver: exit 1\n"
+    commit_plans(repo, {"one": one, "two": two}, f"overlap: isolate\n{resolver}")
+    assert run("run-multi", "one", "two", "--no-land", cwd=repo.path).code == 0
+    assert run("merge", "one", "two", cwd=repo.path).code == 1
+    if by_hand:
+        prepared = run("queue", "resolve", "two", "--json", cwd=repo.path)
+        assert prepared.code == 1, prepared
+        said = prepared.data["kept"]
+    else:
+        said = run("queue", "explain", "two", cwd=repo.path).out
+    (kept,) = repo.git("for-each-ref", "--format=%(refname)", "refs/planctl/rescue").split()
+    assert repo.show(kept, "local.cfg") == "mine\n"
+    assert kept in said
+
+
 def test_what_has_no_conflict_or_no_worktree_is_said(queue: Queue) -> None:
     queue.work("one", {"src/a.py": "one\n"})
     queue.work("two", {"src/a.py": "two\n"})
