@@ -37,8 +37,9 @@ from orchestrator.running.waiting import make_wake, wait
 from orchestrator.slots.prepared import Prepared, journals, note
 from orchestrator.states import EntryState
 from plans.errors import PlanctlError
+from worktrees.marked import marked, marked_in, marker_sizes
 from worktrees.merge import Conflicted, merge_trees
-from worktrees.preparedmerge import fingerprint, marked, marked_in, unmerged
+from worktrees.preparedmerge import fingerprint, unmerged
 from worktrees.stash import pin_stashes
 
 if TYPE_CHECKING:
@@ -199,7 +200,8 @@ class Resolution:
         merged = merge_trees(bench.git, bench.objects, prepared.ours, prepared.theirs, base=base)
         conflicts = merged.paths if isinstance(merged, Conflicted) else ()
         now = marked(bench.git, tree, unmerged(bench.git, tree), (prepared.ours, prepared.theirs))
-        return tuple(sorted({*now, *marked_in(bench.git, merged.tree, conflicts)}))
+        sizes = marker_sizes(bench.git, tree, conflicts)
+        return tuple(sorted({*now, *marked_in(bench.git, merged.tree, conflicts, sizes)}))
 
     def _launch(self, prepared: Prepared, tree: SlotTree, environment: dict[str, str]) -> None:
         bench, project = self._bench, self._bench.settings.project

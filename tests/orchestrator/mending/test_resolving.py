@@ -174,6 +174,11 @@ def test_a_command_that_commits_by_itself_is_taken_at_its_word(queue: Queue) -> 
         ("git add -A", "resolver-unresolved", True),
         ("git add -A && git commit -qm markers", "resolver-unresolved", False),
         ("git merge --abort", "resolver-unresolved", False),
+        ("mv src/a.py src/moved.py && git add -A", "resolver-unresolved", True),
+        ("mv src/a.py src/moved.py && git add -A && git commit -qm x", "resolver-unresolved", False),
+        (f"cp src/a.py src/copy.py && {BOTH}", "resolver-unresolved", True),
+        (": > src/a.py", "resolver-unresolved", True),
+        ("rm -rf src", "resolver-unresolved", True),
         (f"{BOTH} && git update-ref --no-deref HEAD HEAD", "resolver-moved", True),
         (
             "git init -q inside && touch inside/f && git -C inside add f && " + BOTH,
@@ -200,6 +205,23 @@ def test_p18_what_is_not_resolved_goes_back_with_the_worktree_as_it_was(
         assert queue.repo.head("two") == two.head
     for slot in queue.bench.store.slots(purpose="plan"):
         assert str(slot.state) in ("free", "quarantined")
+
+
+@pytest.mark.parametrize("command", ["git add -A", "git commit -qam x"])
+def test_markers_of_another_size_are_markers(queue: Queue, command: str) -> None:
+    queue.repo.commit("size", {".gitattributes": "*.py conflict-marker-size=20\n"})
+    two = conflict(queue, command)
+    mend(queue)
+    assert queue.entry(two).reason["code"] == "resolver-unresolved"
+    assert "conflict markers: src/a.py" in queue.entry(two).reason["detail"]
+
+
+@pytest.mark.parametrize("command", [": > src/a.py; git add -A", "git rm -q src/a.py"])
+def test_an_empty_or_deleted_file_is_a_resolution_when_it_was_staged(queue: Queue, command: str) -> None:
+    conflict(queue, command)
+    mend(queue)
+    queue.drain()
+    assert newest(queue).state is EntryState.LANDED
 
 
 @pytest.mark.parametrize(
