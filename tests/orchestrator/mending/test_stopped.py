@@ -10,6 +10,7 @@ from orchestrator.slots.keeper import PLAN, SlotKeeper
 from orchestrator.slots.prepared import journals
 from orchestrator.states import EntryState
 from tests.support.gates import Gates
+from tests.support.plans import commit_plans
 from tests.support.process import end_of, run, start
 from tests.support.queues import configure, queue_of, require_sound
 from tests.support.repo import GitRepo
@@ -47,4 +48,26 @@ def test_p18_a_stopped_process_that_wakes_up_touches_no_worktree_of_another(
         (two,) = [e for e in queue.bench.store.entries() if e.branch == "two"]
         assert (two.state, two.reason["code"]) == (EntryState.CONFLICTED, "resolver-failed")
         keeper.give_back(slot)
+    require_sound(repo)
+
+
+def test_p18_stop_ends_the_resolver_of_a_plan(repo: GitRepo, tmp_path: Path) -> None:
+    gates = Gates(tmp_path / "gates")
+    one = {"run": "echo one > src/a.py"}
+    two = {"run": "echo two > src/a.py"}
+    resolver = json.dumps(f"echo half > half.txt; {gates.command('mend')}")
+    commit_plans(repo, {"one": one, "two": two}, f"overlap: isolate\nresolver: {resolver}\n")
+    running = start("run-multi", "one", "two", cwd=repo.path)
+    gates.await_at("mend")
+    (prepared,) = journals(find(repo.path))
+    plan = prepared.branch.removeprefix("plan/")
+    stopped = run("stop", plan, cwd=repo.path)
+    assert (stopped.code, stopped.out) == (0, f"stopped {plan}\n")
+    assert end_of(running).code == 1
+    assert gates.nobody_at("mend")
+    assert repo.head(prepared.branch) == prepared.ours
+    with queue_of(repo) as queue:
+        (ended,) = [e for e in queue.bench.store.entries() if e.plan == plan]
+        assert (ended.state, ended.reason["code"]) == (EntryState.CONFLICTED, "resolver-stopped")
+    assert journals(find(repo.path)) == ()
     require_sound(repo)
