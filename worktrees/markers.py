@@ -10,6 +10,8 @@ if TYPE_CHECKING:
 
     from worktrees.git import Git
 
+SIZE: Final = 7
+"""Characters of a marker, where no ``conflict-marker-size`` says otherwise."""
 _BINARY: Final = 8000
 
 
@@ -34,15 +36,16 @@ def has_conflict(git: Git, worktree: Path, path: str) -> bool:
     return before.status != 0 or now > count_conflicts(before.output.splitlines())
 
 
-def count_conflicts(lines: Iterable[bytes]) -> int:
-    """The number of whole conflicts in ``lines``, in one pass."""
+def count_conflicts(lines: Iterable[bytes], size: int = SIZE) -> int:
+    """The number of whole conflicts in ``lines`` whose markers are of ``size``, in one pass."""
+    begin, middle, end = b"<" * size + b" ", b"=" * size, b">" * size + b" "
     count, stage = 0, 0
     for line in lines:
-        if line.startswith(b"<<<<<<< "):
+        if line.startswith(begin):
             stage = 1
-        elif stage == 1 and line.rstrip(b"\r\n") == b"=======":
+        elif stage == 1 and line.rstrip(b"\r\n") == middle:
             stage = 2
-        elif line.startswith(b">>>>>>> "):
+        elif line.startswith(end):
             count += stage == 2  # noqa: PLR2004 - the third line of three
             stage = 0
     return count

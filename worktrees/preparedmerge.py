@@ -19,7 +19,6 @@ from plans.effects import step
 from worktrees.archive import park
 from worktrees.errors import GitFailedError
 from worktrees.git import branch_reference
-from worktrees.markers import count_conflicts
 from worktrees.references import References
 from worktrees.reuse import quiesce
 from worktrees.slot import run_in
@@ -106,32 +105,6 @@ def fingerprint(git: Git, tree: SlotTree) -> str:
             )
         )
     return told.hexdigest()
-
-
-def marked_in(git: Git, tree: str, paths: Iterable[str]) -> frozenset[str]:
-    """Those of ``paths`` whose blob in the tree of a merge holds a whole conflict."""
-    blobs = ((path, git.run("cat-file", "blob", f"{tree}:{path}", ok=())) for path in paths)
-    return frozenset(
-        p for p, b in blobs if not b.status and count_conflicts(b.output.splitlines(keepends=True))
-    )
-
-
-def marked(git: Git, tree: SlotTree, paths: Iterable[str], sides: Iterable[str]) -> tuple[str, ...]:
-    """Those of ``paths`` whose file holds more whole conflicts than it does in any commit of ``sides``."""
-    commits = tuple(sides)
-    return tuple(path for path in paths if _is_marked(git, tree, path, commits))
-
-
-def _is_marked(git: Git, tree: SlotTree, path: str, commits: tuple[str, ...]) -> bool:
-    file = tree.path / path
-    if file.is_symlink() or not file.is_file():
-        return False
-    now = count_conflicts(file.read_bytes().splitlines(keepends=True))
-    if not now:
-        return False
-    blobs = (git.run("cat-file", "blob", f"{commit}:{path}", ok=()) for commit in commits)
-    before = (count_conflicts(b.output.splitlines(keepends=True)) for b in blobs if not b.status)
-    return now > max(before, default=0)
 
 
 def stage(git: Git, tree: SlotTree, paths: Iterable[str]) -> None:

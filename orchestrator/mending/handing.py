@@ -6,8 +6,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from orchestrator.errors import StaleRecordError
 from orchestrator.events import EventName
+from orchestrator.mending.holding import current, require_held
+from orchestrator.mending.preparing import rescued
 from orchestrator.mending.returning import close, put_back
 from orchestrator.merging.conflicting import TIMES
 from orchestrator.merging.evidence import SHOWN_PATHS
@@ -20,6 +21,7 @@ from orchestrator.submitting.submit import key_of, submit
 from worktrees.durable import sync_work
 
 if TYPE_CHECKING:
+    from orchestrator.leases.lease import HeldLease
     from orchestrator.mending.place import Back
     from orchestrator.slots.keeper import SlotKeeper
     from orchestrator.slots.prepared import Prepared
@@ -31,19 +33,23 @@ MOST_LATER: Final = 3
 _TAIL: Final = 20
 
 
-def resolved(bench: Workbench, keeper: SlotKeeper, entry: Entry, prepared: Prepared, head: str) -> None:
+def resolved(
+    bench: Workbench, keeper: SlotKeeper, entry: Entry, prepared: Prepared, head: str, *, lease: HeldLease
+) -> None:
     """Queue the new head in the old one's place; the branch stands there already.
 
-    Raises StaleRecordError when ``entry`` is resolving no more, here and below.
+    Raises LeaseLostError when another process has ``entry`` by now, and StaleRecordError when it is resolving
+    no more, here and below; then nothing was changed.
     """
-    store, done = bench.store, replace(prepared, done=True)
+    store, done = bench.store, replace(prepared, done=True, commit=head)
+    old = current(bench, lease, entry)
     note(bench.repository, done)
-    old = current(bench, entry)
     work = work_of_head(bench, old, head)
     assert work is not None, "it holds a commit of the target"
     sync_work(bench.git, bench.objects, old.branch, head, work.base)
     attempt = store.attempt(old.attempt) if old.attempt else None
     with store.transaction():
+        require_held(bench, lease)
         freed, key = store.update_entry(old, attempt=None), key_of(work)
         detail = f"its conflict was resolved; {old.branch} is at {head[:12]}, queued as {key}"
         why = {"code": "resolved", "detail": detail, "entry": key, "log": prepared.log}
@@ -54,10 +60,15 @@ def resolved(bench: Workbench, keeper: SlotKeeper, entry: Entry, prepared: Prepa
     close(bench, keeper, done)
 
 
-def merges_now(bench: Workbench, keeper: SlotKeeper, entry: Entry, prepared: Prepared) -> None:
+def merges_now(
+    bench: Workbench, keeper: SlotKeeper, entry: Entry, prepared: Prepared, *, lease: HeldLease
+) -> None:
     """The target has moved on, and there is no conflict with it any more: the same head once more."""
+    now = current(bench, lease, entry)
     put_back(bench, keeper, prepared)
-    settle(bench, current(bench, entry), EntryState.QUEUED, reason=_counted(entry))
+    with bench.store.transaction():
+        require_held(bench, lease)
+        settle(bench, now, EntryState.QUEUED, reason=_counted(entry))
 
 
 def _counted(entry: Entry) -> dict[str, int]:
@@ -65,42 +76,44 @@ def _counted(entry: Entry) -> dict[str, int]:
 
 
 def back(
-    bench: Workbench, keeper: SlotKeeper, entry: Entry, why: Back, prepared: Prepared | None = None
+    bench: Workbench,
+    keeper: SlotKeeper,
+    entry: Entry,
+    why: Back,
+    prepared: Prepared | None = None,
+    *,
+    lease: HeldLease,
 ) -> None:
     """Hand the conflict back to a person, the worktree as it was."""
-    said: dict[str, Any] = {}
+    now, said = current(bench, lease, entry), dict[str, Any]()
+    ignored = rescued(prepared.rescue) if prepared is not None else ""
     if prepared is not None:
         said |= put_back(bench, keeper, prepared)
         said |= {"log": prepared.log, "tail": last_lines(Path(prepared.log), _TAIL)}
-    now = current(bench, entry)
     conflict = f"conflicts in {', '.join(list(now.reason.get('paths', ()))[:SHOWN_PATHS])}"
-    detail = f"{conflict}; {why.detail}" if why.detail else conflict
+    detail = "; ".join(filter(None, (conflict, why.detail, said.get("kept"), ignored)))
     with bench.store.transaction():
+        require_held(bench, lease)
         reason = {**now.reason, "code": why.code, "detail": detail, **said}
         settle(bench, now, EntryState.CONFLICTED, reason=reason)
         tell(bench, now, EventName.RESOLVER_ENDED, resolved=False, code=why.code, detail=why.detail)
 
 
-def again(bench: Workbench, keeper: SlotKeeper, entry: Entry, why: Back, prepared: Prepared) -> None:
+def again(
+    bench: Workbench, keeper: SlotKeeper, entry: Entry, why: Back, prepared: Prepared, *, lease: HeldLease
+) -> None:
     """No answer: put everything back, and have it tried again, though not for ever."""
     later = int(entry.reason.get("later", 0)) + 1
     if later >= MOST_LATER:
-        back(bench, keeper, entry, replace(why, detail=f"{why.detail}, {later} times"), prepared)
+        back(bench, keeper, entry, replace(why, detail=f"{why.detail}, {later} times"), prepared, lease=lease)
         return
+    now = current(bench, lease, entry)
     said = put_back(bench, keeper, prepared) | {"log": prepared.log}
-    now = current(bench, entry)
     with bench.store.transaction():
+        require_held(bench, lease)
         reason = {**now.reason, **said, "code": why.code, "detail": why.detail, "later": later}
         bench.store.update_entry(now, reason=reason)
         tell(bench, now, EventName.RESOLVER_ENDED, resolved=None, code=why.code, detail=why.detail)
-
-
-def current(bench: Workbench, entry: Entry) -> Entry:
-    """The entry as it is now; raises StaleRecordError when it is resolving no more."""
-    found = bench.store.entry(entry.id)
-    if found is None or found.state is not EntryState.RESOLVING:
-        raise StaleRecordError("entry", entry.id)
-    return found
 
 
 def tell(bench: Workbench, entry: Entry, name: EventName, **data: Any) -> None:

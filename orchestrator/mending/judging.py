@@ -10,7 +10,7 @@
 
 A path in conflict counts as merged when it was staged, or when its file had conflict markers and has none
 any more: editors and merge tools that work on files do not stage. What had no markers to begin with (one side
-deleted it, it is binary) says nothing by itself, and has to be staged.
+deleted it, it is binary) says nothing by itself, and has to be staged; so has what is gone or empty by now.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from worktrees.branches import branch_commit
 from worktrees.errors import GitRefusedError
 from worktrees.git import branch_reference
 from worktrees.leftovers import with_trailers
+from worktrees.marked import changed_from_all, is_nothing, marked
 from worktrees.mirror import shown_target
 from worktrees.nested import find_nested
 from worktrees.preparedmerge import (
     branch_of,
     commit_staged,
     has_staged,
-    marked,
     merge_head,
     stage,
     stage_all,
@@ -66,7 +66,7 @@ def _committed(bench: Workbench, entry: Entry, prepared: Prepared, tree: SlotTre
         return Back("resolver-unresolved", "the merge was given up")
     if not all(objects.is_ancestor(side, tip) for side in (prepared.ours, prepared.theirs)):
         return Back("resolver-moved", f"{prepared.branch} is at {tip[:12]}, which does not hold both sides")
-    left = marked(bench.git, tree, prepared.marked, (prepared.ours, prepared.theirs))
+    left = _still_marked(bench, prepared, tree)
     if left:
         return Back("resolver-unresolved", f"committed with conflict markers: {', '.join(left[:5])}")
     if not bench.settings.project.leftovers:
@@ -82,11 +82,19 @@ def _left_over(bench: Workbench, entry: Entry, prepared: Prepared, tree: SlotTre
     return _commit(bench, entry, tree, "Left uncommitted by the resolver")
 
 
+def _still_marked(bench: Workbench, prepared: Prepared, tree: SlotTree) -> tuple[str, ...]:
+    """Wherever they are by now: what was in conflict may have been moved, or copied."""
+    sides, own = (prepared.ours, prepared.theirs), _kept_by_tools(prepared)
+    changed = changed_from_all(bench.git, tree, sides, new=bench.settings.project.leftovers)
+    paths = sorted({*prepared.marked, *(path for path in changed if path not in own)})
+    return marked(bench.git, tree, paths, sides)
+
+
 def _unresolved(bench: Workbench, prepared: Prepared, tree: SlotTree) -> Back | None:
-    git, sides = bench.git, (prepared.ours, prepared.theirs)
+    git = bench.git
     left = unmerged(git, tree)
-    still = marked(git, tree, sorted({*left, *prepared.marked}), sides)
-    open_ = still or tuple(path for path in left if path not in prepared.marked)
+    still = _still_marked(bench, prepared, tree)
+    open_ = still or tuple(p for p in left if p not in prepared.marked or is_nothing(tree, p))
     if open_:
         what = "have conflict markers" if still else "are not merged"
         return Back(
@@ -123,7 +131,11 @@ def _conclude(bench: Workbench, entry: Entry, prepared: Prepared, tree: SlotTree
 
 
 def _stage_all(bench: Workbench, prepared: Prepared, tree: SlotTree) -> None:
-    stage_all(bench.git, tree, but=[f"{path}{_KEPT_BY_TOOLS}" for path in prepared.marked])
+    stage_all(bench.git, tree, but=_kept_by_tools(prepared))
+
+
+def _kept_by_tools(prepared: Prepared) -> list[str]:
+    return [f"{path}{_KEPT_BY_TOOLS}" for path in prepared.marked]
 
 
 def _commit(bench: Workbench, entry: Entry, tree: SlotTree, subject: str) -> str | Back:

@@ -48,7 +48,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Back:
-    """The conflict goes back to a person; ``rescue`` and the like are ``kept``."""
+    """The conflict goes back to a person, for the reason ``code``; ``detail`` says it in words."""
 
     code: str
     detail: str

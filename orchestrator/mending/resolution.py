@@ -23,8 +23,10 @@ from typing import TYPE_CHECKING, Final
 from orchestrator.errors import LeaseLostError, StaleRecordError, StoreUnusableError
 from orchestrator.events import EventName
 from orchestrator.mending.handing import again, back, merges_now, resolved, tell
+from orchestrator.mending.holding import current, require_held
 from orchestrator.mending.judging import outcome
 from orchestrator.mending.place import TAKEN, Back, Place, find_place, leave
+from orchestrator.mending.preparing import keep_ignored, merge_into
 from orchestrator.mending.returning import end_command, put_back
 from orchestrator.mending.telling import Told, tell_resolver
 from orchestrator.running.places import record_folder
@@ -33,14 +35,12 @@ from orchestrator.running.spec import CommandSpec, Ended, ParentDeath, shell_arg
 from orchestrator.running.supervision import find, launch, poll, stop_tree, stop_wish
 from orchestrator.running.waiting import make_wake, wait
 from orchestrator.slots.prepared import Prepared, journals, note
-from orchestrator.slots.saving import save_work
 from orchestrator.states import EntryState
 from plans.errors import PlanctlError
+from worktrees.marked import marked, marked_in, marker_sizes
 from worktrees.merge import Conflicted, merge_trees
-from worktrees.mirror import shown_target
-from worktrees.preparedmerge import fingerprint, marked, marked_in, prepare_merge, unmerged
+from worktrees.preparedmerge import fingerprint, unmerged
 from worktrees.stash import pin_stashes
-from worktrees.unsaved import overwritten
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -84,24 +84,33 @@ class Resolution:
         """Bring the entry, which is ``resolving``, as far as it goes.
 
         It is ``resolving`` still when it is to be tried again. Raises StaleRecordError when somebody moved
-        it meanwhile; then everything is put back.
+        it meanwhile; then everything is put back. Raises LeaseLostError when another process has it by now;
+        then nothing is: the worktree, and the command in it, are that one's.
         """
         prepared = self._found()
         try:
             if prepared is None:
                 prepared = self._begin()
             if prepared is not None:
-                self._end(prepared, self._answer(prepared))
+                # once it is noted, what lies in the worktree beside it is somebody's later work
+                self._end(prepared, prepared.commit or self._answer(prepared))
         except _NotWantedError:
-            found = self._journal()
-            if found is not None:
-                end_command(self._bench, found, for_good=False)
-                put_back(self._bench, self._keeper, found)
-        except (StaleRecordError, StoreUnusableError, LeaseLostError):
-            raise  # it is somebody else's by now, or nothing can be written at all
+            self._take_back()
+        except StaleRecordError:
+            self._take_back()
+            raise
+        except (StoreUnusableError, LeaseLostError):
+            raise  # it is another process' by now, or nothing can be written at all
         except (PlanctlError, OSError) as error:
             why = Back("resolver-failed", str(error))
-            back(self._bench, self._keeper, self._entry, why, self._journal())
+            back(self._bench, self._keeper, self._entry, why, self._journal(), lease=self._lease)
+
+    def _take_back(self) -> None:
+        require_held(self._bench, self._lease)
+        found = self._journal()
+        if found is not None:
+            end_command(self._bench, found, for_good=False)
+            put_back(self._bench, self._keeper, found)
 
     def _journal(self) -> Prepared | None:
         return next((p for p in journals(self._bench.repository) if p.entry == self._entry.id), None)
@@ -128,12 +137,12 @@ class Resolution:
         bench, entry, project = self._bench, self._entry, self._bench.settings.project
         self._require_wanted()
         if not project.resolver:
-            back(bench, self._keeper, entry, Back("conflict", ""))
+            back(bench, self._keeper, entry, Back("conflict", ""), lease=self._lease)
             return None
         name = f"{TAKEN}{bench.stamp().lower()}"
         place = find_place(bench, self._keeper, entry, name)
         if isinstance(place, Back):
-            back(bench, self._keeper, entry, place)
+            back(bench, self._keeper, entry, place, lease=self._lease)
             return None
         log = bench.folder("logs") / f"{name}.log"
         prepared = Prepared(
@@ -145,11 +154,14 @@ class Resolution:
             record=name,
             log=str(log),
             taken=place.taken,
+            holder=place.slot.attempt or "",
         )
         try:
+            current(bench, self._lease, entry)
             note(bench.repository, prepared)
-        except OSError:
-            if place.taken and self._journal() is None:
+        except (OSError, LeaseLostError, StaleRecordError):
+            found = self._journal()
+            if place.taken and (found is None or found.record != name):
                 leave(bench, self._keeper, name)
             raise
         return self._prepare(place, prepared)
@@ -157,21 +169,22 @@ class Resolution:
     def _prepare(self, place: Place, prepared: Prepared) -> Prepared | None:
         bench, entry, tree = self._bench, self._entry, place.tree
         if bench.objects.is_ancestor(prepared.theirs, prepared.ours):
-            merges_now(bench, self._keeper, entry, prepared)
+            merges_now(bench, self._keeper, entry, prepared, lease=self._lease)
             return None
         base = entry.base if entry.explicit_base else None
-        lost = overwritten(bench.git, tree, prepared.theirs)
-        if lost:
-            save_work(bench, place.slot, tree, "", lost)
-        name = shown_target(entry.target)
-        merge = prepare_merge(bench.git, tree, prepared.theirs, name=name, base=base)
+        kept = keep_ignored(bench, place.slot, tree, prepared.theirs)
+        if kept:
+            prepared = replace(prepared, rescue=kept)
+            note(bench.repository, prepared)
+        merge = merge_into(bench, entry, tree, prepared.theirs)
         if merge.clean:
-            merges_now(bench, self._keeper, entry, prepared)
+            merges_now(bench, self._keeper, entry, prepared, lease=self._lease)
             return None
         paths = unmerged(bench.git, tree)
         prepared = replace(
             prepared, marked=self._marked(prepared, tree, base), print=fingerprint(bench.git, tree)
         )
+        self._require_mine()
         note(bench.repository, prepared)
         if not paths:  # rerere.autoupdate: the user trusts what was recorded
             self._end(prepared, outcome(bench, entry, prepared, tree))
@@ -187,7 +200,8 @@ class Resolution:
         merged = merge_trees(bench.git, bench.objects, prepared.ours, prepared.theirs, base=base)
         conflicts = merged.paths if isinstance(merged, Conflicted) else ()
         now = marked(bench.git, tree, unmerged(bench.git, tree), (prepared.ours, prepared.theirs))
-        return tuple(sorted({*now, *marked_in(bench.git, merged.tree, conflicts)}))
+        sizes = marker_sizes(bench.git, tree, conflicts)
+        return tuple(sorted({*now, *marked_in(bench.git, merged.tree, conflicts, sizes)}))
 
     def _launch(self, prepared: Prepared, tree: SlotTree, environment: dict[str, str]) -> None:
         bench, project = self._bench, self._bench.settings.project
@@ -235,6 +249,7 @@ class Resolution:
         never = make_wake()
         while not wait((handle,), never, _LOOK):
             self._require_wanted()
+        self._require_mine()
         state = poll(handle)
         assert isinstance(state, Ended), "it was waited for"
         if state.outcome is Outcome.LOST and state.command_alive:
@@ -242,18 +257,24 @@ class Resolution:
         return state
 
     def _require_wanted(self) -> None:
-        self._lease.check()
-        current = self._bench.store.entry(self._entry.id)
-        if self._halted() or current is None or current.state is not EntryState.RESOLVING:
+        self._require_mine()
+        if self._halted():
+            raise _NotWantedError
+
+    def _require_mine(self) -> None:
+        """Also right after a wait: this process may have been stopped in it, for however long."""
+        require_held(self._bench, self._lease)
+        found = self._bench.store.entry(self._entry.id)
+        if found is None or found.state is not EntryState.RESOLVING:
             raise _NotWantedError
 
     def _end(self, prepared: Prepared, answer: str | Back) -> None:
         match answer:
             case Back():
                 send = again if answer.code == LATER else back
-                send(self._bench, self._keeper, self._entry, answer, prepared)
+                send(self._bench, self._keeper, self._entry, answer, prepared, lease=self._lease)
             case _:
-                resolved(self._bench, self._keeper, self._entry, prepared, answer)
+                resolved(self._bench, self._keeper, self._entry, prepared, answer, lease=self._lease)
 
 
 def _ending(ended: Ended) -> str:

@@ -2,8 +2,9 @@
 
 1. locks that killed git children left are taken away: nothing of the resolver lives any more
 2. if anything was changed since the merge was prepared, it is rescued
-3. the merge is ended, the worktree clean on its branch, where that stands now
-4. the journal goes, and a slot that was taken for this alone is given back
+3. the head that was handed in keeps a name, whatever became of its branch
+4. the merge is ended, the worktree clean on its branch, where that stands now
+5. the journal goes, and a slot that was taken for this alone is given back
 
 What cannot be kept whole is left as it is, and said. Killed in between, the next one does all of it again.
 Commits on the branch stay, whoever made them.
@@ -20,12 +21,16 @@ from orchestrator.running.places import record_folder
 from orchestrator.running.spec import Running
 from orchestrator.running.supervision import find, poll
 from orchestrator.running.waiting import end
-from orchestrator.slots.prepared import forget, journals
+from orchestrator.slots.prepared import forget, journals, stands
 from orchestrator.slots.unlocking import unlock
 from orchestrator.states import EntryState
 from plans.errors import PlanctlError
+from worktrees.archive import park
+from worktrees.branches import branch_commit
 from worktrees.errors import RescueIncompleteError
+from worktrees.git import branch_reference
 from worktrees.preparedmerge import fingerprint, take_back
+from worktrees.references import Create
 from worktrees.slot import is_gone
 
 if TYPE_CHECKING:
@@ -45,21 +50,48 @@ def lease_of(entry: str) -> str:
 def put_back(bench: Workbench, keeper: SlotKeeper, prepared: Prepared) -> dict[str, str]:
     """Take ``prepared`` back; what to add to the reason of its entry: where work is kept, what failed.
 
-    A command that lives all the same, because something else failed, is ended first.
+    A command that lives all the same, because something else failed, is ended first. Where the journal says
+    something else by now, another process has taken over, and nothing is touched.
     """
+    if not stands(bench.repository, prepared):
+        return {}
     end_command(bench, prepared, for_good=True)
-    slot = bench.store.slot(prepared.slot)
+    slot = _slot_of(bench, prepared)
     tree = keeper.tree_of(slot) if slot is not None else None
-    said: dict[str, str] = {}
+    said = _keep_head(bench, prepared)
     if slot is not None and tree is not None and not is_gone(tree) and not prepared.done:
         try:
-            said = _take_back(bench, keeper, prepared, slot, tree)
+            said |= _take_back(bench, keeper, prepared, slot, tree)
         except RescueIncompleteError as error:
-            said = {"not_rescued": str(error), **({"rescue": error.reference} if error.reference else {})}
+            said |= {"not_rescued": str(error), **({"rescue": error.reference} if error.reference else {})}
         except (PlanctlError, OSError) as error:
-            said = {"not_put_back": str(error)}
+            said |= {"not_put_back": str(error)}
     close(bench, keeper, prepared)
     return said
+
+
+def _keep_head(bench: Workbench, prepared: Prepared) -> dict[str, str]:
+    """Leave a name to the head that was handed in: a resolver may have reset its branch, or deleted it."""
+    head, branch = prepared.ours, prepared.branch
+    try:
+        tip = branch_commit(bench.references, branch)
+        if tip is None:
+            create = [Create(branch_reference(branch), head)]
+            bench.references.transact(create, message="planctl: was deleted", step="resolver.keep")
+            return {"kept": f"{branch} was deleted, and is at {head[:12]} again"}
+        if bench.objects.is_ancestor(head, tip):
+            return {}
+        (name,) = park(bench.git, prepared.slot, [head])
+    except (PlanctlError, OSError) as error:
+        return {"kept": f"the old head {head} could not be kept: {error}"}
+    return {"kept": f"{branch} is at {tip[:12]}, and its old head {head[:12]} is kept at {name}"}
+
+
+def _slot_of(bench: Workbench, prepared: Prepared) -> Slot | None:
+    """The slot, unless somebody else holds it by now."""
+    slot = bench.store.slot(prepared.slot)
+    mine = slot is not None and prepared.holder in ("", slot.attempt)
+    return slot if mine else None
 
 
 def _take_back(

@@ -9,13 +9,14 @@ from orchestrator.errors import BusyError, UsageError
 from orchestrator.leases.lease import holder_of
 from orchestrator.mending.mender import Mender
 from orchestrator.mending.place import hindrance
+from orchestrator.mending.preparing import keep_ignored, merge_into, rescued
 from orchestrator.mending.returning import lease_of
 from orchestrator.merging.settle import settle
 from orchestrator.services.entries import newest_of, require_entry
 from orchestrator.slots.keeper import SlotKeeper, slot_of_attempt
 from orchestrator.states import AttemptState, EntryState
 from worktrees.mirror import shown_target
-from worktrees.preparedmerge import prepare_merge, take_back, unmerged
+from worktrees.preparedmerge import take_back, unmerged
 from worktrees.slot import is_gone
 
 if TYPE_CHECKING:
@@ -66,11 +67,20 @@ def _again(bench: Workbench, entry: Entry) -> Entry:
 
 @dataclass(frozen=True, slots=True)
 class ByHand:
-    """A merge that stands in ``worktree`` for a person, with conflicts in ``paths``."""
+    """A merge that stands in ``worktree`` for a person, with conflicts in ``paths``.
+
+    ``kept`` says where ignored files are that the merge wrote over, empty when there were none.
+    """
 
     entry: Entry
     worktree: Path
     paths: tuple[str, ...]
+    kept: str
+
+    @property
+    def name(self) -> str:
+        """What people call it."""
+        return self.entry.plan or self.entry.branch
 
 
 def prepare(bench: Workbench, session: SessionHandle, name: str) -> ByHand:
@@ -89,15 +99,16 @@ def _prepare(bench: Workbench, entry: Entry) -> ByHand:
     keeper, target = SlotKeeper(bench), shown_target(entry.target)
     slot = slot_of_attempt(bench, entry.attempt) if entry.attempt else None
     tree = keeper.tree_of(slot) if slot is not None else None
-    if tree is None or is_gone(tree):
+    if slot is None or tree is None or is_gone(tree):
         said = f"`git merge {target}` on it, commit, then `planctl queue add {entry.branch}`"
         raise UsageError(f"{entry.branch} has no worktree of planctl's: {said}")
     why = hindrance(bench, tree, entry.branch)
     if why is not None:
         raise UsageError(why.detail)
-    base = entry.base if entry.explicit_base else None
-    merge = prepare_merge(bench.git, tree, bench.target_tip(), name=target, base=base)
-    if merge.clean:
+    theirs = bench.target_tip()
+    kept = rescued(keep_ignored(bench, slot, tree, theirs))
+    if merge_into(bench, entry, tree, theirs).clean:
         take_back(bench.git, tree, entry.branch)
-        raise UsageError(f"{entry.branch} merges by now: `planctl queue add {entry.plan or entry.branch}`")
-    return ByHand(entry, tree.path, unmerged(bench.git, tree))
+        said = f"{entry.branch} merges by now: `planctl queue add {entry.plan or entry.branch}`"
+        raise UsageError(f"{said}; {kept}" if kept else said)
+    return ByHand(entry, tree.path, unmerged(bench.git, tree), kept)

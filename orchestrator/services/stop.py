@@ -2,6 +2,9 @@
 
 A command at work is asked to end through its supervisor, whole tree, and the run that conducts it notes the
 attempt as cancelled. What has not begun is cancelled here. Work that was begun stays in its worktree.
+
+A plan whose conflict the resolver has goes back to a person; whoever waits for the resolver ends it and puts
+the worktree back, and this process does so where nobody lives that waits.
 """
 
 from __future__ import annotations
@@ -12,17 +15,21 @@ from typing import TYPE_CHECKING, Final
 
 from orchestrator.errors import BusyError, NothingToDoError, StaleRecordError
 from orchestrator.events import EventName
+from orchestrator.mending.returning import sweep
+from orchestrator.merging.settle import settle
 from orchestrator.running.spec import Running
 from orchestrator.running.supervision import find, poll, stop, stop_tree
 from orchestrator.scheduling.launching import record_dir
 from orchestrator.services.conductors import conductor_of
 from orchestrator.sessions.identity import signal_process
-from orchestrator.states import AttemptState, RunState
+from orchestrator.slots.keeper import SlotKeeper
+from orchestrator.states import AttemptState, EntryState, RunState
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from orchestrator.running.spec import Supervised
+    from orchestrator.sessions.registry import SessionHandle
     from orchestrator.store.records import Attempt, RunRecord
     from orchestrator.workbench import Workbench
 
@@ -33,7 +40,7 @@ _PATIENCE: Final = 60.0
 """Seconds until a plan that is just being prepared, or whose command is just changing, must have moved on."""
 
 
-def stop_plans(bench: Workbench, plans: Sequence[str]) -> tuple[str, ...]:
+def stop_plans(bench: Workbench, session: SessionHandle, plans: Sequence[str]) -> tuple[str, ...]:
     """Stop the named plans; return those that there was something to stop of.
 
     Raises BusyError when a plan is being prepared for longer than a minute.
@@ -41,9 +48,21 @@ def stop_plans(bench: Workbench, plans: Sequence[str]) -> tuple[str, ...]:
     stopped = []
     for plan in dict.fromkeys(plans):
         attempts = bench.store.attempts(plan=plan, states=_AT_WORK)
-        if [a for a in attempts if _stop_attempt(bench, a)]:
+        done = [a for a in attempts if _stop_attempt(bench, a)]
+        if _stop_resolver(bench, plan) or done:
             stopped.append(plan)
+    sweep(bench, session, SlotKeeper(bench), first=False)
     return tuple(stopped)
+
+
+def _stop_resolver(bench: Workbench, plan: str) -> bool:
+    """Whether a conflict of the plan was the resolver's, and is a person's now."""
+    why = {"code": "resolver-stopped", "detail": "the resolver was stopped by a person"}
+    with bench.store.transaction():
+        found = [e for e in bench.store.entries(states={EntryState.RESOLVING}) if e.plan == plan]
+        for entry in found:
+            settle(bench, entry, EntryState.CONFLICTED, reason={**entry.reason, **why})
+    return bool(found)
 
 
 def _stop_attempt(bench: Workbench, attempt: Attempt) -> bool:

@@ -25,9 +25,10 @@ class Prepared:
     """A merge of ``theirs`` into ``ours``, the head of ``branch``, in a slot, for an entry.
 
     ``record`` names the resolver's command, ``log`` its output. ``taken``: the slot was taken for this
-    alone. ``marked`` are the paths in conflict that have conflict markers, or had before a recorded
-    resolution was used; ``print`` is the fingerprint of the worktree then. ``done``: the merge is committed,
-    so that nothing is to be taken back any more.
+    alone. ``holder`` is the attempt that held it then. ``marked`` are the paths in conflict that have
+    conflict markers, or had before a recorded resolution was used; ``print`` is the worktree then.
+    ``done``: the merge is committed as ``commit``, so that nothing is to be taken back any more.
+    ``rescue`` keeps the ignored files that the merge wrote over.
     """
 
     entry: str
@@ -41,6 +42,9 @@ class Prepared:
     marked: tuple[str, ...] = ()
     print: str = ""
     done: bool = False
+    holder: str = ""
+    commit: str = ""
+    rescue: str = ""
 
 
 def folder_of(repository: Repository) -> Path:
@@ -67,6 +71,11 @@ def journals(repository: Repository) -> tuple[Prepared, ...]:
     """Every journal there is, by slot."""
     found = (_read(path) for path in sorted(folder_of(repository).glob("*.json")))
     return tuple(prepared for prepared in found if prepared is not None)
+
+
+def stands(repository: Repository, prepared: Prepared) -> bool:
+    """Whether the journal of its slot is still this one, word for word."""
+    return _read(_path(repository, prepared.slot)) == prepared
 
 
 def is_prepared(repository: Repository, slot: str) -> bool:

@@ -172,16 +172,14 @@ def resolve(invocation: Invocation, name: str, *, prepare: bool) -> int:
 
 def _show_prepared(invocation: Invocation, found: ByHand) -> None:
     if invocation.as_json:
-        invocation.output.document(
-            {"entry": found.entry.id, "worktree": str(found.worktree), "paths": list(found.paths)}
-        )
+        where = {"entry": found.entry.id, "worktree": str(found.worktree), "paths": list(found.paths)}
+        invocation.output.document({**where, "kept": found.kept or None})
         return
     invocation.output.text(f"the merge is prepared in {found.worktree}, with conflicts in:")
     for path in found.paths:
         invocation.output.text("  ", one_line(path))
-    name = found.entry.plan or found.entry.branch
-    said = f"mend them there, `git add` and `git commit`, then `planctl queue add {name}`"
-    invocation.output.text(("  hint: ", Colour.DIM), said)
+    said = f"mend them there, `git add` and `git commit`, then `planctl queue add {found.name}`"
+    invocation.output.text(("  hint: ", Colour.DIM), f"{said}; {found.kept}" if found.kept else said)
 
 
 @command.command("pause")

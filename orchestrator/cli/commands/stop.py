@@ -12,6 +12,7 @@ from orchestrator.cli.exits import DONE, NO
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from orchestrator.sessions.registry import SessionHandle
     from orchestrator.workbench import Workbench
 
 
@@ -22,8 +23,8 @@ if TYPE_CHECKING:
 def command(invocation: Invocation, plans: tuple[str, ...], run: str | None) -> int:
     """Stop PLANs, or a whole run, from any process; without either, the only run that is active.
 
-    A command at work is ended with its whole tree; its work stays in its worktree. Exit 1 when nothing of
-    what was named was at work or waiting.
+    A command at work is ended with its whole tree; its work stays in its worktree. A resolver at
+    its conflict is called off. Exit 1 when nothing of what was named was at work or waiting.
     """
     from orchestrator.bootstrap import working  # noqa: PLC0415 - `--help` does without
     from orchestrator.services.pointers import plan_id  # noqa: PLC0415 - as above
@@ -31,14 +32,14 @@ def command(invocation: Invocation, plans: tuple[str, ...], run: str | None) -> 
     if plans and run:
         raise click.UsageError("name plans or a run, not both")
     ids = [plan_id(invocation.repository, plan) for plan in plans]
-    with working(invocation.repository, "stop", tell=invocation.output.error) as (bench, _):
-        return _stop_plans(invocation, bench, ids) if ids else _stop_run(invocation, bench, run)
+    with working(invocation.repository, "stop", tell=invocation.output.error) as (bench, session):
+        return _stop_plans(invocation, bench, session, ids) if ids else _stop_run(invocation, bench, run)
 
 
-def _stop_plans(invocation: Invocation, bench: Workbench, ids: Sequence[str]) -> int:
+def _stop_plans(invocation: Invocation, bench: Workbench, session: SessionHandle, ids: Sequence[str]) -> int:
     from orchestrator.services.stop import stop_plans  # noqa: PLC0415 - as above
 
-    stopped = stop_plans(bench, ids)
+    stopped = stop_plans(bench, session, ids)
     idle = [plan for plan in dict.fromkeys(ids) if plan not in stopped]
     if invocation.as_json:
         invocation.output.data({"stopped": list(stopped), "not_at_work": idle})

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.slots.prepared import folder_of
+from orchestrator.slots.prepared import folder_of, journals
 from tests.support.faces import reading
 from tests.support.gates import at_work
 from tests.support.plans import commit_plans, landings
@@ -119,6 +119,25 @@ def test_p18_a_killed_run_goes_on_with_its_conflict(repo: GitRepo, moment: str) 
     assert sorted(landings(repo)) == ["one", "two"]
     assert repo.show("main", "src/a.py") == "both\n"
     require_nothing_left(repo)
+
+
+def test_work_that_came_after_the_resolved_commit_is_not_committed_with_it(repo: GitRepo) -> None:
+    """Killed right after the journal says which commit it is; then a person works on in the worktree."""
+    plans: dict[str, dict[str, object]] = {p: {"run": f"echo {p} > src/a.py"} for p in ("one", "two")}
+    commit_plans(repo, plans, f"overlap: isolate\nresolver: {json.dumps(BOTH)}\n")
+    killed_at(repo, "resolver.journal:after:3", "run-multi", "one", "two")
+    (prepared,) = journals(find(repo.path))
+    worktree = Path(run("worktree", "path", prepared.branch.removeprefix("plan/"), cwd=repo.path).out.strip())
+    (worktree / "mine.txt").write_text("mine\n")
+    assert repo.head(prepared.branch) == prepared.commit
+    resumed = run("resume", cwd=repo.path)
+    assert resumed.code == 0, resumed
+    assert sorted(landings(repo)) == ["one", "two"]
+    assert repo.show("main", "src/a.py") == "both\n"
+    assert repo.head(prepared.branch) == prepared.commit
+    assert "mine.txt" not in repo.git("ls-tree", "--name-only", "main").split()
+    kept = repo.git("log", "--format=%H", "--all", "--", "mine.txt").split()
+    assert (worktree / "mine.txt").exists() or kept, "it is there, or rescued"
 
 
 def test_a_command_that_outlived_its_planctl_is_gone_on_with(repo: GitRepo, tmp_path: Path) -> None:

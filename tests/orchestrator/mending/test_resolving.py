@@ -174,6 +174,11 @@ def test_a_command_that_commits_by_itself_is_taken_at_its_word(queue: Queue) -> 
         ("git add -A", "resolver-unresolved", True),
         ("git add -A && git commit -qm markers", "resolver-unresolved", False),
         ("git merge --abort", "resolver-unresolved", False),
+        ("mv src/a.py src/moved.py && git add -A", "resolver-unresolved", True),
+        ("mv src/a.py src/moved.py && git add -A && git commit -qm x", "resolver-unresolved", False),
+        (f"cp src/a.py src/copy.py && {BOTH}", "resolver-unresolved", True),
+        (": > src/a.py", "resolver-unresolved", True),
+        ("rm -rf src", "resolver-unresolved", True),
         (f"{BOTH} && git update-ref --no-deref HEAD HEAD", "resolver-moved", True),
         (
             "git init -q inside && touch inside/f && git -C inside add f && " + BOTH,
@@ -200,6 +205,47 @@ def test_p18_what_is_not_resolved_goes_back_with_the_worktree_as_it_was(
         assert queue.repo.head("two") == two.head
     for slot in queue.bench.store.slots(purpose="plan"):
         assert str(slot.state) in ("free", "quarantined")
+
+
+@pytest.mark.parametrize("command", ["git add -A", "git commit -qam x"])
+def test_markers_of_another_size_are_markers(queue: Queue, command: str) -> None:
+    queue.repo.commit("size", {".gitattributes": "*.py conflict-marker-size=20\n"})
+    two = conflict(queue, command)
+    mend(queue)
+    assert queue.entry(two).reason["code"] == "resolver-unresolved"
+    assert "conflict markers: src/a.py" in queue.entry(two).reason["detail"]
+
+
+@pytest.mark.parametrize("command", [": > src/a.py; git add -A", "git rm -q src/a.py"])
+def test_an_empty_or_deleted_file_is_a_resolution_when_it_was_staged(queue: Queue, command: str) -> None:
+    conflict(queue, command)
+    mend(queue)
+    queue.drain()
+    assert newest(queue).state is EntryState.LANDED
+
+
+@pytest.mark.parametrize(
+    ("command", "gone"),
+    [
+        ("git merge --abort; git reset -q --hard main", False),
+        ("git merge --abort; git checkout -q -b other main; git branch -q -D two", True),
+        ("git update-ref -d refs/heads/two; exit 1", True),
+    ],
+)
+def test_p18_the_head_that_was_handed_in_keeps_a_name(queue: Queue, command: str, gone: bool) -> None:
+    two = conflict(queue, command)
+    mend(queue)
+    ended = queue.entry(two)
+    assert ended.state is EntryState.CONFLICTED
+    if gone:
+        assert queue.repo.head("two") == two.head
+        assert f"two was deleted, and is at {two.head[:12]} again" in ended.reason["detail"]
+    else:
+        (name,) = queue.repo.git(
+            "for-each-ref", "--format=%(refname)", f"--points-at={two.head}", "refs/planctl/archive"
+        ).split()
+        assert name in ended.reason["detail"]
+    assert [str(s.state) for s in queue.bench.store.slots(purpose="plan")] == ["free"]
 
 
 def test_a_resolver_that_takes_too_long_is_ended(queue: Queue, tmp_path: Path) -> None:
@@ -587,6 +633,26 @@ def test_p18_a_merge_is_prepared_for_a_person(repo: GitRepo) -> None:
     repo.git("commit", "-q", "--no-edit", at=worktree)
     assert run("retry", ended[0], cwd=repo.path).code == 0
     assert repo.show("main", "src/a.py") == "by hand\n"
+
+
+@pytest.mark.parametrize("by_hand", [True, False])
+def test_p18_an_ignored_file_that_the_target_tracks_is_kept(repo: GitRepo, by_hand: bool) -> None:
+    one = {"run": "echo one > src/a.py; echo tracked > local.cfg; git add -f local.cfg; git commit -qam one"}
+    two = {"run": "echo two > src/a.py; git commit -qam two; echo mine > local.cfg"}
+    repo.commit("ignore", {".gitignore": "local.cfg\n"})
+    resolver = "" if by_hand else "resolver: exit 1\n"
+    commit_plans(repo, {"one": one, "two": two}, f"overlap: isolate\n{resolver}")
+    assert run("run-multi", "one", "two", "--no-land", cwd=repo.path).code == 0
+    assert run("merge", "one", "two", cwd=repo.path).code == 1
+    if by_hand:
+        prepared = run("queue", "resolve", "two", "--json", cwd=repo.path)
+        assert prepared.code == 1, prepared
+        said = prepared.data["kept"]
+    else:
+        said = run("queue", "explain", "two", cwd=repo.path).out
+    (kept,) = repo.git("for-each-ref", "--format=%(refname)", "refs/planctl/rescue").split()
+    assert repo.show(kept, "local.cfg") == "mine\n"
+    assert kept in said
 
 
 def test_what_has_no_conflict_or_no_worktree_is_said(queue: Queue) -> None:
