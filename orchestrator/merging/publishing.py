@@ -15,7 +15,8 @@ What a push may come to:
 
 | answer | then |
 | --- | --- |
-| taken | landed |
+| taken, and seen to be there | landed |
+| taken, and not to be seen | RemoteUnreachableError, the intent stays open |
 | refused, the target or a landed reference has moved | planned anew: ReferenceMovedError |
 | refused, only the epoch has moved | pushed again with the new one: the verdict stands |
 | refused, nothing has moved | again some times, for a server that is busy; then see below |
@@ -128,6 +129,7 @@ class _Publication:
             answer = _push(self._bench, self._mirror, moves) if moves else Answer(Outcome.TAKEN)
             if answer.outcome is Outcome.TAKEN:
                 self._follow(moves)
+                self._require_seen()
                 if self._alone and moves:
                     self._turn_plain("it takes the target, and does not take the epoch")
                 return
@@ -216,6 +218,20 @@ class _Publication:
         except (GitFailedError, OSError) as error:
             detail = f"it has taken the landing, which could not be noted here: {error}"
             raise RemoteUnreachableError(self._mirror.remote, detail) from error
+
+    def _require_seen(self) -> None:
+        """Believe only what the remote shows: what it is read from may not be what took the push."""
+        bench = self._bench
+        for seconds in (*AGAIN, None):
+            bring_up_to_date(bench)
+            tip = bench.target_tip()
+            if all(bench.objects.is_ancestor(change.new, tip) for change in self._changes):
+                return
+            if seconds is not None:
+                _rest(bench, seconds)
+        raise RemoteUnreachableError(
+            self._mirror.remote, "it took a push, and does not show it", answers=True
+        )
 
     def _tell(self) -> None:
         """Note what has landed, where no landed reference does."""
