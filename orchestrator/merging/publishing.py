@@ -153,7 +153,7 @@ class _Publication:
         if answer.outcome is Outcome.UNKNOWN and not self._alone:
             self._require_lease()
             move_epoch(self._tenure)
-        bring_up_to_date(self._bench)
+        bring_up_to_date(self._bench, whole=answer.outcome is Outcome.REFUSED)
 
     def _turn_plain(self, why: str) -> None:
         """The target alone was taken: plain, unless the epoch is taken now as well."""

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from orchestrator.workbench import Workbench
+    from plans.errors import PlanctlError
     from worktrees.mirror import Mirror
     from worktrees.references import Change
 
@@ -74,9 +75,10 @@ def begin(bench: Workbench) -> None:
         raise
 
 
-def bring_up_to_date(bench: Workbench) -> None:
+def bring_up_to_date(bench: Workbench, *, whole: bool = False) -> None:
     """Have the mirror be as the remote is now; nothing to do for a local target.
 
+    ``whole``: the landed references, too, even if nothing else has moved.
     Raises RemoteUnreachableError, also where it cannot be noted here, UnknownRemoteError and
     RemoteBranchMissingError.
     """
@@ -84,7 +86,9 @@ def bring_up_to_date(bench: Workbench) -> None:
     if mirror is None:
         return
     try:
-        refresh(bench.git, bench.references, mirror, bench.settings.project.remote_timeout)
+        seconds = bench.settings.project.remote_timeout
+        if refresh(bench.git, bench.references, mirror, seconds, whole=whole):
+            bench.store.set_value(_read_to(mirror), None)  # trailers may tell what they told
         _read_trailers(bench, mirror)
     except (GitFailedError, ReferenceMovedError, OSError) as error:
         raise RemoteUnreachableError(
@@ -92,7 +96,7 @@ def bring_up_to_date(bench: Workbench) -> None:
         ) from error
 
 
-def say_unreachable(bench: Workbench, error: RemoteUnreachableError) -> None:
+def say_unreachable(bench: Workbench, error: PlanctlError) -> None:
     """Store ``error`` as the reason of what waits for the remote.
 
     An entry that was landing stays so: what became of it is not known, and not guessed.
