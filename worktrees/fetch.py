@@ -23,7 +23,7 @@ from worktrees.references import Delete
 from worktrees.remoteerrors import RemoteBranchMissingError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from worktrees.git import Git
     from worktrees.references import References
@@ -34,14 +34,14 @@ _NOTHING_ELSE: Final = (
     "--quiet",
     "--atomic",
     "--no-tags",
-    "--no-prune",
+    "--no-prune-tags",
     "--no-write-fetch-head",
     "--no-recurse-submodules",
     "--no-auto-maintenance",
     "--no-show-forced-updates",
     "--refmap=",  # the user's remote-tracking branches are moved by the user's own fetch
 )
-PATIENCE = 10.0
+PATIENCE: Final = 10.0
 _BETWEEN: Final = 0.02
 _GLOB: Final = re.compile(r"[*?\[\\]")
 
@@ -61,9 +61,10 @@ def mirror_lock(repository: Repository) -> Iterator[None]:
         yield
 
 
-def refresh(git: Git, references: References, mirror: Mirror, seconds: float) -> bool:
-    """Look, and follow; whether anything had moved.
+def refresh(git: Git, references: References, mirror: Mirror, seconds: float, *, whole: bool = False) -> bool:
+    """Look, and follow; whether landed references that were known have gone there, or name others.
 
+    ``whole``: follow even if neither target nor epoch has moved, for somebody may have deleted the others.
     Raises RemoteUnreachableError, UnknownRemoteError, RemoteBranchMissingError.
     """
     with mirror_lock(git.repository):
@@ -72,23 +73,28 @@ def refresh(git: Git, references: References, mirror: Mirror, seconds: float) ->
         if theirs not in seen:
             raise RemoteBranchMissingError(mirror.remote, mirror.branch)
         known = {name: references.read(mirror.own(name)) for name in (theirs, EPOCH)}
-        if all(known[name] == seen.get(name) for name in known):
+        if not whole and all(known[name] == seen.get(name) for name in known):
             return False
         before = references.list(f"{mirror.landed}/")
-        _fetch(git, mirror, [*seen, f"{LANDED}/*"], seconds)
+        _forget_heads(references, mirror, lambda n: _is_in_the_way(n, theirs))
+        _fetch(git, mirror, [*seen, f"{LANDED}/*"], seconds, prune=True)
         if EPOCH not in seen and known[EPOCH]:
             _forget(references, [Delete(mirror.epoch, known[EPOCH])])
         after = references.list(f"{mirror.landed}/")
         _forget(
             references, [Delete(n, o) for n, o in after.items() if n not in before and not _is_key(mirror, n)]
         )
-        return True
+        return any(after.get(name) != commit for name, commit in before.items())
 
 
-def fetch_branches(git: Git, mirror: Mirror, patterns: Iterable[str], seconds: float) -> dict[str, str]:
+def fetch_branches(
+    git: Git, references: References, mirror: Mirror, patterns: Iterable[str], seconds: float
+) -> dict[str, str]:
     """Mirror at least the branches that match one of ``patterns``; return branch to commit, of all mirrored.
 
     ``patterns`` are as ``git for-each-ref`` takes them; what is asked for is what begins like one of them.
+    What the remote has no more goes first: nothing lands from here that was deleted there, and its name may
+    be the folder of another.
     """
     begin = {_GLOB.split(pattern, maxsplit=1)[0] for pattern in patterns}
     if not begin:
@@ -102,6 +108,7 @@ def fetch_branches(git: Git, mirror: Mirror, patterns: Iterable[str], seconds: f
             if name.removeprefix(heads).startswith(tuple(begin))
         }
         wanted.pop(mirror.branch, None)
+        _forget_heads(references, mirror, lambda name: name not in listed)
         if wanted:
             _fetch(git, mirror, [f"{heads}{start}*" for start in sorted(begin)], seconds)
         return wanted
@@ -125,13 +132,15 @@ def look(git: Git, remote: str, *patterns: str, seconds: float) -> Mapping[str, 
     }
 
 
-def _fetch(git: Git, mirror: Mirror, names: Iterable[str], seconds: float) -> None:
+def _fetch(git: Git, mirror: Mirror, names: Iterable[str], seconds: float, *, prune: bool = False) -> None:
+    """``prune``: what the remote lacks of those names goes here as well."""
     specifications = [f"+{name}:{mirror.own(name)}" for name in names]
     with step("remote.fetch"):
         talk(
             git,
             mirror.remote,
-            *("fetch", *_NOTHING_ELSE, "--end-of-options", mirror.remote),
+            *("fetch", *_NOTHING_ELSE, "--prune" if prune else "--no-prune"),
+            *("--end-of-options", mirror.remote),
             *specifications,
             seconds=seconds,
         )
@@ -140,6 +149,18 @@ def _fetch(git: Git, mirror: Mirror, names: Iterable[str], seconds: float) -> No
 def _forget(references: References, changes: list[Delete]) -> None:
     if changes:
         references.transact(changes, message="planctl: remote", step="remote.forget")
+
+
+def _forget_heads(references: References, mirror: Mirror, is_gone: Callable[[str], bool]) -> None:
+    """Take mirrored branches away, but for the target, of whose name on the remote ``is_gone`` says so."""
+    known = references.list(mirror.own("refs/heads/"))
+    gone = [name for name in known if name != mirror.target and is_gone(mirror.theirs(name))]
+    _forget(references, [Delete(name, known[name]) for name in gone])
+
+
+def _is_in_the_way(name: str, wanted: str) -> bool:
+    """Whether one of the two references is a folder of the other's name, so that only one can exist."""
+    return name.startswith(f"{wanted}/") or wanted.startswith(f"{name}/")
 
 
 def _is_key(mirror: Mirror, name: str) -> bool:

@@ -6,6 +6,7 @@
 | ``refs/heads/plan/x``, where work comes from | ``refs/planctl/remote/origin/heads/plan/x`` |
 | ``refs/planctl/epoch`` | ``refs/planctl/remote/origin/epoch`` |
 | ``refs/planctl/landed/…`` | ``refs/planctl/remote/origin/landed/…`` |
+| the trailers of the target's commits | ``refs/planctl/remote/origin/told/…`` |
 
 The user's branches, and the remote-tracking ones that ``git fetch`` keeps, are another matter.
 """
@@ -53,6 +54,11 @@ class Mirror:
     def landed(self) -> str:
         """The folder of the landed references."""
         return self.own(LANDED)
+
+    @property
+    def told(self) -> str:
+        """The folder of the landings that are told by the trailers of the target's commits."""
+        return f"{self.folder}/told"
 
     def own(self, theirs: str) -> str:
         """Where the reference that the remote calls ``theirs`` is mirrored."""

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 from worktrees.errors import GitFailedError, said
 from worktrees.git import GitResult
+from worktrees.places import require_one_place
 from worktrees.remoteerrors import RemoteUnreachableError, UnknownRemoteError
 
 if TYPE_CHECKING:
@@ -29,9 +30,13 @@ _SSH: Final = "ssh -oBatchMode=yes -oConnectTimeout=30 -oServerAliveInterval=15 
 
 
 def require_remote(git: Git, remote: str) -> None:
-    """Raise :class:`UnknownRemoteError` unless the repository has a remote of that name."""
+    """Raise :class:`UnknownRemoteError` unless the repository has a remote of that name.
+
+    And SplitRemoteError for one that is not one place.
+    """
     if remote not in git.settings.named("remote", "url"):
         raise UnknownRemoteError(remote, tuple(sorted(git.settings.named("remote", "url"))))
+    require_one_place(git, remote)
 
 
 def talk(

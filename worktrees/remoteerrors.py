@@ -20,6 +20,18 @@ class UnknownRemoteError(PlanctlError):
         super().__init__(f"there is no remote {remote!r}; known: {', '.join(self.known) or 'none'}")
 
 
+class SplitRemoteError(PlanctlError):
+    """A remote is not one place: what is pushed to it is not what is read from it."""
+
+    def __init__(self, remote: str, urls: int, push_urls: int) -> None:
+        self.remote = remote
+        self.urls = urls
+        self.push_urls = push_urls
+        many = urls > 1 or push_urls > 1
+        why = f"has {max(urls, push_urls)} URLs" if many else "is read from one place and pushed to another"
+        super().__init__(f"the remote {remote} {why}; what lands has to be in one place")
+
+
 class RemoteUnreachableError(PlanctlError):
     """A remote does not answer, or not to us: nothing is known of what it holds now.
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class _Read:
-    values: dict[str, str]
+    values: dict[str, tuple[str, ...]]
     files: frozenset[str]
     stamp: frozenset[object]
 
@@ -34,7 +34,12 @@ class Settings:
 
     def get(self, name: str) -> str | None:
         """Return the last value of ``section.key`` (both in lower case), None when unset."""
-        return self._current().get(name)
+        found = self.every(name)
+        return found[-1] if found else None
+
+    def every(self, name: str) -> tuple[str, ...]:
+        """Return all values of ``section.key`` in git's order; those of a repeatable one."""
+        return self._current().get(name, ())
 
     def is_true(self, name: str) -> bool:
         """Whether a boolean setting is on, in git's words for it."""
@@ -44,12 +49,12 @@ class Settings:
         """Return NAME to value of every ``section.NAME.key``; ``section`` and ``key`` in lower case."""
         begin, end = f"{section}.", f".{key}"
         return {
-            name[len(begin) : -len(end)]: value
-            for name, value in self._current().items()
+            name[len(begin) : -len(end)]: values[-1]
+            for name, values in self._current().items()
             if name.startswith(begin) and name.endswith(end) and len(name) > len(begin) + len(end)
         }
 
-    def _current(self) -> dict[str, str]:
+    def _current(self) -> dict[str, tuple[str, ...]]:
         last = self._last
         if last is not None and last.stamp == _stamp(last.files):
             return last.values
@@ -71,14 +76,14 @@ class Settings:
         return frozenset((str(local), chosen, f"{xdg}/git/config", "/etc/gitconfig"))
 
 
-def _parse(output: bytes) -> tuple[dict[str, str], frozenset[str]]:
+def _parse(output: bytes) -> tuple[dict[str, tuple[str, ...]], frozenset[str]]:
     """Read "origin NUL key LF value NUL" records; a key without a value is true."""
     fields = output.decode("utf-8", "surrogateescape").split("\0")
-    values: dict[str, str] = {}
+    values: dict[str, tuple[str, ...]] = {}
     files: set[str] = set()
     for origin, setting in zip(fields[::2], fields[1::2], strict=False):
         key, separator, value = setting.partition("\n")
-        values[key] = value if separator else "true"
+        values[key] = (*values.get(key, ()), value if separator else "true")
         if origin.startswith("file:"):
             files.add(origin.removeprefix("file:"))
     return values, frozenset(files)

@@ -107,6 +107,9 @@ EXITS: Final[Mapping[type[Exception], Exit]] = {
         ),
     ),
     of_remote.UnknownRemoteError: Exit(INVALID, "`git remote -v` lists them, `git remote add` makes one"),
+    of_remote.SplitRemoteError: Exit(
+        INVALID, "`git remote add NAME URL` makes a remote that is one place; name that one with `remote:`"
+    ),
     of_remote.RemoteBranchMissingError: Exit(INVALID, "push its first commit, or mend `target:`"),
     of_remote.PushRefusedError: Exit(NO, "the server's own rules refuse it: look at its words"),
     own.AgentSettingsError: Exit(INVALID, "`planctl hooks show AGENT` prints the entries, to put in by hand"),

@@ -15,16 +15,17 @@ What a push may come to:
 
 | answer | then |
 | --- | --- |
-| taken | landed |
+| taken, and seen to be there | landed |
+| taken, and not to be seen | RemoteUnreachableError, the intent stays open |
 | refused, the target or a landed reference has moved | planned anew: ReferenceMovedError |
 | refused, only the epoch has moved | pushed again with the new one: the verdict stands |
 | refused, nothing has moved | again some times, for a server that is busy; then see below |
 | unknown | the epoch is moved, so that it cannot be taken later; then looked at |
 | the remote does not answer | RemoteUnreachableError, the intent stays open |
 
-Refused for good: if the server does not take the epoch alone either, it is planctl's own references that it
-does not take, and from now on the target alone is pushed (``plain``, see ``upstream``).
-Else PushRefusedError.
+Refused for good: if the server does not take the epoch alone either, the target alone is pushed. If it takes
+that, it is planctl's own references that it does not take, and the clone remembers (``plain``, see
+``upstream``). Each later landing tries the epoch again before. Else PushRefusedError.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ from typing import TYPE_CHECKING, Final
 
 from orchestrator.clock import jitter
 from orchestrator.merging.turns import is_anothers
-from orchestrator.merging.upstream import bring_up_to_date, forget_plain, is_plain, turn_plain
+from orchestrator.merging.upstream import bring_up_to_date, forget_plain, is_plain, tell, turn_plain
 from orchestrator.states import IntentState
 from worktrees.errors import GitFailedError, ReferenceMovedError
 from worktrees.fetch import mirror_lock
@@ -85,17 +86,17 @@ def fence(tenure: Tenure) -> None:
             move_epoch(tenure)
 
 
-def move_epoch(tenure: Tenure, *, turn: float | None = None) -> bool:
+def move_epoch(tenure: Tenure, *, turn: float | None = None, waits: Sequence[float] = AGAIN) -> bool:
     """Have the remote's epoch be another than it was; whether the server takes such references at all.
 
     That somebody else moves it does as well. ``turn``: the epoch says that the next landing is to be this
-    queue's, for so many seconds (see ``turns``). Afterwards the mirror is as the remote was later.
-    Raises RemoteUnreachableError.
+    queue's, for so many seconds (see ``turns``). ``waits``: between tries. Afterwards the mirror is as the
+    remote was later. Raises RemoteUnreachableError.
     """
     bench, mirror = tenure.bench, tenure.bench.mirror
     assert mirror is not None
     before = bench.references.read(mirror.epoch)
-    for seconds in (*AGAIN, None):
+    for seconds in (*waits, None):
         answer = _push(bench, mirror, [_next_epoch(bench, mirror, turn)], "remote.epoch")
         bring_up_to_date(bench)
         if bench.references.read(mirror.epoch) != before:
@@ -115,41 +116,59 @@ class _Publication:
         self._bench = tenure.bench
         self._mirror = mirror
         self._changes = changes
+        self._alone = False
+        """The target is pushed alone, because the epoch was refused just now."""
+        self._waits = list(AGAIN)
+        self._again = False
 
     def make(self) -> None:
-        waits = list(AGAIN)
-        if self._bench.references.read(self._mirror.epoch) is None and not is_plain(self._bench):
-            self._try_epoch()
+        self._begin()
         for _ in range(_MOST):
             moves = self._moves()
             self._require_lease()
             answer = _push(self._bench, self._mirror, moves) if moves else Answer(Outcome.TAKEN)
             if answer.outcome is Outcome.TAKEN:
                 self._follow(moves)
+                self._require_seen()
+                if self._alone and moves:
+                    self._turn_plain("it takes the target, and does not take the epoch")
                 return
-            unknown = answer.outcome is Outcome.UNKNOWN
-            if unknown and not is_plain(self._bench):
-                self._require_lease()
-                move_epoch(self._tenure)
-            bring_up_to_date(self._bench)
+            self._look(answer)
             if self._is_made():
                 return
-            if unknown or not self._has_new_epoch(moves):
-                if not waits:
+            if answer.outcome is Outcome.UNKNOWN or not self._has_new_epoch(moves):
+                if not self._waits:
                     self._refused(answer)
-                _rest(self._bench, waits.pop(0))
+                _rest(self._bench, self._waits.pop(0))
         raise ReferenceMovedError(f"{self._mirror.epoch} does not stand still")
 
-    def _try_epoch(self) -> None:
+    def _begin(self) -> None:
+        if is_plain(self._bench):
+            self._try_epoch(waits=())
+        elif self._bench.references.read(self._mirror.epoch) is None:
+            self._try_epoch()
+
+    def _look(self, answer: Answer) -> None:
+        """See what became of a push that was not taken, or whose outcome is not known."""
+        if answer.outcome is Outcome.UNKNOWN and not self._alone:
+            self._require_lease()
+            move_epoch(self._tenure)
+        bring_up_to_date(self._bench, whole=answer.outcome is Outcome.REFUSED)
+
+    def _turn_plain(self, why: str) -> None:
+        """The target alone was taken: plain, unless the epoch is taken now as well."""
+        if not is_plain(self._bench) and not move_epoch(self._tenure, waits=()):
+            turn_plain(self._bench, why)
+
+    def _try_epoch(self, waits: Sequence[float] = AGAIN) -> None:
         """Go on without planctl's own references where the server does not take the epoch alone.
 
         Before the first landing of all, too: a server that hides them moves the target all the same.
         """
         self._require_lease()
-        if not move_epoch(self._tenure):
-            turn_plain(self._bench, "it does not take the epoch")
-            bring_up_to_date(self._bench)
-            raise ReferenceMovedError("the server takes no references of planctl's own")
+        self._alone = not move_epoch(self._tenure, waits=waits)
+        if not self._alone and is_plain(self._bench):
+            forget_plain(self._bench)
 
     def _require_lease(self) -> None:
         """Raise LeaseLostError unless the queue is this tenure's: asked after the epoch was read."""
@@ -161,7 +180,7 @@ class _Publication:
         self._require_unmoved()
         if is_anothers(self._bench):
             raise ReferenceMovedError("it is another clone's turn")
-        if is_plain(self._bench):
+        if self._alone:
             return [self._target(change) for change in self._changes if isinstance(change, Update)]
         moves = [_next_epoch(self._bench, self._mirror)]
         for change in self._changes:
@@ -184,23 +203,41 @@ class _Publication:
         """
         bench = self._bench
         followed = {self._mirror.own(move.name): move for move in moves}
-        if is_plain(bench):
-            own = [Move(c.name, c.new, None) for c in self._changes if isinstance(c, Create)]
-            followed |= {move.name: move for move in own if bench.references.read(move.name) is None}
         changes = [
             Create(name, move.new) if move.old is None else Update(name, move.new, move.old)
             for name, move in followed.items()
         ]
-        if not changes:
-            return
         try:
             with mirror_lock(bench.repository):
-                bench.references.transact(changes, message="planctl: landed", step="remote.follow")
+                if changes:
+                    bench.references.transact(changes, message="planctl: landed", step="remote.follow")
+                if self._alone:
+                    self._tell()
         except ReferenceMovedError:
             bring_up_to_date(bench)
         except (GitFailedError, OSError) as error:
             detail = f"it has taken the landing, which could not be noted here: {error}"
             raise RemoteUnreachableError(self._mirror.remote, detail) from error
+
+    def _require_seen(self) -> None:
+        """Believe only what the remote shows: what it is read from may not be what took the push."""
+        bench = self._bench
+        for seconds in (*AGAIN, None):
+            bring_up_to_date(bench)
+            tip = bench.target_tip()
+            if all(bench.objects.is_ancestor(change.new, tip) for change in self._changes):
+                return
+            if seconds is not None:
+                _rest(bench, seconds)
+        raise RemoteUnreachableError(
+            self._mirror.remote, "it took a push, and does not show it", answers=True
+        )
+
+    def _tell(self) -> None:
+        """Note what has landed, where no landed reference does."""
+        own = [c for c in self._changes if isinstance(c, Create)]
+        names = {self._mirror.told + c.name.removeprefix(self._mirror.landed): c.new for c in own}
+        tell(self._bench, names, self._bench.target_tip())
 
     def _is_made(self) -> bool:
         """Whether it has landed after all, by what the remote shows now.
@@ -214,10 +251,11 @@ class _Publication:
         landed = [c for c in self._changes if isinstance(c, Create)]
         if all(bench.references.read(c.name) == c.new for c in landed):
             return True
-        if not is_plain(bench):
+        if not self._alone:
             if len(landed) == len(self._changes):
                 return False
-            turn_plain(bench, "it moved the target alone")
+            self._turn_plain("it moved the target alone")
+            self._alone = True
         self._follow([])
         return True
 
@@ -236,18 +274,14 @@ class _Publication:
         return any(move.name == EPOCH and move.old != found for move in moves)
 
     def _refused(self, answer: Answer) -> None:
-        """Nothing has moved and it is not taken: plainly, or not at all.
-
-        From here it is planned anew in any case: what was landed without planctl's references is known only
-        once the trailers are read.
-        """
+        """Nothing has moved and it is not taken: plainly, or once more, or not at all."""
         if answer.outcome is Outcome.UNKNOWN:
             raise RemoteUnreachableError(self._mirror.remote, "; ".join(answer.why), answers=True)
-        if is_plain(self._bench):
-            forget_plain(self._bench)
+        if self._alone or self._again:
             raise PushRefusedError(self._mirror.remote, answer.why)
+        self._again = True
         self._try_epoch()
-        raise PushRefusedError(self._mirror.remote, answer.why)
+        self._waits.append(AGAIN[0])
 
 
 def _push(bench: Workbench, mirror: Mirror, moves: Sequence[Move], step: str = "remote.push") -> Answer:

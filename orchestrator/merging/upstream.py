@@ -1,8 +1,11 @@
 """The remote whose target counts: what this clone knows of it, and how it is brought up to date.
 
+What has landed is told by the landed references, and by the trailers of the target's own commits, from which
+the mirror's folder ``told`` is made. Both are always read: not every clone may write the former.
+
 ``plain``: the server takes no references of planctl's own (``refs/planctl/…``), only branches. Then the
-target's lease alone is the fence, and what has landed is told by the trailers of the target's own commits;
-the mirror's landed references are made from those. A push that is refused shows it, and the clone remembers.
+target's lease alone is the fence. A target that is taken while the epoch is refused shows it; the clone
+remembers, and tries again with each landing.
 """
 
 from __future__ import annotations
@@ -17,15 +20,17 @@ from orchestrator.submitting.key import BY_KEY, landed_folder
 from orchestrator.submitting.remote import UNREACHABLE
 from worktrees.errors import GitFailedError, ReferenceMovedError
 from worktrees.fetch import refresh
-from worktrees.references import Create
+from worktrees.references import Create, Update
 from worktrees.remoteerrors import RemoteUnreachableError
 from worktrees.trailers import split
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from orchestrator.workbench import Workbench
+    from plans.errors import PlanctlError
     from worktrees.mirror import Mirror
+    from worktrees.references import Change
 
 FRESH: Final = 1.0
 """Seconds for which what was seen counts while there is work: a push tells what has moved since."""
@@ -70,9 +75,10 @@ def begin(bench: Workbench) -> None:
         raise
 
 
-def bring_up_to_date(bench: Workbench) -> None:
+def bring_up_to_date(bench: Workbench, *, whole: bool = False) -> None:
     """Have the mirror be as the remote is now; nothing to do for a local target.
 
+    ``whole``: the landed references, too, even if nothing else has moved.
     Raises RemoteUnreachableError, also where it cannot be noted here, UnknownRemoteError and
     RemoteBranchMissingError.
     """
@@ -80,16 +86,17 @@ def bring_up_to_date(bench: Workbench) -> None:
     if mirror is None:
         return
     try:
-        refresh(bench.git, bench.references, mirror, bench.settings.project.remote_timeout)
-        if is_plain(bench):
-            _read_trailers(bench, mirror)
+        seconds = bench.settings.project.remote_timeout
+        if refresh(bench.git, bench.references, mirror, seconds, whole=whole):
+            bench.store.set_value(_read_to(mirror), None)  # trailers may tell what they told
+        _read_trailers(bench, mirror)
     except (GitFailedError, ReferenceMovedError, OSError) as error:
         raise RemoteUnreachableError(
             mirror.remote, f"it answers, which cannot be noted here: {error}"
         ) from error
 
 
-def say_unreachable(bench: Workbench, error: RemoteUnreachableError) -> None:
+def say_unreachable(bench: Workbench, error: PlanctlError) -> None:
     """Store ``error`` as the reason of what waits for the remote.
 
     An entry that was landing stays so: what became of it is not known, and not guessed.
@@ -117,10 +124,9 @@ def turn_plain(bench: Workbench, why: str) -> None:
 
 
 def forget_plain(bench: Workbench) -> None:
-    """The next push tries all references again."""
+    """The server takes planctl's own references, after all."""
     assert bench.mirror is not None
     bench.store.set_value(_plain(bench.mirror), None)
-    bench.store.set_value(_read_to(bench.mirror), None)
 
 
 def _plain(mirror: Mirror) -> str:
@@ -132,23 +138,37 @@ def _read_to(mirror: Mirror) -> str:
 
 
 def _read_trailers(bench: Workbench, mirror: Mirror) -> None:
-    """Make landed references from the trailers of what is new on the target.
+    """Note what the trailers of what is new on the target tell, unless a landed reference does.
 
-    Only of its first-parent history, and of the side chains of batches: whoever writes a branch may write
-    what trailers they like.
+    A commit that the target has lost again is replaced by that of a later landing of the same key. Only of
+    its first-parent history, and of the side chains of batches: whoever writes a branch may write what
+    trailers they like.
     """
     tip, read = bench.target_tip(), bench.store.value(_read_to(mirror))
     if tip == read:
         return
-    known = bench.references.list(f"{mirror.landed}/")
+    by_key = {n.rpartition("/")[2]: c for n, c in bench.references.list(f"{mirror.landed}/").items()}
     since = (f"^{read}",) if read and bench.objects.has_commit(read) else ()
-    made: dict[str, Create] = {}
+    made: dict[str, str] = {}
     for name, commit in _landings(bench, mirror, tip, since):
-        if name not in known:
-            made.setdefault(name, Create(name, commit))  # the newest comes first
-    if made:
-        bench.references.transact(list(made.values()), message="planctl: remote", step="remote.trailers")
+        known = by_key.get(name.rpartition("/")[2])
+        if known is None or not bench.objects.is_ancestor(known, tip):
+            made.setdefault(name, commit)  # the newest comes first
+    tell(bench, made, tip)
     bench.store.set_value(_read_to(mirror), tip)
+
+
+def tell(bench: Workbench, made: Mapping[str, str], tip: str) -> None:
+    """Have references in the folder ``told`` name these commits, unless the target has what they name."""
+    changes: list[Change] = []
+    for name, commit in made.items():
+        found = bench.references.read(name)
+        if found is None:
+            changes.append(Create(name, commit))
+        elif not bench.objects.is_ancestor(found, tip):
+            changes.append(Update(name, commit, found))
+    if changes:
+        bench.references.transact(changes, message="planctl: remote", step="remote.trailers")
 
 
 def _landings(
@@ -166,4 +186,4 @@ def _landings(
             yield from _landings(bench, mirror, parents[1], (f"^{parents[0]}",))
         elif len(key) == _DIGITS and key.isalnum():
             plan = trailers.get(_PLAN)
-            yield f"{landed_folder(mirror.landed, plan or BY_KEY)}/{key}", commit
+            yield f"{landed_folder(mirror.told, plan or BY_KEY)}/{key}", commit

@@ -60,7 +60,8 @@ def _listed(bench: Workbench, patterns: tuple[str, ...]) -> list[tuple[str, str]
     """Branches with their commits, sorted by name: those that are here, and those of the remote."""
     found = dict(_matching(bench, _HEADS, patterns))
     if (mirror := bench.mirror) is not None:
-        there = fetch_branches(bench.git, mirror, patterns, bench.settings.project.remote_timeout)
+        seconds = bench.settings.project.remote_timeout
+        there = fetch_branches(bench.git, bench.references, mirror, patterns, seconds)
         matched = dict(_matching(bench, mirror.own(_HEADS), patterns))
         seen = {name: commit for name, commit in matched.items() if name in there}
         found |= {name: branch_head(bench, name) or commit for name, commit in seen.items()}

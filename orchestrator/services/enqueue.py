@@ -69,7 +69,8 @@ def bring_branches(bench: Workbench, names: Iterable[str]) -> None:
     """Have branches of these names that only the remote has be known here; without one there are none."""
     asked = [name for name in names if not name.lower().endswith(_ENDINGS)]
     if bench.mirror is not None and asked:
-        fetch_branches(bench.git, bench.mirror, asked, bench.settings.project.remote_timeout)
+        seconds = bench.settings.project.remote_timeout
+        fetch_branches(bench.git, bench.references, bench.mirror, asked, seconds)
 
 
 def _plan_named(bench: Workbench, name: str) -> str:

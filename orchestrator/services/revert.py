@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from orchestrator.errors import NothingToDoError, RevertConflictError
 from orchestrator.submitting.key import landed_folder
+from orchestrator.submitting.landed import landed_folders
 from orchestrator.submitting.submit import Work, submit
 from worktrees.git import branch_reference
 from worktrees.merge import Conflicted, merge_trees
@@ -54,7 +55,9 @@ def _newest_landing(bench: Workbench, plan: str, tip: str) -> tuple[str, str]:
 
     A rebase may lie between as many commits: all that carry the key of the landing.
     """
-    found = bench.references.list(f"{landed_folder(bench.landed, plan)}/")
+    found: dict[str, str] = {}
+    for folder in landed_folders(bench):
+        found |= bench.references.list(f"{landed_folder(folder, plan)}/")
     landed = {name: commit for name, commit in found.items() if bench.objects.is_ancestor(commit, tip)}
     if not landed:
         raise NothingToDoError(f"nothing of {plan} is on the target")

@@ -1,4 +1,8 @@
-"""What a plan or branch has landed: the reference exists *and* is reachable from the target."""
+"""What a plan or branch has landed: the reference exists *and* is reachable from the target.
+
+On a remote it is the union of two: its landed references, and what the trailers of its target tell. Not every
+clone may write the former, or could at the time; the latter may be stripped.
+"""
 
 from __future__ import annotations
 
@@ -26,26 +30,39 @@ def landed_commits(bench: Workbench, subject: str, tip: str, *, key: str | None 
         made = landed_by(bench, subject, key)
         commits = [made] if made else []
     else:
-        commits = list(bench.references.list(f"{landed_folder(bench.landed, subject)}/").values())
-    return tuple(commit for commit in commits if bench.objects.is_ancestor(commit, tip))
+        commits = [
+            commit
+            for folder in landed_folders(bench)
+            for commit in bench.references.list(f"{landed_folder(folder, subject)}/").values()
+        ]
+    return tuple(c for c in dict.fromkeys(commits) if bench.objects.is_ancestor(c, tip))
+
+
+def landed_folders(bench: Workbench) -> tuple[str, ...]:
+    """Where it stands what has landed."""
+    return (bench.landed,) if bench.mirror is None else (bench.landed, bench.mirror.told)
 
 
 def landed_by(bench: Workbench, subject: str, key: str) -> str | None:
-    """The commit that the landed reference of a key names, whether or not the target contains it."""
-    found = bench.references.read(landed_reference(bench.landed, subject, key))
-    if found is None and bench.mirror is not None:
-        found = bench.references.read(f"{bench.landed}/{BY_KEY}/{key}")
-    return found
+    """The commit that a landed reference of the key names: of several the first that the target contains."""
+    names = [landed_reference(bench.landed, subject, key)]
+    if bench.mirror is None:
+        return bench.references.read(names[0])
+    names += [landed_reference(bench.mirror.told, subject, key), f"{bench.mirror.told}/{BY_KEY}/{key}"]
+    found = [commit for name in names if (commit := bench.references.read(name))]
+    tip = bench.target_tip() if found else ""
+    return next((c for c in found if bench.objects.is_ancestor(c, tip)), found[0] if found else None)
 
 
 def landed_plans(bench: Workbench, plans: Iterable[str], tip: str) -> dict[str, str]:
     """Map each of ``plans`` that has landed to one of its commits on the target."""
     wanted = {plan: f"{landed_folder(bench.landed, plan)}/" for plan in plans}
     made: dict[str, str] = {}
-    for name, commit in (bench.references.list(f"{bench.landed}/") if wanted else {}).items():
-        folder = name[: name.rindex("/") + 1]
-        if folder in wanted.values() and bench.objects.is_ancestor(commit, tip):
-            made[folder] = commit
+    for root in landed_folders(bench) if wanted else ():
+        for name, commit in bench.references.list(f"{root}/").items():
+            folder = bench.landed + name[len(root) : name.rindex("/") + 1]
+            if folder in wanted.values() and bench.objects.is_ancestor(commit, tip):
+                made.setdefault(folder, commit)
     return {plan: made[folder] for plan, folder in wanted.items() if folder in made}
 
 

@@ -127,7 +127,7 @@ def test_a_remote_that_can_be_read_and_not_pushed_to_is_said_soon(
     remote: Remote, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     one = remote.clone("one")
-    one.git("remote", "set-url", "--push", "origin", str(remote.folder / "nowhere"))
+    one.git("config", "remote.origin.receivepack", "false")
     monkeypatch.setattr(remotewait, "REFUSING", 0.2)
     before = remote.references()
     with queue_at(one) as queue:

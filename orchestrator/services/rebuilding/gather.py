@@ -12,6 +12,7 @@ from orchestrator.services.rebuilding.evidence import Evidence, Folder, FrozenRu
 from orchestrator.services.rebuilding.journals import launched, said_by
 from orchestrator.slots.keeper import CHECK, PLAN
 from orchestrator.submitting.key import CANDIDATES, landed_folder
+from orchestrator.submitting.landed import landed_folders
 from plans.errors import PlanctlError
 from worktrees.branches import branch_commit
 from worktrees.pointer import read_pointer
@@ -66,8 +67,13 @@ def _runs(bench: Workbench, unreadable: list[str]) -> Iterable[FrozenRun]:
 def _landings(bench: Workbench, unreadable: list[str]) -> Iterable[Landed]:
     tip = bench.references.read(bench.target)
     candidates = bench.references.list(f"{CANDIDATES}/")
-    for name, commit in bench.references.list(f"{bench.landed}/").items():
-        slug, _, key = name.removeprefix(f"{bench.landed}/").rpartition("/")
+    found = {
+        name.removeprefix(f"{folder}/"): commit
+        for folder in reversed(landed_folders(bench))
+        for name, commit in bench.references.list(f"{folder}/").items()
+    }
+    for name, commit in found.items():
+        slug, _, key = name.rpartition("/")
         try:
             parents = bench.objects.parents(commit) or (commit,)
             trailers = _trailers(bench.objects.message(commit))

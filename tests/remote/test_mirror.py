@@ -1,0 +1,100 @@
+"""The mirror is what the remote has: what was deleted there is no witness here, and in nobody's way."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.support.remotes import LANDED, Remote, merge, remote_of
+from tests.support.repo import GitRepo
+
+
+@pytest.fixture
+def remote(repo: GitRepo, tmp_path: Path) -> Remote:
+    return remote_of(repo, tmp_path / "there", check="test ! -e bad")
+
+
+def forget_landed(remote: Remote) -> None:
+    for name in remote.bare.git("for-each-ref", "--format=%(refname)", LANDED).splitlines():
+        remote.bare.git("update-ref", "-d", name)
+
+
+def test_s4_work_whose_landing_was_taken_away_with_its_reference_lands_again(remote: Remote) -> None:
+    one = remote.clone("one")
+    one.branch("plan/a", {"a": "1\n"})
+    before = remote.main()
+    merge(one, "plan/a")
+    remote.bare.git("update-ref", "refs/heads/main", before)
+    forget_landed(remote)
+    merge(one, "plan/a")
+    assert list(remote.landed().values()) == [remote.main()]
+    assert len(remote.keys()) == 1
+
+
+def test_landed_references_that_were_deleted_are_no_more_in_the_mirror_and_trailers_still_tell(
+    remote: Remote,
+) -> None:
+    one, two = remote.clone("one"), remote.clone("two")
+    one.branch("plan/a", {"a": "1\n"})
+    two.branch("plan/b", {"b": "1\n"})
+    merge(one, "plan/a")
+    landed = remote.main()
+    forget_landed(remote)
+    merge(two, "plan/b")
+    merge(one, "plan/a")
+    mirrored = one.git("for-each-ref", "--format=%(objectname)", "refs/planctl/remote/origin/landed")
+    assert mirrored == "\n".join(remote.landed().values())
+    told = one.git("for-each-ref", "--format=%(objectname)", "refs/planctl/remote/origin/told")
+    assert told == landed
+    after = remote.main()
+    merge(one, "plan/a")
+    assert remote.main() == after
+
+
+def test_s4_a_landing_that_was_rewound_and_made_again_elsewhere_is_found_by_its_new_commit(
+    repo: GitRepo, tmp_path: Path
+) -> None:
+    """Where trailers are the only witness, and the first one is no more in the target."""
+    remote = remote_of(repo, tmp_path / "plain", check="test ! -e bad", method="squash")
+    remote.hook('case "$1" in refs/planctl/*) exit 1; esac', "update")
+    one, two = remote.clone("one"), remote.clone("two")
+    one.branch("plan/a", {"a": "1\n"})
+    one.branch("plan/b", {"b": "1\n"})
+    remote.push(one, "plan/a")
+    before = remote.main()
+    merge(one, "plan/a")
+    remote.bare.git("update-ref", "refs/heads/main", before)
+    merge(one, "plan/b")
+    merge(two, "plan/a")
+    two.git("pull", "-q", "origin", "main")
+    two.git("revert", "--no-edit", "HEAD")
+    remote.push(two, "main")
+    undone = remote.main()
+    merge(one, "plan/a")
+    assert remote.main() == undone
+
+
+def test_a_branch_that_was_deleted_on_the_remote_is_not_in_the_way_of_one_below_its_name(
+    remote: Remote,
+) -> None:
+    one, two = remote.clone("one"), remote.clone("two")
+    two.branch("fix", {"f": "1\n"})
+    remote.push(two, "fix")
+    merge(one, "fix")
+    remote.bare.git("branch", "-D", "fix")
+    two.git("branch", "-D", "fix")
+    two.branch("fix/a", {"g": "1\n"})
+    remote.push(two, "fix/a")
+    assert "1 of 1 landed" in merge(one, "--branches", "fix/*").err
+
+
+def test_a_branch_that_was_deleted_on_the_remote_does_not_land(remote: Remote) -> None:
+    one, two = remote.clone("one"), remote.clone("two")
+    two.branch("gone", {"f": "1\n"})
+    remote.push(two, "gone")
+    one.git("fetch", "-q", "origin", "+refs/heads/gone:refs/planctl/remote/origin/heads/gone")
+    remote.bare.git("branch", "-D", "gone")
+    before = remote.main()
+    merge(one, "gone", code=2)
+    assert remote.main() == before
