@@ -7,6 +7,9 @@
 | is a plan's, and somebody works in the worktree | nowhere: it is not touched |
 | is checked out by a person | nowhere: as above |
 | else | in a free slot of the pool, given back afterwards |
+
+A branch that only the remote has, or that is ahead there, is made or moved on here in the slot that is taken:
+the resolution is a commit on it.
 """
 
 from __future__ import annotations
@@ -19,11 +22,14 @@ from orchestrator.slots.places import session_is_alive
 from orchestrator.slots.room import make_room
 from orchestrator.slots.saving import set_aside
 from orchestrator.states import SlotState
+from orchestrator.submitting.remote import branch_head
 from plans.errors import PlanctlError
 from worktrees.branches import attach, branch_commit, holders
 from worktrees.errors import DiskFloorError, RescueIncompleteError, SlotUnavailableError
 from worktrees.exclude import exclude
+from worktrees.git import branch_reference
 from worktrees.preparedmerge import branch_of
+from worktrees.references import Create, Update
 from worktrees.slot import is_gone
 from worktrees.state import Condition, worktree_state
 
@@ -56,17 +62,24 @@ class Back:
 
 def find_place(bench: Workbench, keeper: SlotKeeper, entry: Entry, name: str) -> Place | Back:
     """The place for ``entry``; a slot that is taken for it is called ``name``. Writes nothing else."""
-    tip = branch_commit(bench.references, entry.branch)
+    tip = branch_head(bench, entry.branch)
     if tip != entry.head:
         where = f"is at {tip[:12]} now" if tip else "is gone"
         return Back("resolver-moved", f"{entry.branch} {where}, and not at {entry.head[:12]} any more")
     slot = slot_of_attempt(bench, entry.attempt) if entry.attempt else None
     tree = keeper.tree_of(slot) if slot is not None and slot.state is SlotState.LEASED else None
     if slot is not None and tree is not None and not is_gone(tree):
-        return hindrance(bench, tree, entry.branch) or Place(slot, tree, taken=False)
+        why = hindrance(bench, tree, entry.branch) or _behind(bench, tree, entry)
+        return why or Place(slot, tree, taken=False)
     for worktree in holders(bench.git, entry.branch):
         return Back("resolver-worktree", f"{entry.branch} is checked out in {worktree}, which is left alone")
     return _take(bench, keeper, entry, name)
+
+
+def _behind(bench: Workbench, tree: SlotTree, entry: Entry) -> Back | None:
+    if branch_commit(bench.references, entry.branch) == entry.head:
+        return None
+    return Back("resolver-worktree", f"{entry.branch} is ahead on the remote of what is in {tree.path}")
 
 
 def hindrance(bench: Workbench, tree: SlotTree, branch: str) -> Back | None:
@@ -90,6 +103,7 @@ def _take(bench: Workbench, keeper: SlotKeeper, entry: Entry, name: str) -> Plac
     try:
         tree = keeper.make_ready(slot, entry.head)
         exclude(bench.repository)
+        _bring_here(bench, entry)
         attach(bench.git, bench.references, tree, entry.branch)
     except RescueIncompleteError as error:
         set_aside(bench, slot, error)
@@ -98,6 +112,15 @@ def _take(bench: Workbench, keeper: SlotKeeper, entry: Entry, name: str) -> Plac
         keeper.try_give_back(slot)
         return Back("resolver-worktree", f"there is no worktree for {entry.branch}: {error}")
     return Place(slot, tree, taken=True)
+
+
+def _bring_here(bench: Workbench, entry: Entry) -> None:
+    """Have the branch here at the entry's head, which holds all that is here: ``branch_head`` said so."""
+    here, reference = branch_commit(bench.references, entry.branch), branch_reference(entry.branch)
+    if here == entry.head:
+        return
+    change = Update(reference, entry.head, here) if here else Create(reference, entry.head)
+    bench.references.transact([change], message="planctl: as on the remote", step="resolver.bring")
 
 
 def leave(bench: Workbench, keeper: SlotKeeper, name: str) -> None:
