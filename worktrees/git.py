@@ -170,9 +170,9 @@ class Git:
             raise (GitRefusedError if status > 0 else GitFailedError)(arguments, status, result.messages)
         return result
 
-    def _prefix(self, at: Path | None, work_tree: Path | None) -> list[str]:
+    def _prefix(self, at: Path | None, work_tree: Path | None, stand_in: Path | None = None) -> list[str]:
         # attributes are read relative to the working folder, so a work tree is stood in (see merge.py)
-        folder = at or work_tree or self._own_folder()
+        folder = at or work_tree or stand_in or self._own_folder()
         argv = [
             "git",
             "-C",
@@ -189,14 +189,15 @@ class Git:
         own = self.desk / "empty"
         return own if own.exists() else self.repository.common_dir
 
-    def converse(self, *arguments: str) -> Conversation:
+    def converse(self, *arguments: str, stand_in: Path | None = None) -> Conversation:
         """Start ``git ARGUMENTS`` to talk to; no hooks. It writes only inside :meth:`Conversation.writing`.
 
+        ``stand_in``: the folder that relative paths in the arguments and in URLs are meant from.
         Raises :class:`GitTooOldError` where there is no git.
         """
         with contextlib.ExitStack() as until_started:
             lock = until_started.enter_context(self._lock_file())
-            argv = [*self._prefix(None, None), *environment.NO_HOOKS, *arguments]
+            argv = [*self._prefix(None, None, stand_in), *environment.NO_HOOKS, *arguments]
             process = _start(self._git, argv, environment.ADDED, lock.fileno())
             until_started.pop_all()
         return Conversation(process, lock)

@@ -20,6 +20,8 @@ from worktrees.places import require_one_place
 from worktrees.remoteerrors import RemoteUnreachableError, UnknownRemoteError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from worktrees.conversation import Conversation
     from worktrees.git import Git
 
@@ -47,7 +49,7 @@ def talk(
     Raises :class:`RemoteUnreachableError` for an exit status that is not in ``definite``.
     """
     require_remote(git, remote)
-    conversation = git.converse(*_settings(git), *arguments)
+    conversation = git.converse(*_settings(git), *arguments, stand_in=_top(git))
     try:
         status, output, messages = _told(conversation, seconds)
     finally:
@@ -55,6 +57,12 @@ def talk(
     if status not in definite:
         raise RemoteUnreachableError(remote, said(messages))
     return GitResult(status, output, messages)
+
+
+def _top(git: Git) -> Path:
+    """Where git itself would read the relative URL of a remote from."""
+    top = git.repository.primary_top
+    return top if top is not None and top.is_dir() else git.repository.common_dir
 
 
 def _settings(git: Git) -> tuple[str, ...]:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 _ALIAS: Final = "planctl-push"
 _KEPT: Final = ("url", "pushurl", "proxy", "proxyauthmethod", "receivepack", "vcs", "serveroption")
+_MOST_WORDS: Final = 500
 _NO_REPORT: Final = "[remote failure]"
 
 
@@ -76,7 +77,17 @@ def push(git: Git, remote: str, moves: Sequence[Move], seconds: float, name: str
     why = tuple(f"{m[1].partition(':')[2]}: {m[-1]}" for m in said)
     if not said or len(said) + len(there) < len(moves) or any(m[-1].startswith(_NO_REPORT) for m in said):
         return Answer(Outcome.UNKNOWN, why or (found.messages.strip(),))
-    return Answer(Outcome.REFUSED, why)
+    return Answer(Outcome.REFUSED, (*why, *_words(found.messages)))
+
+
+def _words(messages: str) -> tuple[str, ...]:
+    """What the server itself said, as one line that cannot steer a terminal."""
+    lines = [
+        line.removeprefix("remote:").strip() for line in messages.splitlines() if line.startswith("remote:")
+    ]
+    said = " ".join(line for line in lines if line)[:_MOST_WORDS]
+    shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in said)
+    return (f"the server says: {shown}",) if shown else ()
 
 
 def _alias(git: Git, remote: str) -> tuple[str, ...]:

@@ -2,26 +2,35 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from orchestrator.clock import jitter
 from orchestrator.merging.asking import Turns
 from orchestrator.merging.turns import is_anothers
 from orchestrator.merging.upstream import FRESH, Upstream, say_unreachable
+from worktrees.remoteerrors import (
+    RemoteBranchMissingError,
+    RemoteUnreachableError,
+    SplitRemoteError,
+    UnknownRemoteError,
+)
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from orchestrator.merging.tenure import Tenure
     from orchestrator.store.records import Entry
     from orchestrator.workbench import Workbench
-    from worktrees.remoteerrors import RemoteUnreachableError
 
 PATIENCE: Final = 600.0
 """Seconds for which a remote may not answer before the worker gives up with that error."""
 REFUSING: Final = 30.0
 """The same for one that answers and takes no push: mostly it will not, whoever asks."""
+RemoteTrouble: TypeAlias = (
+    RemoteUnreachableError | RemoteBranchMissingError | UnknownRemoteError | SplitRemoteError
+)
+"""What somebody else has to end: it says nothing about the work, nor about this process."""
 _FIRST: Final = 0.5
 _LONGEST: Final = 30.0
 
@@ -29,8 +38,11 @@ _LONGEST: Final = 30.0
 class RemoteWait:
     """One worker's dealings with the remote whose target counts; nothing at all where it is a local one."""
 
-    def __init__(self, bench: Workbench, cancel: threading.Event) -> None:
+    def __init__(
+        self, bench: Workbench, cancel: threading.Event, is_needed: Callable[[], bool] = lambda: False
+    ) -> None:
         self._bench = bench
+        self._is_needed = is_needed
         self._cancel = cancel
         self._turns = Turns()
         self._began = 0.0
@@ -53,15 +65,16 @@ class RemoteWait:
         self._since.clear()
         self._turns.processed(tenure, unit, self._bench.clock.monotonic() - self._began)
 
-    def bear(self, error: RemoteUnreachableError) -> bool:
+    def bear(self, error: RemoteTrouble) -> bool:
         """Store ``error`` as the reason of what waits for it; return whether it is news.
 
-        Raises it when that has lasted too long.
+        Raises it when that has lasted too long, unless plans are at work meanwhile: those do not need it.
         """
         now = self._bench.clock.monotonic()
-        is_news = error.answers not in self._since
-        lasted = now - self._since.setdefault(error.answers, now)
-        if lasted >= (REFUSING if error.answers else PATIENCE):
+        answers = not isinstance(error, RemoteUnreachableError) or error.answers
+        is_news = answers not in self._since
+        lasted = now - self._since.setdefault(answers, now)
+        if lasted >= (REFUSING if answers else PATIENCE) and not self._is_needed():
             raise error
         self._pause = min(max(_FIRST, lasted / 2), _LONGEST)
         say_unreachable(self._bench, error)

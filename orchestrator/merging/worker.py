@@ -15,7 +15,7 @@ One tenure:
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, get_args
 
 from orchestrator.errors import (
     BusyError,
@@ -32,7 +32,7 @@ from orchestrator.merging.checkroom import CancelledCheckError, CheckRoom
 from orchestrator.merging.locked import LockWait
 from orchestrator.merging.pausing import standstill
 from orchestrator.merging.recovery import recover
-from orchestrator.merging.remotewait import RemoteWait
+from orchestrator.merging.remotewait import RemoteTrouble, RemoteWait
 from orchestrator.merging.resolving import forget_candidates
 from orchestrator.merging.round import Round
 from orchestrator.merging.takeover import take_over
@@ -42,7 +42,6 @@ from orchestrator.sessions.identity import is_alive
 from orchestrator.states import MOVING_ENTRIES
 from worktrees.commitgraph import ensure_commit_graph
 from worktrees.errors import GitFailedError, ReferenceMovedError
-from worktrees.remoteerrors import RemoteUnreachableError
 
 if TYPE_CHECKING:
     import threading
@@ -73,6 +72,7 @@ class QueueWorker:
         cancel: threading.Event,
         on_change: Callable[[], None] = lambda: None,
         allow_policy_change: bool = False,
+        is_needed: Callable[[], bool] = lambda: False,
     ) -> None:
         self._bench = bench
         self._session = session
@@ -84,7 +84,7 @@ class QueueWorker:
         self._allow_policy_change = allow_policy_change
         self._failures = 0
         self._locks = LockWait(bench)
-        self._remote = RemoteWait(bench, cancel)
+        self._remote = RemoteWait(bench, cancel, is_needed)
 
     def drain(self, done: Callable[[bool], bool], waiting: Callable[[], None] = lambda: None) -> None:
         """Work until ``done(idle)`` is true or the worker is cancelled.
@@ -129,7 +129,7 @@ class QueueWorker:
                 raise
             self._tell_lost(error)
             return False
-        except (LocksInTheWayError, RemoteUnreachableError) as error:
+        except (LocksInTheWayError, *get_args(RemoteTrouble)) as error:
             if self._is_news(error):
                 self._tell_lost(error)
             return done(self._nothing_moves())
@@ -139,7 +139,7 @@ class QueueWorker:
             self._session.release(lease)
         return True
 
-    def _is_news(self, error: LocksInTheWayError | RemoteUnreachableError) -> bool:
+    def _is_news(self, error: LocksInTheWayError | RemoteTrouble) -> bool:
         """Bear with what somebody else has to end; raises it when that has lasted too long."""
         if isinstance(error, LocksInTheWayError):
             return self._locks.bear(error)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from orchestrator.errors import UsageError
 from orchestrator.states import WORKING_ATTEMPTS, AttemptState
-from orchestrator.submitting.remote import branch_head
+from orchestrator.submitting.remote import branch_head, is_text
 from worktrees.fetch import fetch_branches
 
 if TYPE_CHECKING:
@@ -31,13 +31,15 @@ class Matched:
 def matching(bench: Workbench, patterns: Iterable[str]) -> Matched:
     """The branches that match one of ``patterns`` as ``git for-each-ref`` takes them, and have own commits.
 
-    The target is none of them. Where it is a remote's, its own branches count, too. Raises UsageError for a
-    pattern that cannot be one.
+    The target is none of them, nor is a branch whose name is not UTF-8. Where it is a remote's, its own
+    branches count, too. Raises UsageError for a pattern that cannot be one.
     """
     tip, plans = bench.target_tip(), {a.branch: a for a in bench.store.latest_attempts()}
     names: list[str] = []
     at_work: list[str] = []
     for branch, head in _listed(bench, _valid(patterns)):
+        if not is_text(branch):
+            continue
         attempt = plans.get(branch)
         if branch == bench.settings.project.target or bench.objects.is_ancestor(head, tip):
             continue

@@ -36,7 +36,7 @@ from orchestrator.services.retention import let_go_daily
 from orchestrator.services.summary import Summary, summarize
 from orchestrator.sessions.cleanup import reap
 from orchestrator.slots.keeper import SlotKeeper
-from orchestrator.states import RunState
+from orchestrator.states import WORKING_ATTEMPTS, RunState
 from worktrees.branches import require_room
 from worktrees.errors import PoolFolderError
 from worktrees.filters import require_filters
@@ -196,8 +196,14 @@ class Conductor:
             wake=self._signals.queue_wake,
             cancel=self._signals.stop,
             on_change=self._signals.wake.set,
+            is_needed=self._are_plans_at_work,
         )
         self._guarded(lambda: worker.drain(lambda _idle: self._ended.is_set()))
+
+    def _are_plans_at_work(self) -> bool:
+        """Whether a plan of the run is at work: what only keeps it from landing must not end it."""
+        attempts = self._bench.store.attempts(run=self._run.id)
+        return any(a.state in WORKING_ATTEMPTS for a in attempts)
 
     def _mend(self) -> None:
         """The thread that hands conflicts to the resolver until the run has ended."""

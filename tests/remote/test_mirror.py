@@ -98,3 +98,12 @@ def test_a_branch_that_was_deleted_on_the_remote_does_not_land(remote: Remote) -
     before = remote.main()
     merge(one, "gone", code=2)
     assert remote.main() == before
+
+
+def test_a_branch_whose_name_is_not_utf_8_is_passed_over(remote: Remote) -> None:
+    one = remote.clone("one")
+    one.branch("plan/a", {"a": "1\n"})
+    odd = "plan/\udcff"
+    one.git("branch", odd, "plan/a")
+    assert "1 of 1 landed" in merge(one, "--branches", "plan/*").err
+    assert "no branch" in merge(one, odd, code=2).err

@@ -79,3 +79,13 @@ def test_s8_a_push_that_is_taken_and_cannot_be_seen_has_not_landed(
     remote.hook("exit 0", "post-receive")
     merge(one, "plan/a")
     assert remote.keys() == [entry.id]
+
+
+def test_a_relative_url_is_read_from_the_top_of_the_repository(remote: Remote) -> None:
+    one = remote.clone("one")
+    one.git("remote", "set-url", "origin", "../origin.git")
+    one.branch("plan/a", {"a": "1\n"})
+    (one.path / "below").mkdir()
+    done = run("merge", "--remote", "origin", "plan/a", cwd=one.path / "below")
+    assert done.code == 0, done.err
+    assert list(remote.landed().values()) == [remote.main()]

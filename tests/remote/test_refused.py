@@ -81,6 +81,7 @@ def test_a_target_that_is_protected_blocks_and_says_the_servers_words(remote: Re
     (entry,) = done.data["entries"]
     assert (entry["state"], entry["reason"]["code"]) == ("blocked", "push-refused")
     assert "hook declined" in entry["reason"]["detail"]
+    assert "the server says: main is protected" in entry["reason"]["detail"]
     assert remote.landed() == {}
     assert "refs/heads/main" in remote.references()
     remote.hook("exit 0", "update")
