@@ -192,8 +192,7 @@ class Git:
     def converse(self, *arguments: str, stand_in: Path | None = None) -> Conversation:
         """Start ``git ARGUMENTS`` to talk to; no hooks. It writes only inside :meth:`Conversation.writing`.
 
-        ``stand_in``: the folder that relative paths in the arguments and in URLs are meant from.
-        Raises :class:`GitTooOldError` where there is no git.
+        ``stand_in``: what relative paths are meant from. Raises :class:`GitTooOldError` without a git.
         """
         with contextlib.ExitStack() as until_started:
             lock = until_started.enter_context(self._lock_file())
