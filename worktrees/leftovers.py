@@ -19,6 +19,7 @@ from worktrees.markers import has_conflict
 from worktrees.nested import find_nested, in_place_of_files
 from worktrees.references import References
 from worktrees.state import ChangeKind, Condition, WorktreeState, worktree_state
+from worktrees.trailers import PLAN_TRAILER
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 
     from worktrees.git import Git
 
-PLAN_TRAILER: Final = "Plan-Id"
 _STAGED: Final = ("diff", "--cached", "--quiet", "--no-ext-diff", ALL_SUBMODULES)
 
 

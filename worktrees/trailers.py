@@ -14,6 +14,14 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
+PLAN_TRAILER: Final = "Plan-Id"
+"""The plan whose work a commit is."""
+RUN_TRAILER: Final = "Planctl-Run"
+"""The run that it came from."""
+KEY_TRAILER: Final = "Planctl-Key"
+"""Of a landing's commit: the landing key."""
+BATCH_TRAILER: Final = "Planctl-Batch"
+"""Of the commit over a batch: the key of its first member; the landings are its side chain."""
 _TRAILER: Final = re.compile(r"([A-Za-z0-9-]+)[ \t]*:(.*)", re.DOTALL)
 _BY_GIT: Final = ("Signed-off-by: ", "(cherry picked from commit ")
 _CO_AUTHOR: Final = "co-authored-by"
@@ -49,6 +57,17 @@ def split(message: str) -> tuple[str, list[str]]:
     if not "".join(lines[:start]).strip() or not _is_block(block):
         return "\n".join(lines), []
     return "\n".join(lines[:start]).rstrip(), block
+
+
+def trailers_of(message: str) -> dict[str, str]:
+    """Return the trailers of a message by their keys; of one that stands there twice the last."""
+    lines = (line.partition(":") for line in split(message)[1])
+    return {key.strip(): value.strip() for key, _, value in lines}
+
+
+def says(message: str, key: str, value: str) -> bool:
+    """Whether a line of the message is just this trailer, wherever it stands."""
+    return f"\n{key}: {value}\n" in f"{message}\n"
 
 
 def co_authors(message: str) -> list[str]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from worktrees.trailers import KEY_TRAILER, PLAN_TRAILER
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -31,7 +33,7 @@ def who_changed(git: Git, since: str, tip: str, paths: Sequence[str]) -> tuple[T
     """
     if not paths:
         return ()
-    trailers = (f"%(trailers:key={key},valueonly,separator=%x20)" for key in ("Plan-Id", "Planctl-Key"))
+    trailers = (f"%(trailers:key={key},valueonly,separator=%x20)" for key in (PLAN_TRAILER, KEY_TRAILER))
     fields = "%x01".join(("%H", *trailers, "%s"))  # the subject last: it may hold anything
     named = (f":(top,literal){path}" for path in paths[:MOST_PATHS])
     answer = git.run(

@@ -37,6 +37,7 @@ from worktrees.preparedmerge import (
     unmerged,
 )
 from worktrees.references import Update
+from worktrees.trailers import PLAN_TRAILER, RUN_TRAILER
 
 if TYPE_CHECKING:
     from orchestrator.slots.prepared import Prepared
@@ -139,7 +140,7 @@ def _kept_by_tools(prepared: Prepared) -> list[str]:
 
 
 def _commit(bench: Workbench, entry: Entry, tree: SlotTree, subject: str) -> str | Back:
-    named = {"Plan-Id": entry.plan, "Planctl-Run": entry.run}
+    named = {PLAN_TRAILER: entry.plan, RUN_TRAILER: entry.run}
     trailers = {key: value for key, value in named.items() if value}
     text = with_trailers(subject, trailers) if trailers else f"{subject}\n"
     try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from plans.project import Method
-from worktrees.trailers import with_trailers
+from worktrees.trailers import BATCH_TRAILER, KEY_TRAILER, PLAN_TRAILER, RUN_TRAILER, with_trailers
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -14,10 +14,6 @@ if TYPE_CHECKING:
     from orchestrator.workbench import Workbench
 
 _SHOWN: Final = 3
-KEY: Final = "Planctl-Key"
-"""The trailer of a landing's commit: its landing key."""
-BATCH: Final = "Planctl-Batch"
-"""The trailer of the commit over a batch: the key of its first member."""
 
 
 def landing_message(bench: Workbench, entry: Entry, method: Method, old: str) -> str:
@@ -42,10 +38,10 @@ def batch_message(entries: Sequence[Entry]) -> str:
     shown = ", ".join(names[:_SHOWN]) + (f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "")
     listed = "\n".join(f"* {name}" for name in names)
     message = f"Merge {len(names)} at once: {shown}\n\n{listed}"
-    return with_trailers(message, ((BATCH, entries[0].id),), replacing=(BATCH,))
+    return with_trailers(message, ((BATCH_TRAILER, entries[0].id),), replacing=(BATCH_TRAILER,))
 
 
 def landing_trailers(entry: Entry) -> dict[str, str]:
     """``Plan-Id``, ``Planctl-Key`` and ``Planctl-Run``, as far as there are such."""
-    trailers = {"Plan-Id": entry.plan, KEY: entry.id, "Planctl-Run": entry.run}
+    trailers = {PLAN_TRAILER: entry.plan, KEY_TRAILER: entry.id, RUN_TRAILER: entry.run}
     return {name: value for name, value in trailers.items() if value}

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.events import EventName
 from orchestrator.merging.checks import target_check
-from orchestrator.merging.message import BATCH, KEY
 from orchestrator.merging.pausing import SAMPLED, TIP, UNPROVEN, UNVERIFIED, note, noted, turn_red
 from orchestrator.merging.upstream import is_plain
+from worktrees.trailers import BATCH_TRAILER, KEY_TRAILER, says
 
 if TYPE_CHECKING:
     from orchestrator.merging.checking import Checker
@@ -50,13 +50,13 @@ def _landed_elsewhere(bench: Workbench, tip: str) -> bool:
         return False
     message, parents = bench.objects.message(tip), bench.objects.parents(tip)
     made = tip
-    if f"\n{BATCH}: " in message and len(parents) > 1:
+    if f"\n{BATCH_TRAILER}: " in message and len(parents) > 1:
         made = parents[1]
         if bench.objects.tree_of(made) != bench.objects.tree_of(tip):
             return False
     landed = bench.references.list(f"{bench.landed}/").items()
     keys = [name.rpartition("/")[2] for name, commit in landed if commit == made]
-    return any(f"\n{KEY}: {key}\n" in f"{bench.objects.message(made)}\n" for key in keys)
+    return any(says(bench.objects.message(made), KEY_TRAILER, key) for key in keys)
 
 
 def hindrance_of_tip(tenure: Tenure, checker: Checker, tip: str) -> str | None:

@@ -22,7 +22,7 @@ from worktrees.errors import GitFailedError, ReferenceMovedError
 from worktrees.fetch import refresh
 from worktrees.references import Create, Update
 from worktrees.remoteerrors import RemoteUnreachableError
-from worktrees.trailers import split
+from worktrees.trailers import BATCH_TRAILER, KEY_TRAILER, PLAN_TRAILER, trailers_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -36,10 +36,6 @@ FRESH: Final = 1.0
 """Seconds for which what was seen counts while there is work: a push tells what has moved since."""
 IDLE: Final = 5.0
 """Seconds between two looks while there is nothing to do."""
-_KEY: Final = "Planctl-Key"
-_PLAN: Final = "Plan-Id"
-_BATCH: Final = "Planctl-Batch"
-"""Of the commit over a batch, whose side chain are the landings."""
 _DIGITS: Final = 20
 _MERGED: Final = 2
 
@@ -174,16 +170,15 @@ def tell(bench: Workbench, made: Mapping[str, str], tip: str) -> None:
 def _landings(
     bench: Workbench, mirror: Mirror, tip: str, since: tuple[str, ...]
 ) -> Iterator[tuple[str, str]]:
-    greps = (f"--grep=^{_KEY}: ", f"--grep=^{_BATCH}: ")
+    greps = (f"--grep=^{KEY_TRAILER}: ", f"--grep=^{BATCH_TRAILER}: ")
     asked = ("log", "--first-parent", "-z", "--format=%H %P%n%B", *greps)
     for record in bench.git.run(*asked, "--end-of-options", tip, *since).records:
         heading, _, message = record.lstrip("\n").partition("\n")
         commit, *parents = heading.split()
-        lines = (line.partition(":") for line in split(message)[1])
-        trailers = {key.strip(): value.strip() for key, _, value in lines}
-        key = trailers.get(_KEY, "")
-        if _BATCH in trailers and len(parents) == _MERGED:
+        trailers = trailers_of(message)
+        key = trailers.get(KEY_TRAILER, "")
+        if BATCH_TRAILER in trailers and len(parents) == _MERGED:
             yield from _landings(bench, mirror, parents[1], (f"^{parents[0]}",))
         elif len(key) == _DIGITS and key.isalnum():
-            plan = trailers.get(_PLAN)
+            plan = trailers.get(PLAN_TRAILER)
             yield f"{landed_folder(mirror.told, plan or BY_KEY)}/{key}", commit

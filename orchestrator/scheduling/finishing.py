@@ -40,6 +40,7 @@ from worktrees.durable import sync_work
 from worktrees.errors import LeftoversRefusedError
 from worktrees.leftovers import CommitResult, HeadMoved, commit_leftovers, find_head
 from worktrees.references import Create, Update
+from worktrees.trailers import PLAN_TRAILER, RUN_TRAILER
 
 if TYPE_CHECKING:
     from orchestrator.running.spec import Ended, Supervised
@@ -232,7 +233,7 @@ def commit_work(bench: Workbench, attempt: Attempt, message: str) -> CommitResul
         message,
         run_hooks=bench.settings.project.hooks is HookPolicy.RUN,
         expected_branch=attempt.branch,
-        trailers={"Plan-Id": attempt.plan, "Planctl-Run": attempt.run},
+        trailers={PLAN_TRAILER: attempt.plan, RUN_TRAILER: attempt.run},
     )
 
 

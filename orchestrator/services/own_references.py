@@ -23,6 +23,7 @@ from orchestrator.submitting.key import CANDIDATES, LANDED
 from worktrees.damage import broken_references, put_back, remove_broken
 from worktrees.mirror import ROOT as REMOTES
 from worktrees.references import OWN
+from worktrees.trailers import KEY_TRAILER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -78,5 +79,5 @@ def _landings(bench: Workbench, key: str, tip: str) -> Iterator[str]:
     if entry is not None and entry.landed_commit:
         yield entry.landed_commit
     yield from (i.members[key] for i in bench.store.intents({IntentState.DONE}) if key in i.members)
-    grep = (f"--grep=^Planctl-Key: {key}$", "--format=%H", "-1")
+    grep = (f"--grep=^{KEY_TRAILER}: {key}$", "--format=%H", "-1")
     yield from bench.git.run("log", *grep, "--end-of-options", tip).text.split()

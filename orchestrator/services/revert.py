@@ -11,7 +11,7 @@ from orchestrator.submitting.submit import Work, submit
 from worktrees.git import branch_reference
 from worktrees.merge import Conflicted, merge_trees
 from worktrees.references import Create, Update
-from worktrees.trailers import with_trailers
+from worktrees.trailers import KEY_TRAILER, says, with_trailers
 from worktrees.writer import Draft, write_commit
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def _newest_landing(bench: Workbench, plan: str, tip: str) -> tuple[str, str]:
     )
     key, commit = newest.rpartition("/")[2], landed[newest]
     old = commit
-    while f"\nPlanctl-Key: {key}\n" in f"{bench.objects.message(old)}\n":
+    while says(bench.objects.message(old), KEY_TRAILER, key):
         old = bench.objects.parents(old)[0]
     if old == commit:
         raise NothingToDoError(f"the newest landing of {plan} brought nothing: its work was there already")
@@ -87,7 +87,7 @@ def _branch(bench: Workbench, plan: str, reverted: str, tip: str) -> tuple[str, 
         head = bench.references.read(branch_reference(name))
         if head is None:
             return name, None
-        is_this = f"\n{_REVERTS}: {reverted}\n" in f"{bench.objects.message(head)}\n"
+        is_this = says(bench.objects.message(head), _REVERTS, reverted)
         if is_this and not bench.objects.is_ancestor(head, tip):
             return name, head
         number += 1

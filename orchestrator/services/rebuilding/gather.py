@@ -20,7 +20,7 @@ from worktrees.pool import CHECK as CHECK_PREFIX
 from worktrees.pool import Pool, pool_folder
 from worktrees.slot import is_gone
 from worktrees.symbolic import head_of
-from worktrees.trailers import split
+from worktrees.trailers import KEY_TRAILER, PLAN_TRAILER, RUN_TRAILER, trailers_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -76,12 +76,12 @@ def _landings(bench: Workbench, unreadable: list[str]) -> Iterable[Landed]:
         slug, _, key = name.rpartition("/")
         try:
             parents = bench.objects.parents(commit) or (commit,)
-            trailers = _trailers(bench.objects.message(commit))
+            trailers = trailers_of(bench.objects.message(commit))
         except PlanctlError as error:
             unreadable.append(f"{name}: {error}")
             continue
-        own = trailers.get("Planctl-Key") == key
-        plan = trailers.get("Plan-Id") if own else None
+        own = trailers.get(KEY_TRAILER) == key
+        plan = trailers.get(PLAN_TRAILER) if own else None
         yield Landed(
             slug=slug,
             key=key,
@@ -92,13 +92,8 @@ def _landings(bench: Workbench, unreadable: list[str]) -> Iterable[Landed]:
             candidate=candidates.get(f"{CANDIDATES}/{key}") == commit,
             at=_time_of(bench, commit),
             plan=plan if plan and landed_folder(bench.landed, plan).endswith(f"/{slug}") else None,
-            run=trailers.get("Planctl-Run") if own else None,
+            run=trailers.get(RUN_TRAILER) if own else None,
         )
-
-
-def _trailers(message: str) -> dict[str, str]:
-    lines = (line.partition(":") for line in split(message)[1])
-    return {key.strip(): value.strip() for key, _, value in lines}
 
 
 def _time_of(bench: Workbench, commit: str) -> str:
