@@ -16,7 +16,7 @@ from plans.patterns import PatternSet
 from worktrees.changes import own_changes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from orchestrator.store.records import Entry
     from orchestrator.workbench import Workbench
@@ -69,11 +69,18 @@ class Meetings:
         except GITS_FAULT:
             return True
 
-    def voided(self, bench: Workbench, old: str, new: str, entry: Entry) -> bool:
-        """Whether what somebody else brought (``old`` to ``new``) has to be known to a check of ``entry``."""
+    def with_push(self, bench: Workbench, old: str, new: str) -> Callable[[Entry], bool]:
+        """Tells of an entry whether its check has to know what somebody else brought, ``old`` to ``new``."""
         try:
             paths = [change.path for change in bench.objects.changes(old, new)]
-            return self._touched(bench, entry).meets(_touched(bench, paths, PatternSet()))
+        except GITS_FAULT:
+            return lambda _: True
+        brought = _touched(bench, paths, PatternSet())
+        return lambda entry: self._meets(bench, entry, brought)
+
+    def _meets(self, bench: Workbench, entry: Entry, other: _Touched) -> bool:
+        try:
+            return self._touched(bench, entry).meets(other)
         except GITS_FAULT:
             return True
 

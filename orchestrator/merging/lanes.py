@@ -103,8 +103,8 @@ class Lanes:
     def turns(self, look: Look, foresight: Foresight, running: Sequence[Turn]) -> tuple[Turn, ...]:
         """The checks that are wanted, most needed first; those of ``running`` that still are among them."""
         with self._lock:
-            self._at_work = {t.token: self._at_work[t.token] for t in running if t.token in self._at_work}
             at_work = {self._at_work[t.token]: t for t in running if t.token in self._at_work}
+            self._at_work = {turn.token: stack for stack, turn in at_work.items()}
             still = tuple(at_work.values())
             if look.tip != self._tip or self._is_to_land(look.at_turn):
                 return still  # it lands, or has landed: then is the time to look
@@ -151,16 +151,14 @@ class Lanes:
         objects = bench.objects
         forward = bool(old) and objects.has_commit(old) and objects.is_ancestor(old, new)
 
-        def holds(stack: Stack) -> bool:
-            return forward and not any(
-                self._all_meet or self._meetings.voided(bench, old, new, self._entries[name])
-                for name in stack.members
-            )
-
         with self._lock:
             self._look_at(bench)
             self._tip = new
-            self._keep(holds)
+            counts = forward and not self._all_meet
+            meets = self._meetings.with_push(bench, old, new) if counts else None
+            self._keep(
+                lambda stack: meets is not None and not any(meets(self._entries[n]) for n in stack.members)
+            )
 
     def renew(self) -> None:
         """The settings are others: what was apart may meet now."""
