@@ -149,6 +149,12 @@ class HeldLease:
         if late > 0:
             raise LeaseLostError(self.name, f"it ran out {late:.1f} s ago")
 
+    def verify(self, store: Store, otherwise: str) -> None:
+        """Raise LeaseLostError unless the store knows this very grant; for a write: in its transaction."""
+        known = store.lease(self.name)
+        if known is None or (known.session, known.token) != (self._grant.session, self.token):
+            raise self.lose(otherwise)
+
     def renew(self, store: Store, expires: float) -> bool:
         """Extend the grant to ``expires``; False, and lost, when the store knows it no more."""
         if store.renew(self._grant, expires=expires):

@@ -21,9 +21,7 @@ if TYPE_CHECKING:
 def require_held(bench: Workbench, lease: HeldLease) -> None:
     """Raise LeaseLostError unless the store knows the lease as this one. For writes: in their transaction."""
     lease.check()
-    grant = bench.store.lease(lease.name)
-    if grant is None or (grant.session, grant.token) != (bench.session, lease.token):
-        raise lease.lose("another process has it now")
+    lease.verify(bench.store, "another process has it now")
 
 
 def current(bench: Workbench, lease: HeldLease, entry: Entry) -> Entry:

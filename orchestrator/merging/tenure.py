@@ -56,9 +56,7 @@ class Tenure:
         """
         store = self.bench.store
         with store.transaction(durable=durable):
-            grant = store.lease(self.lease.name)
-            if grant is None or (grant.session, grant.token) != (self.bench.session, self.lease.token):
-                raise self.lease.lose("another worker has it now")
+            self.lease.verify(store, "another worker has it now")
             yield
 
     def settle(self, entry: Entry, to: EntryState, **changes: Any) -> Entry:

@@ -51,6 +51,7 @@ def patched(edit: Edit, text: str) -> str:
 
 
 TENURE = "orchestrator/merging/tenure.py"
+HELD = "orchestrator/leases/lease.py"
 LANDING = "orchestrator/merging/landing.py"
 PROCESSING = "orchestrator/merging/processing.py"
 RESOLVING = "orchestrator/merging/resolving.py"
@@ -258,9 +259,9 @@ GUARDS = (
         "a worker that has lost the lease writes nothing into the store",
         (
             Edit(
-                TENURE,
-                "if grant is None or (grant.session, grant.token) != (self.bench.session, self.lease.token):",
-                "if grant and not grant.name:",
+                HELD,
+                "if known is None or (known.session, known.token) != (self._grant.session, self.token):",
+                "if known and not known.name:",
             ),
         ),
         (f"{GUARDING}::test_s7_a_tenure_whose_lease_another_session_has_writes_nothing",),
@@ -270,9 +271,9 @@ GUARDS = (
         "nor one whose session has the lease anew",
         (
             Edit(
-                TENURE,
-                "(grant.session, grant.token) != (self.bench.session, self.lease.token)",
-                "grant.session != self.bench.session",
+                HELD,
+                "(known.session, known.token) != (self._grant.session, self.token)",
+                "known.session != self._grant.session",
             ),
         ),
         (f"{GUARDING}::test_s7_an_earlier_tenure_of_the_same_session_writes_nothing",),
