@@ -6,17 +6,15 @@ import os
 import shlex
 import shutil
 import signal
-import threading
+from functools import partial
 from pathlib import Path
-from typing import Self
 
 import pytest
 
 from orchestrator.services import queue as service
 from orchestrator.states import EntryState, IntentState
-from tests.orchestrator.merging.test_fence import LIMIT, Gate
+from tests.support.fenced import First, Gate, lose_lease
 from tests.support.process import end_of, run, start
-from tests.support.queues import Queue
 from tests.support.remotes import Remote, merge, queue_at, remote_of
 from tests.support.repo import GitRepo
 from worktrees import fetch, push, references
@@ -28,42 +26,6 @@ GATES = [
     ("remote.fetch", "before"),
     ("candidate.keep", "after"),
 ]
-
-
-class First:
-    """A worker of a clone in a thread, stopped at a gate; ends when its queue has nothing left for it."""
-
-    def __init__(self, clone: GitRepo, gate: Gate) -> None:
-        self.clone, self.gate = clone, gate
-        self.errors: list[BaseException] = []
-        self.thread = threading.Thread(target=self._work, name="first")
-
-    def _work(self) -> None:
-        try:
-            with queue_at(self.clone) as queue:
-                queue.drain()
-        except BaseException as error:  # noqa: BLE001 - asserted in the main thread
-            self.errors.append(error)
-            self.gate.reached.set()
-
-    def __enter__(self) -> Self:
-        self.thread.start()
-        assert self.gate.reached.wait(LIMIT)
-        assert self.errors == []
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.gate.go.set()
-        self.thread.join(LIMIT)
-        assert not self.thread.is_alive()
-        assert self.errors == []
-
-
-def lose_lease(queue: Queue) -> None:
-    """As when the minute of a stopped process is over."""
-    lease = queue.bench.store.lease(f"queue:{queue.bench.target}")
-    assert lease is not None
-    assert queue.bench.store.release(lease)
 
 
 @pytest.fixture
@@ -84,7 +46,7 @@ def test_s7_a_worker_that_lost_its_lease_changes_nothing_on_the_remote(
     with queue_at(one) as queue:
         first = queue.work("plan/a", {"a": "1\n"})
         second = queue.work("plan/b", {"b": "1\n"})
-        with First(one, gate):
+        with First(partial(queue_at, one), gate):
             lose_lease(queue)
             if elsewhere:
                 two.branch("plan/c", {"c": "1\n"})
@@ -155,7 +117,7 @@ def test_s7_a_landing_that_was_taken_back_is_not_made_when_its_worker_wakes_up(
     with queue_at(one) as queue:
         entry = queue.work("plan/a", {"a": "1\n"})
         main = remote.main()
-        with First(one, gate):
+        with First(partial(queue_at, one), gate):
             lose_lease(queue)
             service.pause(queue.bench, "to see what it does")
             queue.drain()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -84,6 +84,25 @@ def queue_of(repo: GitRepo, kind: str = "queue") -> Iterator[Queue]:
     with working(find(repo.path), kind) as (bench, session):
         yield Queue(repo, bench, session)
         bench.store.close()
+
+
+def drain_beside(queue: Queue, person: Callable[[], None]) -> None:
+    """Drain while a person acts; an error of theirs ends the drain and is raised here."""
+    errors: list[AssertionError] = []
+
+    def act() -> None:
+        try:
+            person()
+        except AssertionError as error:
+            errors.append(error)
+            queue.cancel.set()
+
+    beside = threading.Thread(target=act)
+    beside.start()
+    queue.drain()
+    beside.join()
+    for error in errors:
+        raise error
 
 
 def configure(repo: GitRepo, **keys: Any) -> str:

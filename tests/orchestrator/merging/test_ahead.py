@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import random
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from orchestrator.merging.planner import QueueView, line
 from orchestrator.services import queue as service
 from orchestrator.states import EntryState, SlotState
 from orchestrator.store.records import Entry
-from tests.support.queues import Queue, configure, queue_of, require_sound
+from tests.support.queues import Queue, configure, drain_beside, queue_of, require_sound
 from tests.support.records import an_entry
 from tests.support.repo import GitRepo
 from worktrees.candidate import Candidate
@@ -71,25 +71,6 @@ def queue(repo: GitRepo, checks: Checks) -> Iterator[Queue]:
     with queue_of(repo) as queue:
         yield queue
     require_sound(repo)
-
-
-def drain_beside(queue: Queue, person: Callable[[], None]) -> None:
-    """Drain while a person acts; an error of theirs ends the drain and is raised here."""
-    errors: list[AssertionError] = []
-
-    def act() -> None:
-        try:
-            person()
-        except AssertionError as error:
-            errors.append(error)
-            queue.cancel.set()
-
-    beside = threading.Thread(target=act)
-    beside.start()
-    queue.drain()
-    beside.join()
-    for error in errors:
-        raise error
 
 
 def require_checked(queue: Queue) -> None:

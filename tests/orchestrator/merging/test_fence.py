@@ -2,82 +2,21 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import signal
-import threading
-from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
-from typing import Self
 
 import pytest
 
 from orchestrator.merging.tenure import EPOCH
 from orchestrator.states import EntryState, IntentState
+from tests.support.fenced import LIMIT, First, Gate, lose_lease
 from tests.support.process import run, start
-from tests.support.queues import MAIN, Queue, configure, landed_once, queue_of, require_sound
+from tests.support.queues import MAIN, configure, landed_once, queue_of, require_sound
 from tests.support.repo import GitRepo
 from tests.support.slices import mostly
 from worktrees import references
-
-LIMIT = 60.0
-
-
-class Gate:
-    """Stops the thread called ``first`` before or after one reference transaction, until it is let go."""
-
-    def __init__(self, step: str, side: str) -> None:
-        self.step, self.side = step, side
-        self.reached, self.go = threading.Event(), threading.Event()
-
-    @contextlib.contextmanager
-    def passing(self, name: str) -> Iterator[None]:
-        self._stop(name, "before")
-        yield
-        self._stop(name, "after")
-
-    def _stop(self, name: str, side: str) -> None:
-        mine = threading.current_thread().name == "first"
-        if mine and (name, side) == (self.step, self.side) and not self.reached.is_set():
-            self.reached.set()
-            assert self.go.wait(LIMIT)
-
-
-class First:
-    """A worker in a thread, stopped at a gate; ends when its queue has nothing left for it."""
-
-    def __init__(self, repo: GitRepo, gate: Gate) -> None:
-        self.repo, self.gate = repo, gate
-        self.errors: list[BaseException] = []
-        self.thread = threading.Thread(target=self._work, name="first")
-
-    def _work(self) -> None:
-        try:
-            with queue_of(self.repo) as queue:
-                queue.drain()
-        except BaseException as error:  # noqa: BLE001 - asserted in the main thread
-            self.errors.append(error)
-            self.gate.reached.set()
-
-    def __enter__(self) -> Self:
-        self.thread.start()
-        assert self.gate.reached.wait(LIMIT)
-        assert self.errors == []
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.gate.go.set()
-        self.thread.join(LIMIT)
-        assert not self.thread.is_alive()
-        assert self.errors == []
-
-
-def lose_lease(queue: Queue) -> None:
-    """As when the minute of a stopped process is over."""
-    lease = queue.bench.store.lease(f"queue:{MAIN}")
-    assert lease is not None
-    assert queue.bench.store.release(lease)
-
 
 GATES = [
     ("queue.epoch", "before"),
@@ -107,7 +46,7 @@ def test_s7_a_worker_that_lost_its_lease_changes_nothing(
     with queue_of(repo) as queue:
         one = queue.add("one")
         two = queue.add("two")
-        with First(repo, gate):
+        with First(partial(queue_of, repo), gate):
             lose_lease(queue)
             queue.drain()
             seen = queue.main(), repo.git("for-each-ref", "refs/planctl")

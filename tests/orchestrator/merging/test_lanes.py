@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
-import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,7 +16,7 @@ from orchestrator.merging.pausing import MERGED, noted
 from orchestrator.services import queue as service
 from orchestrator.states import EntryState
 from orchestrator.store.records import Entry
-from tests.support.queues import MAIN, Queue, configure, landed_once, queue_of, require_sound
+from tests.support.queues import MAIN, Queue, configure, drain_beside, landed_once, queue_of, require_sound
 from tests.support.records import an_entry
 from tests.support.repo import GitRepo
 
@@ -54,13 +53,6 @@ def held(tmp_path: Path) -> Held:
 def sound(repo: GitRepo) -> Iterator[None]:
     yield
     require_sound(repo)
-
-
-def drain_beside(queue: Queue, person: Callable[[], None]) -> None:
-    beside = threading.Thread(target=person)
-    beside.start()
-    queue.drain()
-    beside.join()
 
 
 def landings(queue: Queue) -> list[str]:
