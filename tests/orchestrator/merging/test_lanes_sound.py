@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import signal
 import sys
@@ -119,9 +120,21 @@ def test_a_sample_without_a_verdict_is_asked_once_and_makes_the_queue_wait(repo:
         assert noted(queue.bench.store, MAIN, SAMPLED) is None
 
 
+def met(folder: Path) -> str:
+    """``TOGETHER``; whichever of the two is checked alone waits until the other is, once."""
+    os.mkfifo(folder / "meeting")
+    (folder / "check").write_text(
+        f"""if test -e one && test -e two; then exit 1; fi
+        test -e {folder}/met && exit
+        if test -e one; then : > {folder}/meeting; else : < {folder}/meeting; fi
+        : > {folder}/met"""
+    )
+    return repr(f"sh {folder}/check")
+
+
 @pytest.mark.parametrize("moment", ["landing.refs:before:2", "landing.refs:after:2"])
-def test_s13_a_sample_outlives_its_worker(repo: GitRepo, moment: str) -> None:
-    configure(repo, check=TOGETHER, queue="lanes", check_jobs=2)
+def test_s13_a_sample_outlives_its_worker(repo: GitRepo, tmp_path: Path, moment: str) -> None:
+    configure(repo, check=met(tmp_path), queue="lanes", check_jobs=2)
     names = (drawn(repo, "a", {"one": "1\n"}), drawn(repo, "b", {"two": "1\n"}))
     killed = run("merge", *names, cwd=repo.path, env={"PLANCTL_KILL_AT": moment})
     assert killed.code == -signal.SIGKILL
