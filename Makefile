@@ -35,7 +35,7 @@ contracts: setup
 	$(RUN)/lint-imports --no-cache
 
 stress: setup  ## the long campaigns: fuzz, crash, differential
-	$(RUN)/python -m pytest -n $(JOBS) -m stress -q -ra
+	PLANCTL_TESTS_EXEC=1 $(RUN)/python -m pytest -n $(JOBS) -m stress -q -ra
 
 mutate: setup  ## take each guard of the queue out of a copy of the sources: a test must fail
 	$(RUN)/python -m tests.mutation $(if $(TABLE),--table $(TABLE)) $(GUARDS)

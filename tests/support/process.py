@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.support import forkserver
+
 COMMAND = (sys.executable, "-m", "orchestrator.cli")
 
 _IGNORE = (
@@ -54,10 +56,12 @@ def start(
 
     wrapper = (sys.executable, "-c", _IGNORE, ",".join(str(int(n)) for n in ignored)) if ignored else ()
     program = (sys.executable, script) if script else COMMAND
-    process = subprocess.Popen(
-        [*wrapper, *program, *arguments],
+    environment = {**os.environ, **(env or {})}
+    is_forked = not (ignored or script) and forkserver.is_wanted(environment)
+    process = (forkserver.Forked if is_forked else subprocess.Popen[str])(
+        arguments if is_forked else [*wrapper, *program, *arguments],
         cwd=cwd,
-        env={**os.environ, **(env or {})},
+        env=environment,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
