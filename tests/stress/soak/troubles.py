@@ -1,0 +1,114 @@
+"""What goes wrong beside the sessions: kills, pauses, clock jumps, a full disk, a store only to be read."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psutil
+
+from tests.stress.soak.world import World
+from tests.stress.test_full_disks import KIB, filled
+
+HOUR = 3600
+
+
+@dataclass
+class Troubles:
+    """Makes trouble until ``over`` is set, as ``dice`` fall; then all is as it should be."""
+
+    world: World
+    dice: random.Random
+    over: threading.Event
+    made: Counter[str] = field(default_factory=Counter)
+
+    def __call__(self) -> None:
+        kinds: list[Callable[[], bool]] = [self.kill, self.kill, self.kill_agent, self.pause, self.clock]
+        if self.world.disk is not None:
+            kinds += [self.full_disk, self.read_only_store]
+        while not self.over.wait(self.dice.random()):
+            kind = self.dice.choice(kinds)
+            self.made[kind.__name__] += kind()
+        self.world.shift(0)
+
+    def kill(self) -> bool:
+        """SIGKILL to one planctl and the command that it runs; its git ends its work, as after any kill."""
+        return self._kill(self.world.planctls())
+
+    def kill_agent(self) -> bool:
+        """An agent and the planctl it has called; it comes again, as another session."""
+        return self._kill(self.world.agents())
+
+    def _kill(self, found: list[psutil.Process]) -> bool:
+        if not found:
+            return False
+        with suppress(psutil.NoSuchProcess):
+            chosen = self.dice.choice(found)
+            chosen.suspend()  # so that it starts nothing while we look
+            doomed = [p for p in chosen.children(recursive=True) if not _is_git(p)]
+            for process in (*reversed(doomed), chosen):
+                with suppress(psutil.NoSuchProcess):
+                    process.kill()
+            return True
+        return False
+
+    def pause(self) -> bool:
+        """SIGSTOP to one planctl, and SIGCONT after some seconds, less than a lease lasts."""
+        found = self.world.planctls()
+        if not found:
+            return False
+        chosen = self.dice.choice(found)
+        with suppress(psutil.NoSuchProcess):
+            chosen.send_signal(signal.SIGSTOP)
+            self.over.wait(self.dice.random() * 3)
+            chosen.send_signal(signal.SIGCONT)
+            return True
+        return False
+
+    def clock(self) -> bool:
+        """The wall clock jumps by up to an hour in either direction, for all processes at once."""
+        return self.world.shift(self.dice.randint(-HOUR, HOUR))
+
+    def full_disk(self) -> bool:
+        assert self.world.disk is not None
+        with filled(self.world.disk, self.dice.choice([0, 16, 128]) * KIB):
+            self.over.wait(self.dice.random() * 2)
+        return True
+
+    def read_only_store(self) -> bool:
+        with read_only(self.world.repo.path / ".git/planctl"):
+            self.over.wait(self.dice.random() * 2)
+        return True
+
+
+def _is_git(process: psutil.Process) -> bool:
+    try:
+        return process.name().startswith("git")
+    except psutil.NoSuchProcess:
+        return True
+
+
+@contextmanager
+def read_only(folder: Path) -> Iterator[None]:
+    """Whoever opens something below ``folder`` meanwhile can only read."""
+    if not folder.exists():
+        yield
+        return
+    mount("--bind", folder, folder)
+    try:
+        mount("-o", "remount,ro,bind", folder)
+        yield
+    finally:
+        subprocess.run(["umount", "--lazy", os.fspath(folder)], check=True)
+
+
+def mount(*words: str | Path) -> None:
+    subprocess.run(["mount", *map(os.fspath, words)], check=True)
