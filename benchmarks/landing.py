@@ -26,7 +26,7 @@ from orchestrator.slots.keeper import SlotKeeper
 from orchestrator.states import EntryState
 from worktrees.repository import find
 
-BATCH = 20
+BATCH = 40
 """Branches that are landed in one go; each round has fresh ones."""
 ROUNDS = 5
 SHAPES = (SMALL, LARGE)

@@ -34,8 +34,8 @@ class Shape:
         return self.folders * self.files
 
 
-SMALL = Shape("small", 10, 20, 120)
-LARGE = Shape("large", 2000, 40, 120)
+SMALL = Shape("small", 10, 20, 200)
+LARGE = Shape("large", 2000, 40, 200)
 
 
 def copy_of(shape: Shape, cache: Path, place: Path, *, checkout: str | None = "main") -> Path:

@@ -95,10 +95,10 @@ class Agent:
 
     def submit(self) -> None:
         branches = (self.folder / f"branches-{self.number}").read_text().split()
-        if self.sent < len(branches):
-            self.say("queue", "add", branches[self.sent], "--json")
-            self.sent += 1
-        self.say("merge", "--wait", "0")
+        branch = branches[self.sent % len(branches)]
+        self.sent += 1
+        self.say("queue", "add", branch, "--json")
+        self.say("merge", branch, "--wait", "1")
 
     def look(self) -> None:
         self.say(*self.dice.choice([("status",), ("task", "list"), ("lock", "list"), ("queue", "list")]))
