@@ -74,10 +74,11 @@ def begin(store: Store, clock: Clock, newcomer: Newcomer, environ: Mapping[str, 
         found = speaker(store, clock, None, environ, expiry=newcomer.expiry)
         return _told(store, found, said) if found.kind == AGENT else found
     if newcomer.key is None:
-        known = registered_above(store, clock, above)
-        if newcomer.agent and known is not None and known.agent == newcomer.agent:
-            return _told(store, beaten(store, clock, known, expiry=newcomer.expiry), said)
-        return register(store, clock, replace(new_session(clock, above, expiry=newcomer.expiry), **said))
+        with store.transaction():
+            known = registered_above(store, clock, above)
+            if newcomer.agent and known is not None and known.agent == newcomer.agent:
+                return _told(store, beaten(store, clock, known, expiry=newcomer.expiry), said)
+            return register(store, replace(new_session(clock, above, expiry=newcomer.expiry), **said))
     key = checked_id(newcomer.key)
     fresh = replace(new_session(clock, above, key=key, expiry=newcomer.expiry), **said)
     try:
@@ -93,8 +94,7 @@ def _under_an_old_name(store: Store, clock: Clock, fresh: Session, said: dict[st
         raise SessionTakenError(fresh.id, who(store, fresh.id))
     try:
         with store.transaction():
-            release_all(store, clock, found.id, "its process is dead")
-            return _told(store, taken_over(store, found, fresh), said)
+            return _told(store, taken_over(store, clock, found, fresh), said)
     except StaleRecordError as error:  # another process was faster
         raise SessionTakenError(fresh.id, who(store, fresh.id)) from error
 

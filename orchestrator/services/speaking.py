@@ -17,8 +17,9 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 from orchestrator.clock import new_id
-from orchestrator.errors import StaleRecordError, UsageError
+from orchestrator.errors import SessionEndedError, UsageError
 from orchestrator.sessions.ancestry import ancestors, worker
+from orchestrator.sessions.cleanup import PROCESS_DEAD, release_all
 from orchestrator.sessions.identity import container, here, is_alive
 from orchestrator.sessions.registry import terminal
 from orchestrator.states import SessionState
@@ -51,10 +52,11 @@ def speaker(
     key = named_session(named, environ)
     if key is not None:
         return _alive_again(store, clock, checked_id(key), above, expiry)
-    found = registered_above(store, clock, above)
-    if found is not None:
-        return beaten(store, clock, found, expiry=expiry)
-    return register(store, clock, new_session(clock, above, expiry=expiry))
+    with store.transaction(durable=False):  # of two commands at once, one registers the process above
+        found = registered_above(store, clock, above)
+        if found is not None:
+            return beaten(store, clock, found, expiry=expiry)
+        return register(store, new_session(clock, above, expiry=expiry))
 
 
 def named_session(named: str | None, environ: Mapping[str, str]) -> str | None:
@@ -117,14 +119,9 @@ def new_session(
     )
 
 
-def register(store: Store, clock: Clock, session: Session) -> Session:
-    """Insert it; when another command has just registered the same id, that one counts."""
-    try:
-        store.add_session(session)
-    except StaleRecordError:
-        found = store.session(session.id)
-        assert found is not None, "an id that is taken is there"
-        return beaten(store, clock, found, expiry=session.expires - clock.monotonic())
+def register(store: Store, session: Session) -> Session:
+    """Insert it, under an id that was never seen."""
+    store.add_session(session)
     return session
 
 
@@ -138,28 +135,37 @@ def beaten(store: Store, clock: Clock, session: Session, *, expiry: float = AGEN
     expires, at = clock.monotonic() + expiry, clock.now()
     with store.transaction(durable=False):
         if not store.beat(session.id, expires=expires, at=at):
-            store.move_session(session, SessionState.ACTIVE, expires=expires, heartbeat_at=at)
+            now = store.session(session.id)
+            if now is None or now.state is SessionState.ENDED:
+                raise SessionEndedError(session.id, now.ended_at if now else None)
+            store.move_session(now, SessionState.ACTIVE, expires=expires, heartbeat_at=at)
         store.renew_all(session.id, boot=clock.boot(), expires=expires)
-    found = store.session(session.id)
-    assert found is not None, "it was there a moment ago, and only ended sessions are forgotten"
+        found = store.session(session.id)
+    assert found is not None, "nobody else writes in this transaction"
     return found
 
 
 def _alive_again(store: Store, clock: Clock, key: str, above: Sequence[Ancestor], expiry: float) -> Session:
+    """In one transaction: of several that come back under one name at once, one takes it over."""
     fresh = new_session(clock, above, key=key, expiry=expiry)
-    found = store.session(key)
-    if found is None:
-        return register(store, clock, fresh)
-    is_over = found.state is SessionState.ENDED or not _lives(found, clock)
-    if is_over and found.kind != AGENT:
-        raise UsageError(f"session {key} is a {found.kind} of planctl's own, and has ended")
-    if is_over:
-        return taken_over(store, found, fresh)
-    return beaten(store, clock, found, expiry=expiry)
+    with store.transaction(durable=False):
+        found = store.session(key)
+        if found is None:
+            return register(store, fresh)
+        is_over = found.state is SessionState.ENDED or not _lives(found, clock)
+        if is_over and found.kind != AGENT:
+            raise UsageError(f"session {key} is a {found.kind} of planctl's own, and has ended")
+        if is_over:
+            return taken_over(store, clock, found, fresh)
+        return beaten(store, clock, found, expiry=expiry)
 
 
-def taken_over(store: Store, found: Session, fresh: Session) -> Session:
-    """The record of a session whose process is gone, for the process that comes back under its name."""
+def taken_over(store: Store, clock: Clock, found: Session, fresh: Session) -> Session:
+    """The record of a session whose process is gone, for the process that comes back under its name.
+
+    What the dead one held is nobody's: the newcomer never asked for it. Inside a transaction.
+    """
+    release_all(store, clock, found.id, PROCESS_DEAD)
     kept = ("kind", "pid", "process_started", "host", "boot", "started_at", "heartbeat_at", "expires")
     changes = {name: getattr(fresh, name) for name in (*kept, "parent_pid", "terminal", "container")}
     changes["children"] = ()

@@ -83,6 +83,10 @@ def test_s4_3_only_the_holder_may_touch_it(planned: GitRepo) -> None:
     assert "ada had it since" in again["note"]
     assert again["note"].endswith("half done")
     task(planned, "start", "api:1.2", "--session", "bob", code=1)
+    run("lock", "acquire", "build", "--session", "bob", cwd=planned.path)
+    given = run("lock", "release", "--all", "--session", "bob", "--json", cwd=planned.path).data["released"]
+    assert [lease["name"] for lease in given] == ["build"], "a claim is no lock"
+    assert task(planned, "complete", "api:1.1", "--session", "bob")["state"] == "completed"
 
 
 def test_s4_4_what_is_complete_is_not_claimed_again_unless_forced(planned: GitRepo) -> None:
