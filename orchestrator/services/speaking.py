@@ -65,12 +65,18 @@ def named_session(named: str | None, environ: Mapping[str, str]) -> str | None:
     return named or attempt or environ.get("PLANCTL_SESSION") or None
 
 
-def meant(store: Store, clock: Clock, named: str | None, environ: Mapping[str, str]) -> str | None:
-    """The id of the session that a command is about, registered or not; None where nothing says one."""
+def meant(
+    store: Store, clock: Clock, named: str | None, environ: Mapping[str, str], *, agent: str = ""
+) -> str | None:
+    """The id of the session that a command is about, registered or not; None where nothing says one.
+
+    With ``agent`` only that agent's own, of the very process that works here.
+    """
     key = named_session(named, environ)
     if key is not None:
         return checked_id(key)
-    found = registered_above(store, clock, tuple(ancestors()))
+    above = tuple(ancestors())
+    found = registered_above(store, clock, (worker(above),) if agent else above, agent=agent)
     return None if found is None else found.id
 
 
@@ -81,13 +87,16 @@ def checked_id(text: str) -> str:
     return text
 
 
-def registered_above(store: Store, clock: Clock, above: Sequence[Ancestor]) -> Session | None:
+def registered_above(
+    store: Store, clock: Clock, above: Sequence[Ancestor], *, agent: str = ""
+) -> Session | None:
     """The session of the nearest registered ancestor, the newest where it has several.
 
-    A ``lock run`` is passed over: what its command does, it does for whoever began it.
+    A ``lock run`` is passed over: what its command does, it does for whoever began it. ``agent``: of that
+    agent only.
     """
     found = store.sessions({SessionState.ACTIVE, SessionState.STALE})
-    open_ = [s for s in found if s.boot == clock.boot() and s.kind != LOCK]
+    open_ = [s for s in found if s.boot == clock.boot() and s.kind != LOCK and agent in {"", s.agent}]
     for one in above:
         for session in reversed(open_):
             same = session.pid == one.pid and abs(session.process_started - one.started) < _SAME_MOMENT

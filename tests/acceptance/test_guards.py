@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import stat
 import subprocess
 import sys
@@ -394,6 +395,17 @@ def test_p12_killed_anywhere_the_users_hook_is_there_and_the_next_call_goes_on(
     for draft in hook.parent.glob(".*.tmp"):
         draft.unlink()
     assert contents(hook.parent) == before
+
+
+@pytest.mark.parametrize("place", ["link", "file"])
+def test_p12_a_hooks_folder_that_is_none_is_left_alone(repo: GitRepo, tmp_path: Path, place: str) -> None:
+    folder = repo.path / ".git/hooks"
+    shutil.rmtree(folder, ignore_errors=True)
+    (tmp_path / "shared").mkdir()
+    folder.symlink_to(tmp_path / "shared") if place == "link" else folder.touch()
+    said = hooks(repo, "install", code=1).err
+    assert ("is where a link has git look for hooks" if place == "link" else "is no folder") in said
+    assert not [*(tmp_path / "shared").iterdir()]
 
 
 def test_p12_two_hooks_of_the_users_are_too_many(repo: GitRepo) -> None:
