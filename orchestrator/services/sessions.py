@@ -29,7 +29,7 @@ from orchestrator.services.speaking import (
     taken_over,
 )
 from orchestrator.sessions.ancestry import ancestors
-from orchestrator.sessions.cleanup import bury, release_all
+from orchestrator.sessions.cleanup import PROCESS_DEAD, bury, release_all
 from orchestrator.sessions.identity import is_alive, started
 from orchestrator.states import SessionState
 from orchestrator.store.records import Message
@@ -94,7 +94,8 @@ def _under_an_old_name(store: Store, clock: Clock, fresh: Session, said: dict[st
         raise SessionTakenError(fresh.id, who(store, fresh.id))
     try:
         with store.transaction():
-            return _told(store, taken_over(store, clock, found, fresh), said)
+            release_all(store, clock, found.id, PROCESS_DEAD)
+            return _told(store, taken_over(store, found, fresh), said)
     except StaleRecordError as error:  # another process was faster
         raise SessionTakenError(fresh.id, who(store, fresh.id)) from error
 

@@ -51,7 +51,8 @@ def speaker(
     above = tuple(ancestors())
     key = named_session(named, environ)
     if key is not None:
-        return _alive_again(store, clock, checked_id(key), above, expiry)
+        fresh = new_session(clock, above, key=checked_id(key), expiry=expiry)
+        return _alive_again(store, clock, fresh, keeps=key == attempt_of(environ))
     with store.transaction(durable=False):  # of two commands at once, one registers the process above
         found = registered_above(store, clock, above)
         if found is not None:
@@ -61,8 +62,12 @@ def speaker(
 
 def named_session(named: str | None, environ: Mapping[str, str]) -> str | None:
     """The id that the command line or the environment says, if any."""
-    attempt = _ATTEMPT.sub(r"\1", environ.get("PLANCTL_ATTEMPT", ""))
-    return named or attempt or environ.get("PLANCTL_SESSION") or None
+    return named or attempt_of(environ) or environ.get("PLANCTL_SESSION") or None
+
+
+def attempt_of(environ: Mapping[str, str]) -> str:
+    """The attempt that this command is part of; an empty text for none."""
+    return _ATTEMPT.sub(r"\1", environ.get("PLANCTL_ATTEMPT", ""))
 
 
 def meant(
@@ -154,27 +159,27 @@ def beaten(store: Store, clock: Clock, session: Session, *, expiry: float = AGEN
     return found
 
 
-def _alive_again(store: Store, clock: Clock, key: str, above: Sequence[Ancestor], expiry: float) -> Session:
-    """In one transaction: of several that come back under one name at once, one takes it over."""
-    fresh = new_session(clock, above, key=key, expiry=expiry)
+def _alive_again(store: Store, clock: Clock, fresh: Session, *, keeps: bool) -> Session:
+    """In one transaction: of several that come back under one name at once, one takes it over.
+
+    ``keeps``: it is the next command of an attempt, whose commands are one after another.
+    """
     with store.transaction(durable=False):
-        found = store.session(key)
+        found = store.session(fresh.id)
         if found is None:
             return register(store, fresh)
         is_over = found.state is SessionState.ENDED or not _lives(found, clock)
         if is_over and found.kind != AGENT:
-            raise UsageError(f"session {key} is a {found.kind} of planctl's own, and has ended")
+            raise UsageError(f"session {fresh.id} is a {found.kind} of planctl's own, and has ended")
+        if is_over and not keeps:
+            release_all(store, clock, fresh.id, PROCESS_DEAD)
         if is_over:
-            return taken_over(store, clock, found, fresh)
-        return beaten(store, clock, found, expiry=expiry)
+            return taken_over(store, found, fresh)
+        return beaten(store, clock, found, expiry=fresh.expires - clock.monotonic())
 
 
-def taken_over(store: Store, clock: Clock, found: Session, fresh: Session) -> Session:
-    """The record of a session whose process is gone, for the process that comes back under its name.
-
-    What the dead one held is nobody's: the newcomer never asked for it. Inside a transaction.
-    """
-    release_all(store, clock, found.id, PROCESS_DEAD)
+def taken_over(store: Store, found: Session, fresh: Session) -> Session:
+    """The record of a session whose process is gone, for the process that comes back under its name."""
     kept = ("kind", "pid", "process_started", "host", "boot", "started_at", "heartbeat_at", "expires")
     changes = {name: getattr(fresh, name) for name in (*kept, "parent_pid", "terminal", "container")}
     changes["children"] = ()

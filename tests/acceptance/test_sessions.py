@@ -127,6 +127,20 @@ def test_whoever_speaks_under_the_name_of_a_dead_one_holds_nothing_of_his(
     assert (row["id"], row["pid"], row["leases"]) == ("forge", os.getpid(), [])
 
 
+def test_the_next_command_of_an_attempt_holds_what_the_one_before_it_held(repo: GitRepo) -> None:
+    keeping = "import subprocess, sys; subprocess.run(sys.argv[1:], check=True)"
+    attempt = "01JDQ8ZC3V5N7B9M2K4H6F8D1A"
+    for number, words in ((0, ("lock", "acquire", "build")), (1, ("session", "heartbeat"))):
+        subprocess.run(
+            [sys.executable, "-c", keeping, *COMMAND, *words],
+            cwd=repo.path,
+            env={**os.environ, "PLANCTL_ATTEMPT": f"{attempt}-{number}"},
+            check=True,
+        )
+    (row,) = session(repo, "list")["sessions"]
+    assert (row["id"], row["leases"]) == (attempt, ["build"])
+
+
 def test_a_session_that_ends_between_the_look_and_the_beat_is_told_so(repo: GitRepo) -> None:
     with attending(find(repo.path)) as (store, clock):
         for move, ended in ((SessionState.STALE, False), (SessionState.ENDED, True)):
