@@ -121,6 +121,9 @@ def _keep(path: Path) -> None:
     with step("hooks.keep"):
         try:
             os.link(path, kept, follow_symlinks=False)
+        except FileExistsError as error:  # another planctl was faster; nothing goes over what it has kept
+            if _own(path) is None and not _same(kept, path):
+                raise HookInTheWayError(path, f"is there already, and so is {kept.name}") from error
         except OSError:  # no hard links here: for a moment there is no hook
             path.rename(kept)
         sync_folder(path.parent)

@@ -90,7 +90,8 @@ def begin(store: Store, clock: Clock, newcomer: Newcomer, environ: Mapping[str, 
 
 def _under_an_old_name(store: Store, clock: Clock, fresh: Session, said: dict[str, Any]) -> Session:
     found = store.session(fresh.id)
-    if found is None or (found.state is not SessionState.ENDED and alive(found, clock)):
+    lives = found is not None and found.state is not SessionState.ENDED and alive(found, clock)
+    if found is None or lives or found.kind != AGENT:
         raise SessionTakenError(fresh.id, who(store, fresh.id))
     try:
         with store.transaction():

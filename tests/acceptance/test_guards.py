@@ -16,6 +16,7 @@ from tests.support.plans import commit_plans
 from tests.support.process import Done, run
 from tests.support.repo import GitRepo
 from tests.support.runs import ending, multi
+from worktrees.hooks import _keep
 
 ALLOWED = {"PLANCTL_ALLOW_MAIN": "1"}
 WORDS = "main moves by the merge queue only"
@@ -406,6 +407,16 @@ def test_p12_a_hooks_folder_that_is_none_is_left_alone(repo: GitRepo, tmp_path: 
     said = hooks(repo, "install", code=1).err
     assert ("is where a link has git look for hooks" if place == "link" else "is no folder") in said
     assert not [*(tmp_path / "shared").iterdir()]
+
+
+def test_p12_two_that_install_at_once_keep_the_users_hook(repo: GitRepo) -> None:
+    hook = repo.write(".git/hooks/pre-commit", "#!/bin/sh\n: mine\n")
+    hooks(repo, "install")
+    _keep(hook)  # as the slower one does, which has looked before the other wrote
+    assert hook.with_name("pre-commit.before-planctl").read_text() == "#!/bin/sh\n: mine\n"
+    assert "planctl" in hook.read_text()
+    hooks(repo, "uninstall")
+    assert hook.read_text() == "#!/bin/sh\n: mine\n"
 
 
 def test_p12_two_hooks_of_the_users_are_too_many(repo: GitRepo) -> None:

@@ -116,6 +116,17 @@ def test_s4_3_only_the_holder_may_touch_it(planned: GitRepo) -> None:
     assert task(planned, "complete", "api:1.1", "--session", "bob")["state"] == "completed"
 
 
+def test_a_task_that_is_taken_out_of_its_plan_can_be_given_back_and_completed(planned: GitRepo) -> None:
+    for number in ("1.1", "1.2"):
+        task(planned, "claim", f"api:{number}", "--session", "ada")
+    (planned.path / "plans/api.md").unlink()
+    given = task(planned, "release", "api:1.1", "--session", "ada")
+    assert (given["state"], given["title"]) == ("open", None)
+    done = task(planned, "complete", "api:1.2", "--session", "ada")
+    assert (done["state"], done["ticked"]) == ("completed", False)
+    assert run("lock", "list", "--json", cwd=planned.path).data["leases"] == []
+
+
 def test_s4_4_what_is_complete_is_not_claimed_again_unless_forced(planned: GitRepo) -> None:
     task(planned, "claim", "api:1.1", "--session", "ada")
     task(planned, "complete", "api:1.1", "--session", "ada")
