@@ -87,7 +87,9 @@ def attending(repository: Repository) -> Iterator[tuple[Store, Clock]]:
     Raises what opening the store does, and BusyError while planctl is being uninstalled.
     """
     from orchestrator.leases.presence import present  # noqa: PLC0415 - as below
+    from worktrees.repository import require_writable  # noqa: PLC0415 - as below
 
+    require_writable(repository)
     with present(repository.state_dir), contextlib.closing(thread_store(repository)()) as store:
         yield store, SystemClock()
 
@@ -98,7 +100,9 @@ def holding(repository: Repository, kind: str, note: str) -> Iterator[SessionHan
     from orchestrator.leases.presence import present  # noqa: PLC0415 - as below
     from orchestrator.sessions.registry import start_session  # noqa: PLC0415 - as above
     from orchestrator.settings import working_settings  # noqa: PLC0415 - as above
+    from worktrees.repository import require_writable  # noqa: PLC0415 - as above
 
+    require_writable(repository)
     pace = _pace(working_settings(repository).project)
     with (
         present(repository.state_dir),

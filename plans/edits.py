@@ -8,7 +8,7 @@
 
 Promise: all files are written or none, also after an error (taken back at once) and after a kill (taken back
 by the next call). A file that a person changed after it was written is not taken back. Not promised:
-anything against an editor that writes in the microseconds between the look and the replacement.
+anything against an editor that writes in the microseconds between the last look and the replacement.
 """
 
 from __future__ import annotations
@@ -131,8 +131,14 @@ def _apply(todo: Sequence[tuple[Edit, bytes | None]], journal: Path | None) -> N
 def _put(edit: Edit, now: bytes | None) -> None:
     path = edit.seen.path
     if now is not None:
-        write_atomic(path, edit.new)
+        write_atomic(path, edit.new, last_look=lambda: _require_same(path, now))
     elif not create_atomic(path, edit.new):
+        raise ChangedMeanwhileError((path,))
+
+
+def _require_same(path: Path, now: bytes) -> None:
+    """To make a file durable takes milliseconds, in which editors save."""
+    if _read(path) != now:
         raise ChangedMeanwhileError((path,))
 
 

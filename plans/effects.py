@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 _KILL_AT: Final = os.environ.get("PLANCTL_KILL_AT", "")
 _KILL_ONCE: Final = os.environ.get("PLANCTL_KILL_ONCE", "")
@@ -79,12 +79,15 @@ def _fail_at(names: tuple[str | None, ...]) -> None:
         raise OSError(number, f"{os.strerror(number)} (PLANCTL_FAIL_AT {names[0]})")
 
 
-def write_atomic(path: Path, content: bytes, *, durable: bool = True) -> None:
+def write_atomic(
+    path: Path, content: bytes, *, durable: bool = True, last_look: Callable[[], None] = lambda: None
+) -> None:
     """Replace ``path`` by ``content`` in one moment; a reader sees the old bytes or the new, never a mix.
 
     The order is the one that survives a crash (ALICE, OSDI 2014): temporary file in the same folder,
     fsync, rename, fsync of the folder. ``durable=False`` leaves out both fsyncs, for what can be made anew.
-    Mode bits of a file that is replaced are kept. Raises :class:`OSError`; then nothing has changed.
+    Mode bits of a file that is replaced are kept. Raises :class:`OSError`; then nothing has changed. So it is
+    when ``last_look`` raises, which is called when all is ready, the moment before the file is replaced.
     """
     import tempfile  # noqa: PLC0415 - 5 ms that commands which only read do without
 
@@ -99,6 +102,7 @@ def write_atomic(path: Path, content: bytes, *, durable: bool = True) -> None:
                 if durable:
                     os.fsync(temporary.fileno())
         with step("file.replace"):
+            last_look()
             Path(draft).replace(path)
     except BaseException:
         if draft is not None:

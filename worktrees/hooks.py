@@ -72,11 +72,18 @@ def install_hook(git: Git, kind: HookKind, target: str) -> Path:
     made_folder = not path.parent.is_dir() or _made_folder(path.parent)
     content = script(kind, target, made_folder=made_folder)
     with step("hooks.install"):
-        path.parent.mkdir(exist_ok=True)
+        _make_folder(path.parent)
         if not create_atomic(path, content):
             _replace(path, content)
         path.chmod(0o755)
     return path
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(exist_ok=True)
+    except FileExistsError as error:
+        raise HookInTheWayError(folder, "is no folder") from error
 
 
 def looked_for(git: Git) -> Path:
@@ -89,7 +96,8 @@ def looked_for(git: Git) -> Path:
 def _require_looked_for(git: Git, path: Path) -> None:
     place = looked_for(git)
     if place.resolve() != path.parent:
-        raise HookInTheWayError(place, "is where core.hooksPath has git look for hooks")
+        how = "a link" if place == path.parent else "core.hooksPath"
+        raise HookInTheWayError(place.resolve(), f"is where {how} has git look for hooks")
 
 
 def _replace(path: Path, content: bytes) -> None:
@@ -113,6 +121,9 @@ def _keep(path: Path) -> None:
     with step("hooks.keep"):
         try:
             os.link(path, kept, follow_symlinks=False)
+        except FileExistsError as error:  # another planctl was faster; nothing goes over what it has kept
+            if _own(path) is None and not _same(kept, path):
+                raise HookInTheWayError(path, f"is there already, and so is {kept.name}") from error
         except OSError:  # no hard links here: for a moment there is no hook
             path.rename(kept)
         sync_folder(path.parent)

@@ -87,16 +87,26 @@ fi
 
 is_packing() {{ # old new name: `git pack-refs` deletes the file of what it has put into packed-refs
     case $2 in *[!0]*) return 1 ;; esac
-    top=$(git rev-parse --git-common-dir) && [ -f "$top/$3" ] && grep -q -x -F "$1 $3" "$top/packed-refs"
+    top=$(git rev-parse --git-common-dir) && [ -f "$top/$3" ] && grep -q -x -F "$1 $3" "$top/packed-refs" ||
+        return
+    # a deletion takes it out of there as well, and has the new list ready
+    [ ! -f "$top/packed-refs.lock" ] || [ ! -f "$top/packed-refs.new" ] ||
+        grep -q -x -F "$1 $3" "$top/packed-refs.new"
 }}
 
-guard_target() {{
+guard_target() {{ # new
     [ "${{PLANCTL_ALLOW_MAIN-}}" = 1 ] && return
     [ -n "$now" ] || return # made, not moved
     cat >&2 <<'END'
 planctl: refused: @BRANCH@ moves by the merge queue only.
   Commit on a branch, then `planctl queue add BRANCH`. To move it all the same: PLANCTL_ALLOW_MAIN=1 git ...
 END
+    case ${{GIT_REFLOG_ACTION-}} in pull* | merge*) ;; *) exit 1 ;; esac
+    own=$(git rev-parse --git-dir) || exit 1
+    back="git read-tree -m -u $1 HEAD"
+    [ ! -f "$own/MERGE_HEAD" ] || back='git merge --abort'
+    [ ! -d "$own/rebase-merge" ] || back='git rebase --abort'
+    printf '%s\n' "  First take back what this has put into your files, and nothing else: $back" >&2
     exit 1
 }}
 
@@ -129,7 +139,7 @@ while [ $# -ge 3 ]; do
     now=$(git rev-parse -q --verify "$3")
     if [ "$now" != "$2" ] && ! is_packing "$1" "$2" "$3"; then
         case $3 in
-        "$target") guard_target ;;
+        "$target") guard_target "$2" ;;
         refs/stash) guard_stash "$2" ;;
         esac
     fi

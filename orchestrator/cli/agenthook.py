@@ -15,6 +15,8 @@ from typing import Any, Final, NoReturn
 
 _SECONDS: Final = {"now": 1, "later": 20}
 _MOST_BYTES: Final = 1 << 16
+_GOES_ON: Final = frozenset({"clear", "resume"})
+"""Reasons for which a conversation ends and the agent goes on with another."""
 
 
 def main() -> NoReturn:
@@ -27,12 +29,10 @@ def main() -> NoReturn:
         with contextlib.suppress(OSError, AttributeError):  # a leader already, or a system without sessions
             os.setsid()  # agents that go away take their process group along
         told = _told()
-    if event == "end" and told.get("reason") == "clear":
-        sys.exit(0)  # the conversation ends, the agent goes on
+    if event == "end" and told.get("reason") in _GOES_ON:
+        sys.exit(0)
     _speak_for(int(pid))
-    _tell(
-        ["session", "start", "--agent", agent, "--json"] if event == "start" else ["session", "end", "--json"]
-    )
+    _tell(["session", event, "--agent", agent, "--json"])
 
 
 def _speak_for(agent: int) -> None:

@@ -55,7 +55,7 @@ EXITS: Final[Mapping[type[Exception], Exit]] = {
     of_plans.InvalidPlansError: Exit(INVALID, "`planctl lint` shows every problem with a hint"),
     of_plans.UnknownPlanError: Exit(INVALID, advice.nearest),
     of_plans.InvalidNameError: Exit(INVALID),
-    of_plans.UnknownTaskError: Exit(INVALID, "`planctl task list` shows the tasks"),
+    of_plans.UnknownTaskError: Exit(INVALID, "see `planctl task list`; a plan with errors has none"),
     of_plans.ChangedMeanwhileError: Exit(NO, "look at the change, then try again"),
     of_plans.CycleError: Exit(INVALID, "take one of these dependencies out"),
     of_git.GitFailedError: Exit(FAULT, "`planctl doctor` looks for known causes"),

@@ -2,11 +2,13 @@
 
 Starts without click, git and all else that is heavy: each commit waits for it. Exit 0: go on; 7
 (``worktrees.hooks.REFUSED``): refused. Either way stdout holds one line at most, for the hook to pass on.
+What hangs is ended by the kernel, and the commit goes through.
 """
 
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from pathlib import Path
 from typing import Final, NoReturn
@@ -16,10 +18,13 @@ from orchestrator.services.committing import refusal
 from worktrees import repository
 
 _REFUSED: Final = 7
+_SECONDS: Final = 20
 
 
 def end() -> NoReturn:
     """Answer and be gone: taking the interpreter down in order costs 10 ms, and nothing is open any more."""
+    if hasattr(signal, "alarm"):
+        signal.alarm(_SECONDS)
     code = main()
     sys.stdout.flush()
     os._exit(code)

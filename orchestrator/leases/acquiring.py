@@ -164,7 +164,7 @@ def _give_way(store: Store, clock: Clock, wait: LeaseWait) -> None:
     now = clock.monotonic()
     with store.transaction(durable=False):
         leases, waits = store.leases(), store.waits()
-    found = circle(wait, waits, waits_for(leases, waits, now=now))
+    found = circle(wait, waits, waits_for(leases, waits, now=now, boot=wait.boot))
     if found and victim(found).ticket == wait.ticket:
         raise DeadlockError(wait.name, tuple(one.session for one in found))
 

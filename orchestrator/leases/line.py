@@ -66,12 +66,12 @@ def blocked(
 
 
 def waits_for(
-    leases: Sequence[Lease], waits: Sequence[LeaseWait], *, now: float
+    leases: Sequence[Lease], waits: Sequence[LeaseWait], *, now: float, boot: str
 ) -> dict[int, tuple[str, ...]]:
     """The wait-for graph: for each ticket the sessions that it waits for."""
     found = {}
     for wait in waits:
-        if now <= wait.expires:
+        if not is_over(wait, now=now, boot=boot):
             why = blocked(
                 wait,
                 [lease for lease in leases if lease.name == wait.name],

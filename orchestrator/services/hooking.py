@@ -191,13 +191,15 @@ def _entry_state(agent: Agent, path: Path) -> EntryState:
 def _is_mentioned(path: Path) -> bool:
     """Whether planctl's script is named there; how a file is that does not name it is not our business."""
     try:
-        return HookKind.SESSION.encode() in path.read_bytes()
+        return path.is_file() and HookKind.SESSION.encode() in path.read_bytes()
     except OSError:
         return False
 
 
 def _read(path: Path, agent: Agent) -> str | None:
-    """Its text; None when it is not there, or a link that leads nowhere."""
+    """Its text; None when it is not there. A pipe is not opened: nobody may ever write to it."""
+    if os.path.lexists(path) and not path.is_file():
+        raise AgentSettingsError(path, f"{agent.name}'s settings are no file, or a link that leads nowhere")
     try:
         return path.read_bytes().decode("utf-8")
     except (FileNotFoundError, NotADirectoryError):

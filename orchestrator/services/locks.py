@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 FILES: Final = "files"
 """The name under which files are reserved unless another is given."""
 _LONGEST_NAME: Final = 200
+_MOST_PRIORITY: Final = 1000
+"""In seconds of waiting: nobody is overtaken for longer than twice that."""
 _OWN: Final = ("queue:", "task:")
 
 
@@ -50,6 +52,8 @@ class Asked:
         """What to ask the store for; UsageError for names and patterns that are none."""
         if not self.names and not self.files:
             raise UsageError("name what is to be locked, or the files with --files")
+        if not abs(self.priority) <= _MOST_PRIORITY:  # what is no number (nan) is not either
+            raise UsageError(f"--priority {self.priority} is not from {-_MOST_PRIORITY} to {_MOST_PRIORITY}")
         return [
             Wanted(
                 name=checked_name(name),
@@ -112,11 +116,19 @@ class Which:
 
 
 def give_back(store: Store, clock: Clock, session: str, which: Which) -> list[Lease]:
-    """End those leases of ``session``; those that were ended. None of others are touched."""
+    """End those leases of ``session``; those that were ended. None of others are touched.
+
+    Nor those that planctl holds in its name: a task is given back by ``task release``, the queue's lease by
+    who works there.
+    """
+    if which.name is not None:
+        checked_name(which.name)
     held = [
         lease
         for lease in store.leases(which.name, session=session)
-        if which.token in {None, lease.token} and (not which.files or lease.patterns == which.files)
+        if not lease.name.startswith(_OWN)
+        and which.token in {None, lease.token}
+        and (not which.files or lease.patterns == which.files)
     ]
     return [lease for lease in held if end(store, clock, lease)]
 

@@ -29,7 +29,7 @@ from orchestrator.services.speaking import (
     taken_over,
 )
 from orchestrator.sessions.ancestry import ancestors
-from orchestrator.sessions.cleanup import bury, release_all
+from orchestrator.sessions.cleanup import PROCESS_DEAD, bury, release_all
 from orchestrator.sessions.identity import is_alive, started
 from orchestrator.states import SessionState
 from orchestrator.store.records import Message
@@ -74,10 +74,11 @@ def begin(store: Store, clock: Clock, newcomer: Newcomer, environ: Mapping[str, 
         found = speaker(store, clock, None, environ, expiry=newcomer.expiry)
         return _told(store, found, said) if found.kind == AGENT else found
     if newcomer.key is None:
-        known = registered_above(store, clock, above)
-        if newcomer.agent and known is not None and known.agent == newcomer.agent:
-            return _told(store, beaten(store, clock, known, expiry=newcomer.expiry), said)
-        return register(store, clock, replace(new_session(clock, above, expiry=newcomer.expiry), **said))
+        with store.transaction():
+            known = registered_above(store, clock, above)
+            if newcomer.agent and known is not None and known.agent == newcomer.agent:
+                return _told(store, beaten(store, clock, known, expiry=newcomer.expiry), said)
+            return register(store, replace(new_session(clock, above, expiry=newcomer.expiry), **said))
     key = checked_id(newcomer.key)
     fresh = replace(new_session(clock, above, key=key, expiry=newcomer.expiry), **said)
     try:
@@ -89,11 +90,12 @@ def begin(store: Store, clock: Clock, newcomer: Newcomer, environ: Mapping[str, 
 
 def _under_an_old_name(store: Store, clock: Clock, fresh: Session, said: dict[str, Any]) -> Session:
     found = store.session(fresh.id)
-    if found is None or (found.state is not SessionState.ENDED and alive(found, clock)):
+    lives = found is not None and found.state is not SessionState.ENDED and alive(found, clock)
+    if found is None or lives or found.kind != AGENT:
         raise SessionTakenError(fresh.id, who(store, fresh.id))
     try:
         with store.transaction():
-            release_all(store, clock, found.id, "its process is dead")
+            release_all(store, clock, found.id, PROCESS_DEAD)
             return _told(store, taken_over(store, found, fresh), said)
     except StaleRecordError as error:  # another process was faster
         raise SessionTakenError(fresh.id, who(store, fresh.id)) from error

@@ -17,8 +17,9 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 from orchestrator.clock import new_id
-from orchestrator.errors import StaleRecordError, UsageError
+from orchestrator.errors import SessionEndedError, UsageError
 from orchestrator.sessions.ancestry import ancestors, worker
+from orchestrator.sessions.cleanup import PROCESS_DEAD, release_all
 from orchestrator.sessions.identity import container, here, is_alive
 from orchestrator.sessions.registry import terminal
 from orchestrator.states import SessionState
@@ -50,25 +51,37 @@ def speaker(
     above = tuple(ancestors())
     key = named_session(named, environ)
     if key is not None:
-        return _alive_again(store, clock, checked_id(key), above, expiry)
-    found = registered_above(store, clock, above)
-    if found is not None:
-        return beaten(store, clock, found, expiry=expiry)
-    return register(store, clock, new_session(clock, above, expiry=expiry))
+        fresh = new_session(clock, above, key=checked_id(key), expiry=expiry)
+        return _alive_again(store, clock, fresh, keeps=key == attempt_of(environ))
+    with store.transaction(durable=False):  # of two commands at once, one registers the process above
+        found = registered_above(store, clock, above)
+        if found is not None:
+            return beaten(store, clock, found, expiry=expiry)
+        return register(store, new_session(clock, above, expiry=expiry))
 
 
 def named_session(named: str | None, environ: Mapping[str, str]) -> str | None:
     """The id that the command line or the environment says, if any."""
-    attempt = _ATTEMPT.sub(r"\1", environ.get("PLANCTL_ATTEMPT", ""))
-    return named or attempt or environ.get("PLANCTL_SESSION") or None
+    return named or attempt_of(environ) or environ.get("PLANCTL_SESSION") or None
 
 
-def meant(store: Store, clock: Clock, named: str | None, environ: Mapping[str, str]) -> str | None:
-    """The id of the session that a command is about, registered or not; None where nothing says one."""
+def attempt_of(environ: Mapping[str, str]) -> str:
+    """The attempt that this command is part of; an empty text for none."""
+    return _ATTEMPT.sub(r"\1", environ.get("PLANCTL_ATTEMPT", ""))
+
+
+def meant(
+    store: Store, clock: Clock, named: str | None, environ: Mapping[str, str], *, agent: str = ""
+) -> str | None:
+    """The id of the session that a command is about, registered or not; None where nothing says one.
+
+    With ``agent`` only that agent's own, of the very process that works here.
+    """
     key = named_session(named, environ)
     if key is not None:
         return checked_id(key)
-    found = registered_above(store, clock, tuple(ancestors()))
+    above = tuple(ancestors())
+    found = registered_above(store, clock, (worker(above),) if agent else above, agent=agent)
     return None if found is None else found.id
 
 
@@ -79,13 +92,16 @@ def checked_id(text: str) -> str:
     return text
 
 
-def registered_above(store: Store, clock: Clock, above: Sequence[Ancestor]) -> Session | None:
+def registered_above(
+    store: Store, clock: Clock, above: Sequence[Ancestor], *, agent: str = ""
+) -> Session | None:
     """The session of the nearest registered ancestor, the newest where it has several.
 
-    A ``lock run`` is passed over: what its command does, it does for whoever began it.
+    A ``lock run`` is passed over: what its command does, it does for whoever began it. ``agent``: of that
+    agent only.
     """
     found = store.sessions({SessionState.ACTIVE, SessionState.STALE})
-    open_ = [s for s in found if s.boot == clock.boot() and s.kind != LOCK]
+    open_ = [s for s in found if s.boot == clock.boot() and s.kind != LOCK and agent in {"", s.agent}]
     for one in above:
         for session in reversed(open_):
             same = session.pid == one.pid and abs(session.process_started - one.started) < _SAME_MOMENT
@@ -117,14 +133,9 @@ def new_session(
     )
 
 
-def register(store: Store, clock: Clock, session: Session) -> Session:
-    """Insert it; when another command has just registered the same id, that one counts."""
-    try:
-        store.add_session(session)
-    except StaleRecordError:
-        found = store.session(session.id)
-        assert found is not None, "an id that is taken is there"
-        return beaten(store, clock, found, expiry=session.expires - clock.monotonic())
+def register(store: Store, session: Session) -> Session:
+    """Insert it, under an id that was never seen."""
+    store.add_session(session)
     return session
 
 
@@ -138,24 +149,33 @@ def beaten(store: Store, clock: Clock, session: Session, *, expiry: float = AGEN
     expires, at = clock.monotonic() + expiry, clock.now()
     with store.transaction(durable=False):
         if not store.beat(session.id, expires=expires, at=at):
-            store.move_session(session, SessionState.ACTIVE, expires=expires, heartbeat_at=at)
+            now = store.session(session.id)
+            if now is None or now.state is SessionState.ENDED:
+                raise SessionEndedError(session.id, now.ended_at if now else None)
+            store.move_session(now, SessionState.ACTIVE, expires=expires, heartbeat_at=at)
         store.renew_all(session.id, boot=clock.boot(), expires=expires)
-    found = store.session(session.id)
-    assert found is not None, "it was there a moment ago, and only ended sessions are forgotten"
+        found = store.session(session.id)
+    assert found is not None, "nobody else writes in this transaction"
     return found
 
 
-def _alive_again(store: Store, clock: Clock, key: str, above: Sequence[Ancestor], expiry: float) -> Session:
-    fresh = new_session(clock, above, key=key, expiry=expiry)
-    found = store.session(key)
-    if found is None:
-        return register(store, clock, fresh)
-    is_over = found.state is SessionState.ENDED or not _lives(found, clock)
-    if is_over and found.kind != AGENT:
-        raise UsageError(f"session {key} is a {found.kind} of planctl's own, and has ended")
-    if is_over:
-        return taken_over(store, found, fresh)
-    return beaten(store, clock, found, expiry=expiry)
+def _alive_again(store: Store, clock: Clock, fresh: Session, *, keeps: bool) -> Session:
+    """In one transaction: of several that come back under one name at once, one takes it over.
+
+    ``keeps``: it is the next command of an attempt, whose commands are one after another.
+    """
+    with store.transaction(durable=False):
+        found = store.session(fresh.id)
+        if found is None:
+            return register(store, fresh)
+        is_over = found.state is SessionState.ENDED or not _lives(found, clock)
+        if is_over and found.kind != AGENT:
+            raise UsageError(f"session {fresh.id} is a {found.kind} of planctl's own, and has ended")
+        if is_over and not keeps:
+            release_all(store, clock, fresh.id, PROCESS_DEAD)
+        if is_over:
+            return taken_over(store, found, fresh)
+        return beaten(store, clock, found, expiry=fresh.expires - clock.monotonic())
 
 
 def taken_over(store: Store, found: Session, fresh: Session) -> Session:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.states import AttemptState
 from plans.document import read_plan, save_tick
-from plans.errors import UnknownTaskError
+from plans.errors import ChangedMeanwhileError, UnknownTaskError
 from plans.ids import TaskId
 
 if TYPE_CHECKING:
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from plans.model import Plan
     from worktrees.repository import Repository
 
+_TRIES = 5
+"""How often a box is looked for again in a file that somebody saves just then."""
 _AT_WORK = frozenset({AttemptState.RUNNING, AttemptState.PREPARED})
 
 
@@ -51,14 +53,22 @@ def places(repository: Repository, store: Store, environ: Mapping[str, str]) -> 
 
 
 def mark(place: Place, task: TaskId, *, done: bool) -> bool:
-    """Tick the task's box, or open it, in one atomic write; False where there is nothing to be written."""
+    """Tick the task's box, or open it, in one atomic write; False where there is nothing to be written.
+
+    Raises ChangedMeanwhileError, the file as it was, where somebody saves it over and over.
+    """
     file = place.file.resolve()
     if not file.is_relative_to(place.worktree.resolve()) or not file.is_file():
         return False
-    try:
-        return save_tick(file, task, done=done)
-    except UnknownTaskError:
-        return False  # it was taken out of the file since
+    for left in reversed(range(_TRIES)):
+        try:
+            return save_tick(file, task, done=done)
+        except UnknownTaskError:
+            return False  # it was taken out of the file since
+        except ChangedMeanwhileError:
+            if not left:
+                raise
+    raise AssertionError("the last try returns or raises")
 
 
 def _tops(repository: Repository) -> list[tuple[Path, Path]]:

@@ -37,14 +37,36 @@ def task_data(one: Standing, repository: Repository) -> dict[str, Any]:
         "phase": one.task.phase,
         "title": one.task.title,
         "state": one.state.value,
-        "claimed_by": shown.claimed_by,
-        "claimed_at": shown.claimed_at,
-        "started_at": shown.started_at,
-        "completed_at": shown.completed_at,
-        "duration_seconds": shown.duration_seconds,
-        "result": shown.result or None,
+        **_written(shown),
         "available": one.is_available,
         "waits_for": list(one.waits_for),
         "note": record.note or None if record is not None else None,
         "left": left_behind(repository, record) if is_left and record is not None else None,
+    }
+
+
+def lone_data(record: TaskRecord) -> dict[str, Any]:
+    """The same of a task that is in no plan file any more."""
+    return {
+        "id": record.id,
+        "plan": record.plan,
+        "phase": None,
+        "title": None,
+        "state": record.state.value,
+        **_written(record),
+        "available": False,
+        "waits_for": [],
+        "note": record.note or None,
+        "left": None,
+    }
+
+
+def _written(record: TaskRecord) -> dict[str, Any]:
+    return {
+        "claimed_by": record.claimed_by,
+        "claimed_at": record.claimed_at,
+        "started_at": record.started_at,
+        "completed_at": record.completed_at,
+        "duration_seconds": record.duration_seconds,
+        "result": record.result or None,
     }

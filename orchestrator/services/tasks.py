@@ -23,11 +23,22 @@ from orchestrator.leases.lease import Wanted, asked_lease, who
 from orchestrator.leases.ledger import end, grant
 from orchestrator.services.sessions import alive
 from orchestrator.services.taskplaces import Place, mark, places
-from orchestrator.services.taskview import PREFIX, Books, Standing, best, judged, needed, standings, task_key
+from orchestrator.services.taskview import (
+    PREFIX,
+    Books,
+    Standing,
+    best,
+    is_held,
+    judged,
+    needed,
+    standings,
+    task_key,
+)
 from orchestrator.sessions.cleanup import bury, reopen
 from orchestrator.states import TaskState
 from orchestrator.store.taskrecords import TaskRecord
 from plans.errors import UnknownTaskError
+from plans.ids import TaskId
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -180,7 +191,7 @@ def complete(desk: Desk, key: str, result: str = "") -> tuple[TaskRecord, bool]:
         )
         _give_back(desk, record)
         _tell(desk, EventName.TASK_COMPLETED, done)
-        ticked = place is not None and mark(place, desk.find(key).task.id, done=True)
+        ticked = place is not None and mark(place, TaskId.parse(record.task), done=True)
     return done, ticked
 
 
@@ -244,7 +255,7 @@ def _record(desk: Desk, one: Standing) -> TaskRecord:
 
 
 def _require_mine(desk: Desk, key: str) -> TaskRecord:
-    """The record of a task that the session holds; TaskRefusedError otherwise."""
+    """The record of a task that the session holds, in a plan file or not any more; else TaskRefusedError."""
     record = desk.store.task(key)
     if record is None:
         desk.find(key)
@@ -254,9 +265,14 @@ def _require_mine(desk: Desk, key: str) -> TaskRecord:
     if record.claimed_by != desk.holder.id:
         holder = record.claimed_by or "nobody"
         raise TaskRefusedError(key, f"is not {desk.holder.id}'s: it is held by {holder}")
-    if desk.find(key).is_lost:
+    if not _is_held(desk, record):
         raise TaskRefusedError(key, "was lost: its lease ran out or was broken; claim it again")
     return record
+
+
+def _is_held(desk: Desk, record: TaskRecord) -> bool:
+    leases = desk.store.leases(PREFIX + record.id)
+    return is_held(record, Books({}, leases, (), desk.clock.monotonic(), desk.clock.boot()))
 
 
 def _give_back(desk: Desk, record: TaskRecord) -> None:

@@ -1,7 +1,8 @@
 """The processes above this one: which session a command speaks for, and whose life a session is tied to.
 
-A shell that was started for one command (``sh -c …``, as agents start every command of theirs) and programs
-that only start another (``env``, ``timeout``, …) are passed over: they are gone a moment later.
+A shell that was started for one command (``sh -c …``, as agents start every command of theirs), what a shell
+has forked for a part of its script (``$(…)``, ``( … )``, a pipeline) and programs that only start another
+(``env``, ``timeout``, …) are passed over: they are gone a moment later.
 """
 
 from __future__ import annotations
@@ -34,20 +35,35 @@ _STARTERS: Final = frozenset(
         "setsid",
         "ionice",
         "flock",
+        "taskset",
+        "chrt",
+        "setpriv",
+        "runuser",
+        "su",
+        "unshare",
+        "nsenter",
+        "strace",
+        "uv",
+        "uvx",
+        "direnv",
     }
 )
 _ONE_COMMAND: Final = re.compile(r"-[a-zA-Z]*c[a-zA-Z]*")
 _MOST: Final = 64
-_PARENT: Final = 1  # of /proc/<pid>/stat, counted from behind the name
+_PARENT, _STACK = 1, 25  # of /proc/<pid>/stat, counted from behind the name
 
 
 @dataclass(frozen=True, slots=True)
 class Ancestor:
-    """A process above this one; ``started`` is 0 where that cannot be told."""
+    """A process above this one; ``started`` is 0 where that cannot be told.
+
+    ``is_fork``: its parent has forked it, and it has never become another program.
+    """
 
     pid: int
     started: float
     command: tuple[str, ...]
+    is_fork: bool = False
 
     @property
     def is_passing(self) -> bool:
@@ -56,17 +72,20 @@ class Ancestor:
         if name in _STARTERS:
             return True
         options = takewhile(lambda word: word.startswith("-"), self.command[1:])
-        return name in _SHELLS and any(_ONE_COMMAND.fullmatch(word) for word in options)
+        return name in _SHELLS and (self.is_fork or any(_ONE_COMMAND.fullmatch(word) for word in options))
 
 
 def ancestors() -> Iterator[Ancestor]:
     """From the parent upwards, as far as can be seen."""
-    pid = os.getppid()
+    pid, command = os.getppid(), _command(os.getppid())
     for _ in range(_MOST):
         if pid <= 0:
             return
-        yield Ancestor(pid, started(pid) or 0.0, _command(pid))
-        pid = _parent(pid)
+        parent = _parent(pid)
+        above = _command(parent) if parent > 0 else ()
+        is_fork = bool(command) and command == above and _stack(pid) == _stack(parent)
+        yield Ancestor(pid, started(pid) or 0.0, command, is_fork)
+        pid, command = parent, above
 
 
 def worker(above: Sequence[Ancestor]) -> Ancestor:
@@ -85,10 +104,22 @@ def _command(pid: int) -> tuple[str, ...]:
     return _linux_command(pid) if sys.platform == "linux" else _command_by_psutil(pid)
 
 
+def _stack(pid: int) -> int:
+    """Where the process's stack begins: drawn for each program, so one that only forked has its parent's.
+
+    0 where it is not told; then one command line says that it is one program.
+    """
+    return _linux_stat(pid, _STACK) if sys.platform == "linux" else 0
+
+
 def _linux_parent(pid: int) -> int:
+    return _linux_stat(pid, _PARENT)
+
+
+def _linux_stat(pid: int, field: int) -> int:
     try:
         with open(f"/proc/{pid}/stat", "rb") as file:  # noqa: PTH123 - a Path costs more than the read
-            return int(file.read().rpartition(b")")[2].split()[_PARENT])
+            return int(file.read().rpartition(b")")[2].split()[field])
     except OSError:
         return 0
 

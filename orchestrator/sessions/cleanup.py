@@ -9,7 +9,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from orchestrator.errors import BusyError, StaleRecordError
 from orchestrator.events import EventName
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from orchestrator.store.protocol import Store
     from orchestrator.store.records import Lease, Session
     from orchestrator.store.taskrecords import TaskRecord
+
+PROCESS_DEAD: Final = "its process is dead"
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +97,7 @@ def bury(store: Store, clock: Clock, keys: Sequence[str]) -> bool:
 def _end(store: Store, clock: Clock, session: Session) -> list[Lease]:
     with store.transaction():
         store.move_session(session, SessionState.ENDED, ended_at=clock.now())
-        return release_all(store, clock, session.id, "its process is dead")
+        return release_all(store, clock, session.id, PROCESS_DEAD)
 
 
 def reopen(store: Store, clock: Clock, task: TaskRecord, why: str) -> TaskRecord:
@@ -123,5 +125,5 @@ def release_all(store: Store, clock: Clock, session: str, why: str = "its sessio
     for task in store.tasks(claimed_by=session):
         if task.state in {TaskState.CLAIMED, TaskState.IN_PROGRESS}:
             reopen(store, clock, task, why)
-    action = Action.ENDED if why == "its process is dead" else Action.RELEASED
+    action = Action.ENDED if why == PROCESS_DEAD else Action.RELEASED
     return [lease for lease in store.leases(session=session) if end(store, clock, lease, action, why)]

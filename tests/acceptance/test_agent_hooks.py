@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ import pytest
 from orchestrator.agents.known import AGENTS, Agent
 from orchestrator.cli.main import COMMANDS
 from tests.support.faces import contents
-from tests.support.process import Done, run
+from tests.support.process import COMMAND, Done, run
 from tests.support.repo import GitRepo
 
 SETTINGS = b"""\
@@ -105,6 +106,14 @@ def test_s3_8_what_cannot_be_read_is_left_alone_and_said(repo: GitRepo, content:
     assert contents(repo.path) == before
     hooks(repo, "uninstall")
     assert run("uninstall", cwd=repo.path).code == 0
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, lambda path: path.symlink_to("nowhere")])
+def test_s3_8_settings_that_are_no_file_are_left_alone(repo: GitRepo, make: Callable[[Path], None]) -> None:
+    (repo.path / ".claude").mkdir()
+    make(repo.path / ".claude/settings.json")
+    assert "settings are no file" in hooks(repo, "install", "claude", code=2).err
+    hooks(repo, "list")
 
 
 def test_s3_8_ones_own_settings_for_all_repositories(repo: GitRepo, tmp_path: Path) -> None:
@@ -250,12 +259,13 @@ def test_s3_8_what_hangs_is_ended_by_the_kernel() -> None:
     ("told", "words", "said"),
     [
         ("{}", ("later", "claude", "start", "7"), "7 session start --agent claude --json"),
-        ('{"reason": "logout"}', ("later", "gemini", "end", "7"), "7 session end --json"),
+        ('{"reason": "logout"}', ("later", "gemini", "end", "7"), "7 session end --agent gemini --json"),
         ('{"reason": "clear"}', ("later", "claude", "end", "7"), ""),
+        ('{"reason": "resume"}', ("later", "claude", "end", "7"), ""),
         ('{"source": "clear"}', ("later", "claude", "start", "7"), "7 session start --agent claude --json"),
-        ("[not json", ("later", "codex", "end", "7"), "7 session end --json"),
-        ("\u00ff" * 70_000, ("later", "codex", "end", "7"), "7 session end --json"),
-        ("", ("now", "codex", "end", "7"), "7 session end --json"),
+        ("[not json", ("later", "codex", "end", "7"), "7 session end --agent codex --json"),
+        ("\u00ff" * 70_000, ("later", "codex", "end", "7"), "7 session end --agent codex --json"),
+        ("", ("now", "codex", "end", "7"), "7 session end --agent codex --json"),
     ],
 )
 def test_s3_8_what_planctl_is_told_and_of_which_process(told: str, words: tuple[str, ...], said: str) -> None:
@@ -273,6 +283,25 @@ def test_s3_8_an_agent_is_registered_while_it_lives_and_no_longer(repo: GitRepo)
         assert as_agent(command, repo.path, "{}", {"CI": "true"}).returncode == 0
         rows = run("session", "list", "--json", cwd=repo.path).data["sessions"]
         assert [(row["agent"], row["pid"]) for row in rows] == said
+
+
+def test_s3_8_an_end_that_is_told_twice_ends_nobody_else(repo: GitRepo) -> None:
+    """With project settings and one's own both hooks run; above the agent there may be another's session."""
+    run("session", "start", "--agent", "claude", cwd=repo.path)
+    end = [*COMMAND, "session", "end", "--agent", "claude"]
+    code = "import subprocess, sys; s = sys.argv[1:]; a = s.index('--then')\n"
+    code += "print(*[subprocess.run(x).returncode for x in (s[:a], s[a + 1:], s[a + 1:])])"
+    begin = [*COMMAND, "session", "start", "--agent", "claude", "inner"]
+    done = subprocess.run(
+        [sys.executable, "-c", code, *begin, "--then", *end],
+        cwd=repo.path,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.splitlines()[-1] == "0 0 1", done.stderr
+    (row,) = run("session", "list", "--json", cwd=repo.path).data["sessions"]
+    assert row["pid"] == os.getpid()
 
 
 @pytest.mark.usefixtures("told")

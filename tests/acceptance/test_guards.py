@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import stat
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from tests.support.plans import commit_plans
 from tests.support.process import Done, run
 from tests.support.repo import GitRepo
 from tests.support.runs import ending, multi
+from worktrees.hooks import _keep
 
 ALLOWED = {"PLANCTL_ALLOW_MAIN": "1"}
 WORDS = "main moves by the merge queue only"
@@ -96,6 +98,57 @@ def refuses_and_allows(repo: GitRepo, move: tuple[str, ...]) -> None:
     done = git(repo.path, *move, **ALLOWED)
     assert done.returncode == 0, done.stderr
     assert git(repo.path, "rev-parse", "-q", "--verify", "main").stdout.strip() != before
+
+
+def test_p12_main_is_not_deleted_however_it_is_kept(guarded: GitRepo) -> None:
+    """Packing deletes a file as well, with the very same line; so the exact old value is the hard case."""
+    guarded.git("checkout", "-q", "work")
+    head = guarded.head("main")
+    for kept in ([], ["pack-refs", "--all", "--no-prune"], ["pack-refs", "--all"]):
+        if kept:
+            guarded.git(*kept)
+        for how in (["-d", "refs/heads/main", head], ["--stdin"]):
+            done = subprocess.run(
+                ["git", "update-ref", *how],
+                cwd=guarded.path,
+                input=f"delete refs/heads/main {head}\n",
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+            assert WORDS in done.stderr, (kept, how)
+    assert guarded.head("main") == head
+    # as a git does that asks no hook about the packed list: it has the new one ready
+    assert git(guarded.path, "update-ref", "refs/heads/main", "main~", **ALLOWED).returncode == 0
+    guarded.git("pack-refs", "--all", "--no-prune")
+    line = f"{guarded.head('main')} {'0' * 40} refs/heads/main\n"
+    hook = [str(guarded.path / REFERENCES), "prepared"]
+    for expected in (0, 1):
+        done = subprocess.run(hook, cwd=guarded.path, input=line, text=True, check=False)
+        assert done.returncode == expected
+        for name in ("packed-refs.lock", "packed-refs.new"):
+            guarded.write(f".git/{name}", "")
+
+
+@pytest.mark.parametrize("how", [("--ff-only",), ("--no-rebase", "--no-edit"), ("--rebase",)])
+def test_p12_a_refused_pull_says_how_its_files_go_and_what_was_staged_stays(
+    guarded: GitRepo, how: tuple[str, ...]
+) -> None:
+    if how != ("--ff-only",):
+        assert git(guarded.path, "commit", "--allow-empty", "-qm", "apart", **ALLOWED).returncode == 0
+    before = guarded.head("main")
+    mine = how == ("--ff-only",)
+    if mine:
+        guarded.write("mine.txt", "mine\n")
+        guarded.git("add", "mine.txt")
+    done = git(guarded.path, "pull", "-q", *how, ".", "work")
+    assert WORDS in done.stderr
+    back = done.stderr.partition("nothing else: ")[2].splitlines()[0]
+    subprocess.run(back.split(), cwd=guarded.path, check=True)
+    assert guarded.git("status", "--porcelain") == ("A  mine.txt" if mine else "")
+    assert guarded.head("HEAD") == before
+    assert git(guarded.path, "symbolic-ref", "HEAD").stdout == "refs/heads/main\n"
+    assert "nothing else" not in git(guarded.path, "commit", "--allow-empty", "-qm", "x").stderr
 
 
 def test_p12_what_does_not_move_main_goes_through(guarded: GitRepo) -> None:
@@ -343,6 +396,27 @@ def test_p12_killed_anywhere_the_users_hook_is_there_and_the_next_call_goes_on(
     for draft in hook.parent.glob(".*.tmp"):
         draft.unlink()
     assert contents(hook.parent) == before
+
+
+@pytest.mark.parametrize("place", ["link", "file"])
+def test_p12_a_hooks_folder_that_is_none_is_left_alone(repo: GitRepo, tmp_path: Path, place: str) -> None:
+    folder = repo.path / ".git/hooks"
+    shutil.rmtree(folder, ignore_errors=True)
+    (tmp_path / "shared").mkdir()
+    folder.symlink_to(tmp_path / "shared") if place == "link" else folder.touch()
+    said = hooks(repo, "install", code=1).err
+    assert ("is where a link has git look for hooks" if place == "link" else "is no folder") in said
+    assert not [*(tmp_path / "shared").iterdir()]
+
+
+def test_p12_two_that_install_at_once_keep_the_users_hook(repo: GitRepo) -> None:
+    hook = repo.write(".git/hooks/pre-commit", "#!/bin/sh\n: mine\n")
+    hooks(repo, "install")
+    _keep(hook)  # as the slower one does, which has looked before the other wrote
+    assert hook.with_name("pre-commit.before-planctl").read_text() == "#!/bin/sh\n: mine\n"
+    assert "planctl" in hook.read_text()
+    hooks(repo, "uninstall")
+    assert hook.read_text() == "#!/bin/sh\n: mine\n"
 
 
 def test_p12_two_hooks_of_the_users_are_too_many(repo: GitRepo) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -228,3 +229,10 @@ def test_p3_a_rebuilt_store_still_tells_what_was_declared(repo: GitRepo) -> None
     place.write("two", "2\n")
     place.git("add", "two")
     assert "changed two" in commit(place.path).stderr
+
+
+def test_p3_a_commit_does_not_wait_for_a_planctl_that_hangs() -> None:
+    code = "from signal import pause; from orchestrator.cli import precommit as p; "
+    code += "p._SECONDS = 1; p.main = pause; p.end()"
+    done = subprocess.run([sys.executable, "-P", "-c", code], check=False, timeout=60)
+    assert done.returncode == -signal.SIGALRM, "which the hook takes as: could not be asked"

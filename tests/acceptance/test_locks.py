@@ -10,7 +10,9 @@ from typing import Any
 
 import pytest
 
+from orchestrator.errors import UsageError
 from orchestrator.running.platforms import find_process
+from orchestrator.services.locks import Asked
 from tests.support.process import COMMAND, end_of, run, start
 from tests.support.repo import GitRepo
 
@@ -112,6 +114,20 @@ def test_s0_5_a_signal_ends_the_command_and_gives_the_lease_back(repo: GitRepo, 
     assert lock(repo, "list")["leases"] == []
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_s0_5_a_signal_ends_a_wait_and_gives_back_what_was_had(repo: GitRepo, number: int) -> None:
+    run("session", "start", "bob", cwd=repo.path)
+    lock(repo, "acquire", "b", "--session", "ada")
+    process = start("lock", "acquire", "a", "b", "--session", "bob", "--timeout", "60s", cwd=repo.path)
+    assert process.stderr is not None
+    assert "retry 1" in process.stderr.readline()
+    process.send_signal(number)
+    assert end_of(process).code == 128 + number
+    said = lock(repo, "list")
+    assert [row["name"] for row in said["leases"]] == ["b"]
+    assert said["waiting"] == []
+
+
 def test_a_lease_that_is_broken_ends_its_holders_work(repo: GitRepo) -> None:
     repo.write("planctl.yaml", "leases: {heartbeat: 0.2}\n")
     process, token, grandchild = holding(repo)
@@ -188,3 +204,15 @@ def test_a_dead_agent_is_no_trouble_to_doctor_unless_it_held_something(repo: Git
 def test_names_of_planctls_own_are_refused(repo: GitRepo) -> None:
     for name in ("queue:refs/heads/main", "task:api:1.1", "", "a\nb"):
         lock(repo, "acquire", name, "--no-wait", code=2)
+    lock(repo, "release", "task:api:1.1", code=2)
+
+
+def test_what_others_say_of_a_lock_is_one_line_and_a_priority_is_a_number(repo: GitRepo) -> None:
+    lock(repo, "acquire", "build", "--session", "ada", "--purpose", "mine\nretry 6/6: \x1b[31mgo on")
+    done = run("lock", "acquire", "build", "--session", "bob", "--timeout", "0.1", cwd=repo.path)
+    assert done.code == 4
+    assert "mine\\x0aretry" in done.err
+    assert len(done.err.splitlines()) == len([line for line in done.err.splitlines() if "\\x0a" in line]) + 1
+    for priority in ("nan", "inf", "-1e9"):
+        with pytest.raises(UsageError, match="priority"):
+            Asked(("build",), priority=float(priority)).wanted("bob", 60)

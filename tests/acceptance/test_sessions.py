@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -13,11 +14,16 @@ from typing import Any
 
 import pytest
 
+from orchestrator.bootstrap import attending
+from orchestrator.errors import SessionEndedError
+from orchestrator.services.speaking import beaten, speaker
 from orchestrator.sessions import ancestry
 from orchestrator.sessions.ancestry import Ancestor, worker
 from orchestrator.sessions.identity import started
+from orchestrator.states import SessionState
 from tests.support.process import COMMAND, Done, run
 from tests.support.repo import GitRepo
+from worktrees.repository import find
 
 PLANCTL = " ".join(f"'{word}'" for word in COMMAND)
 
@@ -97,6 +103,56 @@ def test_s4_6_a_name_is_refused_while_the_first_lives_and_taken_over_when_it_is_
     assert (row["id"], row["leases"]) == ("forge", []), "what the dead one held is not its namesake's"
 
 
+def test_whoever_speaks_under_the_name_of_a_dead_one_holds_nothing_of_his(
+    repo: GitRepo, agent: Agent
+) -> None:
+    assert agent.says("session start forge") == "forge"
+    agent.says("lock acquire build")
+    agent.kill()
+    done: list[Done] = []
+    threads = [
+        threading.Thread(
+            target=lambda: done.append(
+                run("session", "heartbeat", cwd=repo.path, env={"PLANCTL_SESSION": "forge"})
+            )
+        )
+        for _ in range(4)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [one.code for one in done] == [0] * 4, [one.err for one in done]
+    (row,) = session(repo, "list")["sessions"]
+    assert (row["id"], row["pid"], row["leases"]) == ("forge", os.getpid(), [])
+
+
+def test_the_next_command_of_an_attempt_holds_what_the_one_before_it_held(repo: GitRepo) -> None:
+    keeping = "import subprocess, sys; subprocess.run(sys.argv[1:], check=True)"
+    attempt = "01JDQ8ZC3V5N7B9M2K4H6F8D1A"
+    for number, words in ((0, ("lock", "acquire", "build")), (1, ("session", "heartbeat"))):
+        subprocess.run(
+            [sys.executable, "-c", keeping, *COMMAND, *words],
+            cwd=repo.path,
+            env={**os.environ, "PLANCTL_ATTEMPT": f"{attempt}-{number}"},
+            check=True,
+        )
+    (row,) = session(repo, "list")["sessions"]
+    assert (row["id"], row["leases"]) == (attempt, ["build"])
+
+
+def test_a_session_that_ends_between_the_look_and_the_beat_is_told_so(repo: GitRepo) -> None:
+    with attending(find(repo.path)) as (store, clock):
+        for move, ended in ((SessionState.STALE, False), (SessionState.ENDED, True)):
+            seen = speaker(store, clock, "ada", {})
+            store.move_session(seen, move)
+            if ended:
+                with pytest.raises(SessionEndedError):
+                    beaten(store, clock, seen)
+            else:
+                assert beaten(store, clock, seen).state is SessionState.ACTIVE
+
+
 def test_of_many_that_want_one_name_at_once_one_has_it(repo: GitRepo) -> None:
     session(repo, "start")
     done: list[Done] = []
@@ -130,6 +186,28 @@ def test_one_that_never_registered_is_registered_on_the_spot(repo: GitRepo, agen
     assert row["id"] in said
     agent.kill()
     assert run("lock", "acquire", "build", "--no-wait", cwd=repo.path).code == 0
+
+
+@pytest.mark.parametrize("shell", ["sh", "bash"])
+def test_parts_of_one_shell_script_are_one_session(repo: GitRepo, tmp_path: Path, shell: str) -> None:
+    """What a shell forks for ``$(… | …)`` is gone a moment later; a lease tied to it would be free."""
+    script = tmp_path / "script"
+    script.write_text(
+        f"a=$({PLANCTL} lock acquire a --json | cat)\n"
+        f"( {PLANCTL} lock acquire b >/dev/null; : )\n"
+        f"{PLANCTL} lock list --json\n"
+    )
+    said = subprocess.run([shell, str(script)], cwd=repo.path, capture_output=True, check=True)
+    rows = json.loads(said.stdout)["leases"]
+    assert [(row["name"], row["holder"]["alive"]) for row in rows] == [("a", True), ("b", True)]
+    assert len({row["session"] for row in rows}) == 1
+
+
+def test_of_two_commands_at_once_one_registers_the_process_above(repo: GitRepo, agent: Agent) -> None:
+    agent.says("session list")  # makes the store
+    both = f"lock acquire a & {PLANCTL} lock acquire b & wait"
+    assert "token 1" in agent.says(both)
+    assert len(session(repo, "list")["sessions"]) == 1
 
 
 def test_which_session_a_command_speaks_for(repo: GitRepo) -> None:
@@ -235,6 +313,7 @@ def test_s3_9_nothing_stays_behind_and_no_terminal_is_asked(repo: GitRepo, env: 
         (("bash", "script.sh", "-c"), False),
         (("env", "A=1", "planctl"), True),
         (("node", "claude"), False),
+        (("uv", "run", "planctl", "x"), True),
         ((), False),
     ],
 )

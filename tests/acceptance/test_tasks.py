@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,10 @@ from typing import Any
 
 import pytest
 
+from orchestrator.services.taskplaces import Place, mark
+from plans.document import read_plan
+from plans.errors import ChangedMeanwhileError
+from plans.ids import TaskId
 from tests.support.process import COMMAND, run
 from tests.support.repo import GitRepo
 
@@ -64,6 +69,28 @@ def test_s4_2_from_claim_to_completion_with_result_and_duration(planned: GitRepo
     assert events == ["task.claimed", "task.started", "task.completed"]
 
 
+def test_a_box_is_ticked_in_what_an_editor_saves_just_then(
+    planned: GitRepo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = planned.path / "plans/api.md"
+    plan = read_plan(Path("plans/api.md"), file.read_bytes()).plan
+    assert plan is not None
+    place, saves = Place(plan, file, planned.path, "main"), [2]
+
+    def saving(_descriptor: int) -> None:
+        if saves[0]:
+            saves[0] -= 1
+            with file.open("a") as opened:
+                opened.write("By a person.\n")
+
+    monkeypatch.setattr(os, "fsync", saving)
+    assert mark(place, TaskId.parse("1.1"), done=True)
+    assert file.read_text() == PLAN.replace("[ ] 1.1", "[x] 1.1") + "By a person.\n" * 2
+    saves[0] = 1000
+    with pytest.raises(ChangedMeanwhileError):
+        mark(place, TaskId.parse("1.2"), done=True)
+
+
 def test_s4_3_only_the_holder_may_touch_it(planned: GitRepo) -> None:
     task(planned, "claim", "api:1.1", "--session", "ada")
     before = rows(planned)
@@ -83,6 +110,21 @@ def test_s4_3_only_the_holder_may_touch_it(planned: GitRepo) -> None:
     assert "ada had it since" in again["note"]
     assert again["note"].endswith("half done")
     task(planned, "start", "api:1.2", "--session", "bob", code=1)
+    run("lock", "acquire", "build", "--session", "bob", cwd=planned.path)
+    given = run("lock", "release", "--all", "--session", "bob", "--json", cwd=planned.path).data["released"]
+    assert [lease["name"] for lease in given] == ["build"], "a claim is no lock"
+    assert task(planned, "complete", "api:1.1", "--session", "bob")["state"] == "completed"
+
+
+def test_a_task_that_is_taken_out_of_its_plan_can_be_given_back_and_completed(planned: GitRepo) -> None:
+    for number in ("1.1", "1.2"):
+        task(planned, "claim", f"api:{number}", "--session", "ada")
+    (planned.path / "plans/api.md").unlink()
+    given = task(planned, "release", "api:1.1", "--session", "ada")
+    assert (given["state"], given["title"]) == ("open", None)
+    done = task(planned, "complete", "api:1.2", "--session", "ada")
+    assert (done["state"], done["ticked"]) == ("completed", False)
+    assert run("lock", "list", "--json", cwd=planned.path).data["leases"] == []
 
 
 def test_s4_4_what_is_complete_is_not_claimed_again_unless_forced(planned: GitRepo) -> None:

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -47,6 +48,20 @@ def test_s1_8_a_change_since_the_reading_aborts_and_nothing_is_written(two: tupl
     assert contents(two) == [b"old\n", b"by a person\n"]
 
 
+def test_s1_8_what_is_saved_while_the_new_file_is_made_durable_is_not_written_over(
+    two: tuple[Edit, Edit], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def saving(_descriptor: int) -> None:
+        two[1].seen.path.write_bytes(b"by a person\n")
+
+    monkeypatch.setattr(os, "fsync", saving)
+    for how in (OnChange.ABORT, OnChange.OVERWRITE):
+        two[1].seen.path.write_bytes(b"old\n")
+        with pytest.raises(ChangedMeanwhileError):
+            write_all(two, how)
+        assert contents(two) == [b"old\n", b"by a person\n"]
+
+
 def test_s1_8_or_skips_or_overwrites_as_asked(two: tuple[Edit, Edit]) -> None:
     two[1].seen.path.write_bytes(b"by a person\n")
     assert write_all(two, OnChange.SKIP) == (Fate.WRITTEN, Fate.SKIPPED)
@@ -84,10 +99,10 @@ def test_s1_8_a_failure_takes_everything_back(
     made = Edit(Seen(tmp_path / "c", None), b"new\n")
     real = edits.write_atomic
 
-    def full(path: Path, content: bytes, *, durable: bool = True) -> None:
+    def full(path: Path, content: bytes, **how: Any) -> None:
         if path == two[1].seen.path and content == b"new\n":
             raise OSError(28, "No space left on device")
-        real(path, content, durable=durable)
+        real(path, content, **how)
 
     monkeypatch.setattr(edits, "write_atomic", full)
     with pytest.raises(OSError, match="No space"):

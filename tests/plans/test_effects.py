@@ -74,19 +74,21 @@ for write in (lambda: write_atomic(path, b"new"), lambda: append_line(path, " on
     assert os.listdir(tmp_path) == ["f"]
 
 
-def _write_lines(path: Path, writer: int) -> None:
-    for n in range(25):
+def _write_lines(path: Path, writer: int, lines: int) -> None:
+    for n in range(lines):
         append_line(path, f"{writer}:{n}:" + "x" * 1000)
 
 
-def test_s1_12_every_line_of_many_writers_is_whole(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("at_once", "each"), [(8, 25), pytest.param(100, 100, marks=pytest.mark.stress)])
+def test_s1_12_every_line_of_many_writers_is_whole(tmp_path: Path, at_once: int, each: int) -> None:
     path = tmp_path / "log"
-    with ProcessPoolExecutor(8) as pool:
-        for job in [pool.submit(_write_lines, path, writer) for writer in range(100)]:
+    with ProcessPoolExecutor(at_once) as pool:
+        for job in [pool.submit(_write_lines, path, writer, each) for writer in range(100)]:
             job.result()
+    written = {f"{writer}:{n}:" + "x" * 1000 for writer in range(100) for n in range(each)}
     lines = path.read_text().splitlines()
-    assert len(lines) == 2500
-    assert {line.rpartition(":")[2] for line in lines} == {"x" * 1000}
+    assert len(lines) == len(written)
+    assert set(lines) == written
 
 
 def test_a_new_file_is_made_whole_and_never_replaces(tmp_path: Path) -> None:

@@ -70,8 +70,8 @@ def faults_of(grants: list[Grant], meets: Any) -> list[str]:
     for one, other in combinations(sorted(grants, key=lambda g: g.token), 2):
         if one.token == other.token:
             faults.append(f"token {one.token} was given to {one.by} and to {other.by}")
-        if other.left < one.invoked:
-            faults.append(f"token {other.token} was given back before {one.token} was asked for")
+        if other.held < one.invoked:
+            faults.append(f"token {other.token} was given before {one.token} was asked for")
         if one.by != other.by and _exclude(one, other, meets) and _at_once(one, other):
             faults.append(f"{one.by} and {other.by} held at once: tokens {one.token} and {other.token}")
     return faults

@@ -12,6 +12,7 @@ import click
 from orchestrator.cli.context import Group, Invocation, pass_invocation
 from orchestrator.cli.exits import DONE, NO
 from orchestrator.cli.speaking import seconds_of, session_option, speaking
+from plans.drawing.escape import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -80,33 +81,42 @@ def show(invocation: Invocation, name: str | None, *, history: bool, limit: int)
 @_asking
 @session_option
 @pass_invocation
-def acquire(invocation: Invocation, /, names: tuple[str, ...], speaks: str | None, **options: Any) -> None:
+def acquire(invocation: Invocation, /, names: tuple[str, ...], speaks: str | None, **options: Any) -> int:
     """Take NAMEs (all or none) for a session, which holds them until it gives them back or ends.
 
     With --files and no NAME: reserve files. Exit 4 with the holder when they were not had in time.
     """
-    from orchestrator.services import locks  # noqa: PLC0415 - `--help` does without
+    from orchestrator.cli.exits import SIGNALLED  # noqa: PLC0415 - `--help` does without
+    from orchestrator.cli.interrupts import catching  # noqa: PLC0415 - as above
+    from orchestrator.errors import LeaseBusyError  # noqa: PLC0415 - as above
+    from orchestrator.services import locks  # noqa: PLC0415 - as above
 
     asked, manner = _asked(invocation, names, options), _manner(options)
-    with speaking(invocation, speaks) as (store, clock, session):
+    with catching() as (cancelled, caught), speaking(invocation, speaks) as (store, clock, session):
         began = clock.monotonic()
         expiry = max(session.expires - began, 1.0)
-        manner = replace(manner, show=_teller(invocation))
-        taken = locks.take(store, clock, asked.wanted(session.id, expiry), manner)
+        manner = replace(manner, cancelled=cancelled, show=_teller(invocation))
+        try:
+            taken = locks.take(store, clock, asked.wanted(session.id, expiry), manner)
+        except LeaseBusyError:
+            if caught:
+                return SIGNALLED + caught[0]
+            raise
         waited = clock.monotonic() - began
     if invocation.as_json:
         held = [locks.lease_data(lease) for lease in taken]
         invocation.output.data({"session": session.id, "leases": held, "waited_seconds": round(waited, 3)})
-        return
+        return DONE
     if waited >= 1:
         invocation.output.note(f"had after waiting {waited:.0f} s")
     for lease in taken:
         invocation.output.text(f"{lease.name} is held by {session.id}, token {lease.token}")
+    return DONE
 
 
 @command.command("release")
 @click.argument("name", metavar="[NAME]", required=False)
-@click.option("--all", "everything", is_flag=True, help="All that the session holds.")
+@click.option("--all", "everything", is_flag=True, help="All that the session holds but its tasks.")
 @click.option("--token", type=int, help="Only the grant with this token.")
 @click.option(
     "--files", multiple=True, metavar="PATTERN", help="Only the reservation of exactly these files."
@@ -211,7 +221,7 @@ def _manner(options: dict[str, Any]) -> Manner:
 
 
 def _teller(invocation: Invocation) -> Callable[[Retry], None]:
-    return lambda retry: invocation.output.note(str(retry))
+    return lambda retry: invocation.output.note(one_line(str(retry)))
 
 
 def _folding(invocation: Invocation) -> Folding:

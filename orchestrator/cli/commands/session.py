@@ -80,16 +80,17 @@ def heartbeat(
 
 @command.command("end")
 @click.argument("key", metavar="[ID]", required=False)
+@click.option("--agent", default="", help="Only the session of this agent, not of what is above it.")
 @session_option
 @pass_invocation
-def end(invocation: Invocation, key: str | None, speaks: str | None) -> int:
+def end(invocation: Invocation, key: str | None, speaks: str | None, agent: str) -> int:
     """End a session and give back what it holds; exit 1 when there is none (any more)."""
     from orchestrator.bootstrap import attending  # noqa: PLC0415 - `--help` does without
     from orchestrator.errors import NothingToDoError  # noqa: PLC0415 - as above
     from orchestrator.services import sessions, speaking  # noqa: PLC0415 - as above
 
     with attending(invocation.repository) as (store, clock):
-        found = speaking.meant(store, clock, key or speaks, os.environ)
+        found = speaking.meant(store, clock, key or speaks, os.environ, agent=agent)
         try:
             released = sessions.leave(store, clock, found or "")
         except NothingToDoError as error:

@@ -150,16 +150,20 @@ def _key(invocation: Invocation, task: str, named: str | None) -> str:
 def _say(
     invocation: Invocation, desk: Desk, record: TaskRecord, what: str, *, ticked: bool | None = None
 ) -> None:
-    from orchestrator.services.taskrows import task_data  # noqa: PLC0415 - as above
+    from orchestrator.services.taskrows import lone_data, task_data  # noqa: PLC0415 - as above
+    from plans.errors import UnknownTaskError  # noqa: PLC0415 - as above
 
-    one = desk.find(record.id)
-    data = task_data(one, desk.repository)
+    try:
+        data = task_data(desk.find(record.id), desk.repository)
+    except UnknownTaskError:
+        data = lone_data(record)
     if ticked is not None:
         data = {**data, "state": record.state.value, "ticked": ticked}
     if invocation.as_json:
         invocation.output.data({"session": desk.holder.id, **data})
         return
-    invocation.output.text(one_line(f"{record.id} {what} by {desk.holder.id}: {one.task.title}"))
+    title = data["title"] or "it is in no plan file any more"
+    invocation.output.text(one_line(f"{record.id} {what} by {desk.holder.id}: {title}"))
     if record.note:
         invocation.output.text(one_line(f"  before: {record.note}"))
     if ticked is False:

@@ -25,6 +25,7 @@ from orchestrator.store.sqlite import setting_aside
 from orchestrator.store.sqlite.database import Database, StoreCorruptError
 from orchestrator.store.sqlite.migrations import is_current, migrate
 from orchestrator.store.sqlite.store import SqliteStore
+from orchestrator.store.sqlite.tokens import FLOOR, next_floor
 from plans.effects import step
 
 if TYPE_CHECKING:
@@ -124,7 +125,10 @@ def _prepared(
         if verify:
             require_sound(database)
         with database.transaction():
+            is_new = database.pragma("user_version") == 0
             migrate(database)
+            if is_new and (floor := next_floor(path, clock.now(), is_lost=set_aside is not None)):
+                database.query.change("events.set_meta", key=FLOOR, value=str(floor))
             if database.query.row("events.meta", key="machine") is None:
                 _remember_machine(database, clock.boot())
             if set_aside is not None:

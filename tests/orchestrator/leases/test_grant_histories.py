@@ -53,6 +53,8 @@ GOOD = Grant(by=0, scope="write", branch="main", files=(), token=1, invoked=0.0,
         (replace(GOOD, by=1, token=2, files=("a",), invoked=0, held=0.5, left=1.1), "held at once"),
         (replace(GOOD, by=1, token=1, invoked=2.0, held=2.5, left=3.0), "was given to"),
         (replace(GOOD, by=1, token=2, invoked=-3, held=-2, left=-1), "before 1 was asked for"),
+        (replace(GOOD, by=1, token=2, scope="none", invoked=-3, held=-2, left=3), "before 1 was asked for"),
+        (replace(GOOD, token=2, invoked=-3, held=-2, left=3), "before 1 was asked for"),
     ],
 )
 def test_the_checker_sees_a_broken_history(other: Grant, fault: str) -> None:

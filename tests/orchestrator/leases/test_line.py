@@ -172,7 +172,7 @@ def test_s1_13_random_circles_are_found_by_exactly_one(scene: Scene, seed: int) 
         scene.clock.advance(drawn.random())
         scene.waits(session, drawn.choice(names), priority=drawn.choice([25, 50, 75]))
     leases, waits = scene.store.leases(), scene.store.waits()
-    graph = waits_for(leases, waits, now=scene.clock.monotonic())
+    graph = waits_for(leases, waits, now=scene.clock.monotonic(), boot=scene.clock.boot())
     edges = {w.session: set(graph.get(w.ticket, ())) for w in waits}
     in_circles = {s for s in "abcd" if s in reached(edges, s)}
     found = [circle(wait, waits, graph) for wait in waits]

@@ -248,6 +248,22 @@ def test_s3_1_a_corrupt_store_is_set_aside_whole_and_reported_until_rebuilt(
         opened.store.close()
 
 
+@pytest.mark.parametrize("lose", [corrupt_header, Path.unlink])
+def test_s3_1_tokens_rise_over_stores_that_are_lost(path: Path, lose: Callable[[Path], None]) -> None:
+    """What has seen a token refuses lower ones: a new holder's, if a new store counted from 1."""
+    clock, tokens = FakeClock(), []
+    for jump in (0, -3600, 7200):
+        clock.set_wall(jump)
+        with contextlib.closing(open_sqlite(path, clock).store) as store:
+            for _ in range(2):
+                granted = store.grant(a_lease("deploy", expires=1e9), now=0.0)
+                assert granted is not None
+                tokens.append(granted.token)
+        lose(path)
+    assert tokens[:2] == [1, 2]
+    assert tokens == sorted(set(tokens))
+
+
 @pytest.mark.parametrize(
     "moment",
     [
