@@ -63,11 +63,16 @@ def let_work(world: World, agents: int, seconds: float, seed: int) -> Counter[st
     return troubles.made
 
 
-def put_right(repo: GitRepo) -> None:
+def accepted(acts: list[dict[str, Any]]) -> list[str]:
+    """The branches that planctl said it has queued."""
+    return sorted({a["words"][2] for a in acts if a["words"][:2] == ["queue", "add"] and a["code"] == 0})
+
+
+def put_right(repo: GitRepo, branches: list[str]) -> None:
     """What a person does in the morning."""
-    for words in ("merge --branches work/*", "doctor --fix --json"):
-        done = run(*words.split(), cwd=repo.path)
-        assert done.code == 0, f"{words}\n{done.out}{done.err}"
+    for words in (["merge", *branches] if branches else ["resume"], ["doctor", "--fix", "--json"]):
+        done = run(*words, cwd=repo.path, timeout=1800)
+        assert done.code == 0 or words == ["resume"], f"{words}\n{done.out}{done.err}"
 
 
 def require_clean_words(acts: list[dict[str, Any]]) -> None:
@@ -80,14 +85,11 @@ def require_clean_words(acts: list[dict[str, Any]]) -> None:
             assert STOPPED.search(act["err"]), said
 
 
-def require_landed(repo: GitRepo, acts: list[dict[str, Any]]) -> int:
-    """Every branch that was accepted is on main once; returns how many."""
-    accepted = {a["words"][2] for a in acts if a["words"][:2] == ["queue", "add"] and a["code"] == 0}
-    tree = repo.git("ls-tree", "-r", "--name-only", "main", "done/").split()
-    assert accepted <= {name.removeprefix("done/") for name in tree}
-    merged = repo.git("log", "--first-parent", "--format=%(trailers:key=Planctl-Branch,valueonly)", "main")
-    assert max(Counter(merged.split()).values(), default=1) == 1
-    return len(accepted)
+def require_landed(repo: GitRepo, branches: list[str]) -> None:
+    """Each is on main, once."""
+    log = repo.git("log", "--first-parent", "--diff-merges=first-parent", "--format=", "--name-only", "main")
+    brought = Counter(name.removeprefix("done/") for name in log.split())
+    assert {branch: brought[branch] for branch in branches} == dict.fromkeys(branches, 1)
 
 
 def require_tasks(repo: GitRepo, acts: list[dict[str, Any]]) -> int:
@@ -113,8 +115,10 @@ def soak(world: World, agents: int, seconds: float, seed: int) -> str:
     made = let_work(world, agents, seconds, seed)
     repo, acts = world.repo, world.acts()
     require_clean_words(acts)
-    put_right(repo)
-    landed, completed = require_landed(repo, acts), require_tasks(repo, acts)
+    branches = accepted(acts)
+    put_right(repo, branches)
+    require_landed(repo, branches)
+    completed = require_tasks(repo, acts)
     grants = read_grants(world.folder)
     assert faults_of(grants, lambda _, __: True) == []
     require_invariants(repo, world.start)
@@ -122,7 +126,7 @@ def soak(world: World, agents: int, seconds: float, seed: int) -> str:
     assert repo.git("status", "--porcelain") in ("", " M plans/chores.md")
     troubles = ", ".join(f"{kind} {count}" for kind, count in sorted(made.items()))
     return (
-        f"soak: {agents} sessions, {seconds:.0f} s, {len(acts)} acts, {landed} branches landed once, "
+        f"soak: {agents} sessions, {seconds:.0f} s, {len(acts)} acts, {len(branches)} branches landed once, "
         f"{completed} tasks, {len(grants)} grants; {troubles}"
     )
 
