@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import TYPE_CHECKING, Final
 
 from orchestrator.clock import SystemClock
@@ -248,6 +249,29 @@ def looking(repository: Repository, remote: str | None = None) -> Workbench:
 
     Its session is nobody's, its store a copy. Raises as :func:`working` does.
     """
+    return _bench(repository, lambda: open_readonly_store(repository), "", remote)
+
+
+@contextlib.contextmanager
+def watching(repository: Repository, note: str) -> Iterator[tuple[SessionHandle, Callable[[], Workbench]]]:
+    """A session of a watchdog, and what makes its workbench: git is loaded when there is work for it.
+
+    Raises as :func:`attending`; making the workbench raises as :func:`working` does.
+    """
+    with holding(repository, "watchdog", note) as session:
+
+        @cache
+        def bench() -> Workbench:
+            made = _bench(repository, thread_store(repository), session.id)
+            made.git.ensure_desk()
+            return made
+
+        yield session, bench
+
+
+def _bench(
+    repository: Repository, stores: Callable[[], Store], session: str, remote: str | None = None
+) -> Workbench:
     from orchestrator.settings import load_settings, require_usable  # noqa: PLC0415 - as above
     from orchestrator.workbench import Workbench  # noqa: PLC0415 - GitPython and pygit2
     from worktrees.git import Git  # noqa: PLC0415 - as above
@@ -267,7 +291,7 @@ def looking(repository: Repository, remote: str | None = None) -> Workbench:
         git=git,
         settings=reload(),
         clock=SystemClock(),
-        stores=lambda: open_readonly_store(repository),
-        session="",
+        stores=stores,
+        session=session,
         reload=reload,
     )

@@ -96,6 +96,14 @@ class LeaseLostError(PlanctlError):
         super().__init__(f"the lease on {name} was lost: {reason}")
 
 
+class SweepStoppedError(PlanctlError):
+    """A watchdog was told to stop in the middle of a sweep; the next sweep goes on with what is left."""
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(f"the watchdog stopped its sweep: {reason}")
+
+
 class DeadlockError(PlanctlError):
     """Sessions wait for each other in a circle, and this one gives way; what it holds it still has."""
 

@@ -62,6 +62,12 @@ class EventName(StrEnum):
     TASK_COMPLETED = "task.completed"
     TASK_RELEASED = "task.released"
     """Its holder gave it back, or is dead."""
+    WATCHDOG_TOOK_OVER = "watchdog.took-over"
+    """From one (``previous``) that is dead, or whose lease ran out."""
+    WATCHDOG_ENDED_MANY = "watchdog.ended-many"
+    """One sweep ended more than three processes."""
+    WATCHDOG_PAUSED = "watchdog.paused"
+    WATCHDOG_RESUMED = "watchdog.resumed"
     STORE_REBUILT = "store.rebuilt"
 
 

@@ -128,6 +128,7 @@ EXITS: Final[Mapping[type[Exception], Exit]] = {
     own.SessionEndedError: Exit(NO, "`planctl session start` begins another; claim and lock anew"),
     own.TaskTakenError: Exit(BUSY, "`planctl task claim --next` takes another one"),
     own.TaskRefusedError: Exit(NO, "`planctl task list` shows what is open, and what waits for what"),
+    own.SweepStoppedError: Exit(NO, "the next sweep goes on with what is left"),
     own.LeaseLostError: Exit(BUSY, "`planctl status` shows who has it now"),
     own.DeadlockError: Exit(BUSY, "give back what you hold (`planctl lock release --all`), then try again"),
     own.ForbiddenOverlapError: Exit(

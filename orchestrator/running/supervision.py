@@ -28,7 +28,8 @@ from plans.effects import step
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-_PROGRAM: Final = Path(__file__).with_name("supervisor_main.py")
+PROGRAM: Final = Path(__file__).with_name("supervisor_main.py")
+"""What every supervisor runs."""
 _ISOLATED: Final = ("-I", "-S") if platforms.LINUX else ("-I",)  # elsewhere it needs psutil
 _children: Final[dict[int, subprocess.Popen[bytes]]] = {}
 """Supervisors that this process launched, for reaping: a process has one set of children."""
@@ -75,7 +76,7 @@ def _supervisor(spec: CommandSpec) -> Iterator[tuple[subprocess.Popen[bytes], in
     log = os.open(spec.log, flags, 0o666)
     try:
         process = subprocess.Popen(
-            [sys.executable, *_ISOLATED, str(_PROGRAM), str(says_ready), spec.attempt],
+            [sys.executable, *_ISOLATED, str(PROGRAM), str(says_ready), spec.attempt],
             bufsize=0,
             stdin=subprocess.PIPE,
             stdout=log,

@@ -51,6 +51,7 @@ _IN_ORDER = (
     stores.examine_store,
     sessions.examine_sessions,
     sessions.examine_leases,
+    sessions.examine_watchdog,
     runs.examine_runs,
     runs.examine_attempts,
     processes.examine_processes,

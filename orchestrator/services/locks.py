@@ -33,7 +33,7 @@ FILES: Final = "files"
 _LONGEST_NAME: Final = 200
 _MOST_PRIORITY: Final = 1000
 """In seconds of waiting: nobody is overtaken for longer than twice that."""
-_OWN: Final = ("queue:", "task:")
+_OWN: Final = ("queue:", "task:", "watchdog")
 
 
 @dataclass(frozen=True, slots=True)

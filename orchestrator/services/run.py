@@ -4,7 +4,8 @@
 2. identity and signing are tried, branches that stand in the way refuse the run
 3. the plan files are frozen, the run and its attempts stored
 4. a queue worker lands what is finished, in a thread of its own; the loop starts and ends plans; a third
-   thread looks at what they change meanwhile, a fourth hands conflicts to the resolver
+   thread looks at what they change meanwhile, a fourth hands conflicts to the resolver, a fifth is the
+   watchdog, or stands by while another process is
 5. the summary: what landed, what failed, what was passed over
 """
 
@@ -34,6 +35,9 @@ from orchestrator.services.ending import end_commands
 from orchestrator.services.reading import read_catalog
 from orchestrator.services.retention import let_go_daily
 from orchestrator.services.summary import Summary, summarize
+from orchestrator.services.watchdog.log import CleanupLog
+from orchestrator.services.watchdog.sweep import Post
+from orchestrator.services.watchdog.watch import Watchdog, is_wanted
 from orchestrator.sessions.cleanup import reap
 from orchestrator.slots.keeper import SlotKeeper
 from orchestrator.states import WORKING_ATTEMPTS, RunState
@@ -143,6 +147,8 @@ class Conductor:
                 threading.Thread(target=self._land, name="queue"),
                 threading.Thread(target=self._mend, name="resolver"),
             ]
+        if is_wanted(os.environ):
+            threads.append(threading.Thread(target=self._look_after, name="watchdog"))
         for thread in threads:
             thread.start()
         self._guarded(lambda: self._loop.go(self._look(each_round, stashes)))
@@ -214,6 +220,12 @@ class Conductor:
 
         mender = Mender(self._bench, self._session, self._keeper, self._is_halted, tell)
         self._guarded(lambda: mender.watch(self._ended))
+
+    def _look_after(self) -> None:
+        """The watchdog's thread, until the run has ended. A fault of it is told, and ends no plan."""
+        bench, log = self._bench, CleanupLog(self._bench.repository.state_dir, self._bench.clock)
+        post = Post(bench.repository, self._session, bench.store, lambda: bench, log)
+        Watchdog(post, self._ended).stand_by()
 
     def _is_halted(self) -> bool:
         return self._ended.is_set() or self._signals.stop.is_set()

@@ -102,11 +102,11 @@ def _under_an_old_name(store: Store, clock: Clock, fresh: Session, said: dict[st
 
 
 def _told(store: Store, session: Session, said: dict[str, Any]) -> Session:
-    """Write down what a session says of itself: out of ``active`` and back, the only moves that there are."""
+    """Write down what a session says of itself; it is active from then on."""
     with store.transaction():
         now = store.session(session.id) or session
         if now.state is SessionState.ACTIVE:
-            now = store.move_session(now, SessionState.STALE)
+            return store.update_session(now, **said)
         return store.move_session(now, SessionState.ACTIVE, **said)
 
 
@@ -150,7 +150,7 @@ def leave(store: Store, clock: Clock, key: str) -> list[Lease]:
             what = f"{key} is a {found.kind} of planctl's own"
             raise UsageError(f"{what}, which ends by itself or by `planctl stop`")
         released = release_all(store, clock, key)
-        store.move_session(found, SessionState.ENDED, ended_at=clock.now(), task="")
+        store.move_session(found, SessionState.ENDED, ended_at=clock.now(), task="", children=())
     return released
 
 

@@ -14,13 +14,13 @@ from __future__ import annotations
 
 import re
 from itertools import pairwise
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from orchestrator.clock import new_id
 from orchestrator.errors import SessionEndedError, UsageError
 from orchestrator.sessions.ancestry import ancestors, worker
 from orchestrator.sessions.cleanup import PROCESS_DEAD, release_all
-from orchestrator.sessions.identity import container, here, is_alive
+from orchestrator.sessions.identity import container, here, is_alive, proven
 from orchestrator.sessions.registry import terminal
 from orchestrator.states import SessionState
 from orchestrator.store.records import Session
@@ -179,13 +179,20 @@ def _alive_again(store: Store, clock: Clock, fresh: Session, *, keeps: bool) -> 
 
 
 def taken_over(store: Store, found: Session, fresh: Session) -> Session:
-    """The record of a session whose process is gone, for the process that comes back under its name."""
+    """The record of a session whose process is gone, for the process that comes back under its name.
+
+    What still lives of it is the newcomer's: it ends with that one.
+    """
     kept = ("kind", "pid", "process_started", "host", "boot", "started_at", "heartbeat_at", "expires")
     changes = {name: getattr(fresh, name) for name in (*kept, "parent_pid", "terminal", "container")}
-    changes["children"] = ()
+    changes["children"] = tuple(child for child in found.children if _is_child(child, found))
     if found.state is SessionState.ACTIVE:
         found = store.move_session(found, SessionState.STALE)
     return store.move_session(found, SessionState.ACTIVE, **changes, ended_at=None)
+
+
+def _is_child(child: Mapping[str, Any], of: Session) -> bool:
+    return proven(child["pid"], child["started"], of.boot, of.host)
 
 
 def _lives(session: Session, clock: Clock) -> bool:

@@ -14,6 +14,7 @@ from orchestrator.scheduling.drifttable import NO_DRIFT
 from orchestrator.scheduling.resourcetable import ResourceTable
 from orchestrator.services.conductors import conductor_of
 from orchestrator.services.truth import Landings
+from orchestrator.services.watchdog.election import at_work
 from orchestrator.states import (
     ACTIVE_ATTEMPTS,
     OPEN_ENTRIES,
@@ -40,7 +41,7 @@ _SHOWN = frozenset({EntryState.CONFLICTED, EntryState.REJECTED, EntryState.RESOL
 class Status:
     """One moment: open runs, the newest attempt of each plan, queue, sessions, leases, resource table.
 
-    Each part is a list of mappings under the names of the contract.
+    ``watchdog`` is the one at work, or None; all else are lists of mappings, by the names of the contract.
     """
 
     runs: list[dict[str, Any]]
@@ -49,6 +50,7 @@ class Status:
     sessions: list[dict[str, Any]]
     leases: list[dict[str, Any]]
     resources: list[dict[str, Any]]
+    watchdog: dict[str, Any] | None
 
 
 def status_of(store: Store, clock: Clock, repository: Repository) -> Status:
@@ -75,6 +77,7 @@ def status_of(store: Store, clock: Clock, repository: Repository) -> Status:
         sessions=[_session(s, clock) for s in store.sessions({SessionState.ACTIVE, SessionState.STALE})],
         leases=[_lease(lease, clock) for lease in store.leases()],
         resources=[_resource(row) for row in ResourceTable(store).rows()],
+        watchdog=at_work(store, clock),
     )
 
 

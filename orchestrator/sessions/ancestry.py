@@ -72,7 +72,13 @@ class Ancestor:
         if name in _STARTERS:
             return True
         options = takewhile(lambda word: word.startswith("-"), self.command[1:])
-        return name in _SHELLS and (self.is_fork or any(_ONE_COMMAND.fullmatch(word) for word in options))
+        one_command = any(_ONE_COMMAND.fullmatch(word) for word in options)
+        return is_shell(self.command) and (self.is_fork or one_command)
+
+
+def is_shell(command: Sequence[str]) -> bool:
+    """Whether that is a shell, which people start all sorts of things from."""
+    return bool(command) and PurePath(command[0]).name.lstrip("-") in _SHELLS
 
 
 def ancestors() -> Iterator[Ancestor]:

@@ -95,8 +95,11 @@ def bury(store: Store, clock: Clock, keys: Sequence[str]) -> bool:
 
 
 def _end(store: Store, clock: Clock, session: Session) -> list[Lease]:
+    """Its rights are free; its children and worktrees are noted for a watchdog to look after."""
     with store.transaction():
-        store.move_session(session, SessionState.ENDED, ended_at=clock.now())
+        left = {task.worktree for task in store.tasks(claimed_by=session.id) if task.worktree}
+        behind = tuple(sorted({*session.left_behind, *left}))
+        store.move_session(session, SessionState.ENDED, ended_at=clock.now(), left_behind=behind)
         return release_all(store, clock, session.id, PROCESS_DEAD)
 
 

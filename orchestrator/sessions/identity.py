@@ -65,6 +65,17 @@ def is_alive(pid: int, started: float, boot: str, host: str, *, this_boot: str |
     return abs(found - started) < _TOLERANCE
 
 
+def proven(pid: int, started_at: float, boot: str, host: str) -> bool:
+    """Whether it is seen from here, beyond doubt, that exactly that process lives.
+
+    The other way round than :func:`is_alive`: in doubt, False. What is to be ended must be proven.
+    """
+    if boot != boot_id() or _namespace(host) != _namespace(here()) or pid <= 1 or started_at <= 0:
+        return False
+    found = started(pid)
+    return found is not None and abs(found - started_at) < _TOLERANCE
+
+
 def signal_process(pid: int, started_at: float, boot: str, host: str, number: int) -> bool:
     """Send signal ``number`` to exactly that process of planctl's; False when it is proven gone.
 

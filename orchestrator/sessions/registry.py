@@ -151,12 +151,20 @@ class SessionHandle:
 
     def require_alive(self) -> None:
         """Raise the :class:`LeaseLostError` of this session itself; a lost lease is its holder's affair."""
-        if self.loss is not None and "session" in self.loss.name.split()[:2]:
+        if self.loss is not None and _is_of_session(self.loss):
             raise self.loss
 
     def work_on(self, task: str) -> None:
         """Name the task that the next heartbeat shows others; an empty one for none."""
         self._task = task
+
+    def has_child(self, pid: int) -> None:
+        """Note a process of this session's own: should this one be killed, a watchdog ends it."""
+        child = {"pid": pid, "started": started(pid) or 0.0}
+        with contextlib.closing(self._store_factory()) as store, store.transaction():
+            session = store.session(self.id)
+            if session is not None:
+                store.update_session(session, children=(*session.children, child))
 
     def end(self) -> None:
         """Stop beating, give back all leases, end the session; harmless when called twice."""
@@ -167,7 +175,7 @@ class SessionHandle:
             release_all(store, self._clock, self.id)
             session = store.session(self.id)
             if session is not None and session.state is not SessionState.ENDED:
-                store.move_session(session, SessionState.ENDED, ended_at=self._clock.now())
+                store.move_session(session, SessionState.ENDED, ended_at=self._clock.now(), children=())
         self._ended = True
 
     def wanted(self, name: str, purpose: str = "") -> Wanted:
@@ -187,9 +195,13 @@ class SessionHandle:
         return None
 
     def _on_loss(self, loss: LeaseLostError) -> None:
-        if self.loss is None:
+        if self.loss is None or _is_of_session(loss):  # a lost lease must not hide that the session is lost
             self.loss = loss
         self.lost.set()
+
+
+def _is_of_session(loss: LeaseLostError) -> bool:
+    return "session" in loss.name.split()[:2]
 
 
 def terminal() -> str:

@@ -52,6 +52,9 @@ class Sessions(Protocol):
     def move_session(self, session: Session, to: SessionState, **changes: Any) -> Session:
         """Guarded move; returns the record as it is now."""
 
+    def update_session(self, session: Session, **changes: Any) -> Session:
+        """Guarded write within the same state."""
+
     def beat(self, key: str, *, expires: float, at: str, task: str | None = None) -> bool:
         """Record a heartbeat of an active session; False when there is no such row (any more)."""
 

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 class Session(Record):
     """A living process that does work. Identity is (pid, process_started); ``expires`` is monotonic.
 
-    ``labels`` are what it can do, ``children`` the processes of its own that it told of, ``{pid, started}``.
+    ``labels`` are what it can do, ``children`` the processes of its own, ``{pid, started}``: those that it
+    told of, and those that a watchdog saw below it. ``left_behind`` are worktrees in which it had tasks when
+    it was found dead. Both are emptied once what is left of it has been looked after.
     """
 
     id: str
@@ -39,6 +41,7 @@ class Session(Record):
     container: str = ""
     labels: tuple[str, ...] = ()
     children: tuple[Mapping[str, Any], ...] = ()
+    left_behind: tuple[str, ...] = ()
     version: int = 0
 
 

@@ -58,6 +58,7 @@ def lines(status: Status) -> Iterator[Line]:
         yield ("",)
         yield (("sessions", Colour.BOLD),)
         yield from map(_session, status.sessions)
+        yield _watchdog(status.watchdog)
 
 
 def _run(run: Mapping[str, Any]) -> Line:
@@ -122,6 +123,14 @@ def _session(session: Mapping[str, Any]) -> Line:
     task = f", {session['task']}" if session["task"] else ""
     said = f"{session['kind']} {session['id']} (pid {session['pid']} on {session['host']}){task}{silent}"
     return ("    ", one_line(said))
+
+
+def _watchdog(watchdog: Mapping[str, Any] | None) -> Line:
+    if watchdog is None:
+        return (("    no watchdog is at work", Colour.DIM),)
+    said = f"    watchdog: {watchdog['kind']} {watchdog['session']} (pid {watchdog['pid']})"
+    state = f"paused: {watchdog['paused']}" if watchdog["paused"] else "" if watchdog["alive"] else "it hangs"
+    return (one_line(said), (one_line(f"  {state}"), Colour.YELLOW)) if state else (one_line(said),)
 
 
 def _moment(text: str | None) -> str:

@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Any
 from orchestrator.errors import StaleRecordError
 from orchestrator.events import EventName
 from orchestrator.running.places import record_folder
-from orchestrator.running.records import Outcome
-from orchestrator.running.spec import Ended
-from orchestrator.running.supervision import find, poll, stop_tree
+from orchestrator.running.supervision import find, stop_tree
 from orchestrator.services.conductors import conductor_of
 from orchestrator.services.diagnosis.ward import Examined, Gravity, Issue
+from orchestrator.services.orphans import is_lost
 from orchestrator.slots.lastsave import save_last
 from orchestrator.states import AttemptState, RunState
 
@@ -67,19 +66,11 @@ def _attempt_issue(ward: Ward, attempt: Attempt) -> Issue | None:
         detail = f"preparing a worktree for {attempt.plan} was cut short"
         cure = partial(_lose, attempt=attempt.id, code="interrupted")
         return Issue("attempt-half-prepared", Gravity.ERROR, attempt.id, detail, cure)
-    if not _is_lost(ward, attempt):
+    if not is_lost(ward.repository.state_dir, attempt):
         return None
     detail = f"the supervisor of {attempt.plan} is gone; how its command ended cannot be known"
     cure = partial(_lose, attempt=attempt.id, code="lost")
     return Issue("attempt-without-supervisor", Gravity.ERROR, attempt.id, detail, cure)
-
-
-def _is_lost(ward: Ward, attempt: Attempt) -> bool:
-    handle = find(record_folder(ward.repository.state_dir, attempt.supervisor or ""))
-    if handle is None:
-        return True
-    state = poll(handle)
-    return isinstance(state, Ended) and state.outcome is Outcome.LOST
 
 
 def _lose(bench: Workbench, _session: SessionHandle, attempt: str, code: str) -> None:
@@ -91,7 +82,7 @@ def _lose(bench: Workbench, _session: SessionHandle, attempt: str, code: str) ->
     handle = find(record_folder(bench.repository.state_dir, record.supervisor or f"{attempt}-setup"))
     if handle is not None:
         stop_tree(handle)
-    why: dict[str, Any] = {"code": code, "detail": "found by doctor: nothing of it was at work"}
+    why: dict[str, Any] = {"code": code, "detail": "nothing of it was at work any more when it was found"}
     why |= save_last(bench, attempt)
     try:
         with store.transaction():

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from orchestrator.services.diagnosis.ward import Examined, Gravity, Issue
+from orchestrator.services.watchdog.election import at_work, paused
 from orchestrator.sessions.cleanup import reap
 from orchestrator.sessions.staleness import is_late, orphaned
 from orchestrator.states import SessionState
@@ -46,6 +47,20 @@ def examine_leases(ward: Ward) -> Examined:
     dead = {s.id for s in sessions.values() if s.state is not SessionState.ENDED and not ward.living(s.id)}
     stale = [lease for lease in leases if (lease.name, lease.token) in unheld or lease.session in dead]
     return Examined("leases", f"{len(leases)} leases", tuple(map(_stale, stale)))
+
+
+def examine_watchdog(ward: Ward) -> Examined:
+    """Which one is at work, if any: none is needed, it only is quicker than whoever comes next."""
+    found, why = at_work(ward.store, ward.clock), paused(ward.store)
+    detail = f"{found['kind']} {found['session']} (pid {found['pid']})" if found else "none is at work"
+    issues = []
+    if why is not None:
+        more = "; `planctl watchdog --resume` lets them go on"
+        issues.append(Issue("watchdog-paused", Gravity.WARNING, "watchdog", f"{why}{more}"))
+    if found is not None and not found["alive"]:
+        late = f"{detail} has not renewed its lease; the next one takes over"
+        issues.append(Issue("watchdog-silent", Gravity.WARNING, found["session"], late))
+    return Examined("watchdog", detail, tuple(issues))
 
 
 def _stale(lease: Lease) -> Issue:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.states import SESSION, SLOT, SessionState, SlotState
 from orchestrator.store.memory.tables import Tables, among
-from orchestrator.store.rules import moved
+from orchestrator.store.rules import moved, updated
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -34,6 +34,10 @@ class MemorySessions(Tables):
     def move_session(self, session: Session, to: SessionState, **changes: Any) -> Session:
         """See the protocol."""
         return self._write("sessions", session.id, session, moved(session, to, changes, SESSION))
+
+    def update_session(self, session: Session, **changes: Any) -> Session:
+        """See the protocol."""
+        return self._write("sessions", session.id, session, updated(session, changes))
 
     def beat(self, key: str, *, expires: float, at: str, task: str | None = None) -> bool:
         """See the protocol."""

@@ -13,9 +13,8 @@ from orchestrator.store.sqlite.tables import Tables
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-_SESSION: Final = Codec(
-    Session, SessionState, SESSION, "sessions.write", tuples=frozenset({"labels", "children"})
-)
+_LISTS: Final = frozenset({"labels", "children", "left_behind"})
+_SESSION: Final = Codec(Session, SessionState, SESSION, "sessions.write", tuples=_LISTS)
 _MESSAGE: Final = Codec(Message)
 
 
@@ -37,6 +36,10 @@ class SqliteSessions(Tables):
     def move_session(self, session: Session, to: SessionState, **changes: Any) -> Session:
         """See the protocol."""
         return self._move(_SESSION, session, to, changes)
+
+    def update_session(self, session: Session, **changes: Any) -> Session:
+        """See the protocol."""
+        return self._update(_SESSION, session, changes)
 
     def beat(self, key: str, *, expires: float, at: str, task: str | None = None) -> bool:
         """See the protocol. Not durable: a lost beat is made anew in seconds."""

@@ -1,0 +1,106 @@
+"""Processes that a session has left, and how all of them are ended; nothing that is not proven to be of it.
+
+Promise: :meth:`Family.end` signals only roots whose identity was proven, and what was seen below one of them
+while it lived. Spared is what is below another session, what has a supervisor, and the caller with all that
+is above it. Not promised: that a process is found which had left its parents before anybody looked.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from orchestrator.running import platforms
+from orchestrator.running.supervision import PROGRAM
+from orchestrator.running.trees import ask_to_end, descendants, kill
+from orchestrator.sessions.ancestry import ancestors
+from orchestrator.sessions.identity import proven
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable, Mapping
+
+    from orchestrator.running.platforms import Process
+
+_LONGEST_NAME: Final = 60
+_SUPERVISOR: Final = os.fsencode(PROGRAM)
+
+
+@dataclass(frozen=True, slots=True)
+class EndedProcess:
+    """A process that was to be ended; ``is_gone`` when it is. ``name`` is the program's, for people."""
+
+    pid: int
+    name: str
+    is_gone: bool
+
+
+def known_process(pid: int, started: float, boot: str, host: str) -> Process | None:
+    """That very process, if it is seen from here that it lives (``started`` as sessions keep it)."""
+    found = platforms.find_process(pid)  # before the proof: what is proven now was there then, too
+    return found if found is not None and proven(pid, started, boot, host) else None
+
+
+def own_line() -> set[int]:
+    """This process and all above it."""
+    return {os.getpid(), *(one.pid for one in ancestors())}
+
+
+def program_of(pid: int) -> str:
+    """What the process is called, for people."""
+    words = platforms.image_of(pid).split(b"\0")
+    return os.path.basename(words[0]).decode("utf-8", "replace")[:_LONGEST_NAME] or "?"  # noqa: PTH119 - a name
+
+
+def below(table: Mapping[int, Process], roots: Collection[int], spared: Collection[int]) -> list[Process]:
+    """What is below ``roots``; what is ``spared``, or has a supervisor, is left out with all below it."""
+    found = descendants(table, roots)
+    cut = {pid for pid in found if pid in spared or _has_a_supervisor(pid)}
+    kept = found - cut - descendants(table, cut)
+    return [table[pid] for pid in kept if pid not in spared]
+
+
+def _has_a_supervisor(pid: int) -> bool:
+    """Whether it is one, or has the mark of what one watches: its run sees to those, or who resumes it."""
+    return platforms.marker_of(pid) is not None or _SUPERVISOR in platforms.image_of(pid).split(b"\0")
+
+
+class Family:
+    """The processes of one session: ``roots``, and from now on whatever is seen below them."""
+
+    def __init__(self, roots: Iterable[Process], spared: Collection[int]) -> None:
+        self._spared = {*spared, *own_line()}
+        self._seen = {p.pid: p.started for p in roots if p.pid not in self._spared}
+
+    def living(self) -> list[Process]:
+        """Those that live, the newest look included."""
+        table = platforms.all_processes()
+        alive = {p for p, since in self._seen.items() if p in table and table[p].started == since}
+        for process in below(table, alive, self._spared):
+            self._seen[process.pid] = process.started
+            alive.add(process.pid)
+        return [table[pid] for pid in alive]
+
+    def end(
+        self, grace: float, rest: Callable[[float], None], check: Callable[[], None]
+    ) -> tuple[EndedProcess, ...]:
+        """TERM, after ``grace`` seconds KILL. ``check`` is called before each look for whom to signal.
+
+        It may raise: then nobody is left stopped who was only about to be asked.
+        """
+
+        def find() -> list[Process]:
+            check()
+            return self.living()
+
+        names = {(p.pid, p.started): program_of(p.pid) for p in self.living()}
+        try:
+            ask_to_end(find, grace, rest)
+            names |= {(p.pid, p.started): program_of(p.pid) for p in find()}
+            left = kill(find, rest)
+        except BaseException:
+            for process in self.living():
+                platforms.send(process, signal.SIGCONT)
+            raise
+        return tuple(EndedProcess(pid, name, pid not in left) for (pid, _), name in sorted(names.items()))

@@ -1,0 +1,71 @@
+"""Which sessions a sweep has to look after, and why: pure functions of what is known."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from orchestrator.sessions.staleness import is_late
+from orchestrator.states import SessionState
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+    from orchestrator.store.records import Session
+
+
+class Why(StrEnum):
+    """Why a session is looked after."""
+
+    DEAD = "its process is gone"
+    SILENT = "it is not heard of any more"
+    LEFT = "it was found dead before"
+    """Another process has ended it, and nobody has looked after what it left yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """One moment: all sessions, those whose process is proven gone, and ``own``, the sweeper's own line."""
+
+    sessions: Sequence[Session]
+    dead: Collection[str]
+    now: float
+    boot: str
+    own: Collection[int]
+    end_silent: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A session to look after."""
+
+    session: Session
+    why: Why
+
+
+def cases(scene: Scene) -> tuple[Case, ...]:
+    """Those to look after. One whose process lives is none, unless the silent are to be ended, too.
+
+    What the sweeper itself runs below (a shell that is a session) is never ended.
+    """
+    found = ((session, _why(session, scene)) for session in scene.sessions)
+    return tuple(Case(session, why) for session, why in found if why is not None)
+
+
+def _why(session: Session, scene: Scene) -> Why | None:
+    if session.state is SessionState.ENDED:
+        return Why.LEFT if session.children or session.left_behind else None
+    if session.id in scene.dead:
+        return Why.DEAD
+    late = is_late(session, now=scene.now, boot=scene.boot)
+    if scene.end_silent and late and session.pid not in scene.own:
+        return Why.SILENT
+    return None
+
+
+def roots(case: Case) -> list[tuple[int, float]]:
+    """The processes that were recorded of it, as (pid, start): its children; itself, where it is silent."""
+    told = [(int(child["pid"]), float(child["started"])) for child in case.session.children]
+    own = [(case.session.pid, case.session.process_started)] if case.why is Why.SILENT else []
+    return [*own, *told]

@@ -1,0 +1,71 @@
+"""What agents have running below them, noted while they live: once one has crashed, nobody can tell.
+
+Only of sessions that a coding agent registered (they have a name), and not of a shell: what a person starts
+from a shell is meant to outlive it. What is a session itself, or a command of a plan, is not its.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from orchestrator.running import platforms
+from orchestrator.running.families import below, known_process, own_line
+from orchestrator.sessions.ancestry import is_shell
+from orchestrator.sessions.identity import proven, started
+from orchestrator.states import SessionState
+from plans.effects import step
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Mapping, Sequence
+
+    from orchestrator.running.platforms import Process
+    from orchestrator.store.protocol import Store
+    from orchestrator.store.records import Session
+
+_AGENT: Final = "agent"
+_MOST: Final = 500
+
+
+def notice(store: Store, sessions: Sequence[Session], check: Callable[[], None]) -> None:
+    """Write down the processes below each agent that lives; those that are gone are forgotten.
+
+    ``check`` is called in each transaction, before it writes; it may raise.
+    """
+    living = [s for s in sessions if s.state is not SessionState.ENDED]
+    agents = [s for s in living if s.kind == _AGENT and s.agent]
+    if not agents:
+        return
+    table = platforms.all_processes()
+    spared = {*own_line(), *(s.pid for s in living)}
+    for session in agents:
+        found = _children(session, table, spared)
+        if found is not None and found != session.children:
+            _write(store, session.id, found, check)
+
+
+def _children(
+    session: Session, table: Mapping[int, Process], spared: Collection[int]
+) -> tuple[Mapping[str, Any], ...] | None:
+    """Those that were known and live, and those that are new; None where it is not for us to tell."""
+    root = known_process(session.pid, session.process_started, session.boot, session.host)
+    if root is None or is_shell(_words(session.pid)):
+        return None
+    kept = [c for c in session.children if proven(c["pid"], c["started"], session.boot, session.host)]
+    known = {child["pid"] for child in kept}
+    fresh = sorted(p.pid for p in below(table, (root.pid,), spared) if p.pid not in known)
+    told = [{"pid": pid, "started": began} for pid in fresh if (began := started(pid)) and began > 0]
+    return (*kept, *told)[:_MOST]
+
+
+def _words(pid: int) -> list[str]:
+    return [word.decode("utf-8", "replace") for word in platforms.image_of(pid).split(b"\0")]
+
+
+def _write(
+    store: Store, key: str, children: tuple[Mapping[str, Any], ...], check: Callable[[], None]
+) -> None:
+    with step("watchdog.notice"), store.transaction(durable=False):
+        check()
+        now = store.session(key)
+        if now is not None and now.state is not SessionState.ENDED:
+            store.update_session(now, children=children)
