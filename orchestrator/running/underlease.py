@@ -53,7 +53,6 @@ def run_under(
             child = subprocess.Popen(list(argv), env=environment)
     except OSError as error:
         raise LaunchFailedError(held.name, f"{argv[0]}: {error.strerror}") from error
-    session.has_child(child.pid)
     try:
         while child.poll() is None and not session.lost.is_set() and not cancelled.is_set():
             _wait(child, _LOOK)

@@ -158,14 +158,6 @@ class SessionHandle:
         """Name the task that the next heartbeat shows others; an empty one for none."""
         self._task = task
 
-    def has_child(self, pid: int) -> None:
-        """Note a process of this session's own: should this one be killed, a watchdog ends it."""
-        child = {"pid": pid, "started": started(pid) or 0.0}
-        with contextlib.closing(self._store_factory()) as store, store.transaction():
-            session = store.session(self.id)
-            if session is not None:
-                store.update_session(session, children=(*session.children, child))
-
     def end(self) -> None:
         """Stop beating, give back all leases, end the session; harmless when called twice."""
         if self._ended:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +22,10 @@ from orchestrator.sessions import ancestry
 from orchestrator.sessions.ancestry import Ancestor, worker
 from orchestrator.sessions.identity import started
 from orchestrator.states import SessionState
+from tests.support.agents import Agent
 from tests.support.process import COMMAND, Done, run
 from tests.support.repo import GitRepo
 from worktrees.repository import find
-
-PLANCTL = " ".join(f"'{word}'" for word in COMMAND)
 
 
 def session(repo: GitRepo, *arguments: str, code: int = 0, **env: str) -> Any:
@@ -34,45 +34,10 @@ def session(repo: GitRepo, *arguments: str, code: int = 0, **env: str) -> Any:
     return done.data
 
 
-class Agent:
-    """A process of its own that runs commands through ``sh -c``, one after another, as coding agents do."""
-
-    CODE = (
-        "import subprocess, sys\n"
-        "for line in sys.stdin:\n"
-        "    done = subprocess.run(['sh', '-c', line + '\\ntrue'], capture_output=True, text=True)\n"
-        "    print(done.stdout.strip().replace('\\n', '|') or done.stderr.strip(), flush=True)\n"
-    )
-
-    def __init__(self, repo: GitRepo) -> None:
-        self.process = subprocess.Popen(
-            [sys.executable, "-c", self.CODE],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            cwd=repo.path,
-        )
-
-    def says(self, command: str) -> str:
-        assert self.process.stdin is not None
-        assert self.process.stdout is not None
-        self.process.stdin.write(f"{PLANCTL} {command}\n")
-        self.process.stdin.flush()
-        return self.process.stdout.readline().strip()
-
-    def kill(self) -> None:
-        self.process.kill()
-        self.process.wait()
-
-
 @pytest.fixture
-def agent(repo: GitRepo) -> Any:
-    found = Agent(repo)
-    yield found
-    found.kill()
-    for stream in (found.process.stdin, found.process.stdout):
-        assert stream is not None
-        stream.close()
+def agent(repo: GitRepo) -> Iterator[Agent]:
+    with Agent(repo) as found:
+        yield found
 
 
 def test_s4_6_a_session_is_known_by_its_fingerprint(repo: GitRepo) -> None:

@@ -1,7 +1,7 @@
 """What agents have running below them, noted while they live: once one has crashed, nobody can tell.
 
-Only of sessions that a coding agent registered (they have a name), and not of a shell: what a person starts
-from a shell is meant to outlive it. What is a session itself, or a command of a plan, is not its.
+Of sessions that a coding agent registered (they have a name), and of `lock run`. Not of a shell: what a
+person starts from a shell is meant to outlive it. What is a session itself or a plan's command is spared.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from orchestrator.running import platforms
 from orchestrator.running.families import below, known_process, own_line
+from orchestrator.services.speaking import AGENT, LOCK
 from orchestrator.sessions.ancestry import is_shell
 from orchestrator.sessions.identity import proven, started
 from orchestrator.states import SessionState
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from orchestrator.store.protocol import Store
     from orchestrator.store.records import Session
 
-_AGENT: Final = "agent"
 _MOST: Final = 500
 
 
@@ -32,7 +32,7 @@ def notice(store: Store, sessions: Sequence[Session], check: Callable[[], None])
     ``check`` is called in each transaction, before it writes; it may raise.
     """
     living = [s for s in sessions if s.state is not SessionState.ENDED]
-    agents = [s for s in living if s.kind == _AGENT and s.agent]
+    agents = [s for s in living if s.kind == LOCK or (s.kind == AGENT and s.agent)]
     if not agents:
         return
     table = platforms.all_processes()

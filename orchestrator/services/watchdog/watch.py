@@ -75,14 +75,18 @@ class Watchdog:
             self._post.log.say("watchdog-ended", f"session {self._post.session.id}")
 
     def stand_by(self, every: float = EVERY) -> None:
-        """The same beside other work: the first look comes after a pause."""
-        if not self._post.session.clock.wait(self._ended, every):
-            self.watch(every)
+        """The same beside other work: stands for election at once, and sweeps first after a pause."""
+        try:
+            self._turn(sweeps=False)
+            if not self._post.session.clock.wait(self._ended, every):
+                self.watch(every)
+        finally:
+            self._step_down()
 
-    def _turn(self) -> None:
+    def _turn(self, *, sweeps: bool = True) -> None:
         """A sweep, if this is the watchdog; what fails is told, and tried again with the next."""
         try:
-            if paused(self._post.store) is None and self._is_watchdog():
+            if paused(self._post.store) is None and self._is_watchdog() and sweeps:
                 swept = self._sweep()
                 if swept.found:
                     self._tell(swept)

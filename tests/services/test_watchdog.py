@@ -1,0 +1,268 @@
+"""The watchdog in this process: which sessions it looks after, what it touches and what it never does."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from orchestrator.clock import SystemClock
+from orchestrator.errors import LeaseLostError, SweepStoppedError
+from orchestrator.running.platforms import find_process
+from orchestrator.services.watchdog import noticing
+from orchestrator.services.watchdog.cases import Scene, Why, cases
+from orchestrator.services.watchdog.election import LEASE, Tenure, at_work, pause, stand
+from orchestrator.services.watchdog.watch import is_wanted
+from orchestrator.sessions.identity import here, started
+from orchestrator.sessions.registry import start_session
+from orchestrator.states import SessionState
+from orchestrator.store.memory.store import MemoryStore
+from orchestrator.store.protocol import Store
+from tests.support.cli import Said, planctl
+from tests.support.clock import FakeClock
+from tests.support.faces import add_dead_session, add_session, reading, store_of
+from tests.support.records import a_lease, a_session
+from tests.support.repo import GitRepo
+
+DEAF = "import os, signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); os.write(1, b'.'); signal.pause()"
+
+
+def once(repo: GitRepo, *arguments: str) -> Said:
+    return planctl("watchdog", "--once", "--json", "--grace", "0", *arguments, repo=repo.path)
+
+
+def child_of(process: subprocess.Popen[Any], off: float = 0.0) -> dict[str, Any]:
+    mark = started(process.pid)
+    assert mark is not None
+    return {"pid": process.pid, "started": mark + off}
+
+
+@pytest.fixture
+def make() -> Iterator[Callable[[str], subprocess.Popen[bytes]]]:
+    """Real processes, each at its place when it is given; none outlives its test."""
+    made: list[subprocess.Popen[bytes]] = []
+
+    def one(code: str) -> subprocess.Popen[bytes]:
+        process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
+        made.append(process)
+        assert process.stdout is not None
+        assert process.stdout.read(1) == b"."
+        return process
+
+    yield one
+    for process in made:
+        process.kill()
+        process.wait()
+        assert process.stdout is not None
+        process.stdout.close()
+
+
+SLEEPER = "import os, signal; os.write(1, b'.'); signal.pause()"
+
+
+def test_s3_2_who_is_looked_after_as_time_passes() -> None:
+    clock, agent = FakeClock(), a_session("agent", kind="agent", pid=7, expires=1060.0)
+    left = replace(agent, id="left", state=SessionState.ENDED, children=({"pid": 8, "started": 1.0},))
+    gone = [replace(agent, id="dead"), left, replace(left, id="in order", children=())]
+
+    def found(*, end_silent: bool = False, own: tuple[int, ...] = ()) -> dict[str, Why]:
+        now, boot = clock.monotonic(), clock.boot()
+        scene = Scene([agent, *gone], {"dead"}, now, boot, own, end_silent)
+        return {case.session.id: case.why for case in cases(scene)}
+
+    assert found(end_silent=True) == {"dead": Why.DEAD, "left": Why.LEFT}
+    clock.set_wall(3600)
+    assert found(end_silent=True) == {"dead": Why.DEAD, "left": Why.LEFT}, "the wall clock ends nobody"
+    clock.advance(61)
+    assert found() == {"dead": Why.DEAD, "left": Why.LEFT}, "late, but it lives"
+    assert found(end_silent=True)["agent"] is Why.SILENT
+    assert "agent" not in found(end_silent=True, own=(7,)), "the watchdog was started from it"
+
+
+def test_s3_4_one_of_many_is_the_watchdog_and_a_dead_one_is_followed_at_once() -> None:
+    store, clock, ended = MemoryStore(), SystemClock(), threading.Event()
+    store.add_session(a_session("dead", boot="another"))
+    grant = store.grant(a_lease(LEASE, "dead", boot=clock.boot(), expires=clock.monotonic() + 99), now=0.0)
+    assert grant is not None
+    with start_session(lambda: store, clock, "run") as one, start_session(lambda: store, clock, "run") as two:
+        held = stand(one, store)
+        assert held is not None
+        assert held.token == grant.token + 1
+        (event,) = [e for e in store.events_after(0) if e.event == "watchdog.took-over"]
+        assert (event.data["session"], event.data["previous"]) == (one.id, "dead")
+        assert stand(two, store) is None
+        assert at_work(store, clock)["session"] == one.id  # type: ignore[index]
+        tenure = Tenure(held, store, ended)
+        tenure.check()
+        pause(store, clock, "it ends the wrong ones")
+        with pytest.raises(SweepStoppedError, match="it ends the wrong ones"):
+            tenure.check()
+        pause(store, clock, None)
+        store.renew(held.grant, expires=0.0)  # as when it was stopped for a minute
+        later = stand(two, store)
+        assert later is not None
+        with pytest.raises(LeaseLostError, match="another watchdog has taken over"):
+            tenure.check()
+        ended.set()
+        with pytest.raises(SweepStoppedError):
+            Tenure(later, store, ended).check()
+
+
+def test_s3_5_children_and_what_is_below_them_get_term_then_kill(
+    repo: GitRepo, make: Callable[[str], subprocess.Popen[bytes]]
+) -> None:
+    """The child is deaf to TERM, and so is its own child, which has left its session."""
+    grandchild = f"import os, subprocess, sys; subprocess.Popen([sys.executable, '-c', {DEAF!r}], "
+    child = make(f"{grandchild}start_new_session=True); {DEAF}")
+    with store_of(repo) as store:
+        add_dead_session(store, children=(child_of(child),))
+        store.grant(a_lease("build", "dead", boot=SystemClock().boot(), expires=1e12), now=0.0)
+    said = once(repo)
+    assert said.code == 1, said
+    assert (said.data["sessions"], said.data["leases"]) == (["dead"], ["build"])
+    assert [p["of"] for p in said.data["processes"] if p["ended"]] == ["dead"] * 2
+    assert not [p for p in said.data["processes"] if find_process(p["pid"])]
+    log = (repo.path / ".git/planctl/logs/cleanup.log").read_text().splitlines()
+    actions = [line.split("] [")[2].split("]")[0] for line in log]
+    assert actions == ["process-ended", "process-ended", "session-ended", "lease-given-back"]
+    again = once(repo)
+    assert (again.code, again.data["found"]) == (0, False)
+
+
+def test_s3_5_what_is_not_proven_to_be_its_own_is_never_touched(
+    repo: GitRepo, make: Callable[[str], subprocess.Popen[bytes]]
+) -> None:
+    """A pid that somebody else has by now, another container's, and one that is a session of its own."""
+    foreign, elsewhere, other = make(SLEEPER), make(SLEEPER), make(SLEEPER)
+    with store_of(repo) as store:
+        mine = (child_of(foreign, off=-5), child_of(other), {"pid": 1, "started": 0.01})
+        add_dead_session(store, children=mine)
+        mark = child_of(other)["started"]
+        add_session(store, "other", other.pid, mark)
+        away = {"host": "there/pid:[4026532999]", "children": (child_of(elsewhere),), "expires": 1.0}
+        add_session(store, "away", elsewhere.pid, child_of(elsewhere)["started"], **away)
+    for said in (once(repo), once(repo, "--end-silent")):
+        assert said.data["processes"] == [], said
+    assert [p.poll() for p in (foreign, elsewhere, other)] == [None] * 3
+    with reading(repo) as store:
+        assert [s.id for s in store.sessions({SessionState.ENDED}) if s.kind == "run"] == ["dead"]
+
+
+def test_s3_5_who_lives_but_is_not_heard_of_is_ended_only_when_that_is_asked_for(
+    repo: GitRepo, make: Callable[[str], subprocess.Popen[bytes]]
+) -> None:
+    silent = make(SLEEPER)
+    with store_of(repo) as store:
+        add_session(store, "silent", silent.pid, child_of(silent)["started"], expires=1.0)
+        add_session(store, "mine", os.getpid(), started(os.getpid()) or 0, expires=1.0)
+    assert once(repo).code == 0
+    assert silent.poll() is None
+    said = once(repo, "--end-silent")
+    assert [p["pid"] for p in said.data["processes"]] == [silent.pid], "never what the watchdog runs below"
+    assert said.data["sessions"] == ["silent"]
+    assert silent.wait() < 0
+
+
+def test_s3_6_more_than_three_are_told_by_an_event(
+    repo: GitRepo, make: Callable[[str], subprocess.Popen[bytes]]
+) -> None:
+    made = [make(SLEEPER) for _ in range(7)]
+    with store_of(repo) as store:
+        add_dead_session(store, "three", children=tuple(map(child_of, made[:3])))
+    once(repo)
+    with store_of(repo) as store:
+        assert not [e for e in store.events_after(0) if e.event == "watchdog.ended-many"]
+        add_dead_session(store, "four", children=tuple(map(child_of, made[3:])))
+    once(repo)
+    with reading(repo) as store:
+        (told,) = [e.data for e in store.events_after(0) if e.event == "watchdog.ended-many"]
+    assert told["count"] == 4
+    assert all("python" in name and "(pid " in name for name in told["processes"])
+
+
+def test_s0_4_a_second_sweep_skips_and_says_so(repo: GitRepo) -> None:
+    with store_of(repo) as store:
+        add_session(store, "first", os.getpid(), started(os.getpid()) or 0, kind="watchdog")
+        clock = SystemClock()
+        store.grant(a_lease(LEASE, "first", boot=clock.boot(), expires=clock.monotonic() + 60), now=0.0)
+        add_dead_session(store)
+    said = once(repo)
+    assert (said.code, said.data["sessions"]) == (0, [])
+    assert f"the watchdog is watchdog first (pid {os.getpid()}" in said.data["skipped"]
+    shown = planctl("status", repo=repo.path).stdout
+    assert f"watchdog: watchdog first (pid {os.getpid()})" in shown
+    assert "watchdog first" in planctl("doctor", "--verbose", repo=repo.path).stdout
+
+
+def test_a_pause_holds_for_all_until_it_is_taken_back(repo: GitRepo) -> None:
+    with store_of(repo) as store:
+        add_dead_session(store)
+    planctl("watchdog", "--pause", "it ends the wrong ones", repo=repo.path)
+    assert "it ends the wrong ones" in once(repo).data["skipped"]
+    (issue,) = [
+        i
+        for i in planctl("doctor", "--json", repo=repo.path).data["issues"]
+        if i["code"] == "watchdog-paused"
+    ]
+    assert "--resume" in issue["detail"]
+    planctl("watchdog", "--resume", repo=repo.path)
+    assert once(repo).data["sessions"] == ["dead"]
+
+
+def test_what_cannot_be_put_right_is_told_and_stops_nothing_else(repo: GitRepo) -> None:
+    """Settings with an error: git's part cannot be done, and is left for the next sweep."""
+    repo.write("planctl.yaml", "jobs: many\n")
+    with store_of(repo) as store:
+        add_dead_session(store, "dead", left_behind=(str(repo.path / "slot"),))
+        add_dead_session(store, "other")
+    said = once(repo)
+    assert (said.code, sorted(said.data["sessions"])) == (1, ["dead", "other"])
+    assert len(said.data["failures"]) == 1
+    (repo.path / "planctl.yaml").unlink()
+    assert once(repo).code == 0
+    with reading(repo) as store:
+        assert store.session("dead").left_behind == ()  # type: ignore[union-attr]
+
+
+def test_of_agents_what_runs_below_is_noted_and_of_shells_it_is_not(
+    make: Callable[[str], subprocess.Popen[bytes]],
+) -> None:
+    code = f"import subprocess, sys; subprocess.Popen([sys.executable, '-c', {SLEEPER!r}])\n{SLEEPER}"
+    agent, store, clock = make(code), MemoryStore(), SystemClock()
+    known = {"pid": agent.pid, "process_started": child_of(agent)["started"], "host": here()}
+    known |= {"boot": clock.boot(), "kind": "agent", "children": ({"pid": 2**22 + 1, "started": 1.0},)}
+    store.add_session(a_session("named", agent="forge", **known))
+    store.add_session(a_session("unnamed", **known))
+    noticing.notice(store, store.sessions(), lambda: None)
+    (child,) = store.session("named").children  # type: ignore[union-attr]
+    assert child["pid"] not in {agent.pid, 2**22 + 1}, "what is gone is forgotten"
+    assert store.session("unnamed").children == known["children"]  # type: ignore[union-attr]
+    before = store.session("named")
+    noticing.notice(store, store.sessions(), lambda: None)
+    assert store.session("named") == before, "nothing is written when nothing has changed"
+    assert store_has_shell(store, known) == known["children"]
+    os.kill(child["pid"], 9)
+
+
+def store_has_shell(store: Store, known: dict[str, Any]) -> Any:
+    with subprocess.Popen(["sh", "-c", "sleep 1000 & echo .; wait"], stdout=subprocess.PIPE) as shell:
+        assert shell.stdout is not None
+        shell.stdout.readline()
+        mine = {**known, "pid": shell.pid, "process_started": started(shell.pid)}
+        store.add_session(a_session("shell", agent="forge", **mine))
+        noticing.notice(store, store.sessions(), lambda: None)
+        subprocess.run(["pkill", "-P", str(shell.pid)], check=True)
+    return store.session("shell").children  # type: ignore[union-attr]
+
+
+def test_s3_9_a_run_has_none_in_ci_and_on_a_dumb_terminal() -> None:
+    assert is_wanted({"TERM": "xterm"})
+    assert is_wanted({"TERM": "xterm", "CI": "false"})
+    for more in ({"CI": "true"}, {"CI": "1"}, {"TERM": "dumb"}, {"TERM": ""}, {"PLANCTL_WATCHDOG": "off"}):
+        assert not is_wanted({"TERM": "xterm", **more})
