@@ -6,20 +6,29 @@ import os
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
+
 from benchmarks.measure import ROOT, Result, Side, Target, compare, in_turn
 from orchestrator.bootstrap import thread_store
 from orchestrator.clock import SystemClock
+from orchestrator.leases.heartbeat import Pace
 from orchestrator.leases.lease import Wanted, try_acquire
 from orchestrator.leases.ledger import end
 from orchestrator.services.speaking import new_session
+from orchestrator.services.watchdog.election import Tenure, stand
+from orchestrator.services.watchdog.log import CleanupLog
+from orchestrator.services.watchdog.sweep import Post, Sweep
 from orchestrator.sessions.ancestry import Ancestor
 from orchestrator.sessions.cleanup import reap
 from orchestrator.sessions.identity import started
+from orchestrator.sessions.registry import start_session
 from orchestrator.store.protocol import Store
+from orchestrator.workbench import Workbench
 from tests.support.claims import big_plan, race
 from worktrees.repository import Repository, find
 
@@ -55,6 +64,10 @@ def results(scratch: Path, cache: Path) -> Iterator[Result]:
     yield Result(beat.name, beat.ours, rounds=ROUNDS, target=Target(1))
     yield _lease(store, clock)
     yield _scan(store, clock, repository)
+    yield _sweep(store, clock, repository)
+    resident, share = watchdog_at_rest(repository)
+    yield Result("a watchdog of 100 sessions at rest, resident", resident, unit="MB")
+    yield Result("a watchdog of 100 sessions at rest, processor time", share, target=Target(1), unit="%")
     yield _many_heartbeats(repository, 16)
     for processes in (2, 8, 64):
         place = _repository(scratch / f"claims{processes}")
@@ -103,6 +116,44 @@ def _scan(store: Store, clock: SystemClock, repository: Repository) -> Result:
 
     (taken,) = in_turn([Side("", work)], 51)
     return Result(f"look for the dead among {SESSIONS} sessions", taken, rounds=51, target=Target(50))
+
+
+def _sweep(store: Store, clock: SystemClock, repository: Repository) -> Result:
+    """A whole sweep that finds nothing: sessions, marks of all processes of the host, runs, slots."""
+    with start_session(thread_store(repository), clock, "watchdog", pace=Pace(every=1e6, expiry=1e6)) as session:
+        held = stand(session, store)
+        if held is None:
+            raise RuntimeError("another watchdog is at work")
+        post = Post(repository, session, store, _no_bench, CleanupLog(repository.state_dir, clock))
+
+        def work() -> None:
+            if Sweep(post, Tenure(held, store, threading.Event())).go().found:
+                raise RuntimeError("nobody is dead")
+
+        (taken,) = in_turn([Side("", work)], 51)
+        held.release()
+    return Result(f"sweep of {SESSIONS} sessions, nothing left over", taken, rounds=51, target=Target(50))
+
+
+def _no_bench() -> Workbench:
+    raise RuntimeError("a sweep that finds nothing needs no git")
+
+
+def watchdog_at_rest(repository: Repository) -> tuple[float, float]:
+    """MB resident and percent of one processor of ``planctl watchdog``, two sweeps long."""
+    assert repository.top is not None
+    line = (sys.executable, "-m", "orchestrator.cli", "--repo", str(repository.top), "watchdog")
+    process = subprocess.Popen(line, cwd=ROOT)
+    try:
+        time.sleep(5)
+        seen = psutil.Process(process.pid)
+        before, began = sum(seen.cpu_times()[:2]), time.perf_counter()
+        time.sleep(20)
+        share = 100 * (sum(seen.cpu_times()[:2]) - before) / (time.perf_counter() - began)
+        return seen.memory_info().rss / 2**20, share
+    finally:
+        process.terminate()
+        process.wait()
 
 
 def _many_heartbeats(repository: Repository, processes: int) -> Result:

@@ -22,7 +22,7 @@ from orchestrator.sessions import ancestry
 from orchestrator.sessions.ancestry import Ancestor, worker
 from orchestrator.sessions.identity import started
 from orchestrator.states import SessionState
-from tests.support.agents import Agent
+from tests.support.agents import PLANCTL, Agent
 from tests.support.process import COMMAND, Done, run
 from tests.support.repo import GitRepo
 from worktrees.repository import find

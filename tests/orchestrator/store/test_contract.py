@@ -596,6 +596,11 @@ def test_what_a_session_says_of_itself_is_kept(store: Store) -> None:
     stale = store.move_session(session, SessionState.STALE, labels=())
     assert store.session("s1") == stale
     assert stale.labels == ()
+    left = store.update_session(stale, left_behind=("/pool/slot-01", "/pool/nä\udcff"), children=())
+    assert store.session("s1") == left
+    assert (left.state, left.left_behind[0], left.children) == (SessionState.STALE, "/pool/slot-01", ())
+    with pytest.raises(StaleRecordError):
+        store.update_session(stale, note="late")
 
 
 def test_tasks_move_by_their_table_and_only_as_they_were_read(store: Store) -> None:
