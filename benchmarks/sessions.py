@@ -120,7 +120,9 @@ def _scan(store: Store, clock: SystemClock, repository: Repository) -> Result:
 
 def _sweep(store: Store, clock: SystemClock, repository: Repository) -> Result:
     """A whole sweep that finds nothing: sessions, marks of all processes of the host, runs, slots."""
-    with start_session(thread_store(repository), clock, "watchdog", pace=Pace(every=1e6, expiry=1e6)) as session:
+    with start_session(
+        thread_store(repository), clock, "watchdog", pace=Pace(every=1e6, expiry=1e6)
+    ) as session:
         held = stand(session, store)
         if held is None:
             raise RuntimeError("another watchdog is at work")

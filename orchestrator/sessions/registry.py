@@ -151,8 +151,12 @@ class SessionHandle:
 
     def require_alive(self) -> None:
         """Raise the :class:`LeaseLostError` of this session itself; a lost lease is its holder's affair."""
-        if self.loss is not None and _is_of_session(self.loss):
+        if self.loss is not None and not self.is_alive():
             raise self.loss
+
+    def is_alive(self) -> bool:
+        """Whether the session itself has not been lost."""
+        return self.loss is None or not _is_of_session(self.loss)
 
     def work_on(self, task: str) -> None:
         """Name the task that the next heartbeat shows others; an empty one for none."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
@@ -266,3 +267,16 @@ def test_s3_9_a_run_has_none_in_ci_and_on_a_dumb_terminal() -> None:
     assert is_wanted({"TERM": "xterm", "CI": "false"})
     for more in ({"CI": "true"}, {"CI": "1"}, {"TERM": "dumb"}, {"TERM": ""}, {"PLANCTL_WATCHDOG": "off"}):
         assert not is_wanted({"TERM": "xterm", **more})
+
+
+def test_a_full_disk_keeps_nobody_from_cleaning_up(repo: GitRepo, monkeypatch: pytest.MonkeyPatch) -> None:
+    with store_of(repo) as store:
+        add_dead_session(store)
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("orchestrator.services.watchdog.log.append_line", full)
+    said = once(repo)
+    assert (said.code, said.data["sessions"]) == (1, ["dead"])
+    assert "cleanup.log cannot be written: No space left" in said.data["failures"][0]

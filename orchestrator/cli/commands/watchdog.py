@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -14,6 +14,9 @@ from plans.drawing.escape import one_line
 if TYPE_CHECKING:
     from orchestrator.services.watchdog.report import Swept
     from orchestrator.services.watchdog.watch import Watchdog
+
+_OFTEN: Final = 0.1
+_SELDOM: Final = 86_400.0
 
 
 @click.command("watchdog", cls=Command)
@@ -32,9 +35,16 @@ def command(invocation: Invocation, /, pause: str | None, *, resume: bool, **opt
     is gone. With --once a second one does nothing, and says so. Each thing done is a line in
     .git/planctl/logs/cleanup.log.
     """
+    if pause is not None and (resume or not pause.strip()):
+        raise click.UsageError("--pause takes the reason, which others are shown, and not --resume")
     if pause is not None or resume:
-        return _paused(invocation, None if resume else pause)
-    return _watch(invocation, options)
+        return _paused(invocation, pause)
+    every, grace = seconds_of(options.pop("every")), seconds_of(options.pop("grace"))
+    if options["once"] and (every is not None or options["until_idle"]):
+        raise click.UsageError("--once is one sweep: --every and --until-idle are of a watchdog that stays")
+    if every is not None and not _OFTEN <= every <= _SELDOM:
+        raise click.UsageError(f"--every is between {_OFTEN} s and a day")
+    return _watch(invocation, every, grace, options)
 
 
 def _paused(invocation: Invocation, why: str | None) -> int:
@@ -50,16 +60,15 @@ def _paused(invocation: Invocation, why: str | None) -> int:
     return DONE
 
 
-def _watch(invocation: Invocation, options: dict[str, Any]) -> int:
+def _watch(invocation: Invocation, every: float | None, grace: float | None, options: dict[str, Any]) -> int:
     from orchestrator.bootstrap import thread_store, watching  # noqa: PLC0415 - as above
     from orchestrator.cli.interrupts import catching  # noqa: PLC0415 - as above
     from orchestrator.services.watchdog.log import CleanupLog  # noqa: PLC0415 - as above
     from orchestrator.services.watchdog.sweep import GRACE, Post  # noqa: PLC0415 - as above
-    from orchestrator.services.watchdog.watch import Watchdog  # noqa: PLC0415 - as above
+    from orchestrator.services.watchdog.watch import EVERY, Watchdog  # noqa: PLC0415 - as above
 
     repository = invocation.repository
     note = "--once" if options["once"] else ""
-    grace = seconds_of(options["grace"])
     with catching() as (ended, caught), watching(repository, note) as (session, bench):
         store = thread_store(repository)()
         post = Post(
@@ -73,18 +82,15 @@ def _watch(invocation: Invocation, options: dict[str, Any]) -> int:
         )
         try:
             watchdog = Watchdog(post, ended, lambda swept: _show(invocation, swept))
-            code = _sweep(invocation, watchdog) if options["once"] else _stay(watchdog, options)
+            if options["once"]:
+                code = _sweep(invocation, watchdog)
+            else:
+                watchdog.watch(EVERY if every is None else every, until_idle=options["until_idle"])
+                session.require_alive()
+                code = DONE
         finally:
             store.close()
     return SIGNALLED + caught[0] if caught else code
-
-
-def _stay(watchdog: Watchdog, options: dict[str, Any]) -> int:
-    from orchestrator.services.watchdog.watch import EVERY  # noqa: PLC0415 - as above
-
-    every = seconds_of(options["every"])
-    watchdog.watch(EVERY if every is None else every, until_idle=options["until_idle"])
-    return DONE
 
 
 def _sweep(invocation: Invocation, watchdog: Watchdog) -> int:

@@ -25,12 +25,20 @@ class CleanupLog:
         self.path: Final = state_dir / "logs" / NAME
         self._clock = clock
         self._troubles: set[str] = set()
+        self.failure = ""
 
     def say(self, action: str, details: str, level: str = "INFO") -> None:
-        """Append one line; what stands in ``details`` may be anybody's words."""
-        with step("watchdog.log-folder"):
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-        append_line(self.path, one_line(f"[{self._clock.now()}] [{level}] [{action}] {details}"))
+        """Append one line; what stands in ``details`` may be anybody's words.
+
+        A full disk keeps nobody from cleaning up: why a line is missing is kept in ``failure``.
+        """
+        try:
+            with step("watchdog.log-folder"):
+                self.path.parent.mkdir(parents=True, exist_ok=True)
+            append_line(self.path, one_line(f"[{self._clock.now()}] [{level}] [{action}] {details}"))
+            self.failure = ""
+        except OSError as error:
+            self.failure = f"{self.path} cannot be written: {error.strerror}"
 
     def trouble(self, action: str, details: str) -> None:
         """As :meth:`say`, as a warning, and once: what cannot be mended is found again by every sweep."""

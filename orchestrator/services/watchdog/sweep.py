@@ -92,6 +92,8 @@ class Sweep:
         self._give_back(found)
         living = self._store.sessions({SessionState.ACTIVE, SessionState.STALE})
         notice(self._store, living, self._tenure.check)
+        if self._post.log.failure:
+            self._swept.failures.append(self._post.log.failure)
         return self._swept
 
     def _scene(self, sessions: Sequence[Session]) -> Scene:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 from typing import TYPE_CHECKING, Final
 
@@ -45,12 +44,14 @@ class Watchdog:
         self._ended = ended
         self._tell = tell
         self._held: HeldLease | None = None
+        self._stays = True
 
     def once(self) -> Swept:
         """Exactly one sweep; where another watchdog is at work, or all are paused, none, and it says so.
 
         Raises LeaseLostError and SweepStoppedError when it was not finished; the next one goes on.
         """
+        self._stays = False
         why = paused(self._post.store)
         if why is not None:
             return Swept(skipped=f"watchdogs are paused: {why}")
@@ -63,16 +64,14 @@ class Watchdog:
 
     def watch(self, every: float = EVERY, *, until_idle: bool = False) -> None:
         """Sweep every so many seconds until ``ended`` is set, or (``until_idle``) nobody else works here."""
-        self._post.log.say("watchdog-began", f"session {self._post.session.id}, pid {os.getpid()}")
         try:
-            while not self._ended.is_set():
+            while not self._ended.is_set() and self._post.session.is_alive():
                 self._turn()
                 if until_idle and self._is_alone():
                     return
                 self._post.session.clock.wait(self._ended, every)
         finally:
             self._step_down()
-            self._post.log.say("watchdog-ended", f"session {self._post.session.id}")
 
     def stand_by(self, every: float = EVERY) -> None:
         """The same beside other work: stands for election at once, and sweeps first after a pause."""
@@ -96,13 +95,14 @@ class Watchdog:
             self._post.log.say("taken-over", str(loss), "WARN")
             self._step_down()
         except (PlanctlError, OSError) as error:
-            with contextlib.suppress(OSError):  # the log's own trouble, perhaps
-                self._post.log.trouble("sweep-failed", f"{type(error).__name__}: {error}")
+            self._post.log.trouble("sweep-failed", f"{type(error).__name__}: {error}")
             self._tell(Swept(failures=[f"{type(error).__name__}: {error}"]))
 
     def _is_watchdog(self) -> bool:
         if self._held is None:
             self._held = stand(self._post.session, self._post.store)
+            if self._held is not None:
+                self._say("watchdog-began")
         return self._held is not None
 
     def _sweep(self) -> Swept:
@@ -111,8 +111,15 @@ class Watchdog:
 
     def _step_down(self) -> None:
         if self._held is not None:
+            self._say("watchdog-ended")
             self._held.release()
             self._held = None
+
+    def _say(self, action: str) -> None:
+        """When the watchdog changes; a single sweep is told by what it did."""
+        if self._stays and self._held is not None:
+            who = f"session {self._post.session.id}, pid {os.getpid()}, token {self._held.token}"
+            self._post.log.say(action, who)
 
     def _is_alone(self) -> bool:
         store, own = self._post.store, self._post.session.id
