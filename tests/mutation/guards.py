@@ -73,6 +73,7 @@ TRANSACTION = (
 )
 WRITES = f"{CHILDREN}::test_s7_a_child_that_writes_keeps_recovery_away"
 CONTRACT = "tests/orchestrator/store/test_contract.py"
+WATCHDOG = "tests/services/test_watchdog.py"
 
 GUARDS = (
     Guard(
@@ -391,5 +392,65 @@ GUARDS = (
             ),
         ),
         (f"{MERGING}/test_processing.py::test_p24_a_red_base_pauses_the_queue_and_blames_nobody",),
+    ),
+    Guard(
+        "watchdog-identity",
+        "only a process that is proven to be the one that was recorded is ended",
+        (
+            Edit(
+                "orchestrator/running/families.py",
+                "return found if found is not None and proven(pid, started, boot, host) else None",
+                "return found",
+            ),
+        ),
+        (f"{WATCHDOG}::test_s3_5_what_is_not_proven_to_be_its_own_is_never_touched",),
+    ),
+    Guard(
+        "watchdog-spared",
+        "a process that is a session of its own is not ended with the one that told of it",
+        (
+            Edit(
+                "orchestrator/running/families.py",
+                "for p in roots if p.pid not in self._spared}",
+                "for p in roots}",
+            ),
+        ),
+        (f"{WATCHDOG}::test_s3_5_what_is_not_proven_to_be_its_own_is_never_touched",),
+    ),
+    Guard(
+        "watchdog-living",
+        "a process that lives is not ended for its silence",
+        (
+            Edit(
+                "orchestrator/services/watchdog/cases.py",
+                "if scene.end_silent and late and",
+                "if late and",
+            ),
+        ),
+        (f"{WATCHDOG}::test_s3_5_who_lives_but_is_not_heard_of_is_ended_only_when_that_is_asked_for",),
+    ),
+    Guard(
+        "watchdog-fence",
+        "a watchdog that another has replaced does nothing any more",
+        (
+            Edit(
+                "orchestrator/services/watchdog/election.py",
+                'self.held.verify(self.store, "another watchdog has taken over")',
+                "self.held.check()",
+            ),
+        ),
+        (f"{WATCHDOG}::test_s3_4_one_of_many_is_the_watchdog_and_a_dead_one_is_followed_at_once",),
+    ),
+    Guard(
+        "watchdog-left-behind",
+        "what a dead session left is looked after whoever has ended it",
+        (
+            Edit(
+                "orchestrator/sessions/cleanup.py",
+                "ended_at=clock.now(), left_behind=behind)",
+                "ended_at=clock.now(), children=())",
+            ),
+        ),
+        ("tests/acceptance/test_watchdog.py::test_s3_11_what_a_crashed_session_leaves_is_put_right",),
     ),
 )
