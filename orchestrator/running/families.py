@@ -29,11 +29,15 @@ _SUPERVISOR: Final = os.fsencode(PROGRAM)
 
 @dataclass(frozen=True, slots=True)
 class EndedProcess:
-    """A process that was to be ended; ``is_gone`` when it is. ``name`` is the program's, for people."""
+    """A process that was to be ended; ``is_gone`` when it is. ``name`` is the program's, for people.
+
+    ``whose`` is the session, or the command of a plan, that it was of.
+    """
 
     pid: int
     name: str
     is_gone: bool
+    whose: str
 
 
 def known_process(pid: int, started: float, boot: str, host: str) -> Process | None:
@@ -67,11 +71,13 @@ def _has_a_supervisor(pid: int) -> bool:
 
 
 class Family:
-    """The processes of one session: ``roots``, and from now on whatever is seen below them."""
+    """The processes that sessions left: roots, each with whose it is, and what is seen below them."""
 
-    def __init__(self, roots: Iterable[Process], spared: Collection[int]) -> None:
+    def __init__(self, roots: Iterable[tuple[Process, str]], spared: Collection[int]) -> None:
         self._spared = {*spared, *own_line()}
-        self._seen = {p.pid: p.started for p in roots if p.pid not in self._spared}
+        known = [(process, whose) for process, whose in roots if process.pid not in self._spared]
+        self._seen = {process.pid: process.started for process, _ in known}
+        self._whose = {process.pid: whose for process, whose in known}
 
     def living(self) -> list[Process]:
         """Those that live, the newest look included."""
@@ -79,8 +85,15 @@ class Family:
         alive = {p for p, since in self._seen.items() if p in table and table[p].started == since}
         for process in below(table, alive, self._spared):
             self._seen[process.pid] = process.started
+            self._whose[process.pid] = self._heir(table, process, alive)
             alive.add(process.pid)
         return [table[pid] for pid in alive]
+
+    def _heir(self, table: Mapping[int, Process], process: Process, known: Collection[int]) -> str:
+        """Whose it is: its parent's, or the next one's up that is known."""
+        while process.parent not in known:
+            process = table[process.parent]
+        return self._whose[process.parent]
 
     def end(
         self, grace: float, rest: Callable[[float], None], check: Callable[[], None]
@@ -103,4 +116,7 @@ class Family:
             for process in self.living():
                 platforms.send(process, signal.SIGCONT)
             raise
-        return tuple(EndedProcess(pid, name, pid not in left) for (pid, _), name in sorted(names.items()))
+        return tuple(
+            EndedProcess(pid, name, pid not in left, self._whose[pid])
+            for (pid, _), name in sorted(names.items())
+        )

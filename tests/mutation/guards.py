@@ -411,8 +411,8 @@ GUARDS = (
         (
             Edit(
                 "orchestrator/running/families.py",
-                "for p in roots if p.pid not in self._spared}",
-                "for p in roots}",
+                "for process, whose in roots if process.pid not in self._spared]",
+                "for process, whose in roots]",
             ),
         ),
         (f"{WATCHDOG}::test_s3_5_what_is_not_proven_to_be_its_own_is_never_touched",),

@@ -67,7 +67,10 @@ def _cured(ward: Ward, issue: Issue, bench: Workbench, session: SessionHandle) -
             issue.cure(bench, session)
     except (PlanctlError, OSError) as error:
         failure = str(error)
-    ended = [EndedProcess(p.pid, name, not platforms.is_alive(p.pid, p.started)) for p, name in before]
+    ended = [
+        EndedProcess(p.pid, name, not platforms.is_alive(p.pid, p.started), issue.subject)
+        for p, name in before
+    ]
     return Mended(issue.code, issue.subject, tuple(ended), failure)
 
 

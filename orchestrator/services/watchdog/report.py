@@ -18,12 +18,11 @@ MANY: Final = 3
 class Swept:
     """What was found and put right; ``skipped`` says why nothing was looked at.
 
-    ``processes`` are pairs of whose it was (a session, or a command of a plan) and the process; ``mended``
-    pairs of a code of ``doctor`` and its subject; ``failures`` say what could not be put right.
+    ``mended`` are pairs of a code of ``doctor`` and its subject; ``failures`` say what was not put right.
     """
 
     sessions: list[str] = field(default_factory=list)
-    processes: list[tuple[str, EndedProcess]] = field(default_factory=list)
+    processes: list[EndedProcess] = field(default_factory=list)
     leases: list[str] = field(default_factory=list)
     rescues: list[str] = field(default_factory=list)
     mended: list[tuple[str, str]] = field(default_factory=list)
@@ -39,7 +38,7 @@ class Swept:
 
     def ended(self) -> list[EndedProcess]:
         """The processes that are gone."""
-        return [process for _, process in self.processes if process.is_gone]
+        return [process for process in self.processes if process.is_gone]
 
 
 def swept_data(swept: Swept) -> dict[str, Any]:
@@ -49,8 +48,8 @@ def swept_data(swept: Swept) -> dict[str, Any]:
         "skipped": swept.skipped or None,
         "sessions": swept.sessions,
         "processes": [
-            {"pid": process.pid, "name": process.name, "of": whose, "ended": process.is_gone}
-            for whose, process in swept.processes
+            {"pid": process.pid, "name": process.name, "of": process.whose, "ended": process.is_gone}
+            for process in swept.processes
         ],
         "leases": swept.leases,
         "rescues": swept.rescues,
@@ -66,9 +65,9 @@ def swept_lines(swept: Swept) -> Iterator[str]:
         return
     for key in swept.sessions:
         yield f"ended session {key}"
-    for whose, process in swept.processes:
+    for process in swept.processes:
         did = "ended" if process.is_gone else "could not end"
-        yield f"{did} {process.name} (pid {process.pid}) of {whose}"
+        yield f"{did} {process.name} (pid {process.pid}) of {process.whose}"
     yield from (f"gave back {name}" for name in swept.leases)
     yield from (f"rescued {reference}" for reference in swept.rescues)
     yield from (f"mended {code} {subject}" for code, subject in swept.mended)

@@ -80,8 +80,7 @@ class Sweep:
         self._tenure.check()
         sessions = self._store.sessions()
         found = cases(self._scene(sessions))
-        for case in found:
-            self._guarded(f"session {case.session.id}", partial(self._end_processes, case))
+        self._guarded("processes", partial(self._end_processes, found))
         for case in found:
             for worktree in self._left_in(case):
                 self._guarded(f"session {case.session.id}", partial(self._rescue, case, worktree))
@@ -119,27 +118,29 @@ class Sweep:
         self._swept.failures.append(f"{what}: {why}")
         self._post.log.trouble("not-put-right", f"{what}: {why}")
 
-    def _end_processes(self, case: Case) -> None:
-        session = case.session
+    def _end_processes(self, found: Sequence[Case]) -> None:
+        """Those of all sessions at once: they share one grace."""
         proven = [
-            process
+            (process, case.session.id)
+            for case in found
             for pid, began in roots(case)
-            if (process := known_process(pid, began, session.boot, session.host)) is not None
+            if (process := known_process(pid, began, case.session.boot, case.session.host)) is not None
         ]
         if not proven:
             return
-        others = {s.pid for s in self._store.sessions({SessionState.ACTIVE, SessionState.STALE})}
-        family = Family(proven, others - ({session.pid} if case.why is Why.SILENT else set()))
+        over = {case.session.id for case in found}
+        living = self._store.sessions({SessionState.ACTIVE, SessionState.STALE})
+        family = Family(proven, {s.pid for s in living if s.id not in over})
         with step("watchdog.end-processes"):
             for ended in family.end(self._post.grace, self._rest, self._tenure.check):
-                self._note_process(session.id, ended)
+                self._note_process(ended)
 
     def _rest(self, seconds: float) -> None:
         self._clock.wait(self._tenure.ended, seconds)
 
-    def _note_process(self, whose: str, process: EndedProcess) -> None:
-        self._swept.processes.append((whose, process))
-        said = f"{process.name} (pid {process.pid}) of {whose}"
+    def _note_process(self, process: EndedProcess) -> None:
+        self._swept.processes.append(process)
+        said = f"{process.name} (pid {process.pid}) of {process.whose}"
         if process.is_gone:
             self._post.log.say("process-ended", said)
         else:
@@ -169,7 +170,7 @@ class Sweep:
 
         for done in mend(self._post.bench(), self._post.session, self._tenure.check):
             for process in done.processes:
-                self._note_process(done.subject, process)
+                self._note_process(process)
             if done.failure:
                 self._fail(f"{done.code} {done.subject}", done.failure)
             else:
@@ -198,10 +199,11 @@ class Sweep:
             reaped = reap(self._store, self._clock, lock)
             for case in found:
                 self._settle(case.session.id)
+        whys = {case.session.id: case.why for case in found}
         for session in reaped.ended:
             self._swept.sessions.append(session.id)
             who = f"{session.kind}, pid {session.pid} on {session.host}"
-            self._post.log.say("session-ended", f"{session.id} ({who}): {Why.DEAD}")
+            self._post.log.say("session-ended", f"{session.id} ({who}): {whys.get(session.id, Why.DEAD)}")
         for lease in reaped.released:
             self._swept.leases.append(lease.name)
             self._post.log.say("lease-given-back", f"{lease.name} of {lease.session}, token {lease.token}")
