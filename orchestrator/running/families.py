@@ -110,7 +110,8 @@ class Family:
         names = {(p.pid, p.started): program_of(p.pid) for p in self.living()}
         try:
             ask_to_end(find, grace, rest)
-            names |= {(p.pid, p.started): program_of(p.pid) for p in find()}
+            late = {(p.pid, p.started): program_of(p.pid) for p in find()}
+            names = late | names  # who is just dying has no name any more
             left = kill(find, rest)
         except BaseException:
             for process in self.living():
