@@ -84,9 +84,9 @@ class Troubles:
         return True
 
     def read_only_store(self) -> bool:
-        with read_only(self.world.repo.path / ".git/planctl"):
+        with read_only(self.world.repo.path / ".git/planctl") as done:
             self.over.wait(self.dice.random() * 2)
-        return True
+        return done
 
 
 def _is_git(process: psutil.Process) -> bool:
@@ -97,18 +97,16 @@ def _is_git(process: psutil.Process) -> bool:
 
 
 @contextmanager
-def read_only(folder: Path) -> Iterator[None]:
-    """Whoever opens something below ``folder`` meanwhile can only read."""
-    if not folder.exists():
-        yield
+def read_only(folder: Path) -> Iterator[bool]:
+    """Whoever opens something below ``folder`` meanwhile can only read, unless somebody was faster."""
+    if not folder.exists() or mount("--bind", folder, folder):
+        yield False
         return
-    mount("--bind", folder, folder)
     try:
-        mount("-o", "remount,ro,bind", folder)
-        yield
+        yield mount("-o", "remount,ro,bind", folder) == 0  # busy: opened for writing since the line above
     finally:
         subprocess.run(["umount", "--lazy", os.fspath(folder)], check=True)
 
 
-def mount(*words: str | Path) -> None:
-    subprocess.run(["mount", *map(os.fspath, words)], check=True)
+def mount(*words: str | Path) -> int:
+    return subprocess.run(["mount", *map(os.fspath, words)], capture_output=True, check=False).returncode
