@@ -39,18 +39,18 @@ def open_store(repository: Repository, *, verify: bool = True) -> StoreOpened:
     return open_sqlite(store_path(repository), SystemClock(), verify=verify)
 
 
-def open_readonly_store(repository: Repository) -> Store:
+def open_readonly_store(repository: Repository, *, verify: bool = True) -> Store:
     """The store as it is now, for ``status`` and ``--dry-run``: a copy, no byte on disk is changed.
 
     An empty one where there is none. A corrupt store is left where it is:
-    :class:`~orchestrator.errors.StoreUnusableError`.
+    :class:`~orchestrator.errors.StoreUnusableError`. ``verify=False``: whole pages of it are not looked at.
     """
     from orchestrator.errors import StoreUnusableError  # noqa: PLC0415 - as above
     from orchestrator.store.sqlite.snapshot import open_snapshot  # noqa: PLC0415 - as above
 
     if not repository.state_dir.is_dir() and os.path.lexists(repository.state_dir):
         raise StoreUnusableError(store_path(repository), f"{repository.state_dir} is not a folder")
-    return open_snapshot(store_path(repository), SystemClock().boot()) or memory_store()
+    return open_snapshot(store_path(repository), SystemClock().boot(), verify=verify) or memory_store()
 
 
 def memory_store() -> Store:

@@ -12,6 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
+from orchestrator.store.measures import Measures
 from orchestrator.store.taskrecords import Tasks
 
 if TYPE_CHECKING:
@@ -247,11 +248,11 @@ class Events(Protocol):
     def prune(self, *, events: str, sessions: str) -> int:
         """Forget events, notes on leases and messages older than ``events``.
 
-        And sessions that ended before ``sessions``. Return how many.
+        And sessions that ended before ``sessions``. Return how many. What ``metrics`` counts of events stays.
         """
 
 
-class Store(Sessions, Leases, Tasks, Runs, Queue, Slots, Events, Protocol):
+class Store(Sessions, Leases, Tasks, Runs, Queue, Slots, Events, Measures, Protocol):
     """Everything that planctl remembers of one repository."""
 
     def transaction(self, *, durable: bool = True) -> AbstractContextManager[None]:

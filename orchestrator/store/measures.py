@@ -1,0 +1,124 @@
+"""What ``metrics`` is made of: counts, seconds and spans of time, from events and tables.
+
+Events are pruned, and a counter must never fall: before they go, what they say is added to ``totals``. What
+lies behind the mark is read from events each time. A wait belongs to the event that began it; the mark never
+passes one that has not ended, unless its event is pruned: then it is not counted.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+MARK: Final = "metrics.mark"
+"""The named value with the number of the last event that is in the totals."""
+WAITING: Final = "plan.waiting"
+ENDS_ALL: Final = frozenset({"run.interrupted", "run.finished"})
+"""End what the plans of the run wait for."""
+OF_WAITS: Final = ENDS_ALL | {
+    *(WAITING, "plan.preparing", "plan.started", "plan.prepared", "plan.skipped", "plan.cancelled"),
+    *("plan.failed", "plan.lost", "plan.landed", "entry.queued"),
+}
+TERMINAL: Final = frozenset({"landed", "failed", "timed_out", "cancelled", "lost"})
+RAN: Final = frozenset({"finished", "queued", "landed", "conflicted", "rejected"})
+"""States of attempts whose command came to its good end."""
+
+
+class Sum(NamedTuple):
+    """How often, and how long in all. ``name``: ``event``, ``wait`` (by reason) or ``label`` (of tasks)."""
+
+    name: str
+    label: str
+    times: int
+    seconds: float
+
+
+class Span(NamedTuple):
+    """How long one thing took. ``kind``: ``plan``, ``queue``, ``check`` (by verdict) or ``task``."""
+
+    kind: str
+    label: str
+    seconds: float
+
+
+class Mark(NamedTuple):
+    """One event between which waits lie; ``code`` is the reason of one that begins."""
+
+    sequence: int
+    ts: str
+    event: str
+    run: str
+    plan: str | None
+    code: str | None
+
+
+class Wait(NamedTuple):
+    """A wait that has ended: the number of the event that began it, its reason, and how long."""
+
+    sequence: int
+    code: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What one session has done: tasks and the seconds they took, plans of its runs that landed."""
+
+    session: str
+    tasks: int = 0
+    seconds: float = 0.0
+    landed: int = 0
+
+
+class Measures(Protocol):
+    """Counts and spans; with ``since`` (a time) only of what happened from then on."""
+
+    def sums(self, since: str | None = None) -> Sequence[Sum]:
+        """Events by name, waits by reason, completed tasks by label; pruned events count as well."""
+
+    def sum_up(self, *, before: str = "") -> None:
+        """Add what is settled to the totals, and in any case what happened ``before``."""
+
+    def spans(self, since: str | None = None) -> Sequence[Span]:
+        """How long plans, entries that landed, checks and tasks took that ended."""
+
+    def ended_attempts(self, since: str | None = None) -> Mapping[str, int]:
+        """Attempts that are over for good, by state."""
+
+    def plan_states(self) -> Mapping[str, int]:
+        """Plans by the state of their newest attempt."""
+
+    def work(self, since: str | None = None) -> Sequence[Work]:
+        """What sessions have done, by session."""
+
+
+def waits(marks: Iterable[Mark]) -> tuple[list[Wait], int | None]:
+    """Waits that have ended, and the number of the first event that began one which has not."""
+    ended: list[Wait] = []
+    open_: dict[str, dict[str | None, Mark]] = {}
+    for mark in marks:
+        of_run = open_.setdefault(mark.run, {})
+        over = list(of_run) if mark.event in ENDS_ALL else [mark.plan]
+        ended += [_wait(of_run.pop(plan), mark) for plan in over if plan in of_run]
+        if mark.event == WAITING:
+            of_run[mark.plan] = mark
+    return ended, min((m.sequence for plans in open_.values() for m in plans.values()), default=None)
+
+
+def _wait(begun: Mark, end: Mark) -> Wait:
+    """Wall time, which may have been set back in between: then no time at all."""
+    passed = datetime.fromisoformat(end.ts) - datetime.fromisoformat(begun.ts)
+    return Wait(begun.sequence, begun.code or "", max(0.0, passed.total_seconds()))
+
+
+def added(sums: Iterable[Sum]) -> list[Sum]:
+    """One sum a name and label, in their order."""
+    found: dict[tuple[str, str], Sum] = {}
+    for one in sums:
+        so_far = found.get(one[:2], Sum(one.name, one.label, 0, 0.0))
+        found[one[:2]] = one._replace(times=one.times + so_far.times, seconds=one.seconds + so_far.seconds)
+    return [found[key] for key in sorted(found)]
