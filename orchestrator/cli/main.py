@@ -46,6 +46,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "status": ("status", "Show what is going on, and why it waits."),
     "logs": ("logs", "Show the output of a plan."),
     "events": ("events", "Show what happened."),
+    "metrics": ("metrics", "Show figures: how much lands, how long it takes, what waits."),
     "stop": ("stop", "Stop plans, or a whole run."),
     "phase": ("phase", "Complete or list phases of plans."),
     "pointer": ("pointer", "The plan of the worktree you stand in."),

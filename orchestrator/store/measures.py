@@ -17,12 +17,13 @@ if TYPE_CHECKING:
 MARK: Final = "metrics.mark"
 """The named value with the number of the last event that is in the totals."""
 WAITING: Final = "plan.waiting"
-ENDS_ALL: Final = frozenset({"run.interrupted", "run.finished"})
-"""End what the plans of the run wait for."""
-OF_WAITS: Final = ENDS_ALL | {
-    *(WAITING, "plan.preparing", "plan.started", "plan.prepared", "plan.skipped", "plan.cancelled"),
-    *("plan.failed", "plan.lost", "plan.landed", "entry.queued"),
-}
+ENDS: Final = frozenset(
+    {
+        *(WAITING, "plan.preparing", "plan.started", "plan.prepared", "plan.skipped", "plan.cancelled"),
+        *("plan.failed", "plan.lost", "plan.landed", "entry.queued", "run.interrupted", "run.finished"),
+    }
+)
+"""What ends a wait, of the same plan or without one."""
 TERMINAL: Final = frozenset({"landed", "failed", "timed_out", "cancelled", "lost"})
 RAN: Final = frozenset({"finished", "queued", "landed", "conflicted", "rejected"})
 """States of attempts whose command came to its good end."""
@@ -45,15 +46,13 @@ class Span(NamedTuple):
     seconds: float
 
 
-class Mark(NamedTuple):
-    """One event between which waits lie; ``code`` is the reason of one that begins."""
+class Waited(NamedTuple):
+    """A wait as events tell it: when it began, why, and when it ended; None as long as it has not."""
 
     sequence: int
     ts: str
-    event: str
-    run: str
-    plan: str | None
     code: str | None
+    ended: str | None
 
 
 class Wait(NamedTuple):
@@ -92,27 +91,26 @@ class Measures(Protocol):
     def plan_states(self) -> Mapping[str, int]:
         """Plans by the state of their newest attempt."""
 
+    def first_queued(self) -> str | None:
+        """When the first entry came to the queue; None when there was none."""
+
     def work(self, since: str | None = None) -> Sequence[Work]:
         """What sessions have done, by session."""
 
 
-def waits(marks: Iterable[Mark]) -> tuple[list[Wait], int | None]:
-    """Waits that have ended, and the number of the first event that began one which has not."""
-    ended: list[Wait] = []
-    open_: dict[str, dict[str | None, Mark]] = {}
-    for mark in marks:
-        of_run = open_.setdefault(mark.run, {})
-        over = list(of_run) if mark.event in ENDS_ALL else [mark.plan]
-        ended += [_wait(of_run.pop(plan), mark) for plan in over if plan in of_run]
-        if mark.event == WAITING:
-            of_run[mark.plan] = mark
-    return ended, min((m.sequence for plans in open_.values() for m in plans.values()), default=None)
+def waits(found: Iterable[Waited]) -> tuple[list[Wait], int | None]:
+    """Waits that have ended, and the number of the first event that began one which has not.
 
-
-def _wait(begun: Mark, end: Mark) -> Wait:
-    """Wall time, which may have been set back in between: then no time at all."""
-    passed = datetime.fromisoformat(end.ts) - datetime.fromisoformat(begun.ts)
-    return Wait(begun.sequence, begun.code or "", max(0.0, passed.total_seconds()))
+    By wall time: where that was set back in between, no time at all.
+    """
+    ended, unsettled = [], None
+    for sequence, ts, code, end in found:
+        if end is None:
+            unsettled = sequence if unsettled is None else min(unsettled, sequence)
+        else:
+            passed = datetime.fromisoformat(end) - datetime.fromisoformat(ts)
+            ended.append(Wait(sequence, code or "", max(0.0, passed.total_seconds())))
+    return ended, unsettled
 
 
 def added(sums: Iterable[Sum]) -> list[Sum]:

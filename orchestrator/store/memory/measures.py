@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from orchestrator.clock import seconds_between
 from orchestrator.states import EntryState, TaskState
 from orchestrator.store.measures import (
+    ENDS,
     MARK,
-    OF_WAITS,
     RAN,
     TERMINAL,
     WAITING,
-    Mark,
     Span,
     Sum,
+    Waited,
     Work,
     added,
     waits,
@@ -24,6 +24,8 @@ from orchestrator.store.memory.tables import Tables
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+
+    from orchestrator.store.records import StoredEvent
 
 _VERDICTS = {True: "green", False: "red", None: "none"}
 
@@ -66,6 +68,10 @@ class MemoryMeasures(Tables):
         newest = {attempt.plan: attempt.state for attempt in self._all("attempts")}
         return Counter(str(state) for state in newest.values())
 
+    def first_queued(self) -> str | None:
+        """See the protocol."""
+        return next((entry.queued_at for entry in self._all("entries")), None)
+
     def work(self, since: str | None = None) -> Sequence[Work]:
         """See the protocol."""
         with self._lock:
@@ -96,12 +102,8 @@ class MemoryMeasures(Tables):
 
     def _counted(self, after: int, until: int, since: str) -> tuple[list[Sum], int | None]:
         events = [e for e in self._data["events"].values() if e.sequence > after and e.ts >= since]
-        marks = (
-            Mark(e.sequence, e.ts, e.event, e.run, e.plan, _code(e))
-            for e in events
-            if e.run and e.event in OF_WAITS
-        )
-        ended, unsettled = waits(marks)
+        begun = (e for e in events if e.event == WAITING and e.run)
+        ended, unsettled = waits(Waited(e.sequence, e.ts, _code(e), self._end_of(e)) for e in begun)
         sums = [Sum("wait", wait.code, 1, wait.seconds) for wait in ended if wait.sequence <= until]
         for event in (e for e in events if e.sequence <= until):
             sums.append(Sum("event", event.event, 1, 0.0))
@@ -109,6 +111,12 @@ class MemoryMeasures(Tables):
                 labels, seconds = event.data.get("labels", ()), event.data.get("seconds") or 0.0
                 sums += [Sum("label", label, 1, seconds) for label in labels]
         return sums, unsettled
+
+    def _end_of(self, begun: StoredEvent) -> str | None:
+        later = (
+            e for e in self._data["events"].values() if e.sequence > begun.sequence and e.run == begun.run
+        )
+        return next((e.ts for e in later if e.event in ENDS and e.plan in {None, begun.plan}), None)
 
     def _all_sums(self) -> list[Sum]:
         return list(self._data["totals"].values())
@@ -120,5 +128,6 @@ class MemoryMeasures(Tables):
         return max(self._data["events"], default=0)
 
 
-def _code(event: Any) -> str | None:
-    return event.data.get("reason", {}).get("code") if event.event == WAITING else None
+def _code(event: StoredEvent) -> str | None:
+    code: str | None = event.data.get("reason", {}).get("code")
+    return code

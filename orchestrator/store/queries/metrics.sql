@@ -10,16 +10,18 @@ FROM events AS e, json_each(e.data, '$.labels') AS j
 WHERE e.event = 'task.completed' AND e.sequence > :after AND e.sequence <= :until AND e.ts >= :since
 GROUP BY j.value;
 
--- The marks between which plans wait; a wait that began before :until may end behind it.
+-- A wait ends with the next such event of its plan in the run, or with one of the whole run.
 -- name: waits(after, since)
-SELECT sequence, ts, event, run, plan,
-       CASE event WHEN 'plan.waiting' THEN json_extract(data, '$.reason.code') END AS code
-FROM events
-WHERE sequence > :after AND ts >= :since AND run IS NOT NULL
-  AND event IN ('plan.waiting', 'plan.preparing', 'plan.started', 'plan.prepared', 'plan.skipped',
-                'plan.cancelled', 'plan.failed', 'plan.lost', 'plan.landed', 'entry.queued',
-                'run.interrupted', 'run.finished')
-ORDER BY sequence;
+SELECT w.sequence, w.ts, json_extract(w.data, '$.reason.code') AS code,
+       (SELECT n.ts FROM events AS n
+        WHERE n.run = w.run AND n.sequence > w.sequence AND COALESCE(n.plan, w.plan) = w.plan
+          AND n.event IN ('plan.waiting', 'plan.preparing', 'plan.started', 'plan.prepared', 'plan.skipped',
+                          'plan.cancelled', 'plan.failed', 'plan.lost', 'plan.landed', 'entry.queued',
+                          'run.interrupted', 'run.finished')
+        ORDER BY n.sequence LIMIT 1) AS ended
+FROM events AS w
+WHERE w.event = 'plan.waiting' AND w.sequence > :after AND w.ts >= :since AND w.run IS NOT NULL
+ORDER BY w.sequence;
 
 -- name: last()^
 SELECT COALESCE(MAX(sequence), 0) AS sequence FROM events;
@@ -59,6 +61,9 @@ GROUP BY state;
 SELECT state, COUNT(*) AS count FROM attempts
 WHERE seq IN (SELECT MAX(seq) FROM attempts GROUP BY plan)
 GROUP BY state;
+
+-- name: first()^
+SELECT queued_at FROM entries ORDER BY sequence LIMIT 1;
 
 -- name: tasks_by_session(since)
 SELECT claimed_by AS session, COUNT(*) AS tasks, SUM(COALESCE(duration_seconds, 0.0)) AS seconds

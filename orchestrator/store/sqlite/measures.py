@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from orchestrator.store.measures import MARK, Mark, Span, Sum, Work, added, waits
+from orchestrator.store.measures import MARK, Span, Sum, Waited, Work, added, waits
 from orchestrator.store.sqlite.tables import Tables
 
 if TYPE_CHECKING:
@@ -50,6 +50,12 @@ class SqliteMeasures(Tables):
         with self._db.reading():
             return {row["state"]: row["count"] for row in self._db.query.rows("metrics.plans")}
 
+    def first_queued(self) -> str | None:
+        """See the protocol."""
+        with self._db.reading():
+            row = self._db.query.row("metrics.first")
+        return None if row is None else str(row["queued_at"])
+
     def work(self, since: str | None = None) -> Sequence[Work]:
         """See the protocol."""
         with self._db.reading():
@@ -68,7 +74,7 @@ class SqliteMeasures(Tables):
         sums = [Sum(*row) for row in self._db.query.rows("metrics.events", **where)]
         sums += [Sum(*row) for row in self._db.query.rows("metrics.labels", **where)]
         rows = self._db.query.rows("metrics.waits", after=after, since=since)
-        ended, unsettled = waits(Mark(*row) for row in rows)
+        ended, unsettled = waits(Waited(*row) for row in rows)
         sums += [Sum("wait", wait.code, 1, wait.seconds) for wait in ended if wait.sequence <= until]
         return sums, unsettled
 
