@@ -125,11 +125,14 @@ def working(
 
     ``override`` puts the command line's options over the settings, again after each reload. ``tell`` is given
     a line when the store had to be rebuilt. ``remote`` says which remote's target counts, and whether it is
-    asked first. Raises what opening the store does, UnsupportedRepositoryError,
-    GitTooOldError, InvalidPlansError for a ``planctl.yaml`` that cannot be used, and BusyError while planctl
+    asked first. While it works, and for a moment at its end, people are told of what happens.
+
+    Raises what opening the store does, UnsupportedRepositoryError, GitTooOldError, InvalidPlansError for a
+    ``planctl.yaml`` that cannot be used, and BusyError while planctl
     is being uninstalled.
     """
     from orchestrator.leases.presence import present  # noqa: PLC0415 - as below
+    from orchestrator.notifying.notifier import notifying  # noqa: PLC0415 - as below
 
     with _begun(
         repository,
@@ -144,9 +147,11 @@ def working(
             from orchestrator.merging.upstream import begin  # noqa: PLC0415 - for who lands there
 
             begin(bench)
-            yield bench.refreshed(), session
+            fresh = bench.refreshed()
         else:
-            yield bench, session
+            fresh = bench
+        with notifying(fresh):
+            yield fresh, session
 
 
 @contextlib.contextmanager

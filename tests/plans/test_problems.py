@@ -405,7 +405,6 @@ def test_one_problem_of_the_settings(text: str, code: str, field: str) -> None:
 
 
 NOT_YET = {
-    "notify": "[me]",
     "store": "/var/state",
     "executor": "dask",
 }

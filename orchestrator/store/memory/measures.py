@@ -37,13 +37,13 @@ class MemoryMeasures(Tables):
         """See the protocol."""
         with self._lock:
             if since is not None:
-                return added(self._counted(0, self._last(), since)[0])
-            return added([*self._all_sums(), *self._counted(self._mark(), self._last(), "")[0]])
+                return added(self._counted(0, self.last_event(), since)[0])
+            return added([*self._all_sums(), *self._counted(self._mark(), self.last_event(), "")[0]])
 
     def sum_up(self, *, before: str = "") -> None:
         """See the protocol."""
         with self._lock:
-            after, last = self._mark(), self._last()
+            after, last = self._mark(), self.last_event()
             _, unsettled = self._counted(after, last, "")
             old = max((e.sequence for e in self._data["events"].values() if e.ts < before), default=0)
             until = max(after, last if unsettled is None else unsettled - 1, old)
@@ -124,8 +124,10 @@ class MemoryMeasures(Tables):
     def _mark(self) -> int:
         return int(self._data["values"].get(MARK) or 0)
 
-    def _last(self) -> int:
-        return max(self._data["events"], default=0)
+    def last_event(self) -> int:
+        """See the protocol."""
+        with self._lock:
+            return max(self._data["events"], default=0)
 
 
 def _code(event: StoredEvent) -> str | None:

@@ -113,6 +113,7 @@ class MemoryEvents(MemoryMeasures):
             self.sum_up(before=events)
             old = [("events", e.sequence) for e in self._all("events", lambda e: e.ts < events)]
             old += [("lease_notes", n.sequence) for n in self._all("lease_notes", lambda n: n.at < events)]
+            old += [("deliveries", d.id) for d in self._all("deliveries", lambda d: d.changed_at < events)]
             old += [("messages", m.sequence) for m in self._all("messages", lambda m: m.at < events)]
             ended = self._all("sessions", lambda s: s.state is SessionState.ENDED and s.ended_at)
             old += [("sessions", s.id) for s in ended if s.ended_at < sessions]

@@ -55,5 +55,6 @@ class SqliteEvents(SqliteMeasures):
                 self._db.query.change("events.prune", before=events)
                 + self._db.query.change("leases.prune_notes", before=events)
                 + self._db.query.change("messages.prune", before=events)
+                + self._db.query.change("deliveries.prune", before=events)
                 + self._db.query.change("sessions.prune", before=sessions)
             )

@@ -19,14 +19,14 @@ class SqliteMeasures(Tables):
         """See the protocol."""
         with self._db.reading():
             if since is not None:
-                return added(self._counted(0, self._last(), since)[0])
+                return added(self._counted(0, self.last_event(), since)[0])
             totals = [Sum(*row) for row in self._db.query.rows("metrics.totals")]
-            return added([*totals, *self._counted(self._mark(), self._last(), "")[0]])
+            return added([*totals, *self._counted(self._mark(), self.last_event(), "")[0]])
 
     def sum_up(self, *, before: str = "") -> None:
         """See the protocol."""
         with self._db.transaction():
-            after, last = self._mark(), self._last()
+            after, last = self._mark(), self.last_event()
             _, unsettled = self._counted(after, last, "")
             row = self._db.query.row("metrics.last_before", before=before)
             until = max(after, last if unsettled is None else unsettled - 1, row["sequence"] if row else 0)
@@ -82,6 +82,8 @@ class SqliteMeasures(Tables):
         row = self._db.query.row("events.value", key=MARK)
         return int(row["value"]) if row else 0
 
-    def _last(self) -> int:
-        row = self._db.query.row("metrics.last")
+    def last_event(self) -> int:
+        """See the protocol."""
+        with self._db.reading():
+            row = self._db.query.row("metrics.last")
         return int(row["sequence"]) if row else 0
