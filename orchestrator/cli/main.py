@@ -54,6 +54,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "rescue": ("rescue", "Snapshots of uncommitted work."),
     "simulate": ("simulate", "Compare policies of the queue on a virtual clock."),
     "doctor": ("doctor", "Look for what is broken or left over, and mend it."),
+    "notify": ("notify", "Who is told when plans land, fail or wait: list, try out."),
     "hooks": ("hooks", "Hooks of git and of coding agents that call planctl."),
     "uninstall": ("uninstall", "Take planctl out of this repository; the work stays."),
 }

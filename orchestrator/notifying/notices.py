@@ -72,12 +72,13 @@ def _of_entry(event: StoredEvent) -> Notice:
         unchecked = ", unchecked" if data.get("unchecked") else ""
         text = f"at {str(data.get('landed_commit') or '')[:_SHORT]}{unchecked}"
     subject = f"entry {data.get('entry')}"
-    return _notice(kind, subject, f"{who} {words}", text, str(data.get("code") or ""))
+    return _notice(kind, subject, f"{who} {words}", text, _code(event))
 
 
 def _of_failure(event: StoredEvent) -> Notice:
     words = "ran out of time" if event.data.get("state") == "timed_out" else "failed"
-    return _notice(Told.FAILED, f"plan {event.run} {event.plan}", f"{event.plan} {words}", _why(event))
+    subject = f"plan {event.run} {event.plan}"
+    return _notice(Told.FAILED, subject, f"{event.plan} {words}", _why(event), _code(event))
 
 
 def _of_sweep(event: StoredEvent) -> Notice | None:
@@ -90,11 +91,19 @@ def _of_sweep(event: StoredEvent) -> Notice | None:
 
 def _why(event: StoredEvent) -> str:
     """The reason in the event's own words: as entries carry it, or as plans do."""
-    reason = event.data.get("reason")
-    found: dict[str, Any] = {**(reason if isinstance(reason, dict) else {}), **event.data}
+    found = _said(event)
     said = found.get("detail") or found.get("why") or found.get("code") or ""
     paths = found.get("paths") or ()
     return f"{said}: {', '.join(map(str, paths[:3]))}" if paths else str(said)
+
+
+def _code(event: StoredEvent) -> str:
+    return str(_said(event).get("code") or "")
+
+
+def _said(event: StoredEvent) -> dict[str, Any]:
+    reason = event.data.get("reason")
+    return {**(reason if isinstance(reason, dict) else {}), **event.data}
 
 
 def _notice(kind: Told, subject: str, title: str, text: str, code: str = "") -> Notice:

@@ -12,9 +12,10 @@ from __future__ import annotations
 import json
 import sys
 import urllib.error
+import urllib.parse
 import urllib.request
 from http import HTTPStatus
-from http.client import HTTPException
+from http.client import HTTPException, InvalidURL
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -48,10 +49,10 @@ def _post(request: urllib.request.Request, timeout: float) -> tuple[int, str]:
             return 0, f"{answer.status}"
     except urllib.error.HTTPError as error:
         return _refused(error)
+    except (InvalidURL, ValueError):  # its words would hold the address, which may be a secret
+        return 1, "the address cannot be read"
     except (OSError, HTTPException) as error:
         return TEMPORARY, str(getattr(error, "reason", "") or str(error) or type(error).__name__)
-    except ValueError as error:  # an address that urllib cannot read
-        return 1, f"{error}"
 
 
 def _refused(error: urllib.error.HTTPError) -> tuple[int, str]:
@@ -59,8 +60,16 @@ def _refused(error: urllib.error.HTTPError) -> tuple[int, str]:
     if error.code >= HTTPStatus.INTERNAL_SERVER_ERROR or error.code in _LATER:
         return TEMPORARY, said
     if HTTPStatus.MULTIPLE_CHOICES <= error.code < HTTPStatus.BAD_REQUEST:
-        return 1, f"{said}: it redirects to {error.headers.get('location')}, which is not followed"
+        return 1, f"{said}: it redirects to {_host(error.headers.get('location'))}, which is not followed"
     return 1, said
+
+
+def _host(location: str | None) -> str:
+    """The rest may be a secret, as the address that was posted to."""
+    try:
+        return urllib.parse.urlsplit(location or "").hostname or "another path"
+    except ValueError:
+        return "what is no address"
 
 
 if __name__ == "__main__":
