@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING, Final
 
 from orchestrator.notifying.log import NotifyLog
 from orchestrator.notifying.outbox import Outbox
-from orchestrator.notifying.sending import Sender
+from orchestrator.notifying.sending import Post, Sender
 from plans.errors import PlanctlError
 from plans.notify import Channel, Way
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from orchestrator.store.protocol import Store
     from orchestrator.workbench import Workbench
 
 LOOK: Final = 0.5
@@ -70,7 +71,10 @@ class Notifier:
 
     def start(self) -> None:
         """Begin with what happens from now on, or where the last one stopped."""
-        Outbox(self._bench.store, self._bench.clock, self._channels).begin()
+        try:
+            Outbox(self._bench.store, self._bench.clock, self._channels).begin()
+        except (PlanctlError, OSError) as error:  # the work must not end for it; the threads try again
+            self._tell("all", error)
         for thread in self._threads:
             thread.start()
 
@@ -87,27 +91,28 @@ class Notifier:
 
     def _run(self, name: str) -> None:
         """The thread of one channel. A store or a disk that refuses is told in the log, and asked again."""
-        is_last = False
-        while not is_last:
+        while True:
             try:
                 with contextlib.closing(self._bench.stores()) as store:
-                    outbox = Outbox(store, self._bench.clock, self._channels)
-                    sender = Sender(
-                        name,
-                        self._channels[name],
-                        self._bench.repository,
-                        store=store,
-                        clock=self._bench.clock,
-                        session=self._bench.session,
-                        environ=os.environ,
-                        log=self._log,
-                        time_left=self._time_left,
-                    )
-                    while not is_last:
-                        is_last = self._bench.clock.wait(self._ended, LOOK)
-                        outbox.fill()
-                        sender.round()
+                    self._serve(name, store)
             except (PlanctlError, OSError) as error:
-                is_last = self._bench.clock.wait(self._ended, LOOK)
-                with contextlib.suppress(OSError):  # the disk that refuses may be that of the log
-                    self._log.say(name, "cannot be served", str(error))
+                self._tell(name, error)
+            if self._bench.clock.wait(self._ended, LOOK):
+                return
+
+    def _serve(self, name: str, store: Store) -> None:
+        """Until the end, and once more then."""
+        bench = self._bench
+        post = Post(bench.repository, store, bench.clock, bench.session, os.environ, self._log)
+        outbox = Outbox(store, bench.clock, self._channels)
+        sender = Sender(name, self._channels[name], post, self._time_left)
+        outbox.begin()
+        is_last = False
+        while not is_last:
+            is_last = bench.clock.wait(self._ended, LOOK)
+            outbox.fill()
+            sender.round()
+
+    def _tell(self, name: str, error: Exception) -> None:
+        with contextlib.suppress(OSError):  # the disk that refuses may be that of the log
+            self._log.say(name, "cannot be served", str(error))

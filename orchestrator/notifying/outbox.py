@@ -15,7 +15,7 @@ from orchestrator.store.deliveryrecords import Delivery
 from plans.effects import step
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from orchestrator.clock import Clock
     from orchestrator.notifying.notices import Notice
@@ -40,6 +40,8 @@ class Outbox:
 
     def begin(self) -> None:
         """Where nobody was ever told of anything, begin with what happens from now on."""
+        if self._store.value(SEEN) is not None:
+            return
         with step("notify.begin"), self._store.transaction(durable=False):
             if self._store.value(SEEN) is None:
                 self._store.set_value(SEEN, str(self._store.last_event()))
@@ -47,19 +49,20 @@ class Outbox:
     def fill(self) -> int:
         """Add deliveries for what has happened since; return how many."""
         count = 0
-        while events := self._store.events_after(max(self._looked, self._seen())):
+        while events := self._new_events():
             if any(notice_of(event) for event in events):
                 count += self._add()
             self._looked = events[-1].sequence
         return count
 
-    def _seen(self) -> int:
-        return int(self._store.value(SEEN) or 0)
+    def _new_events(self) -> Sequence[StoredEvent]:
+        """What neither this one has looked at (nobody is told of that) nor another one has dealt with."""
+        return self._store.events_after(max(self._looked, int(self._store.value(SEEN) or 0)))
 
     def _add(self) -> int:
         """Alone: what others have not added since. Not durable: the sending is, and takes this with it."""
         with step("notify.outbox"), self._store.transaction(durable=False):
-            events = self._store.events_after(self._seen())
+            events = self._new_events()
             count = sum(self._add_event(event) for event in events)
             if events:
                 self._store.set_value(SEEN, str(events[-1].sequence))

@@ -11,6 +11,7 @@ to :data:`TRIES` times, and the channel rests in between. Not promised: that eac
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from orchestrator.clock import jitter, seconds_between
@@ -42,37 +43,34 @@ _GROWTH: Final = 4.0
 _SPREAD: Final = 0.2
 
 
-class Sender:
-    """Sends what is due through one channel, for one session. ``time_left`` bounds all that it does."""
+@dataclass(frozen=True, slots=True)
+class Post:
+    """Where and as whom it is sent: ``session`` of this process, a ``store`` of this thread."""
 
-    def __init__(  # noqa: PLR0913 - what a delivery needs, handed in once
-        self,
-        name: str,
-        channel: Channel,
-        repository: Repository,
-        *,
-        store: Store,
-        clock: Clock,
-        session: str,
-        environ: Mapping[str, str],
-        log: NotifyLog,
-        time_left: Callable[[], float],
-    ) -> None:
+    repository: Repository
+    store: Store
+    clock: Clock
+    session: str
+    environ: Mapping[str, str]
+    log: NotifyLog
+
+
+class Sender:
+    """Sends what is due through one channel. ``time_left`` bounds all that it does, in seconds."""
+
+    def __init__(self, name: str, channel: Channel, post: Post, time_left: Callable[[], float]) -> None:
         self.name = name
         self._channel = channel
-        self._repository = repository
-        self._store = store
-        self._clock = clock
-        self._session = session
-        self._environ = environ
-        self._log = log
+        self._post = post
+        self._store = post.store
+        self._clock = post.clock
         self._time_left = time_left
         self._rests_until = 0.0
         self._failures = 0
 
     def round(self) -> None:
         """Send what is due; leave what has to wait, and what no process can send any more."""
-        for delivery in self._store.deliveries(channel=self.name, states={D.PENDING, D.SENDING}):
+        for delivery in self._store.due_deliveries(self.name):
             if self._time_left() <= 0:
                 return
             try:
@@ -97,12 +95,12 @@ class Sender:
         return is_alive(session.pid, session.process_started, session.boot, session.host)
 
     def _send(self, delivery: Delivery, now: str) -> None:
-        errand = errand_of(self._channel, delivery, self._repository, self._environ, now)
+        errand = errand_of(self._channel, delivery, self._post.repository, self._post.environ, now)
         if isinstance(errand, Unusable) and not errand.for_all:
             return  # by another process, or not in time
         with step("notify.claim"):
             claimed = self._store.move_delivery(
-                delivery, D.SENDING, session=self._session, tries=delivery.tries + 1, changed_at=now
+                delivery, D.SENDING, session=self._post.session, tries=delivery.tries + 1, changed_at=now
             )
         if isinstance(errand, Unusable):
             self._end(claimed, D.FAILED, errand.reason)
@@ -127,7 +125,7 @@ class Sender:
         with step("notify.note"):
             self._store.move_delivery(delivery, state, detail=detail, changed_at=self._clock.now())
         what = f"{state} {delivery.notice.get('title')}: {delivery.notice.get('text')}"
-        self._log.say(self.name, what, f"({detail})" if detail else "")
+        self._post.log.say(self.name, what, f"({detail})" if detail else "")
 
 
 def judged(channel: Channel, ran: Ran, tries: int) -> tuple[DeliveryState, str]:

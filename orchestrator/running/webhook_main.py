@@ -10,6 +10,8 @@ No redirect is followed: the address that stands in the settings is where it goe
 from __future__ import annotations
 
 import json
+import math
+import signal
 import sys
 import urllib.error
 import urllib.parse
@@ -35,6 +37,8 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
 def main() -> NoReturn:
     """Read the order, post it, say what became of it."""
     order = json.loads(sys.stdin.buffer.read())
+    if hasattr(signal, "alarm"):  # for when whoever would end it was killed
+        signal.alarm(math.ceil(order["timeout"]) + 1)
     request = urllib.request.Request(
         order["url"], order["body"].encode("ascii"), order["headers"], method="POST"
     )

@@ -46,8 +46,11 @@ class Deliveries(Protocol):
     ) -> Sequence[Delivery]:
         """Those that match all that is given, oldest first."""
 
-    def newest_delivery(self, channel: str, subject: str | None = None) -> Delivery | None:
-        """The newest through a channel, of that subject or at all; None when there was none."""
+    def due_deliveries(self, channel: str) -> Sequence[Delivery]:
+        """Those of a channel that have not come to their end, oldest first: asked for all the time."""
+
+    def newest_delivery(self, channel: str, subject: str) -> Delivery | None:
+        """The newest of that subject through a channel; None when there was none."""
 
     def move_delivery(self, delivery: Delivery, to: DeliveryState, **changes: Any) -> Delivery:
         """Guarded move."""

@@ -27,9 +27,13 @@ class MemoryDeliveries(Tables):
         """See the protocol."""
         return self._all("deliveries", lambda d: channel in {None, d.channel} and among(d.state, states))
 
-    def newest_delivery(self, channel: str, subject: str | None = None) -> Delivery | None:
+    def due_deliveries(self, channel: str) -> Sequence[Delivery]:
         """See the protocol."""
-        found = self._all("deliveries", lambda d: d.channel == channel and subject in {None, d.subject})
+        return self.deliveries(channel=channel, states={DeliveryState.PENDING, DeliveryState.SENDING})
+
+    def newest_delivery(self, channel: str, subject: str) -> Delivery | None:
+        """See the protocol."""
+        found = self._all("deliveries", lambda d: d.channel == channel and d.subject == subject)
         return found[-1] if found else None
 
     def move_delivery(self, delivery: Delivery, to: DeliveryState, **changes: Any) -> Delivery:

@@ -10,9 +10,11 @@ WHERE (:channel IS NULL OR channel = :channel)
   AND (:states IS NULL OR state IN (SELECT value FROM json_each(:states)))
 ORDER BY seq;
 
+-- name: due(channel)
+SELECT * FROM deliveries WHERE channel = :channel AND state IN ('pending', 'sending') ORDER BY seq;
+
 -- name: newest(channel, subject)^
-SELECT * FROM deliveries WHERE channel = :channel AND (:subject IS NULL OR subject = :subject)
-ORDER BY seq DESC LIMIT 1;
+SELECT * FROM deliveries WHERE channel = :channel AND subject = :subject ORDER BY seq DESC LIMIT 1;
 
 -- name: write(id, was_state, was_version, state, session, tries, detail, changed_at, version)!
 UPDATE deliveries SET

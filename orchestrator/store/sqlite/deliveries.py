@@ -30,7 +30,11 @@ class SqliteDeliveries(Tables):
         """See the protocol."""
         return self._all(_DELIVERY, "deliveries.find", channel=channel, states=names(states))
 
-    def newest_delivery(self, channel: str, subject: str | None = None) -> Delivery | None:
+    def due_deliveries(self, channel: str) -> Sequence[Delivery]:
+        """See the protocol."""
+        return self._all(_DELIVERY, "deliveries.due", channel=channel)
+
+    def newest_delivery(self, channel: str, subject: str) -> Delivery | None:
         """See the protocol."""
         return self._one(_DELIVERY, "deliveries.newest", channel=channel, subject=subject)
 

@@ -16,11 +16,12 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.clock import SystemClock
+from orchestrator.clock import SystemClock, boot_id, host
 from orchestrator.notifying.errands import signed
 from orchestrator.notifying.log import NotifyLog
-from orchestrator.notifying.outbox import STALE, Outbox
-from orchestrator.notifying.sending import TRIES, Sender
+from orchestrator.notifying.outbox import SEEN, STALE, Outbox
+from orchestrator.notifying.sending import TRIES, Post, Sender
+from orchestrator.sessions.identity import started
 from orchestrator.states import DeliveryState, SessionState
 from orchestrator.store.memory.store import MemoryStore
 from orchestrator.store.protocol import Store
@@ -56,7 +57,7 @@ def direct(monkeypatch: pytest.MonkeyPatch) -> None:
             monkeypatch.delenv(name)
 
 
-class Post:
+class Desk:
     """One channel of one process, with a clock that the test moves."""
 
     def __init__(self, repository: Repository, channel: Channel, store: Store | None = None) -> None:
@@ -66,18 +67,11 @@ class Post:
         self.outbox.begin()
         self.sender = self.another("s1")
 
-    def another(self, session: str, **environ: str) -> Sender:
-        return Sender(
-            "team",
-            self.channel,
-            self.repository,
-            store=self.store,
-            clock=self.clock,
-            session=session,
-            environ={**os.environ, **environ},
-            log=NotifyLog(self.repository.state_dir, self.clock),
-            time_left=lambda: 60.0,
-        )
+    def another(self, session: str, clock: FakeClock | None = None, **environ: str) -> Sender:
+        log = NotifyLog(self.repository.state_dir, self.clock)
+        env = {**os.environ, **environ}
+        post = Post(self.repository, self.store, clock or self.clock, session, env, log)
+        return Sender("team", self.channel, post, lambda: 60.0)
 
     def happen(self, entry: str = "e1", event: str = "entry.landed", **data: object) -> None:
         self.store.emit(event, at=self.clock.now(), plan="api", entry=entry, landed_commit="a" * 40, **data)
@@ -97,7 +91,7 @@ def webhook(url: str, **more: object) -> Channel:
 
 def test_s4_8_an_event_is_posted_once_however_often_it_is_looked_at(repository: Repository) -> None:
     with receiving() as receiver:
-        post = Post(repository, webhook(receiver.url))
+        post = Desk(repository, webhook(receiver.url))
         post.happen()
         for _ in range(3):
             assert Outbox(post.store, post.clock, {"team": post.channel}).fill() in (0, 1)
@@ -117,7 +111,7 @@ def test_s4_8_what_happened_before_anybody_listened_or_long_ago_is_not_told(repo
     channel = webhook(closed_port())
     store = MemoryStore()
     store.emit("entry.landed", at=FakeClock().now(), entry="e0", plan="api")
-    post = Post(repository, channel, store)
+    post = Desk(repository, channel, store)
     post.happen("e1", "entry.held", code="policy")
     post.clock.advance(STALE + 1)
     post.happen("e2")
@@ -125,8 +119,22 @@ def test_s4_8_what_happened_before_anybody_listened_or_long_ago_is_not_told(repo
     assert [d.notice["entry"] for d in store.deliveries()] == ["e2"]
 
 
+def test_s4_8_much_that_nobody_is_told_of_hides_nothing(repository: Repository) -> None:
+    """Nothing is written for it, so another process looks at it too, and both come to what is behind it."""
+    post = Desk(repository, webhook("http://x"))
+    for _ in range(1500):
+        post.happen(event="entry.queued")
+    assert (post.outbox.fill(), post.store.value(SEEN)) == (0, "0")
+    post.happen("e1")
+    assert post.outbox.fill() == 1
+    other = Outbox(post.store, post.clock, {"team": post.channel})
+    assert other.fill() == 0
+    post.happen("e2")
+    assert (other.fill(), post.outbox.fill()) == (1, 0)
+
+
 def test_s4_8_a_channel_is_told_what_it_wants_and_of_a_wait_once(repository: Repository) -> None:
-    post = Post(repository, webhook("http://x", on=(Told.WAITING,)))
+    post = Desk(repository, webhook("http://x", on=(Told.WAITING,)))
     post.happen("e1")
     for _ in range(3):
         post.happen("e1", "entry.blocked", code="checkout")
@@ -145,7 +153,7 @@ def test_s4_8_a_signature_is_that_of_standard_webhooks(repository: Repository) -
     key = base64.b64encode(b"k" * 24).decode()
     channel_env = {"TEAM_SECRET": f"whsec_{key}"}
     with receiving() as receiver:
-        post = Post(repository, webhook(receiver.url, secret_env="TEAM_SECRET"))
+        post = Desk(repository, webhook(receiver.url, secret_env="TEAM_SECRET"))
         post.happen()
         post.outbox.fill()
         post.another("s1").round()
@@ -181,7 +189,7 @@ def test_s4_8_a_receiver_in_trouble_is_asked_again(
 ) -> None:
     with contextlib.ExitStack() as stack:
         url = stack.enter_context(receiving(behave)).url if behave else closed_port()
-        post = Post(repository, webhook(url))
+        post = Desk(repository, webhook(url))
         post.happen()
         post.outbox.fill()
         post.sender.round()
@@ -192,7 +200,7 @@ def test_s4_8_a_receiver_in_trouble_is_asked_again(
 
 def test_s4_8_it_is_asked_so_often_with_longer_rests_and_one_id(repository: Repository) -> None:
     with receiving(answering(500)) as receiver:
-        post = Post(repository, webhook(receiver.url))
+        post = Desk(repository, webhook(receiver.url))
         post.happen()
         post.outbox.fill()
         rests = []
@@ -213,7 +221,7 @@ def test_s4_8_it_is_asked_so_often_with_longer_rests_and_one_id(repository: Repo
 
 def test_s4_8_a_receiver_that_comes_back_gets_what_waited_in_order(repository: Repository) -> None:
     with receiving(answering(503, 204)) as receiver:
-        post = Post(repository, webhook(receiver.url))
+        post = Desk(repository, webhook(receiver.url))
         post.happen("e1")
         post.happen("e2")
         post.outbox.fill()
@@ -237,7 +245,7 @@ def test_s4_8_a_refusal_is_not_tried_again_and_no_redirect_is_followed(
     repository: Repository, behave: Behaviour, detail: str
 ) -> None:
     with receiving(behave) as receiver:
-        post = Post(repository, webhook(receiver.url))
+        post = Desk(repository, webhook(receiver.url))
         post.happen()
         post.outbox.fill()
         post.sender.round()
@@ -263,19 +271,19 @@ def test_s4_8_one_that_hangs_or_drips_is_left_when_its_time_is_over(
     repository: Repository, behave: Callable[[Receiver], Behaviour]
 ) -> None:
     with receiving(behave) as receiver:
-        post = Post(repository, webhook(receiver.url, timeout=50.0))
-        post.sender._clock = clock = JumpingClock()
+        post = Desk(repository, webhook(receiver.url, timeout=50.0))
+        clock = JumpingClock()
         clock.receiver = receiver
         post.happen()
         post.outbox.fill()
-        post.sender.round()
+        post.another("s1", clock).round()
         assert not receiver.released.is_set()
     (delivery,) = post.store.deliveries()
     assert (delivery.state, delivery.detail) == (D.PENDING, "it ran out of time")
 
 
 def test_s4_8_what_was_perhaps_sent_by_one_who_died_is_not_sent_again(repository: Repository) -> None:
-    post = Post(repository, webhook(closed_port()))
+    post = Desk(repository, webhook(closed_port()))
     post.store.add_session(a_session("dead", state=SessionState.ENDED))
     post.happen()
     post.outbox.fill()
@@ -287,7 +295,7 @@ def test_s4_8_what_was_perhaps_sent_by_one_who_died_is_not_sent_again(repository
 
 
 def test_s4_8_what_nobody_could_send_in_time_expires(repository: Repository) -> None:
-    post = Post(repository, replace(Channel(Way.WEBHOOK), url_env="NO_SUCH_VARIABLE"))
+    post = Desk(repository, replace(Channel(Way.WEBHOOK), url_env="NO_SUCH_VARIABLE"))
     post.happen()
     post.outbox.fill()
     post.sender.round()
@@ -305,15 +313,21 @@ def test_s4_8_of_many_beside_each_other_one_sends(repository: Repository, tmp_pa
         return open_sqlite(path, SystemClock()).store
 
     with receiving() as receiver, contextlib.closing(opened()) as store:
-        first = Post(repository, webhook(receiver.url), store)
+        first = Desk(repository, webhook(receiver.url), store)
         for number in range(10):
             first.happen(f"e{number}")
         barrier = threading.Barrier(4)
+        me = {
+            "pid": os.getpid(),
+            "process_started": started(os.getpid()),
+            "host": host(),
+            "boot": boot_id(),
+        }
 
         def work(session: str) -> None:
             with contextlib.closing(opened()) as own:
-                mine = Post(repository, first.channel, own)
-                own.add_session(a_session(session, state=SessionState.ACTIVE))
+                mine = Desk(repository, first.channel, own)
+                own.add_session(a_session(session, **me))
                 barrier.wait()
                 mine.outbox.fill()
                 mine.another(session).round()
@@ -333,7 +347,7 @@ def test_s4_8_a_command_gets_the_event_on_its_stdin_and_its_last_line_is_kept(
 ) -> None:
     got = tmp_path / "a name\nwith 'everything"
     script = "import sys; open(sys.argv[1], 'wb').write(sys.stdin.buffer.read()); print('one'); print('two')"
-    post = Post(repository, Channel(Way.COMMAND, argv=(sys.executable, "-c", script, str(got))))
+    post = Desk(repository, Channel(Way.COMMAND, argv=(sys.executable, "-c", script, str(got))))
     post.happen()
     post.outbox.fill()
     post.sender.round()
@@ -355,7 +369,7 @@ def test_s4_8_a_command_gets_the_event_on_its_stdin_and_its_last_line_is_kept(
 def test_s4_8_a_command_that_fails_is_told_in_the_log(
     repository: Repository, argv: tuple[str, ...], detail: str
 ) -> None:
-    post = Post(repository, Channel(Way.COMMAND, argv=argv))
+    post = Desk(repository, Channel(Way.COMMAND, argv=argv))
     post.happen()
     post.outbox.fill()
     post.sender.round()
@@ -380,7 +394,7 @@ def desktop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="notify-send")
 def test_s3_6_many_ended_processes_are_shown_on_the_desktop(repository: Repository, desktop: Path) -> None:
-    post = Post(repository, Channel(Way.DESKTOP))
+    post = Desk(repository, Channel(Way.DESKTOP))
     post.happen(event="watchdog.ended-many", count=3)
     post.happen(event="watchdog.ended-many", count=4)
     post.outbox.fill()
@@ -397,7 +411,7 @@ def test_s3_6_many_ended_processes_are_shown_on_the_desktop(repository: Reposito
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="notify-send")
 def test_s4_8_no_markup_reaches_the_desktop(repository: Repository, desktop: Path) -> None:
-    post = Post(repository, Channel(Way.DESKTOP))
+    post = Desk(repository, Channel(Way.DESKTOP))
     post.happen(event="entry.rejected", detail="<a href='x'>&click</a>", code="check-red")
     post.outbox.fill()
     post.sender.round()
@@ -409,7 +423,7 @@ def test_s3_6_without_a_desktop_it_is_in_the_log_once(
     repository: Repository, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PATH", "")
-    post = Post(repository, Channel(Way.DESKTOP))
+    post = Desk(repository, Channel(Way.DESKTOP))
     post.happen(event="watchdog.ended-many", count=7)
     post.outbox.fill()
     for _ in range(3):

@@ -637,8 +637,10 @@ def test_deliveries_are_there_once_found_by_channel_and_state_and_pruned_with_ev
     with pytest.raises(IllegalTransitionError):
         store.move_delivery(second, DeliveryState.SENT)
     assert list(store.deliveries(states={DeliveryState.SENDING})) == [claimed]
-    assert store.newest_delivery("team") == second
-    assert store.newest_delivery("team", "entry e1") == claimed
+    assert list(store.due_deliveries("team")) == [claimed, second]
+    sent = store.move_delivery(claimed, DeliveryState.SENT)
+    assert list(store.due_deliveries("team")) == [second]
+    assert store.newest_delivery("team", "entry e1") == sent
     assert store.newest_delivery("log", "entry e2") is None
     assert (store.last_event(), store.emit("x", at=LATER).sequence, store.last_event()) == (0, 1, 1)
     assert store.prune(events=LATER, sessions="") == 1
