@@ -12,6 +12,7 @@ import binascii
 import hashlib
 import hmac
 import json
+import os
 import sys
 from dataclasses import dataclass
 from datetime import datetime
@@ -89,7 +90,13 @@ def _posted(
         if not secret:
             return Unusable(f"the variable {channel.secret_env} is not set")
         headers |= signed(secret, key, body, now)
-    return {"url": url, "headers": headers, "body": body.decode("ascii"), "timeout": channel.timeout}
+    return {
+        "url": url,
+        "headers": headers,
+        "body": body.decode("ascii"),
+        "timeout": channel.timeout,
+        "parent": os.getpid(),
+    }
 
 
 def signed(secret: str, key: str, body: bytes, now: str) -> dict[str, str]:

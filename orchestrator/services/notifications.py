@@ -11,7 +11,7 @@ from orchestrator.notifying.errands import Unusable, errand_of
 from orchestrator.notifying.notifier import SETTING, chosen
 from orchestrator.notifying.sending import judged
 from orchestrator.running.errand import run_errand
-from orchestrator.settings import working_settings
+from orchestrator.settings import require_usable, working_settings
 from orchestrator.states import DeliveryState
 from orchestrator.store.deliveryrecords import Delivery
 from plans.effects import step
@@ -42,8 +42,11 @@ class ChannelState:
 
 
 def used_channels(repository: Repository) -> dict[str, Channel]:
-    """The channels of ``planctl.yaml`` that the user wants, and those of the user's own."""
-    project = working_settings(repository).project
+    """The channels of ``planctl.yaml`` that the user wants, and the desktop if he wants it.
+
+    Raises InvalidPlansError for a ``planctl.yaml`` with errors.
+    """
+    project = require_usable(working_settings(repository)).project
     return chosen(project.notify, Git(repository).settings.every(SETTING))
 
 

@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from orchestrator.clock import SystemClock
@@ -137,6 +138,19 @@ def test_s4_8_it_is_told_while_the_run_goes_on(repo: GitRepo, tmp_path: Path) ->
         assert end_of(process).code == 1
 
 
+def test_s4_8_what_a_killed_planctl_was_sending_ends_too(repo: GitRepo) -> None:
+    with receiving(hanging) as receiver:
+        plans(repo, {"team": {"webhook": receiver.url, "timeout": "1h"}}, bad="exit 3")
+        process = start("run-multi", "bad", cwd=repo.path)
+        receiver.wait_for(1)
+        sending = [
+            p for p in psutil.Process(process.pid).children() if "webhook_main" in " ".join(p.cmdline())
+        ]
+        process.kill()
+        assert len(sending) == 1
+        assert psutil.wait_procs(sending, timeout=60)[1] == []
+
+
 def test_s4_8_secrets_stay_in_the_environment(repo: GitRepo, monkeypatch: pytest.MonkeyPatch) -> None:
     with receiving() as receiver:
         settings = {"team": {"webhook_env": "TEAM_URL", "secret_env": "TEAM_SECRET"}}
@@ -184,6 +198,16 @@ def test_s4_8_try_out_a_channel(repo: GitRepo) -> None:
     assert "the newest is failed: 503" in listed[0]
     unknown = planctl("notify", "test", "nope", repo=repo.path)
     assert (unknown.code, "known: team, log" in unknown.stderr) == (2, True)
+
+
+def test_s4_8_without_a_channel_or_with_a_wrong_one_it_is_said(repo: GitRepo) -> None:
+    assert planctl("notify", "list", repo=repo.path).stdout.startswith("nobody is told")
+    assert planctl("notify", "test", repo=repo.path).code == 2
+    assert not (repo.path / ".git/planctl").exists()
+    repo.write("planctl.yaml", "notify: {a: {webhook: 'https://me:secret@x/'}}")
+    for word in ("list", "test"):
+        said = planctl("notify", word, repo=repo.path)
+        assert (said.code, "bad-url" in said.stderr) == (2, True)
 
 
 def test_s4_8_the_user_has_the_last_word(repo: GitRepo) -> None:

@@ -15,6 +15,7 @@ from plans.drawing.escape import one_line
 if TYPE_CHECKING:
     from orchestrator.services.notifications import ChannelState
 
+_NOBODY: Final = "nobody is told: there is no `notify:` in planctl.yaml, or no channel that you want"
 _SHOWN: Final = ("sent", "pending", "failed", "unknown", "expired")
 
 
@@ -40,7 +41,7 @@ def list_channels(invocation: Invocation) -> None:
     for one in found:
         invocation.output.text(one_line(_line(one)), (_trouble(one), Colour.YELLOW))
     if not found:
-        invocation.output.text("nobody is told: there is no `notify:` in planctl.yaml, or none that you want")
+        invocation.output.text(_NOBODY)
 
 
 @command.command("test")
@@ -49,6 +50,7 @@ def list_channels(invocation: Invocation) -> None:
 def test(invocation: Invocation, channels: tuple[str, ...]) -> int:
     """Send a trial through CHANNEL, or all of them, and say what became of it. Exit 1 when one failed."""
     from orchestrator.bootstrap import holding, thread_store  # noqa: PLC0415 - as above
+    from orchestrator.errors import NothingToDoError  # noqa: PLC0415 - as above
     from orchestrator.services.notifications import delivery_data, trial, used_channels  # noqa: PLC0415 - as above
     from orchestrator.states import DeliveryState  # noqa: PLC0415 - as above
 
@@ -57,6 +59,8 @@ def test(invocation: Invocation, channels: tuple[str, ...]) -> int:
     for name in channels:
         if name not in known:
             raise click.BadParameter(f"there is no channel {name!r}; known: {', '.join(known) or 'none'}")
+    if not known:
+        raise NothingToDoError(_NOBODY)
     with (
         holding(repository, "command", "notify test") as session,
         contextlib.closing(thread_store(repository)()) as store,
