@@ -162,6 +162,7 @@ def test_s4_12_since_a_moment(filled: GitRepo) -> None:
         assert planctl("metrics", "--since", bad, repo=filled.path).code == 2
     refused = planctl("metrics", "--since", "7d", "--format", "prometheus", repo=filled.path)
     assert (refused.code, refused.stdout) == (2, "")
+    assert planctl("metrics", "--json", "--format", "prometheus", repo=filled.path).code == 2
 
 
 def test_s4_12_a_repository_that_planctl_never_worked_in(repo: GitRepo) -> None:

@@ -29,6 +29,8 @@ def command(invocation: Invocation, since: str | None, form: str) -> None:
 
     if since is not None and form == "prometheus":
         raise click.UsageError("Prometheus counts from the beginning: --since is what its rate() is for")
+    if invocation.as_json and form == "prometheus":
+        raise click.UsageError("--json and --format prometheus are two formats")
     metrics, output = _measured(invocation, since), invocation.output
     if form == "prometheus":
         from orchestrator.cli.display.prometheus import exposition  # noqa: PLC0415 - as above
