@@ -16,10 +16,11 @@ if TYPE_CHECKING:
 
 MARK: Final = "metrics.mark"
 """The named value with the number of the last event that is in the totals."""
-WAITING: Final = "plan.waiting"
+BEGINS: Final = frozenset({"plan.waiting", "plan.deferred"})
+"""What begins a wait, with its reason."""
 ENDS: Final = frozenset(
     {
-        *(WAITING, "plan.preparing", "plan.started", "plan.prepared", "plan.skipped", "plan.cancelled"),
+        *(*BEGINS, "plan.preparing", "plan.started", "plan.prepared", "plan.skipped", "plan.cancelled"),
         *("plan.failed", "plan.lost", "plan.landed", "entry.queued", "run.interrupted", "run.finished"),
     }
 )

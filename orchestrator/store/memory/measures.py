@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 from orchestrator.clock import seconds_between
 from orchestrator.states import EntryState, TaskState
 from orchestrator.store.measures import (
+    BEGINS,
     ENDS,
     MARK,
     RAN,
     TERMINAL,
-    WAITING,
     Span,
     Sum,
     Waited,
@@ -102,7 +102,7 @@ class MemoryMeasures(Tables):
 
     def _counted(self, after: int, until: int, since: str) -> tuple[list[Sum], int | None]:
         events = [e for e in self._data["events"].values() if e.sequence > after and e.ts >= since]
-        begun = (e for e in events if e.event == WAITING and e.run)
+        begun = (e for e in events if e.event in BEGINS and e.run)
         ended, unsettled = waits(Waited(e.sequence, e.ts, _code(e), self._end_of(e)) for e in begun)
         sums = [Sum("wait", wait.code, 1, wait.seconds) for wait in ended if wait.sequence <= until]
         for event in (e for e in events if e.sequence <= until):

@@ -15,12 +15,13 @@ GROUP BY j.value;
 SELECT w.sequence, w.ts, json_extract(w.data, '$.reason.code') AS code,
        (SELECT n.ts FROM events AS n
         WHERE n.run = w.run AND n.sequence > w.sequence AND COALESCE(n.plan, w.plan) = w.plan
-          AND n.event IN ('plan.waiting', 'plan.preparing', 'plan.started', 'plan.prepared', 'plan.skipped',
-                          'plan.cancelled', 'plan.failed', 'plan.lost', 'plan.landed', 'entry.queued',
-                          'run.interrupted', 'run.finished')
+          AND n.event IN ('plan.waiting', 'plan.deferred', 'plan.preparing', 'plan.started', 'plan.prepared',
+                          'plan.skipped', 'plan.cancelled', 'plan.failed', 'plan.lost', 'plan.landed',
+                          'entry.queued', 'run.interrupted', 'run.finished')
         ORDER BY n.sequence LIMIT 1) AS ended
 FROM events AS w
-WHERE w.event = 'plan.waiting' AND w.sequence > :after AND w.ts >= :since AND w.run IS NOT NULL
+WHERE w.event IN ('plan.waiting', 'plan.deferred') AND w.sequence > :after AND w.ts >= :since
+  AND w.run IS NOT NULL
 ORDER BY w.sequence;
 
 -- name: last()^

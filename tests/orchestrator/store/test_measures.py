@@ -48,11 +48,13 @@ def test_s4_12_waits_end_with_what_comes_next_of_the_same_plan(store: Store) -> 
     emit(store, 4, "plan.waiting", "a", reason={"code": "dependency"})
     emit(store, 5, "worktree.rescued", "a")
     emit(store, 6, "plan.preparing", "a")
+    emit(store, 7, "plan.deferred", "a", reason={"code": "rate-limit"})
     emit(store, 9, "run.interrupted", None)
     assert [one[1:] for one in store.sums() if one.name == "wait"] == [
         ("capacity", 1, pytest.approx(7)),
         ("dependency", 1, pytest.approx(2)),
         ("overlap", 1, pytest.approx(3)),
+        ("rate-limit", 1, pytest.approx(2)),
     ]
 
 
