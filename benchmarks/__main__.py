@@ -21,6 +21,7 @@ from benchmarks import (
     accuracy,
     checks,
     drift,
+    figures,
     forecast,
     landing,
     memory,
@@ -48,6 +49,7 @@ SECTIONS = {
     "planner": planner,
     "policies": policies,
     "sessions": sessions,
+    "figures": figures,
 }
 
 

@@ -40,18 +40,18 @@ def open_store(repository: Repository, *, verify: bool = True) -> StoreOpened:
     return open_sqlite(store_path(repository), SystemClock(), verify=verify)
 
 
-def open_readonly_store(repository: Repository) -> Store:
+def open_readonly_store(repository: Repository, *, verify: bool = True) -> Store:
     """The store as it is now, for ``status`` and ``--dry-run``: a copy, no byte on disk is changed.
 
     An empty one where there is none. A corrupt store is left where it is:
-    :class:`~orchestrator.errors.StoreUnusableError`.
+    :class:`~orchestrator.errors.StoreUnusableError`. ``verify=False``: whole pages of it are not looked at.
     """
     from orchestrator.errors import StoreUnusableError  # noqa: PLC0415 - as above
     from orchestrator.store.sqlite.snapshot import open_snapshot  # noqa: PLC0415 - as above
 
     if not repository.state_dir.is_dir() and os.path.lexists(repository.state_dir):
         raise StoreUnusableError(store_path(repository), f"{repository.state_dir} is not a folder")
-    return open_snapshot(store_path(repository), SystemClock().boot()) or memory_store()
+    return open_snapshot(store_path(repository), SystemClock().boot(), verify=verify) or memory_store()
 
 
 def memory_store() -> Store:
@@ -126,11 +126,14 @@ def working(
 
     ``override`` puts the command line's options over the settings, again after each reload. ``tell`` is given
     a line when the store had to be rebuilt. ``remote`` says which remote's target counts, and whether it is
-    asked first. Raises what opening the store does, UnsupportedRepositoryError,
-    GitTooOldError, InvalidPlansError for a ``planctl.yaml`` that cannot be used, and BusyError while planctl
+    asked first. While it works, and for a moment at its end, people are told of what happens.
+
+    Raises what opening the store does, UnsupportedRepositoryError, GitTooOldError, InvalidPlansError for a
+    ``planctl.yaml`` that cannot be used, and BusyError while planctl
     is being uninstalled.
     """
     from orchestrator.leases.presence import present  # noqa: PLC0415 - as below
+    from orchestrator.notifying.notifier import notifying  # noqa: PLC0415 - as below
 
     with _begun(
         repository,
@@ -145,9 +148,11 @@ def working(
             from orchestrator.merging.upstream import begin  # noqa: PLC0415 - for who lands there
 
             begin(bench)
-            yield bench.refreshed(), session
+            fresh = bench.refreshed()
         else:
-            yield bench, session
+            fresh = bench
+        with notifying(fresh):
+            yield fresh, session
 
 
 @contextlib.contextmanager

@@ -79,6 +79,20 @@ class TaskState(StrEnum):
     COMPLETED = "completed"
 
 
+class DeliveryState(StrEnum):
+    """One notification on its way through one channel.
+
+    ``unknown``: who sent it died at it, and it is not sent again.
+    """
+
+    PENDING = "pending"
+    SENDING = "sending"
+    SENT = "sent"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+    EXPIRED = "expired"
+
+
 class SlotState(StrEnum):
     """A worktree of the pool."""
 
@@ -97,6 +111,7 @@ E = EntryState
 I = IntentState  # noqa: E741 - the table below reads better with one letter each
 L = SlotState
 T = TaskState
+D = DeliveryState
 
 SESSION: Final[Mapping[S, frozenset[S]]] = {
     S.ACTIVE: frozenset({S.STALE, S.ENDED}),
@@ -163,7 +178,16 @@ TASK: Final[Mapping[T, frozenset[T]]] = {
     T.COMPLETED: frozenset({T.CLAIMED}),  # by force
 }
 
-_State = TypeVar("_State", S, R, A, E, I, L, T)
+DELIVERY: Final[Mapping[D, frozenset[D]]] = {
+    D.PENDING: frozenset({D.SENDING, D.EXPIRED}),
+    D.SENDING: frozenset({D.SENT, D.PENDING, D.FAILED, D.UNKNOWN}),
+    D.SENT: frozenset(),
+    D.FAILED: frozenset(),
+    D.UNKNOWN: frozenset(),
+    D.EXPIRED: frozenset(),
+}
+
+_State = TypeVar("_State", S, R, A, E, I, L, T, D)
 
 TERMINAL_ATTEMPTS: Final = frozenset({A.LANDED, A.FAILED, A.TIMED_OUT, A.CANCELLED, A.LOST})
 """Never moved again; a retry is a new attempt."""

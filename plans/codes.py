@@ -60,6 +60,7 @@ class Code(StrEnum):
     BAD_SIZE = "bad-size", "not a size such as 500MB or 20GB"
     BAD_CHOICE = "bad-choice", "not one of the words that are possible here"
     BAD_PATH = "bad-path", "a path that is absolute, contains '..' or a backslash, or cannot be one"
+    BAD_URL = "bad-url", "not an http or https address, or one with a user or password in it"
     TEXT_TOO_LONG = "text-too-long", "a text longer than is possible here"
     DUPLICATE_VALUE = "duplicate-value", "a value stands twice in one list"
     # The body

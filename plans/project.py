@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from plans.hotfiles import HotFile
+    from plans.notify import Channel
 
 
 class Method(StrEnum):
@@ -154,7 +155,7 @@ class ProjectSettings:
     rescue_ignored: tuple[str, ...] = ()
     hot_files: Mapping[str, HotFile] = field(default_factory=dict)
     agents: Mapping[str, str] = field(default_factory=dict)
-    notify: tuple[str, ...] = ()
+    notify: Mapping[str, Channel] = field(default_factory=dict)
     retention: Mapping[str, float] = field(default_factory=dict)
     leases_heartbeat: float = 3.0
     leases_expiry: float = 60.0

@@ -10,6 +10,7 @@ from plans.errors import BadValueError, Problem, Severity
 from plans.hotfiles import HotFile, HotMerge
 from plans.kinds import Kind, Reporter, Word, choice, command, flag, number, text
 from plans.nodes import Scalar, Table
+from plans.notify import CHANNEL
 from plans.project import (
     CheckoutPolicy,
     Enforce,
@@ -143,7 +144,7 @@ SETTINGS: Final[Record[dict[str, Any]]] = Record(
         "rescue_ignored": Key(Many(text()), "Ignored files that are rescued too."),
         "hot_files": Key(Named(hot_file(), _HOT_FILE), "Files that everybody edits: how they merge."),
         "agents": Key(Named(name("an agent"), command()), "Command lines of agents."),
-        "notify": Key(Many(text()), "Who is told when plans land or fail."),
+        "notify": Key(Named(name("a channel"), CHANNEL), "Who is told when plans land, fail or wait."),
         "leases": Key(_LEASES, "How long what is held lasts without a heartbeat."),
         "retention": Key(_RETENTION, "How long things are kept."),
         "parent_death": Key(_word("keep", "stop"), "What a command does when planctl dies."),
@@ -154,7 +155,6 @@ SETTINGS: Final[Record[dict[str, Any]]] = Record(
 )
 """Every key of ``planctl.yaml``."""
 NOT_YET: Final[Mapping[str, str]] = {
-    "notify": "nobody is told",
     "store": "state is kept in the common git folder",
     "executor": "commands run here",
 }

@@ -46,6 +46,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "status": ("status", "Show what is going on, and why it waits."),
     "logs": ("logs", "Show the output of a plan."),
     "events": ("events", "Show what happened."),
+    "metrics": ("metrics", "Show figures: how much lands, how long it takes, what waits."),
     "stop": ("stop", "Stop plans, or a whole run."),
     "phase": ("phase", "Complete or list phases of plans."),
     "pointer": ("pointer", "The plan of the worktree you stand in."),
@@ -54,6 +55,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "simulate": ("simulate", "Compare policies of the queue on a virtual clock."),
     "doctor": ("doctor", "Look for what is broken or left over, and mend it."),
     "watchdog": ("watchdog", "Look after what crashed sessions leave."),
+    "notify": ("notify", "Who is told when plans land, fail or wait: list, try out."),
     "hooks": ("hooks", "Hooks of git and of coding agents that call planctl."),
     "uninstall": ("uninstall", "Take planctl out of this repository; the work stays."),
 }

@@ -143,9 +143,13 @@ def let_go(bench: Workbench) -> tuple[Due, ...]:
 
 
 def let_go_daily(bench: Workbench) -> None:
-    """The same at most once a day. A failure is an event: it must not be that of the run it comes after."""
+    """The same at most once a day, and each time what `metrics` counts is summed up.
+
+    A failure is an event: it must not be that of the run it comes after.
+    """
     store, now = bench.store, bench.clock.now()
     with store.transaction():
+        store.sum_up()
         last = store.value(_LAST)
         if last is not None and _age(last, now) < timedelta(days=1):
             return

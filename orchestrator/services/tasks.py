@@ -297,4 +297,5 @@ def _tell(desk: Desk, event: EventName, record: TaskRecord) -> None:
         task=record.id,
         session=record.claimed_by,
         seconds=record.duration_seconds,
+        labels=list(desk.holder.labels),
     )

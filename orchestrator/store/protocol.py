@@ -12,6 +12,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
+from orchestrator.store.deliveryrecords import Deliveries
+from orchestrator.store.measures import Measures
 from orchestrator.store.taskrecords import Tasks
 
 if TYPE_CHECKING:
@@ -241,6 +243,9 @@ class Events(Protocol):
     ) -> Sequence[StoredEvent]:
         """Events with a greater sequence number, in order."""
 
+    def last_event(self) -> int:
+        """The number of the newest event; 0 when there is none (any more)."""
+
     def value(self, key: str) -> str | None:
         """A small named value (such as ``queue.main.paused``), or None."""
 
@@ -248,13 +253,13 @@ class Events(Protocol):
         """Set it, or remove it with None."""
 
     def prune(self, *, events: str, sessions: str) -> int:
-        """Forget events, notes on leases and messages older than ``events``.
+        """Forget events, notes on leases, messages and notifications older than ``events``.
 
-        And sessions that ended before ``sessions``. Return how many.
+        And sessions that ended before ``sessions``. Return how many. What ``metrics`` counts of events stays.
         """
 
 
-class Store(Sessions, Leases, Tasks, Runs, Queue, Slots, Events, Protocol):
+class Store(Sessions, Leases, Tasks, Runs, Queue, Slots, Events, Measures, Deliveries, Protocol):
     """Everything that planctl remembers of one repository."""
 
     def transaction(self, *, durable: bool = True) -> AbstractContextManager[None]:

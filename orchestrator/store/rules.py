@@ -23,6 +23,7 @@ _FIXED_OF: Final = {
     "Attempt": _FIXED | {"run", "plan", "number"},
     "Entry": _FIXED | {"plan", "sequence", "arrival"},
     "Slot": _FIXED | {"name"},
+    "Delivery": _FIXED | {"channel", "kind", "subject", "code", "notice", "at"},
     "TaskRecord": _FIXED | {"plan", "task"},
 }
 """Fields that no write changes: what a record is, and what guards it."""

@@ -9,7 +9,7 @@ from types import ModuleType
 
 import pytest
 
-from benchmarks import drift, forecast, landing, memory, plans, provisioning, startup, zuul_merger
+from benchmarks import drift, figures, forecast, landing, memory, plans, provisioning, startup, zuul_merger
 from benchmarks.measure import Result, Side, Target, compare
 from benchmarks.repositories import Shape
 from tests.support.slices import seldom
@@ -18,7 +18,7 @@ TINY = Shape("tiny", 3, 2, 4)
 SMALL = {
     "ROUNDS": 1, "COLD_ROUNDS": 1, "MANY_ROUNDS": 1, "LONG_ROUNDS": 1, "SYNCS": 1,
     "PLANS": 3, "FEW": 1, "MANY": 3, "LESS": 1, "MORE": 2, "BATCH": 2, "SETTLE": 0.0, "WATCHED": 0.1,
-    "WORKTREES": 2, "BRANCHES": 4, "SHARED": 1, "SAMPLE": 2,
+    "EVENTS": 30, "WORKTREES": 2, "BRANCHES": 4, "SHARED": 1, "SAMPLE": 2,
     "SHAPE": TINY, "MANY_SHAPE": TINY, "SHAPES": (TINY, Shape("large", 4, 2, 4)),
 }  # fmt: skip
 
@@ -26,7 +26,7 @@ SMALL = {
 @pytest.mark.skipif(os.name == "nt" or shutil.which("flock") is None, reason="the shell baseline needs flock")
 @pytest.mark.parametrize(
     "section",
-    [provisioning, landing, *seldom(startup, plans, memory, drift, forecast)],
+    [provisioning, landing, *seldom(startup, plans, memory, drift, forecast, figures)],
     ids=lambda section: section.__name__,
 )
 def test_a_section_measures_both_sides(

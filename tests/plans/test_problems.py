@@ -392,6 +392,7 @@ SETTINGS_CASES = [
     ("jobs: -1", Code.BAD_NUMBER, "jobs"),
     ("targt: main", Code.UNKNOWN_KEY, "targt"),
     ("agents: {a: }", Code.EMPTY_VALUE, "agents.a"),
+    ('notify: {a: {webhook: "ftp://x"}}', Code.BAD_URL, "notify.a.webhook"),
     ("- a", Code.HEADER_NOT_MAPPING, ""),
     ("a: [", Code.YAML_SYNTAX, ""),
 ]
@@ -405,7 +406,6 @@ def test_one_problem_of_the_settings(text: str, code: str, field: str) -> None:
 
 
 NOT_YET = {
-    "notify": "[me]",
     "store": "/var/state",
     "executor": "dask",
 }

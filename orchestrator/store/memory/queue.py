@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.errors import StaleRecordError
 from orchestrator.states import ENTRY, INTENT, EntryState, IntentState, SessionState
+from orchestrator.store.memory.measures import MemoryMeasures
 from orchestrator.store.memory.tables import Tables, among, fresh
 from orchestrator.store.records import StoredEvent
 from orchestrator.store.rules import moved, updated
@@ -75,7 +76,7 @@ class MemoryQueue(Tables):
         return self._write("intents", intent.id, intent, moved(intent, to, changes, INTENT))
 
 
-class MemoryEvents(Tables):
+class MemoryEvents(MemoryMeasures):
     """See :class:`orchestrator.store.protocol.Events`."""
 
     def emit(
@@ -109,8 +110,10 @@ class MemoryEvents(Tables):
     def prune(self, *, events: str, sessions: str) -> int:
         """See the protocol."""
         with self._lock:
+            self.sum_up(before=events)
             old = [("events", e.sequence) for e in self._all("events", lambda e: e.ts < events)]
             old += [("lease_notes", n.sequence) for n in self._all("lease_notes", lambda n: n.at < events)]
+            old += [("deliveries", d.id) for d in self._all("deliveries", lambda d: d.changed_at < events)]
             old += [("messages", m.sequence) for m in self._all("messages", lambda m: m.at < events)]
             ended = self._all("sessions", lambda s: s.state is SessionState.ENDED and s.ended_at)
             old += [("sessions", s.id) for s in ended if s.ended_at < sessions]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from orchestrator.store.memory.deliveries import MemoryDeliveries
 from orchestrator.store.memory.leases import MemoryLeases
 from orchestrator.store.memory.queue import MemoryEvents, MemoryQueue
 from orchestrator.store.memory.runs import MemoryRuns
@@ -15,7 +16,14 @@ if TYPE_CHECKING:
 
 
 class MemoryStore(
-    MemorySessions, MemoryLeases, MemoryTasks, MemoryRuns, MemoryQueue, MemorySlots, MemoryEvents
+    MemorySessions,
+    MemoryLeases,
+    MemoryTasks,
+    MemoryRuns,
+    MemoryQueue,
+    MemorySlots,
+    MemoryEvents,
+    MemoryDeliveries,
 ):
     """See :class:`orchestrator.store.protocol.Store`. Unlike SQLite's, it is shared by all threads."""
 

@@ -5,7 +5,7 @@ VALUES (:name, :token, :session, :boot, :expires, :acquired_at, :purpose, :scope
 -- name: next_token(name)^
 -- Of a store that was made for a lost one, above all that any other has given.
 INSERT INTO lease_tokens (name, token)
-VALUES (:name, 1 + coalesce((SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'leases.floor'), 0))
+VALUES (:name, 1 + coalesce((SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'lease-floor'), 0))
 ON CONFLICT (name) DO UPDATE SET token = token + 1
 RETURNING token;
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from orchestrator.store.records import StoredEvent
 from orchestrator.store.sqlite.codec import Codec, decoded
-from orchestrator.store.sqlite.tables import Tables
+from orchestrator.store.sqlite.measures import SqliteMeasures
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 _EVENT: Final = Codec(StoredEvent, mappings=frozenset({"data"}))
 
 
-class SqliteEvents(Tables):
+class SqliteEvents(SqliteMeasures):
     """See :class:`orchestrator.store.protocol.Events`."""
 
     def emit(
@@ -50,9 +50,11 @@ class SqliteEvents(Tables):
     def prune(self, *, events: str, sessions: str) -> int:
         """See the protocol."""
         with self._db.transaction():
+            self.sum_up(before=events)
             return (
                 self._db.query.change("events.prune", before=events)
                 + self._db.query.change("leases.prune_notes", before=events)
                 + self._db.query.change("messages.prune", before=events)
+                + self._db.query.change("deliveries.prune", before=events)
                 + self._db.query.change("sessions.prune", before=sessions)
             )

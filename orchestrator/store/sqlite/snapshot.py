@@ -49,11 +49,12 @@ class _Log(Enum):
     WITHOUT_INDEX = auto()
 
 
-def open_snapshot(path: Path, boot: str) -> SqliteStore | None:
+def open_snapshot(path: Path, boot: str, *, verify: bool = True) -> SqliteStore | None:
     """A copy in memory of the store at ``path``, or None when there is none.
 
-    An older store is migrated in the copy. Raises :class:`StoreUnusableError` (a corrupt store is left where
-    it is), or :class:`BusyError` when the file never stood still.
+    An older store is migrated in the copy. ``verify``: have SQLite look through all of it.
+    Raises :class:`StoreUnusableError` (a corrupt store is left where it is), or :class:`BusyError` when the
+    file never stood still.
     """
     for _ in range(_TRIES):
         stamp = _stamp(path)
@@ -64,7 +65,7 @@ def open_snapshot(path: Path, boot: str) -> SqliteStore | None:
         try:
             _copy(path, database.connection)
             if stamp == _stamp(path):
-                return _usable(database, boot)
+                return _usable(database, boot, verify=verify)
         except BaseException as error:
             database.close()
             moved = isinstance(error, StoreUnusableError | FileNotFoundError) and stamp != _stamp(path)
@@ -79,8 +80,9 @@ def _copy(path: Path, memory: sqlite3.Connection) -> None:
         source.backup(memory)
 
 
-def _usable(database: Database, boot: str) -> SqliteStore:
-    require_sound(database)
+def _usable(database: Database, boot: str, *, verify: bool) -> SqliteStore:
+    if verify:
+        require_sound(database)
     with database.transaction():
         migrate(database)
     require_this_machine(database, boot, remember=False)

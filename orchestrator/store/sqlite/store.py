@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from orchestrator.store.sqlite.deliveries import SqliteDeliveries
 from orchestrator.store.sqlite.events import SqliteEvents
 from orchestrator.store.sqlite.leases import SqliteLeases
 from orchestrator.store.sqlite.queue import SqliteQueue
@@ -18,7 +19,14 @@ if TYPE_CHECKING:
 
 
 class SqliteStore(
-    SqliteSessions, SqliteLeases, SqliteTasks, SqliteRuns, SqliteQueue, SqliteSlots, SqliteEvents
+    SqliteSessions,
+    SqliteLeases,
+    SqliteTasks,
+    SqliteRuns,
+    SqliteQueue,
+    SqliteSlots,
+    SqliteEvents,
+    SqliteDeliveries,
 ):
     """See :class:`orchestrator.store.protocol.Store`. For the thread that opened it, and no other."""
 

@@ -17,7 +17,7 @@ from plans.effects import step, write_atomic
 if TYPE_CHECKING:
     from pathlib import Path
 
-FLOOR: Final = "leases.floor"
+FLOOR: Final = "lease-floor"
 """The value of the store that tokens of names without one begin above."""
 _APART: Final = 1_000_000_000
 """How far apart stores begin at least: more than anybody was granted of one name."""

@@ -14,6 +14,7 @@ from orchestrator.clock import SystemClock
 from orchestrator.errors import IllegalTransitionError, StaleRecordError, UnknownRecordError
 from orchestrator.states import (
     AttemptState,
+    DeliveryState,
     EntryState,
     IntentState,
     RunState,
@@ -21,6 +22,7 @@ from orchestrator.states import (
     SlotState,
     TaskState,
 )
+from orchestrator.store.deliveryrecords import Delivery
 from orchestrator.store.memory.store import MemoryStore
 from orchestrator.store.protocol import Store
 from orchestrator.store.records import LeaseNote, Message, PhaseDone
@@ -623,3 +625,28 @@ def test_tasks_move_by_their_table_and_only_as_they_were_read(store: Store) -> N
         store.move_task(done, TaskState.OPEN)
     with pytest.raises(ValueError, match="plan"):
         store.move_task(done, TaskState.CLAIMED, plan="web")
+
+
+def test_deliveries_are_there_once_found_by_channel_and_state_and_pruned_with_events(store: Store) -> None:
+    first = Delivery("1-team", "team", "landed", "entry e1", "", AT, {"title": "t"}, changed_at=AT)
+    second = Delivery("2-team", "team", "waiting", "entry e2", "policy", AT, changed_at=LATER)
+    other = Delivery("1-log", "log", "landed", "entry e1", "", AT, changed_at=LATER)
+    for one in (first, second, other):
+        store.add_delivery(one)
+    with pytest.raises(StaleRecordError):
+        store.add_delivery(first)
+    assert list(store.deliveries(channel="team")) == [first, second]
+    claimed = store.move_delivery(first, DeliveryState.SENDING, session="s1", tries=1)
+    with pytest.raises(StaleRecordError):
+        store.move_delivery(first, DeliveryState.SENDING, session="s2", tries=1)
+    with pytest.raises(IllegalTransitionError):
+        store.move_delivery(second, DeliveryState.SENT)
+    assert list(store.deliveries(states={DeliveryState.SENDING})) == [claimed]
+    assert list(store.due_deliveries("team")) == [claimed, second]
+    sent = store.move_delivery(claimed, DeliveryState.SENT)
+    assert list(store.due_deliveries("team")) == [second]
+    assert store.newest_delivery("team", "entry e1") == sent
+    assert store.newest_delivery("log", "entry e2") is None
+    assert (store.last_event(), store.emit("x", at=LATER).sequence, store.last_event()) == (0, 1, 1)
+    assert store.prune(events=LATER, sessions="") == 1
+    assert list(store.deliveries()) == [second, other]

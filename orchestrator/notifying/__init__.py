@@ -1,0 +1,1 @@
+"""Notifications: from events to people, beside the work and never in its way."""
