@@ -129,30 +129,23 @@ def working(
     asked first. While it works, and for a moment at its end, people are told of what happens.
 
     Raises what opening the store does, UnsupportedRepositoryError, GitTooOldError, InvalidPlansError for a
-    ``planctl.yaml`` that cannot be used, and BusyError while planctl
-    is being uninstalled.
+    ``planctl.yaml`` that cannot be used, and BusyError while planctl is being uninstalled.
     """
     from orchestrator.leases.presence import present  # noqa: PLC0415 - as below
     from orchestrator.notifying.notifier import notifying  # noqa: PLC0415 - as below
 
-    with _begun(
-        repository,
-        kind,
-        present(repository.state_dir),
-        override=override,
-        note=note,
-        tell=tell,
-        remote=remote.name,
-    ) as (bench, session):
+    presence = present(repository.state_dir)
+    with _begun(repository, kind, presence, override=override, note=note, tell=tell, remote=remote.name) as (
+        bench,
+        session,
+    ):
         if remote.is_asked and bench.mirror is not None:
             from orchestrator.merging.upstream import begin  # noqa: PLC0415 - for who lands there
 
             begin(bench)
-            fresh = bench.refreshed()
-        else:
-            fresh = bench
-        with notifying(fresh):
-            yield fresh, session
+            bench = bench.refreshed()  # noqa: PLW2901 - it knows what the remote said
+        with notifying(bench):
+            yield bench, session
 
 
 @contextlib.contextmanager
@@ -261,14 +254,18 @@ def looking(repository: Repository, remote: str | None = None) -> Workbench:
 def watching(repository: Repository, note: str) -> Iterator[tuple[SessionHandle, Callable[[], Workbench]]]:
     """A session of a watchdog, and what makes its workbench: git is loaded when there is work for it.
 
-    Raises as :func:`attending`; making the workbench raises as :func:`working` does.
+    People are told of what happens from then on. Raises as :func:`attending`; making the workbench raises as
+    :func:`working` does.
     """
-    with holding(repository, "watchdog", note) as session:
+    from orchestrator.notifying.notifier import notifying  # noqa: PLC0415 - as above
+
+    with holding(repository, "watchdog", note) as session, contextlib.ExitStack() as until_the_end:
 
         @cache
         def bench() -> Workbench:
             made = _bench(repository, thread_store(repository), session.id)
             made.git.ensure_desk()
+            until_the_end.enter_context(notifying(made))
             return made
 
         yield session, bench

@@ -45,9 +45,9 @@ def filled(disk: Path, left: int) -> Iterator[None]:
     """Leave ``left`` bytes on ``disk`` free."""
     ballast = disk / "ballast"
     found = os.statvfs(disk)
-    with ballast.open("wb") as file:
-        os.posix_fallocate(file.fileno(), 0, found.f_bavail * found.f_frsize - left)
     try:
+        with ballast.open("wb") as file:
+            os.posix_fallocate(file.fileno(), 0, found.f_bavail * found.f_frsize - left)
         yield
     finally:
         ballast.unlink()

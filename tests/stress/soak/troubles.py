@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import random
 import signal
@@ -79,8 +80,13 @@ class Troubles:
 
     def full_disk(self) -> bool:
         assert self.world.disk is not None
-        with filled(self.world.disk, self.dice.choice([0, 16, 128]) * KIB):
-            self.over.wait(self.dice.random() * 2)
+        try:
+            with filled(self.world.disk, self.dice.choice([0, 16, 128]) * KIB):
+                self.over.wait(self.dice.random() * 2)
+        except OSError as error:
+            if error.errno != errno.ENOSPC:
+                raise
+            return False  # somebody took the room while we counted it
         return True
 
     def read_only_store(self) -> bool:
