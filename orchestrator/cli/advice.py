@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     import orchestrator.errors as own
     import plans.errors as of_plans
     import worktrees.restoreerrors as of_restore
+    from worktrees.metadata_lock import MetadataLockedError
 
 
 def nearest(error: of_plans.UnknownPlanError) -> str:
@@ -40,6 +41,15 @@ CHOICE: Final = "--into names another worktree; --on-change overwrite (rescued f
 IN_THE_WAY: Final = "move it away first, or --into names another worktree"
 ONE_AT_A_TIME: Final = "let that end, then try again"
 BY_HAND: Final = "the worktree was left as it is; move the work out by hand"
+
+
+def let_go_on(error: MetadataLockedError) -> str:
+    """A process that is stopped goes on, or is ended: the kernel lets go of its lock then."""
+    if error.pid is None:
+        return "let it end; `ps -A | grep -e planctl -e git` finds it if it was stopped"
+    return (
+        f"let it end; when it is stopped, `kill -CONT {error.pid}` lets it go on, `kill {error.pid}` ends it"
+    )
 
 
 def wait_or_break(error: own.LeaseBusyError) -> str:
