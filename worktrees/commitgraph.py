@@ -61,7 +61,8 @@ def what_is_broken(git: Git) -> str:
     if not present or sum(_size(path) for path in present) > LARGE:
         return ""
     said = git.run("commit-graph", "verify", "--shallow", "--no-progress", ok=())
-    return (said.messages.strip().splitlines() or ["git refuses it"])[0] if said.status else ""
+    messages = said.messages.strip()
+    return messages.splitlines()[0] if messages else "git refuses it" if said.status else ""
 
 
 def write_anew(git: Git, objects: Objects, tip: str) -> None:

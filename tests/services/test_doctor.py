@@ -401,7 +401,7 @@ def test_a_landing_that_was_cut_short_is_finished_or_undone(repo: GitRepo) -> No
 def test_a_queue_worker_that_lives_sees_to_its_own_landings(repo: GitRepo) -> None:
     with bench_at(repo) as (bench, session):
         held = session.hold(f"queue:{bench.target}", "landing")
-        bench.store.add_entry(an_entry(target=bench.target, state=EntryState.MERGING))
+        bench.store.add_entry(an_entry(target=bench.target, state=EntryState.MERGING, head=repo.head()))
         said = doctor(repo)
         session.release(held)
     assert (said.code, said.data["issues"]) == (0, [])

@@ -21,7 +21,8 @@ MANY_LOOSE: Final = 20_000
 """Three times what git's own gc lets pass."""
 DAY: Final = 24 * 3600.0
 _MIB: Final = 1 << 20
-_RACES: Final = (("gc.pruneExpire", "gc-prunes-early"), ("gc.worktreePruneExpire", "gc-forgets-worktrees"))
+RACES: Final = (("gc.pruneExpire", "gc-prunes-early"), ("gc.worktreePruneExpire", "gc-forgets-worktrees"))
+"""Settings of git's that may take away what is just being made, and the codes of the findings."""
 
 
 def examine_upkeep(ward: Ward) -> Examined:
@@ -68,7 +69,7 @@ def _gone(ward: Ward) -> Iterator[Issue]:
 
 
 def _races(ward: Ward) -> Iterator[Issue]:
-    for setting, code in _RACES:
+    for setting, code in RACES:
         kept = keeps_for(ward.git, setting, _seconds(ward))
         if kept is not None and kept < DAY:
             detail = f"{setting} is {ward.git.settings.get(setting.lower())}"
