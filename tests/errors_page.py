@@ -41,11 +41,15 @@ What else may be meant, and more of what to do, is in [troubleshooting](troubles
 | code | exit | what | what to do |
 | --- | --- | --- | --- |
 """
+COLUMNS = """\
+| code | what is so | why | what to do | `--fix` |
+| --- | --- | --- | --- | --- |
+"""
 FINDINGS = """
 ## What doctor says
 
-`--fix` never destroys work: what it takes away is rescued or parked first. It asks on a terminal, and is harmless
-to repeat. Problems of `planctl.yaml` have the codes of [lint](troubleshooting.md#what-lint-says).
+`--fix` never destroys work: what it takes away is rescued or parked first. It asks on a terminal, and is
+harmless to repeat. Problems of `planctl.yaml` have the codes of [lint](troubleshooting.md#what-lint-says).
 """
 WAITS = """
 ## Why a plan waits
@@ -70,7 +74,7 @@ def page() -> str:
     sections = dict.fromkeys(found.section for found in findings().values())
     parts = [HEAD, *_errors(), FINDINGS]
     for section in sections:
-        parts.append(f"\n### {section}\n\n| code | what is so | why | what to do | `--fix` |\n| --- | --- | --- | --- | --- |\n")
+        parts.append(f"\n### {section}\n\n{COLUMNS}")
         parts += [
             _row(f"`{code}`", f.what, f.why, f.do, f.fix)
             for code, f in findings().items()

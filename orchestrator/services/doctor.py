@@ -4,7 +4,8 @@
 2. the store; where it cannot be opened, the rest cannot be known
 3. all that the store, the references, the pool and the processes say of each other
 4. with ``--orphans``: nothing of all that, but what earlier tools left
-5. with ``--fix``: each cure once, in the order of the checks, under a session of its own; then the same again
+5. with ``--fix``: each cure once, in the order of the checks, under a session of its own; then the same
+   again, and what that brings to light
 
 An issue counts as fixed when the second examination does not find it. Cures are idempotent and never
 destroy work: what they take away is rescued or parked first.
@@ -14,7 +15,7 @@ from __future__ import annotations
 
 import contextlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from orchestrator.clock import SystemClock
 from orchestrator.errors import StoreUnusableError
@@ -79,6 +80,7 @@ _IN_ORDER = (
     keepsakes.examine_stash,
     keepsakes.examine_retention,
 )
+_ROUNDS: Final = 3
 _ORPHANS = (
     orphans.examine_strays,
     orphans.examine_locks,
@@ -155,21 +157,33 @@ def _report(checks: list[Examined]) -> Report:
 def cure(first: Report, bench: Workbench, session: SessionHandle, again: Callable[[], Report]) -> Report:
     """Try the cure of every issue that has one, then look again and say what is fixed.
 
-    A cure that fails is named; the others are tried all the same.
+    A cure that fails is named; the others are tried all the same. What only a cure brings to light (a store
+    that was made anew knows of worktrees) is cured as well, in a few rounds.
     """
-    failures = []
-    for issue in first.issues:
-        if issue.cure is None:
-            continue
-        try:
-            issue.cure(bench, session)
-        except (PlanctlError, OSError) as error:
-            failures.append(f"{issue.code} {issue.subject}: {error}")
-    second = again()
-    left = {issue.key for issue in second.issues}
-    fixed = tuple(issue for issue in first.issues if issue.key not in left)
+    failures: list[str] = []
+    seen: dict[tuple[str, str], Issue] = {}
+    now = first
+    for _ in range(_ROUNDS):
+        fresh = [issue for issue in now.issues if issue.key not in seen]
+        seen |= {issue.key: issue for issue in fresh}
+        if not any(issue.cure for issue in fresh):
+            break
+        failures += [said for issue in fresh if (said := _tried(issue, bench, session))]
+        now = again()
+    left = {issue.key for issue in now.issues}
+    fixed = tuple(issue for key, issue in seen.items() if key not in left)
     keys = frozenset(issue.key for issue in fixed)
-    return Report(second.checks, (*fixed, *second.issues), keys, tuple(failures))
+    return Report(now.checks, (*fixed, *now.issues), keys, tuple(failures))
+
+
+def _tried(issue: Issue, bench: Workbench, session: SessionHandle) -> str:
+    """Cure it, if there is a cure; why that failed, or an empty text."""
+    try:
+        if issue.cure is not None:
+            issue.cure(bench, session)
+    except (PlanctlError, OSError) as error:
+        return f"{issue.code} {issue.subject}: {error}"
+    return ""
 
 
 def report_data(report: Report) -> dict[str, Any]:

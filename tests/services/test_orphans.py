@@ -1,4 +1,4 @@
-"""``doctor --orphans``: what earlier tools left goes, proven to hold nothing; everything else stays (S3.14)."""
+"""``doctor --orphans``: what earlier tools left goes, proven to hold nothing; all else stays (S3.14)."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def found(repo: GitRepo, *arguments: str) -> dict[str, dict[str, Any]]:
 
 @pytest.fixture
 def settled(repo: GitRepo) -> GitRepo:
-    """A repository whose settings take anything that is a minute old for left over, and of processes sleepers."""
+    """A repository whose settings take what is a minute old for left over."""
     lines = ["orphans:", "  processes: ['*left-over-daemon*']", "  older_than: 1m"]
     repo.write("planctl.yaml", "\n".join([*lines, ""]))
     repo.write(".gitignore", ".claude/\n.specweave/\n")
@@ -91,7 +91,8 @@ def test_s3_14_a_leftover_process_is_shown_first_and_ended_with_what_it_started(
         assert found(settled) == {}, "it is not a minute old"
         real = strays.strays
         monkeypatch.setattr(
-            "orchestrator.services.diagnosis.orphans.strays", lambda p, f, o, s, now: real(p, f, o, s, now + 60)
+            "orchestrator.services.diagnosis.orphans.strays",
+            lambda p, f, o, s, now: real(p, f, o, s, now + 60),
         )
         before = contents(settled.path / ".git")
         assert list(found(settled)) == [f"orphan-process pid {ours}"]
