@@ -80,7 +80,7 @@ _IN_ORDER = (
     keepsakes.examine_stash,
     keepsakes.examine_retention,
 )
-_ROUNDS: Final = 3
+ROUNDS: Final = 3
 _ORPHANS = (
     orphans.examine_strays,
     orphans.examine_locks,
@@ -154,16 +154,18 @@ def _report(checks: list[Examined]) -> Report:
     return Report(tuple(checks), tuple(issue for check in checks for issue in check.issues))
 
 
-def cure(first: Report, bench: Workbench, session: SessionHandle, again: Callable[[], Report]) -> Report:
+def cure(
+    first: Report, bench: Workbench, session: SessionHandle, again: Callable[[], Report], rounds: int = ROUNDS
+) -> Report:
     """Try the cure of every issue that has one, then look again and say what is fixed.
 
     A cure that fails is named; the others are tried all the same. What only a cure brings to light (a store
-    that was made anew knows of worktrees) is cured as well, in a few rounds.
+    that was made anew knows of worktrees) is cured as well, if more than one of ``rounds`` is left.
     """
     failures: list[str] = []
     seen: dict[tuple[str, str], Issue] = {}
     now = first
-    for _ in range(_ROUNDS):
+    for _ in range(rounds):
         fresh = [issue for issue in now.issues if issue.key not in seen]
         seen |= {issue.key: issue for issue in fresh}
         if not any(issue.cure for issue in fresh):

@@ -21,6 +21,7 @@ from tests import errors_page
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
 PAGES = sorted([*ROOT.glob("*.md"), *DOCS.rglob("*.md"), *(ROOT / "examples").rglob("*.md")])
+OF_SETTINGS = {"settings-uncommitted", "target-missing", "target-differs"}
 LINK = re.compile(r"(?<!!)\[[^\]\n]+\]\(([^)\s]+)\)")
 
 
@@ -80,12 +81,10 @@ def test_every_code_of_lint_is_listed_with_its_meaning() -> None:
     rows = dict(re.findall(r"^\| `([a-z0-9-]+)` \| (.+?) \|$", text, re.MULTILINE))
     source = (ROOT / "plans/patterns.py").read_text(encoding="utf-8")
     of_patterns = set(re.findall(r'"(pattern-[a-z-]+)"', source))
-    of_settings = {"settings-uncommitted", "target-missing", "target-differs"}
-    assert all(
-        code in (ROOT / "orchestrator/settings.py").read_text(encoding="utf-8") for code in of_settings
-    )
+    settings = (ROOT / "orchestrator/settings.py").read_text(encoding="utf-8")
+    assert all(code in settings for code in OF_SETTINGS)
     assert {code: rows.get(code) for code in Code} == {code: code.meaning for code in Code}
-    assert rows.keys() == {*Code, *of_patterns, *of_settings}
+    assert rows.keys() == {*Code, *of_patterns, *OF_SETTINGS}
 
 
 def test_every_code_of_doctor_is_listed_with_what_to_do() -> None:
@@ -99,7 +98,7 @@ def test_every_code_of_doctor_is_listed_with_what_to_do() -> None:
     codes = {call.args[0].value for call in calls if isinstance(call.args[0], ast.Constant)}
     computed = {ast.unparse(call.args[0]) for call in calls if not isinstance(call.args[0], ast.Constant)}
     assert computed == {"p.code", "code"}, "of settings, which lint lists, and of a table of upkeep's"
-    codes |= {code for _, code in RACES}
+    codes |= {code for _, code in RACES} | OF_SETTINGS
     assert sorted(findings()) == sorted(codes)
     assert all(found.what and found.why and found.do for found in findings().values())
 

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -71,6 +72,12 @@ def daemon(folder: Path, fifo: Path, name: str = "left-over-daemon") -> Iterator
                 os.kill(pid, signal.SIGKILL)
 
 
+def another_users_strays(repo: GitRepo, now: float) -> list[Stray]:
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(os, "getuid", lambda: 4711)
+        return strays.strays(["*left-over-daemon*"], [repo.path.resolve()], 60, (), now)
+
+
 def exec_done(pid: int) -> None:
     """Return when it is the program that it was started for."""
     while b"signal.pause" not in platforms.image_of(pid) or b"os.fork" in platforms.image_of(pid):
@@ -95,6 +102,7 @@ def test_s3_14_a_leftover_process_is_shown_first_and_ended_with_what_it_started(
             lambda p, f, o, s, now: real(p, f, o, s, now + 60),
         )
         before = contents(settled.path / ".git")
+        assert another_users_strays(settled, now=time.time() + 60) == [], "another user's are not looked at"
         assert list(found(settled)) == [f"orphan-process pid {ours}"]
         assert platforms.find_process(ours), "without --fix nothing is touched"
         assert contents(settled.path / ".git") == before

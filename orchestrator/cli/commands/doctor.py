@@ -38,7 +38,7 @@ def command(invocation: Invocation, *, fix: bool, orphans: bool, yes: bool) -> i
     asked = bool(report.curable) and output.can_ask() and not yes
     agreed = _agreed(invocation, report, orphans=orphans) if asked else fix
     if agreed and report.curable:
-        report = _mended(invocation.repository, report, look)
+        report = _mended(invocation.repository, report, look, orphans=orphans)
     elif asked:
         return DONE if report.is_healthy else NO  # it was shown with the question
     if invocation.as_json:
@@ -74,10 +74,13 @@ def _look(repository: Repository, *, orphans: bool) -> Look:
     return lambda own: look(repository, lambda: open_readonly_store(repository), own)
 
 
-def _mended(repository: Repository, first: Report, look: Look) -> Report:
-    """Cured, and examined again by ``look``, which is told whose session the cure was made in."""
+def _mended(repository: Repository, first: Report, look: Look, *, orphans: bool) -> Report:
+    """Cured, and examined again by ``look``, which is told whose session the cure was made in.
+
+    Of orphans exactly those that were shown: a pattern is no reason to go further than was agreed to.
+    """
     from orchestrator.bootstrap import working  # noqa: PLC0415 - as above
-    from orchestrator.services.doctor import cure  # noqa: PLC0415 - as above
+    from orchestrator.services.doctor import ROUNDS, cure  # noqa: PLC0415 - as above
 
     with working(repository, "doctor") as (bench, session):
-        return cure(first, bench, session, lambda: look(session.id))
+        return cure(first, bench, session, lambda: look(session.id), 1 if orphans else ROUNDS)
