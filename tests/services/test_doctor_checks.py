@@ -19,7 +19,7 @@ from orchestrator.running.limits import Usage, inotify, open_files
 from orchestrator.services.diagnosis import limits, stores, upkeep
 from orchestrator.states import EntryState, TaskState
 from orchestrator.store.taskrecords import TaskRecord
-from tests.services.test_doctor import doctor, issues, mended
+from tests.services.test_doctor import doctor, issues
 from tests.support.cli import planctl
 from tests.support.faces import LIMIT, add_dead_session, bench_at, cli, reading, store_of
 from tests.support.records import a_lease, a_run, an_entry
@@ -46,7 +46,10 @@ def test_s1_6_a_commit_graph_that_is_missing_or_broken_is_written_anew(
     (layer,) = (repo.path / ".git" / "objects" / "info" / "commit-graphs").glob("*.graph")
     layer.chmod(0o644)
     layer.write_bytes(b"CGPH garbage")
-    mended(repo, "commit-graph-broken", "objects/info/commit-graph")
+    broken = "commit-graph-broken objects/info/commit-graph"
+    assert (doctor(repo).code, broken in issues(doctor(repo))) == (1, True)
+    assert issues(doctor(repo, "--fix"))[broken]["fixed"] is True
+    assert doctor(repo).code == 0
     assert repo.git("commit-graph", "verify") == ""
 
 
