@@ -68,6 +68,22 @@ ROOT_FILES: Final = PatternSet.parse(
 """Files that everything depends on, unless ``root_files`` says otherwise: build, lock and CI files."""
 
 
+ORPHAN_PROCESSES: Final = (
+    "*<<*EOF*",  # a shell that waits for the end of a heredoc
+    "*esbuild*--service=*",
+    "*session-watchdog.sh*",  # SpecWeave's, as the next two
+    "*processor.sh*--daemon*",
+    "*plugins/specweave/scripts/heartbeat.sh*",
+)
+"""Command lines of what earlier tools and builds are known to leave running."""
+ORPHAN_LOCKS: Final = (
+    *(".specweave/*.lock", ".specweave/*/*.lock", ".claude/*.lock", ".claude/*/*.lock"),
+    *("docs/coordination/*.lock", "docs/coordination/*/*.lock"),
+)
+ORPHAN_WORKTREES: Final = (".claude/worktrees/*", ".specweave/worktrees/*", ".worktrees/*", "worktrees/*")
+ORPHAN_BRANCHES: Final = ("claude/*", "specweave/*", "plandex/*", "worktree-*")
+
+
 class CheckoutPolicy(StrEnum):
     """What happens to a checkout of the target when a landing moves it."""
 
@@ -160,6 +176,11 @@ class ProjectSettings:
     leases_heartbeat: float = 3.0
     leases_expiry: float = 60.0
     leases_session: float = 1800.0
+    orphans_processes: tuple[str, ...] = ORPHAN_PROCESSES
+    orphans_locks: tuple[str, ...] = ORPHAN_LOCKS
+    orphans_worktrees: tuple[str, ...] = ORPHAN_WORKTREES
+    orphans_branches: tuple[str, ...] = ORPHAN_BRANCHES
+    orphans_older_than: float = 3600.0
     parent_death: str = "keep"
     store: str | None = None
     executor: str = "local"

@@ -70,6 +70,17 @@ _LEASES: Final[Record[dict[str, Any]]] = Record(
     dict,
 )
 
+_ORPHANS: Final[Record[dict[str, Any]]] = Record(
+    {
+        "processes": Key(Many(text()), "Command lines, with * and ?, of processes that earlier tools leave."),
+        "locks": Key(Many(path_inside("a path")), "Lock files and folders of earlier tools."),
+        "worktrees": Key(Many(path_inside("a path")), "Worktrees of earlier tools."),
+        "branches": Key(Many(text()), "Branches of earlier tools: claude/*."),
+        "older_than": Key(duration(least=60), "How old all of these have to be: 1h."),
+    },
+    dict,
+)
+
 _RETENTION: Final[Record[dict[str, Any]]] = Record(
     {
         "rescue": Key(keeping(least=HOUR), "Snapshots of uncommitted work."),
@@ -146,6 +157,7 @@ SETTINGS: Final[Record[dict[str, Any]]] = Record(
         "agents": Key(Named(name("an agent"), command()), "Command lines of agents."),
         "notify": Key(Named(name("a channel"), CHANNEL), "Who is told when plans land, fail or wait."),
         "leases": Key(_LEASES, "How long what is held lasts without a heartbeat."),
+        "orphans": Key(_ORPHANS, "What `doctor --orphans` takes for left over."),
         "retention": Key(_RETENTION, "How long things are kept."),
         "parent_death": Key(_word("keep", "stop"), "What a command does when planctl dies."),
         "store": Key(text(longest=1000), "Where state is kept."),
@@ -173,7 +185,7 @@ def read_settings(path: PurePath, source: bytes) -> ReadSettings:
     """Read ``planctl.yaml``. Never raises for what is in it; callers refuse to start on errors."""
     reporter = Reporter(path.as_posix())
     values = _read(source, reporter)
-    for group in ("pool", "host", "leases"):
+    for group in ("pool", "host", "leases", "orphans"):
         values |= {f"{group}_{key}": value for key, value in values.pop(group, {}).items()}
     return ReadSettings(ProjectSettings(**values), reporter.finish())
 

@@ -68,8 +68,17 @@ def broken_references(objects: Objects, *folders: str) -> tuple[str, ...]:
 
 def logged(repository: Repository, reference: str) -> tuple[str, ...]:
     """Where ``reference`` has been, newest first, as far as its log tells; torn lines do not count."""
+    return _read_log(repository.common_dir / "logs" / reference)
+
+
+def logged_commits(git_dir: Path) -> tuple[str, ...]:
+    """Where the HEAD of a worktree has been, newest first; ``git_dir`` is the worktree's own."""
+    return tuple(commit for commit in _read_log(git_dir / "logs" / "HEAD") if commit.strip("0"))
+
+
+def _read_log(path: Path) -> tuple[str, ...]:
     try:
-        lines = (repository.common_dir / "logs" / reference).read_bytes().splitlines()
+        lines = path.read_bytes().splitlines()
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
         return ()
     found = (_LOGGED.match(line) for line in reversed(lines))

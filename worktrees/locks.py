@@ -12,7 +12,7 @@ Everything else is somebody else's and is only ever reported.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from plans.effects import step
 from worktrees.followlock import read_mark
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from worktrees.git import Git
+
+_OF_OBJECTS: Final = ("objects/*.lock", "objects/info/*.lock", "objects/info/commit-graphs/*.lock")
 
 
 def remove_left_locks(git: Git, landing: Mapping[str, Collection[str]]) -> tuple[str, ...]:
@@ -72,6 +74,7 @@ def foreign_locks(git: Git) -> tuple[str, ...]:
     common = git.repository.common_dir
     own = {*_own(common, git.desk)}
     found = [*common.glob("*.lock"), *(common / "refs").rglob("*.lock"), *common.glob("worktrees/*/*.lock")]
+    found += [lock for place in _OF_OBJECTS for lock in common.glob(place)]
     own |= {lock for lock in found if lock.name == "index.lock" and read_mark(lock.parent) is not None}
     return tuple(sorted(lock.relative_to(common).as_posix() for lock in found if lock not in own))
 

@@ -2,40 +2,108 @@
 
 Promise: while it is held, no other planctl adds, removes or prunes a worktree of this repository, nor does
 a git child that an earlier, killed planctl left behind: such children inherit the descriptors that are
-yielded, and the kernel keeps the lock until the last of them is closed. Not promised: anything about git
-commands that the user types. Nobody checks a token: what the lock guards is safe to find half done
-(see ``provision``).
+yielded, and the kernel keeps the lock until the last of them is closed. Who waits does so for at most
+:data:`PATIENCE` behind one and the same holder (which may be stopped, and holds it for as long as it lives),
+and is told then who that is. Not promised: anything about git commands that the user types, or an order
+among those who wait. Nobody checks a token: what the lock guards is safe to find half done (see
+``provision``).
 
-A blocking ``flock`` and not filelock's polling: 64 provisions at once would wait 50 ms at each turn for a
-change that takes 5, and the lock must be inheritable. On Windows, which has neither, filelock does it.
+The holder signs in the lock's own file. It is a ``flock`` and not filelock's, since it must be inheritable,
+and looked at every few milliseconds: what it guards takes about 5. On Windows filelock does it.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
-from typing import TYPE_CHECKING, BinaryIO
+import sys
+import threading
+from itertools import takewhile
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO, Final
+
+from plans.effects import step
+from plans.errors import PlanctlError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from worktrees.repository import Repository
 
+PATIENCE: Final = 60.0
+"""Seconds behind one holder: as long as a lease lasts without a heartbeat."""
+_FIRST_REST: Final = 0.001
+_LONGEST_REST: Final = 0.016
+_ARGUMENTS: Final = 6
+
+
+class MetadataLockedError(PlanctlError):
+    """The lock on git's list of worktrees is not given back; ``pid`` and ``command`` as its holder signed."""
+
+    def __init__(self, path: Path, pid: int | None, command: str, seconds: float) -> None:
+        self.path = path
+        self.pid = pid
+        self.command = command
+        who = f"pid {pid} ({command}), or git that it started," if pid else "another process"
+        super().__init__(f"{who} has held {path} for {seconds:g} seconds: no worktree can be changed")
+
 
 @contextlib.contextmanager
 def metadata_lock(repository: Repository) -> Iterator[tuple[int, ...]]:
-    """Hold the repository's lock; yields the descriptors that git children must inherit. Not reentrant."""
+    """Hold the repository's lock; yields the descriptors that git children must inherit. Not reentrant.
+
+    Raises :class:`MetadataLockedError` after :data:`PATIENCE` seconds behind one holder.
+    """
     path = repository.state_dir / "worktrees.lock"
     path.parent.mkdir(parents=True, exist_ok=True)
     if os.name == "nt":
-        from filelock import FileLock  # noqa: PLC0415 - only where flock is missing
+        import filelock  # noqa: PLC0415 - only where flock is missing
 
-        with FileLock(path):
-            yield ()
+        try:
+            with filelock.FileLock(path, timeout=PATIENCE):
+                yield ()
+        except filelock.Timeout as error:
+            raise MetadataLockedError(path, None, "", PATIENCE) from error
         return
     with path.open("ab") as lock:
-        take(lock, wait=True)
+        _take_in_time(lock, path)
+        _sign(lock)
         yield (lock.fileno(),)
+
+
+def _take_in_time(lock: BinaryIO, path: Path) -> None:
+    holder, waited, rest = b"", 0.0, _FIRST_REST
+    while not take(lock, wait=False):
+        signed = path.read_bytes()
+        if signed != holder:  # another one's turn: things move
+            holder, waited = signed, 0.0
+        if waited >= PATIENCE:
+            raise MetadataLockedError(path, *_read(signed), PATIENCE)
+        threading.Event().wait(rest)
+        waited += rest
+        rest = min(rest * 1.5, _LONGEST_REST)
+
+
+def _sign(lock: BinaryIO) -> None:
+    """For people, and to tell one turn from the next; a full disk is no reason not to work."""
+    import json  # noqa: PLC0415 - what only reads does without
+
+    words = [Path(sys.argv[0]).name, *takewhile(lambda word: word != "--", sys.argv[1:_ARGUMENTS])]
+    turn = {"pid": os.getpid(), "command": " ".join(words), "turn": os.urandom(4).hex()}
+    with contextlib.suppress(OSError), step("metadata.sign"):
+        lock.truncate(0)
+        lock.write(json.dumps(turn).encode("ascii"))
+        lock.flush()
+
+
+def _read(signed: bytes) -> tuple[int | None, str]:
+    import json  # noqa: PLC0415 - as above
+
+    try:
+        turn = json.loads(signed)
+        return int(turn["pid"]), str(turn["command"])
+    except (ValueError, KeyError, TypeError):  # taken and not signed yet, or by an older planctl
+        return None, ""
 
 
 def take(lock: BinaryIO, *, wait: bool, shared: bool = False) -> bool:

@@ -8,29 +8,30 @@ if TYPE_CHECKING:
     import orchestrator.errors as own
     import plans.errors as of_plans
     import worktrees.restoreerrors as of_restore
+    from worktrees.metadata_lock import MetadataLockedError
 
 
 def nearest(error: of_plans.UnknownPlanError) -> str:
-    """Names that are like the one that is not known."""
+    """Take one of the ids that are like it, which it names; `planctl lint` lists the plans."""
     if error.known:
         return f"did you mean {' or '.join(error.known)}? `planctl lint` lists the plans"
     return "`planctl lint` lists the plans, `planctl new ID` writes one"
 
 
 def other_port(error: own.PortInUseError) -> str:
-    """A port that is free."""
+    """Try the port that it says is free."""
     return f"port {error.free} is free: try it" if error.free else "try another port"
 
 
 def refused(error: of_restore.RestoreRefusedError) -> str:
-    """Work that there is a choice about or not, another commit, or somebody at work there."""
+    """Move that work away, or --into another worktree; `--on-change` where there is a choice."""
     if error.paths:
         return CHOICE if error.has_choice else IN_THE_WAY
     return NOT_THERE if error.base else ONE_AT_A_TIME
 
 
 def resume(error: own.InterruptedRunError) -> str:
-    """The command that goes on."""
+    """`planctl resume RUN` goes on where it stopped."""
     return f"`planctl resume {error.run}` goes on where it stopped"
 
 
@@ -42,8 +43,17 @@ ONE_AT_A_TIME: Final = "let that end, then try again"
 BY_HAND: Final = "the worktree was left as it is; move the work out by hand"
 
 
+def let_go_on(error: MetadataLockedError) -> str:
+    """Let it end; when it is stopped, `kill -CONT PID` lets it go on, `kill PID` ends it."""
+    if error.pid is None:
+        return "let it end; `ps -A | grep -e planctl -e git` finds it if it was stopped"
+    return (
+        f"let it end; when it is stopped, `kill -CONT {error.pid}` lets it go on, `kill {error.pid}` ends it"
+    )
+
+
 def wait_or_break(error: own.LeaseBusyError) -> str:
-    """The choices that are left when a lease was waited for in vain."""
+    """Wait longer with `--timeout 5m`; `lock list` shows the line, `lock break` takes it away."""
     name = error.what
     line = f"wait longer with --timeout 5m; `planctl lock list {name}` shows the line"
     return f"{line}; `planctl lock break {name}` takes it away; `planctl doctor` looks for dead holders"

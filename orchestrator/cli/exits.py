@@ -16,6 +16,7 @@ import click
 import orchestrator.errors as own
 import plans.errors as of_plans
 import worktrees.errors as of_git
+import worktrees.metadata_lock as of_list
 import worktrees.remoteerrors as of_remote
 import worktrees.restoreerrors as of_restore
 from orchestrator.cli import advice
@@ -80,6 +81,7 @@ EXITS: Final[Mapping[type[Exception], Exit]] = {
     of_git.FragmentLostError: Exit(NO, "put the text into a snippet of that folder"),
     of_git.DiskFloorError: Exit(BUSY, "free some space, or lower `pool: {disk_floor: …}` in planctl.yaml"),
     of_git.SlotUnavailableError: Exit(BUSY, "`planctl worktree list` shows who has them"),
+    of_list.MetadataLockedError: Exit(BUSY, advice.let_go_on),
     of_git.ProvisioningError: Exit(NO, lambda error: f"the log is {error.log}" if error.log else ""),
     of_git.RescueInterruptedError: Exit(NO, "the worktree was left as it is; try again"),
     of_git.RescueIncompleteError: Exit(NO, lambda error: advice.LET_GO if error.whole else advice.BY_HAND),

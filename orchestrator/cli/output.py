@@ -108,6 +108,18 @@ class Output:
         """Say something on stderr, even with ``-q``."""
         self._print(*parts, stream="stderr")
 
+    def can_ask(self) -> bool:
+        """Whether a person sits at both ends: reads what is said, and can answer."""
+        person = sys.stdin is not None and sys.stdin.isatty()
+        return person and not self.as_json and self._is_screen("stdout") and self._is_screen("stderr")
+
+    def ask(self, question: str) -> bool:
+        """Put a question to that person; only a plain yes counts. Where nobody can answer it is no."""
+        if not self.can_ask():
+            return False
+        self._write(f"{_visible(question)} [y/N] ", "stderr")
+        return sys.stdin.readline().strip().lower() in {"y", "yes"}
+
     def has_colour(self, stream: str = "stdout") -> bool:
         """Whether ``stdout`` or ``stderr`` may be coloured."""
         return not self._environ.get("NO_COLOR") and self._is_screen(stream)

@@ -253,10 +253,7 @@ class Events(Protocol):
         """Set it, or remove it with None."""
 
     def prune(self, *, events: str, sessions: str) -> int:
-        """Forget events, notes on leases, messages and notifications older than ``events``.
-
-        And sessions that ended before ``sessions``. Return how many. What ``metrics`` counts of events stays.
-        """
+        """Forget older notes, messages, notifications, events (counted first) and ended sessions: how many."""
 
 
 class Store(Sessions, Leases, Tasks, Runs, Queue, Slots, Events, Measures, Deliveries, Protocol):

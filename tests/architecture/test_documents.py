@@ -9,15 +9,19 @@ from pathlib import Path
 import pytest
 
 from orchestrator.scheduling.reasons import Code as ReasonCode
+from orchestrator.services.diagnosis.codes import findings
+from orchestrator.services.diagnosis.upkeep import RACES
 from orchestrator.states import EntryState, SlotState
 from plans.codes import Code
 from plans.header import DEPENDENCY, FILES, PHASE, RUN, YAML_PLAN
 from plans.project_file import SETTINGS
 from plans.shapes import Record
+from tests import errors_page
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
 PAGES = sorted([*ROOT.glob("*.md"), *DOCS.rglob("*.md"), *(ROOT / "examples").rglob("*.md")])
+OF_SETTINGS = {"settings-uncommitted", "target-missing", "target-differs"}
 LINK = re.compile(r"(?<!!)\[[^\]\n]+\]\(([^)\s]+)\)")
 
 
@@ -77,16 +81,14 @@ def test_every_code_of_lint_is_listed_with_its_meaning() -> None:
     rows = dict(re.findall(r"^\| `([a-z0-9-]+)` \| (.+?) \|$", text, re.MULTILINE))
     source = (ROOT / "plans/patterns.py").read_text(encoding="utf-8")
     of_patterns = set(re.findall(r'"(pattern-[a-z-]+)"', source))
-    of_settings = {"settings-uncommitted", "target-missing", "target-differs"}
-    assert all(
-        code in (ROOT / "orchestrator/settings.py").read_text(encoding="utf-8") for code in of_settings
-    )
+    settings = (ROOT / "orchestrator/settings.py").read_text(encoding="utf-8")
+    assert all(code in settings for code in OF_SETTINGS)
     assert {code: rows.get(code) for code in Code} == {code: code.meaning for code in Code}
-    assert rows.keys() == {*Code, *of_patterns, *of_settings}
+    assert rows.keys() == {*Code, *of_patterns, *OF_SETTINGS}
 
 
 def test_every_code_of_doctor_is_listed_with_what_to_do() -> None:
-    """S1.16: whatever ``Issue("code", …)`` there is, and nothing else."""
+    """S1.16: whatever ``Issue("code", …)`` there is, and nothing else, with what, why and what to do."""
     calls = [
         node
         for path in (ROOT / "orchestrator").rglob("*.py")
@@ -94,10 +96,16 @@ def test_every_code_of_doctor_is_listed_with_what_to_do() -> None:
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Issue"
     ]
     codes = {call.args[0].value for call in calls if isinstance(call.args[0], ast.Constant)}
-    computed = [ast.unparse(call.args[0]) for call in calls if not isinstance(call.args[0], ast.Constant)]
-    assert computed == ["p.code"], "of settings, which lint lists"
-    text = (DOCS / "troubleshooting.md").read_text(encoding="utf-8")
-    assert sorted(first_column(section(text, "What doctor says"))) == sorted(codes)
+    computed = {ast.unparse(call.args[0]) for call in calls if not isinstance(call.args[0], ast.Constant)}
+    assert computed == {"p.code", "code"}, "of settings, which lint lists, and of a table of upkeep's"
+    codes |= {code for _, code in RACES} | OF_SETTINGS
+    assert sorted(findings()) == sorted(codes)
+    assert all(found.what and found.why and found.do for found in findings().values())
+
+
+def test_the_page_of_errors_is_made_of_the_code_of_today() -> None:
+    """S1.16: every error, finding and wait; `python -m tests.errors_page` makes it anew."""
+    assert errors_page.PAGE.read_text(encoding="utf-8") == errors_page.page()
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: p.relative_to(ROOT).as_posix())

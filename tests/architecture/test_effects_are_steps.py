@@ -66,6 +66,7 @@ GIT_WRITES = {
 }
 # Words that make some of them only look.
 LOOKS = {
+    "commit-graph": {"verify"},
     "config": {"--get", "--get-all", "--get-regexp", "--list"},
     "sparse-checkout": {"list"},
     "stash": {"list", "show"},

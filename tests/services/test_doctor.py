@@ -36,6 +36,7 @@ from tests.support.records import a_lease, a_run, a_slot, an_attempt, an_entry, 
 from tests.support.repo import GitRepo
 
 KEYS = {"code", "severity", "subject", "detail", "fixable", "fixed"}
+EXPLAINED = {"meaning", "cause", "advice", "fix", "facts"}
 
 
 def doctor(repo: GitRepo, *arguments: str) -> Said:
@@ -45,7 +46,9 @@ def doctor(repo: GitRepo, *arguments: str) -> Said:
 def issues(said: Said, *codes: str) -> dict[str, dict[str, Any]]:
     """Issues by code and subject, of the codes asked for or all."""
     found = said.data["issues"]
-    assert all(set(issue) == KEYS for issue in found)
+    assert all(set(issue) == KEYS | EXPLAINED for issue in found)
+    assert all(issue["meaning"] and issue["cause"] and issue["advice"] for issue in found)
+    assert all(issue["fix"] for issue in found if issue["fixable"]), "what --fix does is said"
     return {f"{i['code']} {i['subject']}": i for i in found if not codes or i["code"] in codes}
 
 
@@ -79,7 +82,7 @@ def test_s1_6_a_healthy_repository_has_the_shape_of_the_contract(repo: GitRepo) 
     assert all(check["status"] == "ok" for check in said.data["checks"])
     assert not (repo.path / ".git" / "planctl").exists(), "nothing is made by looking"
     assert planctl("doctor", repo=repo.path).stdout == "healthy\n"
-    assert "ok   git: git " in planctl("doctor", "--verbose", repo=repo.path).stdout
+    assert "✓ git: git " in planctl("doctor", "--verbose", repo=repo.path).stdout
 
 
 def test_git_that_is_too_old_is_named(repo: GitRepo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -211,7 +214,8 @@ def test_an_attempt_without_supervisor_is_ended_rescued_and_runs_again(killed: G
     assert killed.show(name, "kept.txt") == "work\n"
     write_plan(killed, "one", "true")
     said = planctl("doctor", "--verbose", repo=killed.path)
-    assert "rescue-waiting one" in said.stdout
+    assert "rescue-waiting" in said.stdout
+    assert "    one: 1 kept" in said.stdout
 
 
 def test_processes_of_a_command_that_has_ended_are_ended_and_no_others(repo: GitRepo) -> None:
@@ -397,7 +401,7 @@ def test_a_landing_that_was_cut_short_is_finished_or_undone(repo: GitRepo) -> No
 def test_a_queue_worker_that_lives_sees_to_its_own_landings(repo: GitRepo) -> None:
     with bench_at(repo) as (bench, session):
         held = session.hold(f"queue:{bench.target}", "landing")
-        bench.store.add_entry(an_entry(target=bench.target, state=EntryState.MERGING))
+        bench.store.add_entry(an_entry(target=bench.target, state=EntryState.MERGING, head=repo.head()))
         said = doctor(repo)
         session.release(held)
     assert (said.code, said.data["issues"]) == (0, [])

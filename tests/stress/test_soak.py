@@ -29,7 +29,7 @@ from tests.support.repo import GitRepo
 SECONDS = float(os.environ.get("PLANCTL_STRESS_SOAK", "600"))
 SEED = int(os.environ.get("PLANCTL_STRESS_SEED", "6"))
 STOPPED = re.compile(
-    r"No space left|disk is full|disk I/O error|Read-only|readonly|unable to open|cannot be written to"
+    r"No space left|disk is full|disk I/O error|Read-only|readonly|unable to open|(cannot|may not) be written"
 )
 """What a fault may say: the disk's own words."""
 

@@ -2,83 +2,85 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import click
 
 from orchestrator.cli.context import Command, Invocation, pass_invocation
 from orchestrator.cli.exits import DONE, NO
-from orchestrator.cli.output import Colour, Verbosity
-from plans.drawing.escape import one_line
 
 if TYPE_CHECKING:
-    from orchestrator.cli.output import Output
+    from collections.abc import Callable
+
     from orchestrator.services.doctor import Report
     from worktrees.repository import Repository
 
-_COLOURS: Final = {"ok": Colour.GREEN, "warn": Colour.YELLOW, "fail": Colour.RED}
+    Look = Callable[[str | None], Report]
 
 
 @click.command("doctor", cls=Command)
 @click.option("--fix", is_flag=True, help="Mend what can be mended without a person; destroys no work.")
+@click.option("--orphans", is_flag=True, help="Look only for what earlier tools left, by `orphans:`.")
+@click.option("--yes", "-y", is_flag=True, help="With --fix on a terminal: do not ask.")
 @pass_invocation
-def command(invocation: Invocation, *, fix: bool) -> int:
+def command(invocation: Invocation, *, fix: bool, orphans: bool, yes: bool) -> int:
     """Look for what is broken or left over: git, store, sessions, runs, processes, worktrees, locks, queue.
 
-    Changes nothing without --fix. Exit 1 when an error is left; warnings and hints do not count. With
-    --verbose, hints and what is well are shown, too.
+    Changes nothing without --fix, which asks first when a person is at the terminal. Exit 1 when an error is
+    left; warnings and hints do not count. With --verbose, hints and what is well are shown, too.
     """
     from orchestrator.services.doctor import report_data  # noqa: PLC0415 - `--help` does without
 
-    report = _fixed(invocation.repository) if fix else _examined(invocation.repository)
+    if yes and not fix:
+        raise click.UsageError("--yes goes with --fix")
+    output, look = invocation.output, _look(invocation.repository, orphans=orphans)
+    report = look(None)
+    asked = bool(report.curable) and output.can_ask() and not yes
+    agreed = _agreed(invocation, report, orphans=orphans) if asked else fix
+    if agreed and report.curable:
+        report = _mended(invocation.repository, report, look, orphans=orphans)
+    elif asked:
+        return DONE if report.is_healthy else NO  # it was shown with the question
     if invocation.as_json:
-        invocation.output.data(report_data(report))
+        output.data(report_data(report))
     else:
-        _show(report, invocation.output)
+        from orchestrator.cli.display.doctor import show, show_options  # noqa: PLC0415 - as above
+
+        show(report, output)
+        if not agreed:
+            show_options(report, output, _again(orphans=orphans))
     return DONE if report.is_healthy else NO
 
 
-def _examined(repository: Repository) -> Report:
+def _agreed(invocation: Invocation, report: Report, *, orphans: bool) -> bool:
+    """Show what there is to mend to whoever sits there, and ask."""
+    from orchestrator.cli.display.doctor import show, show_options  # noqa: PLC0415 - as above
+
+    output, count = invocation.output, len(report.curable)
+    show(report, output)
+    show_options(report, output, _again(orphans=orphans))
+    return output.ask(f"Mend {'this' if count == 1 else f'these {count}'} now?")
+
+
+def _again(*, orphans: bool) -> str:
+    return f"planctl doctor {'--orphans ' if orphans else ''}--fix"
+
+
+def _look(repository: Repository, *, orphans: bool) -> Look:
     from orchestrator.bootstrap import open_readonly_store  # noqa: PLC0415 - as above
-    from orchestrator.services.doctor import examine  # noqa: PLC0415 - as above
+    from orchestrator.services.doctor import examine, examine_orphans  # noqa: PLC0415 - as above
 
-    return examine(repository, lambda: open_readonly_store(repository))
+    look = examine_orphans if orphans else examine
+    return lambda own: look(repository, lambda: open_readonly_store(repository), own)
 
 
-def _fixed(repository: Repository) -> Report:
-    """Examined, cured and examined again; where no work can be begun at all, only examined."""
-    from orchestrator.bootstrap import open_readonly_store, working  # noqa: PLC0415 - as above
-    from orchestrator.services.doctor import cure, examine  # noqa: PLC0415 - as above
+def _mended(repository: Repository, first: Report, look: Look, *, orphans: bool) -> Report:
+    """Cured, and examined again by ``look``, which is told whose session the cure was made in.
 
-    first = _examined(repository)
-    if not any(issue.cure for issue in first.issues):
-        return first
+    Of orphans exactly those that were shown: a pattern is no reason to go further than was agreed to.
+    """
+    from orchestrator.bootstrap import working  # noqa: PLC0415 - as above
+    from orchestrator.services.doctor import ROUNDS, cure  # noqa: PLC0415 - as above
+
     with working(repository, "doctor") as (bench, session):
-        return cure(
-            first,
-            bench,
-            session,
-            lambda: examine(repository, lambda: open_readonly_store(repository), session.id),
-        )
-
-
-def _show(report: Report, output: Output) -> None:
-    verbose = output.verbosity >= Verbosity.VERBOSE
-    for check in report.checks:
-        if verbose or check.status != "ok":
-            output.text(
-                (f"{check.status:<4}", _COLOURS[check.status]), f" {check.name}: ", one_line(check.detail)
-            )
-    hints = 0
-    for issue in report.issues:
-        fixed = issue.key in report.fixed
-        if issue.gravity == "hint" and not fixed and not verbose:
-            hints += 1
-            continue
-        state = " (fixed)" if fixed else " (--fix mends it)" if issue.cure else ""
-        line = f"{issue.gravity} {issue.code} {issue.subject}: {issue.detail}"
-        output.text("  ", one_line(line), (state, Colour.GREEN) if fixed else state)
-    for failure in report.failures:
-        output.error(one_line(f"not mended: {failure}"))
-    more = f"; {hints} hint{'s' * (hints != 1)} with --verbose" if hints else ""
-    output.text(f"{'healthy' if report.is_healthy else 'not healthy'}{more}")
+        return cure(first, bench, session, lambda: look(session.id), 1 if orphans else ROUNDS)

@@ -36,8 +36,14 @@ def examine_git(git: Git) -> Examined:
     except GitTooOldError as error:
         return Examined("git", str(error), (Issue("git-too-old", Gravity.ERROR, "git", str(error)),))
     can = [name for name, since in _SINCE.items() if version >= since]
-    extra = f" with {', '.join(can)}" if can else ""
-    return Examined("git", f"git {'.'.join(map(str, version))}{extra}")
+    cannot = [f"{name} ({_dotted(since)})" for name, since in _SINCE.items() if version < since]
+    extra = f", with {', '.join(can)}" if can else ""
+    extra += f", without {', '.join(cannot)}" if cannot else ""
+    return Examined("git", f"git {_dotted(version)}{extra}")
+
+
+def _dotted(version: tuple[int, ...]) -> str:
+    return ".".join(map(str, version))
 
 
 def examine_repository(repository: Repository) -> Examined:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from orchestrator.clock import seconds_between
 from orchestrator.services.diagnosis.ward import Examined, Gravity, Issue
 from orchestrator.services.watchdog.election import at_work, paused
 from orchestrator.sessions.cleanup import reap
@@ -46,7 +47,8 @@ def examine_leases(ward: Ward) -> Examined:
     unheld = {(lease.name, lease.token) for lease in orphaned(leases, sessions, now=now, boot=boot)}
     dead = {s.id for s in sessions.values() if s.state is not SessionState.ENDED and not ward.living(s.id)}
     stale = [lease for lease in leases if (lease.name, lease.token) in unheld or lease.session in dead]
-    return Examined("leases", f"{len(leases)} leases", tuple(map(_stale, stale)))
+    issues = [_stale(lease, sessions.get(lease.session), ward.clock.now()) for lease in stale]
+    return Examined("leases", f"{len(leases)} leases", tuple(issues))
 
 
 def examine_watchdog(ward: Ward) -> Examined:
@@ -63,9 +65,26 @@ def examine_watchdog(ward: Ward) -> Examined:
     return Examined("watchdog", detail, tuple(issues))
 
 
-def _stale(lease: Lease) -> Issue:
+def _stale(lease: Lease, holder: Session | None, now: str) -> Issue:
     detail = f"held since {lease.acquired_at} by session {lease.session}, whose process is gone"
-    return Issue("lease-stale", Gravity.ERROR, lease.name, detail, _reap)
+    facts = (
+        ("lock", lease.name),
+        ("scope", str(lease.scope)),
+        ("branch", lease.branch),
+        ("age", _ago(lease.acquired_at, now)),
+        ("last heartbeat", _ago(holder.heartbeat_at, now) if holder else ""),
+        ("holder", f"{holder.kind}, pid {holder.pid}" if holder else lease.session),
+    )
+    return Issue("lease-stale", Gravity.ERROR, lease.name, detail, _reap, facts)
+
+
+def _ago(stamp: str, now: str) -> str:
+    """How long ago in words, by the wall clock: for people."""
+    seconds = max(0, int(seconds_between(stamp, now)))
+    for unit, size in (("days", 86400), ("hours", 3600), ("minutes", 60)):
+        if seconds >= 2 * size:
+            return f"{seconds // size} {unit}"
+    return f"{seconds} seconds"
 
 
 def _reap(bench: Workbench, _session: SessionHandle) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from orchestrator.scheduling.freeze import RUNS
 from orchestrator.services.diagnosis.ward import Examined, Gravity, Issue
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from orchestrator.workbench import Workbench
 
 _NAME = "store"
+SLOW: Final = 0.25
+"""Seconds for one value: a thousand times what it takes on a local disk."""
 
 
 def examine_unusable(error: StoreUnusableError, *, curable: bool) -> Examined:
@@ -52,11 +54,26 @@ def _path(ward: Ward) -> Path:
     return ward.repository.state_dir / "state.db"
 
 
+def _latency(ward: Ward) -> float:
+    """Seconds that the quicker of two reads takes: the first may have to fetch the page."""
+    took = []
+    for _ in range(2):
+        before = ward.clock.monotonic()
+        ward.store.value(SET_ASIDE)
+        took.append(ward.clock.monotonic() - before)
+    return min(took)
+
+
 def examine_store(ward: Ward) -> Examined:
-    """Kind, version and integrity; what was set aside waits for a person."""
-    facts = ward.store.health()
+    """Kind, version, integrity and latency; what was set aside waits for a person."""
+    facts, latency = ward.store.health(), _latency(ward)
     detail = f"{facts['kind']}, version {facts['version']}, integrity {facts['integrity']}"
+    detail += f", latency {latency * 1000:.1f} ms"
     issues = []
+    if latency > SLOW:
+        issues.append(
+            Issue("store-slow", Gravity.WARNING, str(facts["path"]), f"{latency:.1f} seconds for a read")
+        )
     if facts["integrity"] != "ok":
         issues.append(Issue("store-corrupt", Gravity.ERROR, str(facts["path"]), str(facts["integrity"])))
     if aside := ward.store.value(SET_ASIDE):

@@ -40,7 +40,8 @@ class Gravity(StrEnum):
 class Issue:
     """One thing that was found. ``code`` is stable; ``cure`` is None where only a person can do something.
 
-    A cure is harmless when the issue is gone by then, and never destroys work.
+    A cure is harmless when the issue is gone by then, and never destroys work. ``facts`` are shown as a row
+    of a table, the same names for all of a code. What the code means, ``codes`` tells.
     """
 
     code: str
@@ -48,6 +49,7 @@ class Issue:
     subject: str
     detail: str
     cure: Callable[[Workbench, SessionHandle], Any] | None = None
+    facts: tuple[tuple[str, str], ...] = ()
 
     @property
     def key(self) -> tuple[str, str]:
