@@ -47,7 +47,9 @@ if TYPE_CHECKING:
 
 __all__ = ["CHECK", "PLAN", "SlotKeeper", "is_over", "slot_of_attempt"]
 CHECK: Final = "check"
-_SUPERSEDED: Final = frozenset({AttemptState.FINISHED, AttemptState.CONFLICTED, AttemptState.REJECTED})
+_SUPERSEDED: Final = frozenset(
+    {AttemptState.DEFERRED, AttemptState.FINISHED, AttemptState.CONFLICTED, AttemptState.REJECTED}
+)
 _PREFIX: Final = {PLAN: SLOT_PREFIX, CHECK: CHECK_PREFIX}
 
 
@@ -238,8 +240,8 @@ class SlotKeeper:
     def give_back_earlier(self, attempt: Attempt) -> None:
         """Give back the slots that earlier attempts of the same plan still hold, their work rescued.
 
-        Work of another run that was finished, conflicted or rejected and never landed is superseded: its
-        branch is parked when this attempt starts on it. A slot that has to be kept lets go of the branch.
+        Work of another run that was begun or done and never landed is superseded: its branch is parked when
+        this attempt starts on it. A slot that has to be kept lets go of the branch.
         """
         store = self._bench.store
         for slot in store.slots(purpose=PLAN, states={SlotState.LEASED, SlotState.QUARANTINED}):
