@@ -112,6 +112,9 @@ def _require_failed(bench: Workbench, latest: Mapping[str, Attempt], plan: str) 
         raise NothingToDoError(f"no plan {plan!r} has run here")
     if attempt.state in _AGAIN or attempt.state is _A.DEFERRED or _is_stuck(bench, attempt):
         return attempt
+    along = attempt.reason.get("plan") if attempt.reason.get("code") == Code.RATE_LIMIT else None
+    if along and attempt.state is _A.WAITING:
+        raise NothingToDoError(f"{plan} waits along with {along}: `planctl retry {along}` ends that hold")
     run = bench.store.run(attempt.run)
     conductor = conductor_of(bench.store, run) if run else None
     if conductor is not None and attempt.state is not _A.LANDED:

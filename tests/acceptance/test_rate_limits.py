@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from orchestrator.states import AttemptState, RunState
 from tests.support.cli import planctl
@@ -12,6 +15,7 @@ from tests.support.plans import commit_plans
 from tests.support.process import end_of, read_until, run, start
 from tests.support.repo import GitRepo
 from tests.support.runs import multi, of, outputs
+from tests.support.slices import seldom
 
 CLAUDE = """\
 echo "called for $PLANCTL_PLAN" >> "$CALLS"
@@ -36,13 +40,20 @@ def phased(calls: Path, when: str) -> dict[str, Any]:
     }
 
 
-def test_p17_a_held_plan_goes_on_by_itself_and_repeats_no_phase(repo: GitRepo, tmp_path: Path) -> None:
+@pytest.mark.parametrize("side", ["before", *seldom("after")])
+def test_p17_a_held_plan_goes_on_by_itself_and_repeats_no_phase_killed_or_not(
+    repo: GitRepo, tmp_path: Path, side: str
+) -> None:
+    """Killed at the third launch: after phase 1 and the plan's own command, that again."""
     calls = tmp_path / "calls"
     commit_plans(repo, {"a": phased(calls, "in 1s")})
-    done = multi(repo, "a")
+    kill = {"PLANCTL_KILL_AT": f"running.launch:{side}:3"}
+    done = multi(repo, "a", env=kill, code=-signal.SIGKILL)
     (deferred,) = of(done, "plan.deferred", "a")
     assert (deferred["reason"]["code"], deferred["reason"]["seconds_left"]) == ("rate-limit", 1)
     assert "its command said: in 1s" in deferred["text"]
+    again = run("resume", cwd=repo.path)
+    assert again.code == 0, again.out + again.err
     assert calls.read_text() == "one\nown 0\nown 1\n"
     assert_all_landed(repo, ["a"])
     assert repo.show("main", "one.txt") == "1\n"
@@ -90,6 +101,7 @@ def test_p17_a_line_of_the_agent_holds_all_plans_of_that_agent(repo: GitRepo, tm
     assert (along["reason"]["plan"], along["reason"]["profile"]) == ("a", "claude")
     assert "waits along with a until " in along["text"]
     assert "claude said: Claude AI usage limit reached|" in planctl("status", repo=repo.path).stdout
+    assert "b waits along with a: `planctl retry a`" in planctl("retry", "b", repo=repo.path).stderr
     first.terminate()
     assert end_of(first).code == 143
     done = run("retry", "a", cwd=repo.path, env=env)
