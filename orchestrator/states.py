@@ -197,6 +197,8 @@ WORKING_ATTEMPTS: Final = frozenset({A.PREPARING, A.RUNNING})
 """Take one of the ``jobs`` places and hold their resources."""
 PLACED_ATTEMPTS: Final = WORKING_ATTEMPTS | {A.DEFERRED}
 """Their worktree is theirs: nobody else changes or removes it."""
+SUPERSEDED_ATTEMPTS: Final = frozenset({A.DEFERRED, A.FINISHED, A.CONFLICTED, A.REJECTED})
+"""Of a run that nobody conducts: they give way to an attempt at the same plan in another run."""
 ACTIVE_ATTEMPTS: Final = PLACED_ATTEMPTS | {A.PREPARED, A.FINISHED, A.QUEUED}
 """Have begun and not yet come to an end: what overlaps with them waits."""
 OPEN_ENTRIES: Final = frozenset({E.QUEUED, E.MERGING, E.CHECKING, E.LANDING, E.BLOCKED, E.HELD})

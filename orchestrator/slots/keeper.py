@@ -21,7 +21,7 @@ from orchestrator.slots.places import PLAN, holder_of, is_reclaimable
 from orchestrator.slots.prepared import is_prepared
 from orchestrator.slots.saving import has_nothing_to_save, left_as, save_work
 from orchestrator.slots.strangers import require_no_strangers
-from orchestrator.states import TERMINAL_ATTEMPTS, AttemptState, SlotState
+from orchestrator.states import SUPERSEDED_ATTEMPTS, TERMINAL_ATTEMPTS, AttemptState, SlotState
 from orchestrator.store.records import Slot
 from plans.ids import PlanId
 from worktrees.branches import detach_in_place
@@ -47,9 +47,6 @@ if TYPE_CHECKING:
 
 __all__ = ["CHECK", "PLAN", "SlotKeeper", "is_over", "slot_of_attempt"]
 CHECK: Final = "check"
-_SUPERSEDED: Final = frozenset(
-    {AttemptState.DEFERRED, AttemptState.FINISHED, AttemptState.CONFLICTED, AttemptState.REJECTED}
-)
 _PREFIX: Final = {PLAN: SLOT_PREFIX, CHECK: CHECK_PREFIX}
 
 
@@ -248,7 +245,7 @@ class SlotKeeper:
             holder = store.attempt(slot.attempt) if slot.attempt else None
             if holder is None or holder.plan != attempt.plan or holder.id == attempt.id:
                 continue
-            if holder.state in _SUPERSEDED:
+            if holder.state in SUPERSEDED_ATTEMPTS:
                 self._supersede(holder, attempt)
             elif not is_over(holder):
                 continue

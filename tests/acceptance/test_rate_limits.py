@@ -128,3 +128,23 @@ def test_p17_holds_have_an_end_and_a_stopped_hold_keeps_what_was_begun(repo: Git
         "b": (AttemptState.CANCELLED, "stopped", True),
     }
     assert newest["a"].reason["detail"] == "too busy; held 1 times already (rate_limits: holds)"
+
+
+@pytest.mark.stress
+def test_p17_begun_anew_the_held_plan_of_a_dead_run_gives_way_and_its_work_is_kept(
+    repo: GitRepo, tmp_path: Path
+) -> None:
+    calls = tmp_path / "calls"
+    commit_plans(repo, {"a": phased(calls, "in 1h")})
+    first = start("run-multi", "a", "--json", cwd=repo.path)
+    read_until(first, "plan.deferred")
+    first.kill()
+    end_of(first)
+    multi(repo, "a")
+    with store_of(repo) as store:
+        old, new = store.attempts(plan="a")
+    assert (old.state, old.reason["code"]) == (AttemptState.CANCELLED, "superseded")
+    assert new.state is AttemptState.LANDED
+    assert calls.read_text() == "one\nown 0\none\nown 0\n"
+    (kept,) = planctl("rescue", "list", "a", "--json", repo=repo.path).data["rescues"]
+    assert "half.txt" in str(planctl("rescue", "show", kept["reference"], repo=repo.path))
