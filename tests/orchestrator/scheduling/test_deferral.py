@@ -8,10 +8,12 @@ from typing import Any
 import pytest
 
 from orchestrator.agents.limits import Limit
+from orchestrator.running.places import StageName
 from orchestrator.scheduling.deferral import Deferral, count_of, deferral, with_time_left
 from orchestrator.scheduling.limited import limited
 from orchestrator.scheduling.reasons import sentence
 from orchestrator.scheduling.speakers import Speaker, Speakers
+from orchestrator.services.speaking import attempt_of
 from orchestrator.states import AttemptState as A
 from plans.ids import PlanId
 from plans.model import Run
@@ -176,3 +178,11 @@ def test_p17_who_speaks_is_known_by_agent_program_or_its_own_word() -> None:
     for run, (agent, profile) in said.items():
         assert speakers.speaker(run) == Speaker(agent, profile)
     assert speakers.phrases(Speaker("mine", "mine")) == ()
+
+
+@pytest.mark.parametrize("again", [0, 2])
+def test_p17_a_command_that_is_run_again_speaks_for_the_same_session(again: int) -> None:
+    attempt = "01JDQ8ZC3V5N7B9M2K4H6F8D1A"
+    name = StageName(attempt, 1, again)
+    assert StageName.parse(str(name)) == name
+    assert attempt_of({"PLANCTL_ATTEMPT": str(name)}) == attempt
