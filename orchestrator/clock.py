@@ -32,6 +32,9 @@ class Clock(Protocol):
     def monotonic(self) -> float:
         """Seconds since an arbitrary moment of this boot; the same for all processes of the machine."""
 
+    def uptime(self) -> float:
+        """As :meth:`monotonic`, and the time that the machine slept counts, where the system can tell."""
+
     def boot(self) -> str:
         """The id of this boot of this machine."""
 
@@ -54,6 +57,10 @@ class SystemClock:
     def monotonic(self) -> float:
         """See :meth:`Clock.monotonic`."""
         return time.monotonic()
+
+    def uptime(self) -> float:
+        """See :meth:`Clock.uptime`."""
+        return time.clock_gettime(time.CLOCK_BOOTTIME) if sys.platform == "linux" else time.monotonic()
 
     def boot(self) -> str:
         """See :meth:`Clock.boot`."""

@@ -16,6 +16,8 @@ class EventName(StrEnum):
     PLAN_PREPARING = "plan.preparing"
     PLAN_STARTED = "plan.started"
     PLAN_PREPARED = "plan.prepared"
+    PLAN_DEFERRED = "plan.deferred"
+    """Its command met a rate limit, and is run again when that is over."""
     PLAN_FINISHED = "plan.finished"
     PLAN_FAILED = "plan.failed"
     PLAN_RETRY = "plan.retry"

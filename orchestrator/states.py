@@ -28,12 +28,13 @@ class RunState(StrEnum):
 
 
 class AttemptState(StrEnum):
-    """One execution of one plan in a run."""
+    """One execution of one plan in a run. ``deferred``: its command asked to be run again later."""
 
     PENDING = "pending"
     WAITING = "waiting"
     PREPARING = "preparing"
     RUNNING = "running"
+    DEFERRED = "deferred"
     PREPARED = "prepared"
     FINISHED = "finished"
     QUEUED = "queued"
@@ -126,8 +127,9 @@ RUN: Final[Mapping[R, frozenset[R]]] = {
 ATTEMPT: Final[Mapping[A, frozenset[A]]] = {
     A.PENDING: frozenset({A.WAITING, A.PREPARING, A.CANCELLED, A.LANDED, A.FAILED}),
     A.WAITING: frozenset({A.PREPARING, A.CANCELLED, A.LANDED, A.FAILED}),
-    A.PREPARING: frozenset({A.RUNNING, A.PREPARED, A.WAITING, A.FAILED, A.CANCELLED, A.LOST}),
-    A.RUNNING: frozenset({A.FINISHED, A.FAILED, A.TIMED_OUT, A.CANCELLED, A.LOST, A.WAITING}),
+    A.PREPARING: frozenset({A.RUNNING, A.PREPARED, A.WAITING, A.DEFERRED, A.FAILED, A.CANCELLED, A.LOST}),
+    A.RUNNING: frozenset({A.FINISHED, A.FAILED, A.TIMED_OUT, A.CANCELLED, A.LOST, A.DEFERRED}),
+    A.DEFERRED: frozenset({A.PREPARING, A.FAILED, A.CANCELLED}),
     A.PREPARED: frozenset({A.QUEUED, A.CANCELLED, A.LOST}),
     A.FINISHED: frozenset({A.QUEUED, A.LANDED, A.CANCELLED}),
     A.QUEUED: frozenset({A.LANDED, A.CONFLICTED, A.REJECTED, A.CANCELLED}),
@@ -193,7 +195,11 @@ TERMINAL_ATTEMPTS: Final = frozenset({A.LANDED, A.FAILED, A.TIMED_OUT, A.CANCELL
 """Never moved again; a retry is a new attempt."""
 WORKING_ATTEMPTS: Final = frozenset({A.PREPARING, A.RUNNING})
 """Take one of the ``jobs`` places and hold their resources."""
-ACTIVE_ATTEMPTS: Final = WORKING_ATTEMPTS | {A.PREPARED, A.FINISHED, A.QUEUED}
+PLACED_ATTEMPTS: Final = WORKING_ATTEMPTS | {A.DEFERRED}
+"""Their worktree is theirs: nobody else changes or removes it."""
+SUPERSEDED_ATTEMPTS: Final = frozenset({A.DEFERRED, A.FINISHED, A.CONFLICTED, A.REJECTED})
+"""Of a run that nobody conducts: they give way to an attempt at the same plan in another run."""
+ACTIVE_ATTEMPTS: Final = PLACED_ATTEMPTS | {A.PREPARED, A.FINISHED, A.QUEUED}
 """Have begun and not yet come to an end: what overlaps with them waits."""
 OPEN_ENTRIES: Final = frozenset({E.QUEUED, E.MERGING, E.CHECKING, E.LANDING, E.BLOCKED, E.HELD})
 """Still to be landed; what a resolver has at work comes back as another head."""

@@ -56,6 +56,7 @@ class Code(StrEnum):
     BAD_BRANCH = "bad-branch", "not a name that git takes for a branch"
     BAD_NAME = "bad-name", "not a valid name of a label, resource, agent, variable or remote"
     BAD_NUMBER = "bad-number", "not a number, or one out of range"
+    BAD_PHRASE = "bad-phrase", "a phrase that would know any line, or has a second {when}"
     BAD_DURATION = "bad-duration", "not a duration such as 90s, 1h30m or plain seconds, or one out of range"
     BAD_SIZE = "bad-size", "not a size such as 500MB or 20GB"
     BAD_CHOICE = "bad-choice", "not one of the words that are possible here"

@@ -63,7 +63,13 @@ def _run(values: dict[str, Any]) -> Run:
         raise BadValueError(code, message)
     if "prompt" in values and "agent" not in values:
         raise BadValueError(Code.CONFLICTING_KEYS, "a 'prompt' is for an 'agent', not for a 'command'")
-    return Run(values.get("command"), values.get("agent"), values.get("prompt", ""), values.get("tty", False))
+    return Run(
+        values.get("command"),
+        values.get("agent"),
+        values.get("prompt", ""),
+        tty=values.get("tty", False),
+        profile=values.get("profile"),
+    )
 
 
 def _phase(values: dict[str, Any]) -> Phase:
@@ -90,6 +96,7 @@ RUN: Final = WordOr(
             "agent": Key(name("an agent"), "An agent of planctl.yaml."),
             "prompt": Key(command(), "What the agent is told."),
             "tty": Key(flag(), "Whether the command gets a pseudo terminal."),
+            "profile": Key(name("a profile"), "The agent whose rate limits its output is read for."),
         },
         _run,
         {

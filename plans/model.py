@@ -57,13 +57,15 @@ class Manifest:
 class Run:
     """What does the work: a command line for the shell, or an agent of ``planctl.yaml`` with a prompt.
 
-    Exactly one of ``command`` and ``agent`` is set. ``tty`` gives the command a pseudo terminal.
+    Exactly one of ``command`` and ``agent`` is set. ``tty`` gives the command a pseudo terminal. ``profile``
+    names the agent whose rate limits its output is read for, where the command line does not tell.
     """
 
     command: str | None = None
     agent: str | None = None
     prompt: str = ""
     tty: bool = False
+    profile: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from plans.hotfiles import HotFile
     from plans.notify import Channel
+    from plans.phrases import Phrase
 
 
 class Method(StrEnum):
@@ -115,6 +116,14 @@ class Predicted(StrEnum):
     BIND = "bind"
 
 
+class ShareLimit(StrEnum):
+    """Which plans wait along with one that met a rate limit."""
+
+    PROFILE = "profile"
+    AGENT = "agent"
+    NONE = "none"
+
+
 class HookPolicy(StrEnum):
     """Whether planctl's own commits of leftovers run the user's git hooks."""
 
@@ -171,6 +180,12 @@ class ProjectSettings:
     rescue_ignored: tuple[str, ...] = ()
     hot_files: Mapping[str, HotFile] = field(default_factory=dict)
     agents: Mapping[str, str] = field(default_factory=dict)
+    rate_limits_share: ShareLimit = ShareLimit.PROFILE
+    rate_limits_holds: int = 20
+    rate_limits_total: float = 7 * 24 * 3600.0
+    rate_limits_first: float = 60.0
+    rate_limits_longest: float = 1800.0
+    rate_limits_phrases: Mapping[str, tuple[Phrase, ...]] = field(default_factory=dict)
     notify: Mapping[str, Channel] = field(default_factory=dict)
     retention: Mapping[str, float] = field(default_factory=dict)
     leases_heartbeat: float = 3.0

@@ -20,11 +20,12 @@ from plans.project import (
     Predicted,
     ProjectSettings,
     QueuePolicy,
+    ShareLimit,
 )
 from plans.quantities import duration, keeping, size
 from plans.shapes import Key, Many, Named, Patterns, Record, WordOr
 from plans.source import decode, split
-from plans.vocabulary import branch, hot_file, name, path_anywhere, path_inside, remote, variable
+from plans.vocabulary import branch, hot_file, name, path_anywhere, path_inside, phrase, remote, variable
 from plans.yamltree import scan
 
 if TYPE_CHECKING:
@@ -57,6 +58,20 @@ _HOST: Final[Record[dict[str, Any]]] = Record(
     {
         "build_slots": Key(number(1, MAX_JOBS), "The most plans at work on this host, of all repositories."),
         "memory_floor": Key(size(), "Available memory below which no plan starts: 2GB."),
+    },
+    dict,
+)
+
+_RATE_LIMITS: Final[Record[dict[str, Any]]] = Record(
+    {
+        "share": Key(
+            _one_of(ShareLimit), "Which other plans wait along: of the same profile, agent, or none."
+        ),
+        "holds": Key(number(0, 10_000), "How often one command is held; 0: never."),
+        "total": Key(duration(least=1), "The longest that one command is held, in all: 7d."),
+        "first": Key(duration(least=1), "How long, where it is not said, for the first time: 1m."),
+        "longest": Key(duration(least=1), "Doubled each time, and never longer than this: 30m."),
+        "phrases": Key(Named(name("a profile"), Many(phrase())), "What agents say, beside what is known."),
     },
     dict,
 )
@@ -155,6 +170,7 @@ SETTINGS: Final[Record[dict[str, Any]]] = Record(
         "rescue_ignored": Key(Many(text()), "Ignored files that are rescued too."),
         "hot_files": Key(Named(hot_file(), _HOT_FILE), "Files that everybody edits: how they merge."),
         "agents": Key(Named(name("an agent"), command()), "Command lines of agents."),
+        "rate_limits": Key(_RATE_LIMITS, "How long plans wait whose command met a rate limit."),
         "notify": Key(Named(name("a channel"), CHANNEL), "Who is told when plans land, fail or wait."),
         "leases": Key(_LEASES, "How long what is held lasts without a heartbeat."),
         "orphans": Key(_ORPHANS, "What `doctor --orphans` takes for left over."),
@@ -185,7 +201,7 @@ def read_settings(path: PurePath, source: bytes) -> ReadSettings:
     """Read ``planctl.yaml``. Never raises for what is in it; callers refuse to start on errors."""
     reporter = Reporter(path.as_posix())
     values = _read(source, reporter)
-    for group in ("pool", "host", "leases", "orphans"):
+    for group in ("pool", "host", "leases", "orphans", "rate_limits"):
         values |= {f"{group}_{key}": value for key, value in values.pop(group, {}).items()}
     return ReadSettings(ProjectSettings(**values), reporter.finish())
 

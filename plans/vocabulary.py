@@ -10,6 +10,7 @@ from plans.errors import BadValueError
 from plans.ids import BranchName, PhaseId, PlanId
 from plans.kinds import ANY_TEXT, Word, matching, parsed, text
 from plans.nodes import shown
+from plans.phrases import MAX_PHRASE, Phrase
 
 # The expressions repeat those of plans.ids, for editors; the parsers of plans.ids have the last word.
 PLAN_PATTERN: Final = r"(?!.*\.\.)(?!.*(?:\.|\.lock)$)[a-z0-9][a-z0-9._-]{0,63}"
@@ -65,6 +66,11 @@ def hot_file() -> Word[str]:
 def path_anywhere() -> Word[str]:
     """A path that may lead out of the repository; relative ones start at the repository's top."""
     return text(longest=1000)
+
+
+def phrase() -> Word[Phrase]:
+    """What a line of a command has to say to be known; see :mod:`plans.phrases`."""
+    return Word(Phrase.parse, {**ANY_TEXT, "minLength": 6, "maxLength": MAX_PHRASE, "minimum": 0})
 
 
 _REMOTE: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 CHUNK: Final = 65_536
 _LAST: Final = 8_192
+_TAIL: Final = 16_384
 _WIDEST: Final = 400
 # ECMA-48: CSI … final byte; OSC, DCS, PM, APC, SOS … BEL, ST or the end of what was read; two-byte escapes.
 _ESCAPE: Final = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|[\]P^_X][^\x07\x1b]*(?:\x07|\x1b\\|$)|[ -/]*[0-~])")
@@ -45,11 +46,18 @@ def last_lines(path: Path, count: int = 20) -> list[str]:
     return [plain(line.removesuffix("\r")) for line in lines[-count:]] if count > 0 else []
 
 
-def _last_bytes(path: Path, limit: int) -> bytes:
+def lines_since(path: Path, start: int, width: int) -> list[str]:
+    """Return the lines behind byte ``start`` that hold anything, made plain, of at most the last 16 KiB."""
+    data = _last_bytes(path, _TAIL, start)
+    lines = (plain(line, width) for line in data.decode("utf-8", "replace").split("\n"))
+    return [line for line in lines if line]
+
+
+def _last_bytes(path: Path, limit: int, start: int = 0) -> bytes:
     try:
         with path.open("rb") as stream:
             size = os.fstat(stream.fileno()).st_size
-            stream.seek(max(0, size - limit))
+            stream.seek(max(start, size - limit))
             return stream.read(limit)
     except FileNotFoundError:
         return b""

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 STARTED: Final = "started"
 STOP: Final = "stop"
 ENDED: Final = "ended"
+RETRY_AT: Final = "retry-at"
+"""Not a record, and not a supervisor's: where the command itself may say when to try again."""
 ABOUT: Final = {"plan": "PLANCTL_PLAN", "run": "PLANCTL_RUN", "base": "PLANCTL_BASE"}
 """Fields of ``started``, and the variables of the command's environment that they come from."""
 

@@ -251,6 +251,7 @@ class Supervisor:
             "grace": self.orders.grace,
             "at": time.time(),
             "cwd": self.orders.cwd.decode("latin-1"),
+            "log_from": os.fstat(1).st_size,
             **{name: self._told(variable) for name, variable in ABOUT.items()},
         }
         write_record(self.orders.record_dir, STARTED, value, durable=False)

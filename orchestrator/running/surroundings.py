@@ -31,6 +31,8 @@ NAMES: Final = (
     "PLANCTL_BASE",
 )
 """Belong to one plan; those of an outer plan never reach an inner one."""
+STAGE_NAMES: Final = ("PLANCTL_RETRY_AT", "PLANCTL_HOLDS")
+"""Belong to one launch of a plan's command."""
 CONFLICT_NAMES: Final = (
     "PLANCTL_ENTRY",
     "PLANCTL_CONFLICT",
@@ -84,7 +86,7 @@ def command_environment(source: Mapping[str, str], folder: Path) -> dict[str, st
     """
     result = dict(source)
     environment.scrub(result)
-    for name in (*_DROPPED, *NAMES, *CONFLICT_NAMES):
+    for name in (*_DROPPED, *NAMES, *STAGE_NAMES, *CONFLICT_NAMES):
         result.pop(name, None)
     if os.name == "posix":
         result["PWD"] = str(folder)

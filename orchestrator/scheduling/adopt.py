@@ -3,6 +3,7 @@
 - ``preparing``, and its command was launched before the store knew: adopt it, it is at work
 - ``preparing`` otherwise: its set-up is ended if that is still at work, since nobody waits for it any more;
   then lost, uncounted: no command of the plan has run
+- ``preparing`` after it was deferred, and its stage was not launched again: deferred, so it soon will be
 - ``running``: if a further stage was launched before the store knew, that one is at work now. Whether its
   supervisor lives, has ended or is gone is seen by the loop, as for any other
 """
@@ -15,7 +16,7 @@ from orchestrator.events import EventName
 from orchestrator.running import waiting
 from orchestrator.running.supervision import find
 from orchestrator.scheduling.commands import stages
-from orchestrator.scheduling.launching import record_dir, stage_number
+from orchestrator.scheduling.launching import record_dir, stage_name, stage_number
 from orchestrator.states import AttemptState
 from orchestrator.submitting.published import outputs_of
 from plans.ids import PlanId
@@ -45,6 +46,8 @@ def adopt_attempt(bench: Workbench, attempt: Attempt, plan: Plan) -> None:
         _lose_preparing(bench, attempt)
     elif latest != attempt.supervisor:
         _note_launched(bench, attempt, plan, latest)
+    elif attempt.state is AttemptState.PREPARING:
+        bench.store.move_attempt(attempt, AttemptState.DEFERRED)
 
 
 def latest_stage(bench: Workbench, attempt: Attempt, plan: Plan) -> str | None:
@@ -52,7 +55,7 @@ def latest_stage(bench: Workbench, attempt: Attempt, plan: Plan) -> str | None:
     first = stage_number(attempt) if attempt.supervisor else 0
     found = attempt.supervisor
     for number in range(first, len(stages(plan))):
-        name = f"{attempt.id}-{number}"
+        name = stage_name(attempt, number)
         if find(record_dir(bench, name)) is not None:
             found = name
     return found

@@ -50,7 +50,10 @@ def apply(bench: Workbench, view: View, decision: Decision) -> Attempt | None:
 def _start(bench: Workbench, view: View, plan: PlanId) -> Attempt:
     attempt, now = view.attempts[plan], bench.clock.now()
     holds = tuple(asdict(hold) for hold in holds_of(view.plan(plan)))
-    moved = bench.store.move_attempt(attempt, AttemptState.PREPARING, reason={}, started_at=now, holds=holds)
+    began = attempt.started_at if attempt.state is AttemptState.DEFERRED else now
+    moved = bench.store.move_attempt(
+        attempt, AttemptState.PREPARING, reason={}, started_at=began, holds=holds
+    )
     bench.store.emit(EventName.PLAN_PREPARING, at=now, run=attempt.run, plan=plan, attempt=attempt.id)
     return moved
 

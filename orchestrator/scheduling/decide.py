@@ -98,7 +98,8 @@ def _with(view: View, decision: Decision) -> View:
     """The view in which the plans that come after this one are looked at."""
     match decision:
         case Start(plan):
-            places = replace(view.places, free=view.places.free - 1) if view.places else None
+            has_one = view.state(plan) is _A.DEFERRED
+            places = replace(view.places, free=view.places.free - (not has_one)) if view.places else None
             return replace(_moved(view, plan, _A.PREPARING), places=places)
         case Again(plan):
             phases = {key: commit for key, commit in view.phases.items() if key[0] != plan}
@@ -115,6 +116,9 @@ def _decide_one(view: View, plan: PlanId) -> Decision | None:
     match view.state(plan):
         case _A.PENDING | _A.WAITING:
             return _decide_waiting(view, plan)
+        case _A.DEFERRED:
+            later = view.limited.get(plan) or needs.keeps_deferred(view, plan)
+            return Wait(plan, later) if later else Start(plan)
         case _A.FINISHED if view.options.land:
             behind = needs.lands_behind(view, plan)
             return Wait(plan, behind) if behind else Enqueue(plan)
@@ -143,7 +147,8 @@ def _decide_waiting(view: View, plan: PlanId) -> Decision:
 
 def _hindrance(view: View, plan: PlanId) -> Reason | None:
     return (
-        needs.meets_in_this_run(view, plan)
+        view.limited.get(plan)
+        or needs.meets_in_this_run(view, plan)
         or needs.meets_elsewhere(view, plan)
         or needs.drifted_into(view, plan)
         or needs.lacking_resource(view, plan)
@@ -154,7 +159,7 @@ def _hindrance(view: View, plan: PlanId) -> Reason | None:
 
 def _can_move(view: View) -> bool:
     """Whether something at work, in the queue or in another run may still change what was decided."""
-    if view.working:
+    if view.working or any(a.state is _A.DEFERRED for a in view.attempts.values()):
         return True
     queued = [p for p, a in view.attempts.items() if a.state is _A.QUEUED]
     if view.options.land and any(view.stuck(plan) is None for plan in queued):
@@ -176,7 +181,7 @@ def _waits_for_others(view: View, plan: PlanId) -> bool:
     elsewhere = needs.meets_elsewhere(view, plan)
     if (elsewhere and not elsewhere.get("stuck")) or needs.lacking_resource(view, plan):
         return True
-    if needs.drifted_into(view, plan) or plan in view.host_lacks:
+    if needs.drifted_into(view, plan) or plan in view.host_lacks or plan in view.limited:
         return True
     short = (view.places and view.places.short) or view.memory
     if short and _waits_for(view, plan, Code.DISK_FLOOR, Code.MEMORY_FLOOR):

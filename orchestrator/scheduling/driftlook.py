@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from plans.model import Plan
     from plans.patterns import PatternSet
 
-IN_A_WORKTREE = frozenset({AttemptState.RUNNING, AttemptState.PREPARED})
+IN_A_WORKTREE = frozenset({AttemptState.RUNNING, AttemptState.DEFERRED, AttemptState.PREPARED})
 DECLARED = ACTIVE_ATTEMPTS | {AttemptState.PENDING, AttemptState.WAITING}
 """Plans that may be touched: those at work, and those that wait."""
 

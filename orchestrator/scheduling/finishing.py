@@ -8,6 +8,8 @@ Exit 0:
 4. what really changed is compared with the manifest; drift is recorded, and refused where ``enforce`` says so
 5. ``finished``: the next round of the loop queues it
 
+A command that asked to be run again later is deferred: its stage will be run again in the same worktree.
+
 Anything else: a snapshot of what is uncommitted goes to the rescue references, the worktree stays as it is,
 and the attempt ends with the reason.
 """
@@ -25,6 +27,7 @@ from orchestrator.running.supervision import stop_tree, stop_wish
 from orchestrator.scheduling.basing import FINISHED, PHASES
 from orchestrator.scheduling.branching import note_tip
 from orchestrator.scheduling.commands import stages
+from orchestrator.scheduling.deferring import asked, defer
 from orchestrator.scheduling.drift import Drift, Means, find_drift
 from orchestrator.scheduling.launching import StageLauncher, stage_number
 from orchestrator.slots.lastsave import save_last
@@ -69,7 +72,7 @@ class Finisher:
             elif ended.succeeded:
                 self._succeeded(attempt, plan)
             else:
-                self._ended_badly(attempt, handle, ended)
+                self._ended_badly(attempt, plan, handle, ended)
         except InterruptedError:  # the run is stopped while a further stage waits for its resources
             self.interrupted(self._stored(attempt))
         except LeftoversRefusedError as error:
@@ -157,10 +160,15 @@ class Finisher:
                 base=attempt.base,
             )
 
-    def _ended_badly(self, attempt: Attempt, handle: Supervised | None, ended: Ended) -> None:
+    def _ended_badly(self, attempt: Attempt, plan: Plan, handle: Supervised | None, ended: Ended) -> None:
         if ended.outcome is Outcome.LOST and handle is not None:
             stop_tree(handle)
+        asks = None if is_deleted(attempt) else asked(self._bench, attempt, plan, ended)
+        refused = defer(self._bench, attempt, asks) if asks else None
+        if asks and refused is None:
+            return
         state, why = _ending(ended, stop_wish(handle) if handle else None)
+        why |= refused or {}
         why |= save_last(self._bench, attempt.id)
         if state is AttemptState.LOST:
             self._lost(attempt, why)

@@ -12,13 +12,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from orchestrator.events import EventName
-from orchestrator.running.places import record_folder
+from orchestrator.running.places import StageName, record_folder
 from orchestrator.running.ports import acquire_ports
+from orchestrator.running.records import RETRY_AT
 from orchestrator.running.spec import CommandSpec, ParentDeath
 from orchestrator.running.supervision import find, launch
 from orchestrator.running.surroundings import Surroundings, plan_environment
 from orchestrator.running.waiting import end
 from orchestrator.scheduling.commands import argv_of, stages
+from orchestrator.scheduling.deferral import count_of
 from orchestrator.scheduling.reasons import sentence
 from orchestrator.scheduling.resourcetable import ResourceTable
 from orchestrator.states import AttemptState
@@ -57,13 +59,29 @@ class StageLauncher:
         folder = Path(attempt.worktree or "")
         places = {"plan_file": str(plan_file(self._bench, plan, folder)), "worktree": str(folder)}
         argv = argv_of(stage, plan, self._bench.settings.project.agents, places)
-        spec = command_spec(self._bench, attempt, plan, str(number), argv)
+        spec = self._deferrable(attempt, number, command_spec(self._bench, attempt, plan, str(number), argv))
         with_ports(replace(spec, hold=self._share.descriptors(attempt.id)), launch)
         try:
             return self._record(attempt, stage.phase, spec)
         except BaseException:
             _take_back(spec)
             raise
+
+    def _deferrable(self, attempt: Attempt, number: int, spec: CommandSpec) -> CommandSpec:
+        """``spec`` under the stage's name, told how often it was deferred and where it may say until when."""
+        name = stage_name(attempt, number)
+        folder = record_dir(self._bench, name)
+        told = {
+            "PLANCTL_RETRY_AT": str(folder / RETRY_AT),
+            "PLANCTL_HOLDS": str(count_of(attempt.deferral, number)),
+        }
+        return replace(
+            spec,
+            attempt=name,
+            record_dir=folder,
+            environment={**spec.environment, **told},
+            append_log=attempt.supervisor is not None,
+        )
 
     def _with_resources(self, attempt: Attempt) -> Attempt:
         """Wait until the attempt has its resources; they are there but for a later stage after a resume."""
@@ -108,7 +126,13 @@ def _take_back(spec: CommandSpec) -> None:
 
 def stage_number(attempt: Attempt) -> int:
     """Which stage of ``attempt`` is at work, from its supervisor's name."""
-    return int((attempt.supervisor or "-0").rpartition("-")[2])
+    found = StageName.parse(attempt.supervisor or "")
+    return found.number if found else 0
+
+
+def stage_name(attempt: Attempt, number: int) -> str:
+    """The name of that stage's command, which is another one after each deferral."""
+    return str(StageName(attempt.id, number, count_of(attempt.deferral, number)))
 
 
 def record_dir(bench: Workbench, name: str) -> Path:
@@ -143,7 +167,6 @@ def command_spec(
         timeout=plan.timeout,
         tty=_wants_tty(plan, stage),
         parent_death=ParentDeath(project.parent_death),
-        append_log=stage not in ("0", "setup"),
     )
 
 

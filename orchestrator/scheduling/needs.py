@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _A = AttemptState
 _DONE_WORK = frozenset({_A.FINISHED, _A.QUEUED, _A.CONFLICTED, _A.REJECTED, _A.LANDED})
-_BEGUN = _DONE_WORK | {_A.RUNNING, _A.PREPARED, _A.FAILED, _A.TIMED_OUT}
+_BEGUN = _DONE_WORK | {_A.RUNNING, _A.DEFERRED, _A.PREPARED, _A.FAILED, _A.TIMED_OUT}
 _GONE = frozenset({_A.FAILED, _A.TIMED_OUT, _A.CANCELLED, _A.LOST})
 """Ended for good: what is to be done again is ``pending`` before the plans after it are looked at."""
 _REFUSED = frozenset({_A.CONFLICTED, _A.REJECTED})
@@ -92,11 +92,30 @@ def meets_in_this_run(view: View, plan: PlanId) -> Reason | None:
             if not view.options.land and view.state(edge.before) in _DONE_WORK:
                 return reason(Code.NO_LAND, edge.before)
             return reason(Code.OVERLAP, edge.before, edge.detail)
+    return _rival(view, plan)
+
+
+def _rival(view: View, plan: PlanId) -> Reason | None:
+    """A plan at work that ``plan`` is declared never to run beside, or None."""
     rivals = {*view.plan(plan).conflicts_with}
     for other in view.working:
         if other in rivals or plan in view.plan(other).conflicts_with:
             return reason(Code.CONFLICT, other)
+    for foreign in view.foreign:
+        if foreign.working and (foreign.plan in rivals or plan in foreign.conflicts_with):
+            return reason(Code.CONFLICT, foreign.plan, run=foreign.run)
     return None
+
+
+def keeps_deferred(view: View, plan: PlanId) -> Reason | None:
+    """Why a deferred plan, whose time has come, does not go on yet, or None.
+
+    It has its worktree and its files: others have waited for it. What it gave back is its place and its
+    resources, and who must not run beside it may be at work.
+    """
+    if len(view.working) >= view.options.jobs:
+        return reason(Code.CAPACITY)
+    return _rival(view, plan) or lacking_resource(view, plan) or view.host_lacks.get(plan)
 
 
 def _may_land(view: View, plan: PlanId) -> bool:
@@ -141,7 +160,7 @@ def drifted_into(view: View, plan: PlanId) -> Reason | None:
 
 def _gets_on(view: View, plan: PlanId) -> bool:
     match view.state(plan):
-        case _A.PREPARING | _A.RUNNING:
+        case _A.PREPARING | _A.RUNNING | _A.DEFERRED:
             return True
         case _A.FINISHED:
             return view.options.land and lands_behind(view, plan) is None
@@ -164,7 +183,7 @@ def over_capacity(view: View, plan: PlanId) -> Reason | None:
 
 def lacking_resource(view: View, plan: PlanId) -> Reason | None:
     """Which resource plans at work have used up, in any run here, or None. Capacity is 1 unless set."""
-    wanted = held(holds_of(view.plan(plan)))
+    wanted = view.held(plan)
     in_use = [view.held(other) for other in view.working] if wanted else []
     for name in sorted(wanted):
         used = sum(amounts.get(name, 0) for amounts in in_use)

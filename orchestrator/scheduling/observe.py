@@ -11,8 +11,10 @@ from orchestrator.scheduling import drifttable
 from orchestrator.scheduling.declared import counts, folding, hot_files
 from orchestrator.scheduling.drifttable import NO_DRIFT
 from orchestrator.scheduling.freeze import thaw_run
+from orchestrator.scheduling.limited import first_speakers, limited
 from orchestrator.scheduling.reasons import Code
 from orchestrator.scheduling.resourcetable import ResourceTable
+from orchestrator.scheduling.speakers import Speakers
 from orchestrator.scheduling.view import Foreign, Options, View
 from orchestrator.slots.places import places
 from orchestrator.slots.room import lasting_shortage
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
     from orchestrator.scheduling.drifttable import Drifted
+    from orchestrator.scheduling.reasons import Reason
     from orchestrator.slots.places import Places
     from orchestrator.store.protocol import Store
     from orchestrator.store.records import Attempt, Entry, RunRecord
@@ -53,6 +56,7 @@ class Observer:
         self._locked: dict[str, float] = {}
         self._drifts: dict[str, tuple[str | None, dict[str, Drifted]]] = {}
         self._again = bool(run.options.get("again"))
+        self._speakers = first_speakers(graph.plans, Speakers(bench.settings.project))
 
     def view(self) -> View:
         """What is so right now."""
@@ -83,7 +87,15 @@ class Observer:
             places=self._places({a.id: a for a in attempts}),
             touches=self._touches(store, newest),
             memory=memory_shortage(self._bench.settings.project.host_memory_floor),
+            limited=self._limited(store, newest),
         )
+
+    def _limited(self, store: Store, newest: Mapping[PlanId, Attempt]) -> Mapping[PlanId, Reason]:
+        deferred = store.attempts(states={AttemptState.DEFERRED})
+        if not deferred:
+            return {}
+        share = self._bench.settings.project.rate_limits_share
+        return limited(newest, deferred, self._speakers, share, self._bench.clock)
 
     def declared_by_others(self, plan: PlanId, states: Collection[AttemptState]) -> dict[PlanId, PatternSet]:
         """What other plans with an attempt in ``states``, of any living run, declared to write."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 
@@ -42,6 +43,10 @@ class Code(StrEnum):
     """Less space is free where worktrees are made than ``pool: {disk_floor: …}`` asks for."""
     MEMORY_FLOOR = "memory-floor"
     """Less memory is available than ``host: {memory_floor: …}`` asks for."""
+    RATE_LIMIT = "rate-limit"
+    """Its command, or with ``plan`` that of another plan of the same agent, met a rate limit."""
+    RATE_LIMIT_LASTS = "rate-limit-lasts"
+    """Its command met a rate limit, and was held as often or as long as it may be."""
     PLAN_ACTIVE = "plan-active"
     """The same plan is at work in another run."""
     STOPPED = "stopped"
@@ -51,6 +56,10 @@ class Code(StrEnum):
 
 
 Reason = dict[str, Any]
+_NEAR: Final = 120
+"""Seconds within which the minute alone says little."""
+_FAR: Final = 20 * 3600
+"""Seconds beyond which a time of day alone may be another day's."""
 
 
 def reason(code: Code, plan: str | None = None, detail: str = "", **more: Any) -> Reason:
@@ -85,9 +94,30 @@ _SENTENCES: Final[Mapping[str, str]] = {
 }
 
 
+def _limited(stored: Mapping[str, Any]) -> str:
+    """``seconds_left``, where it is there, is how much of the wait was left when the reason was read."""
+    local, seconds = datetime.fromisoformat(stored["until"]).astimezone(), stored.get("seconds_left", _NEAR)
+    how = "%Y-%m-%d %H:%M %Z" if seconds > _FAR else "%H:%M:%S %Z" if seconds < _NEAR else "%H:%M %Z"
+    moment = local.strftime(how)
+    left = f" (in {_span(stored['seconds_left'])})" if "seconds_left" in stored else ""
+    along = f" along with {stored['plan']}" if stored.get("plan") else ""
+    who = stored.get("profile") or "its command"
+    return f"waits{along} until {moment}{left}: {who} said: {stored['detail']}"
+
+
+def _span(seconds: float) -> str:
+    minutes = round(seconds / 60)
+    if minutes < 1:
+        return f"{max(0, round(seconds))} s"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min"
+
+
 def sentence(stored: Mapping[str, Any]) -> str:
     """One line for people: why a plan waits or was passed over."""
     code, plan, detail = stored.get("code"), stored.get("plan", ""), stored.get("detail", "")
+    if code == Code.RATE_LIMIT:
+        return _limited(stored)
     template = _SENTENCES.get(str(code))
     if template is None or ("{plan}" in template and not plan):  # a person's word, or the queue's: whole
         return str(detail or code or "")

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING
 
 from orchestrator.scheduling.decide import Start, decide
 from orchestrator.scheduling.reasons import Code
-from plans.holding import held, holds_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -64,5 +63,5 @@ def _wants_as_much(view: View, other: PlanId, refused: PlanId, why: Reason) -> b
 
 
 def _wanted(view: View, plan: PlanId) -> dict[str, int]:
-    """What a plan that starts wants; a new attempt has completed no phase."""
-    return held(holds_of(view.plan(plan)))
+    """What a plan that starts wants; only one that was deferred may have completed a phase."""
+    return view.held(plan)

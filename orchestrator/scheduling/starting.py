@@ -9,6 +9,8 @@ The order matters:
 5. ``setup`` of planctl.yaml, in the slot
 6. the command, under its supervisor; only now is the attempt ``running``
 
+An attempt that was deferred has 1 to 5 behind it: its stage is run again where it was.
+
 Whatever fails, the attempt is ``failed`` with the reason; the slot stays with it until it is reclaimed.
 """
 
@@ -22,7 +24,8 @@ from orchestrator.running.waiting import run_to_end
 from orchestrator.scheduling.basing import Base, find_base
 from orchestrator.scheduling.branching import adopted_commit, put_on_branch
 from orchestrator.scheduling.commands import stages
-from orchestrator.scheduling.launching import StageLauncher, command_spec
+from orchestrator.scheduling.finishing import is_deleted
+from orchestrator.scheduling.launching import StageLauncher, command_spec, stage_number
 from orchestrator.scheduling.reasons import Code, reason
 from orchestrator.slots.keeper import PLAN
 from orchestrator.slots.room import make_room, shortage
@@ -70,6 +73,9 @@ class Starter:
     def start(self, attempt: Attempt, plan: Plan, view: View) -> None:
         """Take ``attempt`` from ``preparing`` to ``running``, ``prepared`` or ``failed``."""
         try:
+            if attempt.supervisor is not None:
+                self._go_on(attempt, plan)
+                return
             attempt = self._prepare(attempt, plan, view)
             chain = stages(plan)
             if not chain:
@@ -84,6 +90,15 @@ class Starter:
             self._wait(attempt, reason(Code.POOL))
         except (PlanctlError, OSError) as error:
             self._failed(attempt, error)
+
+    def _go_on(self, attempt: Attempt, plan: Plan) -> None:
+        """Run the stage again that was deferred, in the worktree as it was left: what is done is done."""
+        if is_deleted(attempt):
+            self._fail(attempt, {"code": "worktree-deleted", "detail": "its worktree was deleted"})
+            return
+        if self._cancel.is_set():
+            raise InterruptedError("the run is being stopped")
+        self._launcher.launch(attempt, plan, stage_number(attempt))
 
     def _wait(self, attempt: Attempt, why: Reason) -> None:
         current = self._bench.store.attempt(attempt.id)  # moved on where a slot was set aside
@@ -166,13 +181,19 @@ class Starter:
         store, now = self._bench.store, self._bench.clock.now()
         current = store.attempt(attempt.id)
         assert current is not None
+        if self._cancel.is_set() and current.supervisor is not None:
+            store.move_attempt(current, AttemptState.DEFERRED)
+            return
         if self._cancel.is_set():
             why = {"code": "interrupted", "detail": "the run was interrupted"}
             store.move_attempt(current, AttemptState.LOST, reason=why, finished_at=now, counted=False)
             return
-        why = {"code": error_code(error), "detail": str(error)}
+        self._fail(current, {"code": error_code(error), "detail": str(error)})
+
+    def _fail(self, attempt: Attempt, why: Reason) -> None:
+        store, now = self._bench.store, self._bench.clock.now()
         with store.transaction():
-            store.move_attempt(current, AttemptState.FAILED, reason=why, finished_at=now)
+            store.move_attempt(attempt, AttemptState.FAILED, reason=why, finished_at=now)
             store.emit(EventName.PLAN_FAILED, at=now, run=attempt.run, plan=attempt.plan, reason=why)
 
 

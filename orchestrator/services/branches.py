@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from orchestrator.errors import UsageError
-from orchestrator.states import WORKING_ATTEMPTS, AttemptState
+from orchestrator.states import PLACED_ATTEMPTS, AttemptState
 from orchestrator.submitting.remote import branch_head, is_text
 from worktrees.fetch import fetch_branches
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 _HEADS: Final = "refs/heads/"
 _A = AttemptState
-_AT_WORK: Final = WORKING_ATTEMPTS | {_A.PENDING, _A.WAITING, _A.PREPARED}
+_AT_WORK: Final = PLACED_ATTEMPTS | {_A.PENDING, _A.WAITING, _A.PREPARED}
 
 
 @dataclass(frozen=True, slots=True)

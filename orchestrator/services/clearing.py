@@ -14,7 +14,7 @@ from orchestrator.running.supervision import marked_processes
 from orchestrator.services.conductors import living_session
 from orchestrator.slots.keeper import CHECK, PLAN, SlotKeeper, is_over
 from orchestrator.slots.removing import Cleared, take_off_disk
-from orchestrator.states import WORKING_ATTEMPTS, AttemptState, SlotState
+from orchestrator.states import PLACED_ATTEMPTS, AttemptState, SlotState
 from orchestrator.store.records import Slot
 from worktrees.errors import RescueIncompleteError, SlotUnavailableError
 from worktrees.journal import being_made
@@ -157,7 +157,7 @@ def in_use(bench: Workbench, slot: Slot, marked: dict[str, tuple[int, ...]]) -> 
     if slot.state is SlotState.FREE:
         return None
     holder = bench.store.attempt(slot.attempt) if slot.attempt else None
-    if holder is not None and holder.state in WORKING_ATTEMPTS:
+    if holder is not None and holder.state in PLACED_ATTEMPTS:
         return f"{holder.plan} is {holder.state} in it"
     if holder is not None and holder.state in _IN_QUEUE:
         return f"{holder.plan} is in the merge queue"

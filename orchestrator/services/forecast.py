@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from worktrees.git import Git
     from worktrees.quarantine import Quarantine
 
-_IN_A_WORKTREE = (AttemptState.RUNNING, AttemptState.PREPARED)
+_IN_A_WORKTREE = (AttemptState.RUNNING, AttemptState.DEFERRED, AttemptState.PREPARED)
 AT_WORK = frozenset({AttemptState.PREPARING, *_IN_A_WORKTREE, AttemptState.FINISHED, AttemptState.QUEUED})
 
 

@@ -28,7 +28,13 @@ if TYPE_CHECKING:
     from worktrees.repository import Repository
 
 _AT_WORK: Final = frozenset(
-    {AttemptState.PENDING, AttemptState.WAITING, AttemptState.PREPARING, AttemptState.RUNNING}
+    {
+        AttemptState.PENDING,
+        AttemptState.WAITING,
+        AttemptState.PREPARING,
+        AttemptState.RUNNING,
+        AttemptState.DEFERRED,
+    }
 )
 _LOOK: Final = 0.2
 """Seconds between two looks at a log that is followed."""

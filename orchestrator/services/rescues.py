@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from orchestrator.errors import UsageError
 from orchestrator.services.pointers import slot_at
 from orchestrator.services.restores import require_taken_back
-from orchestrator.states import WORKING_ATTEMPTS, SlotState
+from orchestrator.states import PLACED_ATTEMPTS, SlotState
 from worktrees.rescue import PREFIX, RescueInfo, list_rescues
 from worktrees.restore import Foreseen, RestoreReport, foresee, restore
 from worktrees.restoreerrors import UnknownRescueError
@@ -94,6 +94,6 @@ def _owner(bench: Workbench, into: Path) -> str:
     if slot.state is not SlotState.LEASED:
         raise UsageError(f"{slot.name} is {slot.state}; `planctl worktree add PLAN` gives you one")
     holder = bench.store.attempt(slot.attempt or "")
-    if holder is not None and holder.state in WORKING_ATTEMPTS:
+    if holder is not None and holder.state in PLACED_ATTEMPTS:
         raise UsageError(f"{holder.plan} is at work in {slot.name}")
     return slot.attempt or ""

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from orchestrator.services.pointers import slot_at
-from orchestrator.states import WORKING_ATTEMPTS, SlotState
+from orchestrator.states import PLACED_ATTEMPTS, SlotState
 from worktrees.halfway import TakenBack, half_restored, sweep_closed, undo
 from worktrees.restoreerrors import HalfRestoredError, detached
 from worktrees.restorejournal import restoring
@@ -86,6 +86,6 @@ def _is_given_on(bench: Workbench, half: HalfRestored) -> bool:
     if slot.state is not SlotState.LEASED or (slot.attempt or "") != half.journal.owner:
         return True
     holder = bench.store.attempt(slot.attempt or "")
-    if holder is not None and holder.state in WORKING_ATTEMPTS:
+    if holder is not None and holder.state in PLACED_ATTEMPTS:
         raise HalfRestoredError(half.into, f"{holder.plan} is at work there")
     return False

@@ -5,6 +5,7 @@
 | failed, timed out, lost, stopped | gets a new attempt in its run, from a fresh base (``--continue``: on its old head) | get one too |
 | conflicted, rejected, blocked, held | is queued anew at its old age; nothing runs | get one too |
 | passed over because of a plan that has landed since | gets a new attempt | get one too |
+| deferred (its command met a rate limit) | its hold ends, and it goes on where it was | |
 | at work | busy | |
 | landed, in the queue, interrupted | is said to be so | |
 
@@ -19,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from orchestrator.errors import BusyError, NothingToDoError, UsageError
+from orchestrator.scheduling.deferral import Deferral
 from orchestrator.scheduling.freeze import thaw
 from orchestrator.scheduling.reasons import Code
 from orchestrator.services.begin import first_attempt
@@ -49,6 +51,27 @@ class Retry:
 
     run: RunRecord
     attempts: tuple[Attempt, ...]
+
+
+def end_holds(bench: Workbench, plans: Sequence[str]) -> tuple[str, ...]:
+    """End the holds of those of ``plans`` whose run is conducted, which goes on with them; return these.
+
+    Raises StaleRecordError when one has just come to its end.
+    """
+    ended = []
+    for attempt in bench.store.attempts(states={_A.DEFERRED}):
+        run = bench.store.run(attempt.run)
+        if attempt.plan in plans and run is not None and conductor_of(bench.store, run) is not None:
+            end_hold(bench, attempt)
+            ended.append(attempt.plan)
+    return tuple(ended)
+
+
+def end_hold(bench: Workbench, attempt: Attempt) -> None:
+    """Have a deferred attempt go on as soon as it is looked at, and with it those that wait along."""
+    known = Deferral.load(attempt.deferral)
+    assert known is not None, "deferred, and not said until when"
+    bench.store.update_attempt(attempt, deferral=known.ended().stored())
 
 
 def choose_failed(bench: Workbench, names: Sequence[str], here: Path) -> Retry:
@@ -87,8 +110,11 @@ def _require_failed(bench: Workbench, latest: Mapping[str, Attempt], plan: str) 
     attempt = latest.get(plan)
     if attempt is None:
         raise NothingToDoError(f"no plan {plan!r} has run here")
-    if attempt.state in _AGAIN or _is_stuck(bench, attempt):
+    if attempt.state in _AGAIN or attempt.state is _A.DEFERRED or _is_stuck(bench, attempt):
         return attempt
+    along = attempt.reason.get("plan") if attempt.reason.get("code") == Code.RATE_LIMIT else None
+    if along and attempt.state is _A.WAITING:
+        raise NothingToDoError(f"{plan} waits along with {along}: `planctl retry {along}` ends that hold")
     run = bench.store.run(attempt.run)
     conductor = conductor_of(bench.store, run) if run else None
     if conductor is not None and attempt.state is not _A.LANDED:
@@ -137,7 +163,9 @@ def renew(bench: Workbench, retry: Retry, *, continue_: bool) -> None:
     """
     plans = {plan.id: plan for plan in thaw(bench, retry.run.frozen)}
     for attempt in retry.attempts:
-        if attempt.state in _WITH_HEAD or attempt.state is _A.QUEUED:
+        if attempt.state is _A.DEFERRED:
+            end_hold(bench, attempt)
+        elif attempt.state in _WITH_HEAD or attempt.state is _A.QUEUED:
             resubmit(bench, attempt)
         else:
             _renew(bench, attempt, plans[PlanId(attempt.plan)], continue_=continue_)

@@ -40,7 +40,7 @@ from orchestrator.services.watchdog.sweep import Post
 from orchestrator.services.watchdog.watch import Watchdog, is_wanted
 from orchestrator.sessions.cleanup import reap
 from orchestrator.slots.keeper import SlotKeeper
-from orchestrator.states import WORKING_ATTEMPTS, RunState
+from orchestrator.states import PLACED_ATTEMPTS, RunState
 from worktrees.branches import require_room
 from worktrees.errors import PoolFolderError
 from worktrees.filters import require_filters
@@ -209,7 +209,7 @@ class Conductor:
     def _are_plans_at_work(self) -> bool:
         """Whether a plan of the run is at work: what only keeps it from landing must not end it."""
         attempts = self._bench.store.attempts(run=self._run.id)
-        return any(a.state in WORKING_ATTEMPTS for a in attempts)
+        return any(a.state in PLACED_ATTEMPTS for a in attempts)
 
     def _mend(self) -> None:
         """The thread that hands conflicts to the resolver until the run has ended."""

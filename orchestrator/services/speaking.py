@@ -39,8 +39,8 @@ LOCK: Final = "lock"
 AGENT_EXPIRY: Final = 1800.0
 """Seconds that it lives without a word; its process, where it is proven dead, ends it at once."""
 _ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:@-]{0,63}")
-_ATTEMPT: Final = re.compile(r"^([0-9A-HJKMNP-TV-Z]{26})-[0-9]+$")
-"""The commands of an attempt are numbered; the attempt is one session."""
+_ATTEMPT: Final = re.compile(r"^([0-9A-HJKMNP-TV-Z]{26})-[0-9]+(?:\.[0-9]+)?$")
+"""The commands of an attempt are numbered, held ones twice; the attempt is one session."""
 _SAME_MOMENT: Final = 0.02
 
 

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.merging.order import in_order
 from orchestrator.scheduling import drifttable
+from orchestrator.scheduling.deferral import with_time_left
 from orchestrator.scheduling.drifttable import NO_DRIFT
+from orchestrator.scheduling.reasons import Code
 from orchestrator.scheduling.resourcetable import ResourceTable
 from orchestrator.services.conductors import conductor_of
 from orchestrator.services.truth import Landings
@@ -70,7 +72,7 @@ def status_of(store: Store, clock: Clock, repository: Repository) -> Status:
     return Status(
         runs=[_run(store, run) for run in store.runs({RunState.ACTIVE, RunState.INTERRUPTED})],
         plans=[
-            _plan(_checked(a, is_there), with_entries, drifted.get(a.id, NO_DRIFT))
+            _plan(_timed(_checked(a, is_there), clock), with_entries, drifted.get(a.id, NO_DRIFT))
             for a in store.latest_attempts()
         ],
         queue=queue_entries(tuple(with_entries.values())),
@@ -88,6 +90,12 @@ def _checked(attempt: Attempt, is_there: Callable[[Attempt], bool]) -> Attempt:
     was = str(attempt.landed_commit)[:12]
     why = {"code": "landing-undone", "detail": f"landed as {was}, which is not on the target any more"}
     return replace(attempt, state=AttemptState.FINISHED, landed_commit=None, reason=why)
+
+
+def _timed(attempt: Attempt, clock: Clock) -> Attempt:
+    """The attempt with what is left of its wait, where it waits for a moment."""
+    waits = attempt.reason.get("code") == Code.RATE_LIMIT
+    return replace(attempt, reason=with_time_left(attempt, clock)) if waits else attempt
 
 
 def queue_entries(entries: Sequence[Entry], *, every: bool = False) -> list[dict[str, Any]]:

@@ -1,7 +1,8 @@
 """Stop plans or a whole run, from any process.
 
 A command at work is asked to end through its supervisor, whole tree, and the run that conducts it notes the
-attempt as cancelled. What has not begun is cancelled here. Work that was begun stays in its worktree.
+attempt as cancelled. What has not begun, or waits until its command is run again, is cancelled here. Work
+that was begun stays in its worktree.
 
 A plan whose conflict the resolver has goes back to a person; whoever waits for the resolver ends it and puts
 the worktree back, and this process does so where nobody lives that waits.
@@ -23,6 +24,7 @@ from orchestrator.scheduling.launching import record_dir
 from orchestrator.services.conductors import conductor_of
 from orchestrator.sessions.identity import signal_process
 from orchestrator.slots.keeper import SlotKeeper
+from orchestrator.slots.lastsave import save_last
 from orchestrator.states import AttemptState, EntryState, RunState
 
 if TYPE_CHECKING:
@@ -33,8 +35,8 @@ if TYPE_CHECKING:
     from orchestrator.store.records import Attempt, RunRecord
     from orchestrator.workbench import Workbench
 
-_NOT_BEGUN: Final = frozenset({AttemptState.PENDING, AttemptState.WAITING})
-_AT_WORK: Final = _NOT_BEGUN | {AttemptState.PREPARING, AttemptState.RUNNING}
+_IDLE: Final = frozenset({AttemptState.PENDING, AttemptState.WAITING, AttemptState.DEFERRED})
+_AT_WORK: Final = _IDLE | {AttemptState.PREPARING, AttemptState.RUNNING}
 _LOOK: Final = 0.1
 _PATIENCE: Final = 60.0
 """Seconds until a plan that is just being prepared, or whose command is just changing, must have moved on."""
@@ -70,7 +72,7 @@ def _stop_attempt(bench: Workbench, attempt: Attempt) -> bool:
     deadline = bench.clock.monotonic() + _PATIENCE
     current: Attempt | None = attempt
     while current is not None and current.state in _AT_WORK:
-        done = _cancel(bench, current) if current.state in _NOT_BEGUN else _stop_command(bench, current)
+        done = _cancel(bench, current) if current.state in _IDLE else _stop_command(bench, current)
         if done:
             return True
         if current.state is AttemptState.RUNNING and not _is_conducted(bench, current):
@@ -83,7 +85,10 @@ def _stop_attempt(bench: Workbench, attempt: Attempt) -> bool:
 
 
 def _cancel(bench: Workbench, attempt: Attempt) -> bool:
-    why, now = {"code": "stopped", "detail": "by a person"}, bench.clock.now()
+    why: dict[str, str] = {"code": "stopped", "detail": "by a person"}
+    if attempt.state is AttemptState.DEFERRED:
+        why |= save_last(bench, attempt.id)
+    now = bench.clock.now()
     try:
         with bench.store.transaction():
             bench.store.move_attempt(attempt, AttemptState.CANCELLED, reason=why, finished_at=now)

@@ -71,7 +71,9 @@ def _list_of(attempt: Attempt, *, land: bool) -> str:
             return "failed"
         case _A.FINISHED:
             return "skipped" if land else "finished"
-        case _A.PENDING | _A.WAITING | _A.PREPARING | _A.RUNNING | _A.PREPARED | _A.QUEUED | _A.CANCELLED:
+        case _A.PENDING | _A.WAITING | _A.PREPARING | _A.RUNNING | _A.DEFERRED:
+            return "skipped"
+        case _A.PREPARED | _A.QUEUED | _A.CANCELLED:
             return "skipped"
         case _ as never:
             assert_never(never)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 _TRIES = 5
 """How often a box is looked for again in a file that somebody saves just then."""
-_AT_WORK = frozenset({AttemptState.RUNNING, AttemptState.PREPARED})
+_AT_WORK = frozenset({AttemptState.RUNNING, AttemptState.DEFERRED, AttemptState.PREPARED})
 
 
 @dataclass(frozen=True, slots=True)

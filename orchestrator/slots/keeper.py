@@ -21,7 +21,7 @@ from orchestrator.slots.places import PLAN, holder_of, is_reclaimable
 from orchestrator.slots.prepared import is_prepared
 from orchestrator.slots.saving import has_nothing_to_save, left_as, save_work
 from orchestrator.slots.strangers import require_no_strangers
-from orchestrator.states import TERMINAL_ATTEMPTS, AttemptState, SlotState
+from orchestrator.states import SUPERSEDED_ATTEMPTS, TERMINAL_ATTEMPTS, AttemptState, SlotState
 from orchestrator.store.records import Slot
 from plans.ids import PlanId
 from worktrees.branches import detach_in_place
@@ -47,7 +47,6 @@ if TYPE_CHECKING:
 
 __all__ = ["CHECK", "PLAN", "SlotKeeper", "is_over", "slot_of_attempt"]
 CHECK: Final = "check"
-_SUPERSEDED: Final = frozenset({AttemptState.FINISHED, AttemptState.CONFLICTED, AttemptState.REJECTED})
 _PREFIX: Final = {PLAN: SLOT_PREFIX, CHECK: CHECK_PREFIX}
 
 
@@ -238,15 +237,15 @@ class SlotKeeper:
     def give_back_earlier(self, attempt: Attempt) -> None:
         """Give back the slots that earlier attempts of the same plan still hold, their work rescued.
 
-        Work of another run that was finished, conflicted or rejected and never landed is superseded: its
-        branch is parked when this attempt starts on it. A slot that has to be kept lets go of the branch.
+        Work of another run that was begun or done and never landed is superseded: its branch is parked when
+        this attempt starts on it. A slot that has to be kept lets go of the branch.
         """
         store = self._bench.store
         for slot in store.slots(purpose=PLAN, states={SlotState.LEASED, SlotState.QUARANTINED}):
             holder = store.attempt(slot.attempt) if slot.attempt else None
             if holder is None or holder.plan != attempt.plan or holder.id == attempt.id:
                 continue
-            if holder.state in _SUPERSEDED:
+            if holder.state in SUPERSEDED_ATTEMPTS:
                 self._supersede(holder, attempt)
             elif not is_over(holder):
                 continue

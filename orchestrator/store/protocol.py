@@ -253,7 +253,7 @@ class Events(Protocol):
         """Set it, or remove it with None."""
 
     def prune(self, *, events: str, sessions: str) -> int:
-        """Forget older notes, messages, notifications, events (counted first) and ended sessions: how many."""
+        """Forget older notes, messages, notifications, events (counted first), ended sessions: how many."""
 
 
 class Store(Sessions, Leases, Tasks, Runs, Queue, Slots, Events, Measures, Deliveries, Protocol):

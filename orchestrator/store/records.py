@@ -139,6 +139,7 @@ class Attempt(Record):
     failure what happened. ``base`` is the commit it started from, ``stacked_on`` the pinned commits merged
     into that base; ``head`` its finished work. ``digest`` names the plan's text (see plans.model). ``holds``
     are its rows of the resource table, ``{"resource", "amount", "until"}``, which count while it is at work.
+    ``deferral`` says until when its command asked to wait, and how often (see scheduling.deferral).
     """
 
     id: str
@@ -165,6 +166,7 @@ class Attempt(Record):
     started_at: str | None = None
     finished_at: str | None = None
     holds: tuple[Mapping[str, Any], ...] = ()
+    deferral: Mapping[str, Any] = field(default_factory=dict)
     version: int = 0
 
 

@@ -62,10 +62,10 @@ def test_every_key_is_described_and_no_other(title: str, expected: list[str]) ->
 
 
 def test_every_variable_of_a_command_is_described() -> None:
-    from orchestrator.running.surroundings import NAMES
+    from orchestrator.running.surroundings import NAMES, STAGE_NAMES
 
     text = section((DOCS / "plan-file.md").read_text(encoding="utf-8"), "Commands")
-    assert {word for word in first_column(text) if word.startswith("PLANCTL_")} == set(NAMES)
+    assert {word for word in first_column(text) if word.startswith("PLANCTL_")} == {*NAMES, *STAGE_NAMES}
 
 
 def test_every_variable_of_a_resolver_is_described() -> None:

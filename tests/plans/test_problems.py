@@ -391,6 +391,7 @@ SETTINGS_CASES = [
     ("verdict_ttl: soon", Code.BAD_DURATION, "verdict_ttl"),
     ("jobs: -1", Code.BAD_NUMBER, "jobs"),
     ("targt: main", Code.UNKNOWN_KEY, "targt"),
+    ("rate_limits: {phrases: {a: 'a*b'}}", Code.BAD_PHRASE, "rate_limits.phrases.a"),
     ("agents: {a: }", Code.EMPTY_VALUE, "agents.a"),
     ('notify: {a: {webhook: "ftp://x"}}', Code.BAD_URL, "notify.a.webhook"),
     ("- a", Code.HEADER_NOT_MAPPING, ""),

@@ -156,6 +156,7 @@ def test_every_field_of_the_settings_has_a_key() -> None:
         "host": ("build_slots", "memory_floor"),
         "leases": ("heartbeat", "expiry", "session"),
         "orphans": ("processes", "locks", "worktrees", "branches", "older_than"),
+        "rate_limits": ("share", "holds", "total", "first", "longest", "phrases"),
     }
     grouped = {f"{group}_{key}" for group, keys in groups.items() for key in keys}
     keys = (SETTINGS.keys.keys() | grouped) - groups.keys()

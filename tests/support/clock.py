@@ -13,6 +13,7 @@ class FakeClock:
         self._wall = datetime(2026, 11, 21, 0, 56, tzinfo=UTC)
         self._monotonic = 1000.0
         self._boot = boot
+        self._slept = 0.0
         self.waits: list[float] = []
 
     def now(self) -> str:
@@ -20,6 +21,9 @@ class FakeClock:
 
     def monotonic(self) -> float:
         return self._monotonic
+
+    def uptime(self) -> float:
+        return self._monotonic + self._slept
 
     def boot(self) -> str:
         return self._boot
@@ -39,6 +43,12 @@ class FakeClock:
         """A jump of the wall clock, as by a person or by NTP; monotonic time does not know of it."""
         self._wall += timedelta(seconds=seconds)
 
+    def sleep(self, seconds: float) -> None:
+        """The machine sleeps: monotonic time stands still."""
+        self._slept += seconds
+        self._wall += timedelta(seconds=seconds)
+
     def reboot(self) -> None:
         self._boot += "'"
         self._monotonic = 5.0
+        self._slept = 0.0

@@ -10,7 +10,7 @@ from typing import Any
 
 from orchestrator.scheduling.decide import Again, End, Enqueue, ReportLanded, Skip, Start, Wait, decide
 from orchestrator.scheduling.view import Options, View
-from orchestrator.states import ACTIVE_ATTEMPTS, WORKING_ATTEMPTS, AttemptState, EntryState
+from orchestrator.states import ACTIVE_ATTEMPTS, PLACED_ATTEMPTS, AttemptState, EntryState
 from orchestrator.store.records import Entry
 from plans.graph import PlanGraph, build_graph
 from plans.ids import PhaseId, PlanId
@@ -137,10 +137,7 @@ class World:
     def _apply(self, decision: Any) -> None:
         match decision:
             case Start(plan):
-                self._require_dependencies(plan)
-                self._require_no_failure(plan)
-                self.started.append(plan)
-                self._set(plan, A.PREPARING)
+                self._start(plan)
             case Wait(plan, reason):
                 self.reasons[plan] = reason
                 if self.view.state(plan) is A.PENDING:
@@ -155,6 +152,14 @@ class World:
                 self._again(plan, counted=counted)
             case Enqueue(plan):
                 self._enqueue(plan)
+
+    def _start(self, plan: PlanId) -> None:
+        assert plan not in self.view.limited, "started before its time"
+        if self.view.state(plan) is not A.DEFERRED:  # which has begun
+            self._require_dependencies(plan)
+            self._require_no_failure(plan)
+        self.started.append(plan)
+        self._set(plan, A.PREPARING)
 
     def _again(self, plan: PlanId, *, counted: bool) -> None:
         assert not counted or self.view.counted[plan] <= self.view.plan(plan).retries
@@ -204,7 +209,7 @@ class World:
         return [
             p
             for p, a in self.view.attempts.items()
-            if a.state in WORKING_ATTEMPTS or (a.state is A.QUEUED and self.view.stuck(p) is None)
+            if a.state in PLACED_ATTEMPTS or (a.state is A.QUEUED and self.view.stuck(p) is None)
         ]
 
     def _happen(self) -> None:
@@ -216,6 +221,8 @@ class World:
             self._count(plan)
         elif state is A.RUNNING:
             self._work(plan, roll)
+        elif state is A.DEFERRED:
+            self.view = replace(self.view, limited={p: w for p, w in self.view.limited.items() if p != plan})
         else:
             self._land(plan, roll)
 
@@ -223,6 +230,9 @@ class World:
         if roll < 0.2:
             key = (str(plan), "1")
             self.view = replace(self.view, phases={**self.view.phases, key: "c" * 40})
+        elif roll < 0.3:
+            self._set(plan, A.DEFERRED)
+            self.view = replace(self.view, limited={**self.view.limited, plan: {"code": "rate-limit"}})
         elif roll < 0.8:
             self._set(plan, A.FINISHED, reason={})
         else:

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from orchestrator.cli.context import Command, Invocation, pass_invocation, remote_option
+from orchestrator.cli.exits import DONE
 
 
 @click.command("retry", cls=Command)
@@ -20,11 +21,11 @@ def command(invocation: Invocation, plans: tuple[str, ...], *, failed: bool, con
 
     Each starts from a fresh base, with the plan file as it was when the run began; run a plan file that you
     have changed with `run-multi`. A conflicted or rejected plan is queued anew, at its old age, without
-    running.
+    running. The hold of one that waits for the end of a rate limit ends at once.
     """
     from orchestrator.cli.display.conducting import Stand, resume_run  # noqa: PLC0415 - as above
     from orchestrator.cli.display.interrupts import Interrupts  # noqa: PLC0415 - as above
-    from orchestrator.services.retrying import choose_failed, renew  # noqa: PLC0415 - as above
+    from orchestrator.services.retrying import choose_failed, end_holds, renew  # noqa: PLC0415 - as above
 
     if bool(plans) == failed:
         raise click.UsageError("name plans, or give --failed")
@@ -32,9 +33,21 @@ def command(invocation: Invocation, plans: tuple[str, ...], *, failed: bool, con
         Interrupts() as interrupts,
         invocation.working("run") as (bench, session),
     ):
-        retry = choose_failed(bench, plans, Path.cwd())
+        released = end_holds(bench, plans)
+        rest = [plan for plan in plans if plan not in released]
+        if released and not rest:
+            return _say_released(invocation, released)
+        retry = choose_failed(bench, rest, Path.cwd())
 
         def also() -> None:
             renew(bench, retry, continue_=continue_)
 
         return resume_run(Stand(invocation.output, bench, session, interrupts), retry.run, also)
+
+
+def _say_released(invocation: Invocation, plans: tuple[str, ...]) -> int:
+    if invocation.as_json:
+        invocation.output.data({"released": list(plans)})
+    for plan in plans:
+        invocation.output.text(f"{plan} waits no longer: its run goes on with it")
+    return DONE

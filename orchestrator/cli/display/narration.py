@@ -78,6 +78,7 @@ _SAYINGS: Final[Mapping[str, Callable[[StoredEvent, Data], str | None]]] = {
     EventName.RUN_RESUMED: lambda e, _: f"run {e.run} goes on",
     EventName.RUN_INTERRUPTED: _interrupted,
     EventName.PLAN_WAITING: lambda _, d: sentence(d.get("reason") or {}),
+    EventName.PLAN_DEFERRED: lambda _, d: sentence(d.get("reason") or {}),
     EventName.PLAN_SKIPPED: lambda _, d: f"passed over: {sentence(d.get('reason') or {})}",
     EventName.PLAN_STARTED: _started,
     EventName.PLAN_PREPARED: lambda e, d: (
@@ -106,6 +107,7 @@ def _colour(event: StoredEvent) -> Colour | None:
             return Colour.RED
         case (
             EventName.PLAN_SKIPPED
+            | EventName.PLAN_DEFERRED
             | EventName.PLAN_DRIFT
             | EventName.PLAN_TOUCHED
             | EventName.STASH_LOST

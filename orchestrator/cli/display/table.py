@@ -12,6 +12,7 @@ from rich.text import Text
 
 from orchestrator.cli.output import Colour
 from orchestrator.running.log import last_line
+from orchestrator.scheduling.deferral import with_time_left
 from orchestrator.scheduling.reasons import sentence
 from orchestrator.states import OPEN_ENTRIES, TERMINAL_ATTEMPTS, AttemptState
 from plans.drawing.escape import one_line
@@ -34,6 +35,7 @@ _STYLES: Final = {
     AttemptState.TIMED_OUT: "red",
     AttemptState.CONFLICTED: "red",
     AttemptState.REJECTED: "red",
+    AttemptState.DEFERRED: "yellow",
     AttemptState.WAITING: "yellow",
     AttemptState.CANCELLED: "yellow",
 }
@@ -105,7 +107,7 @@ class LiveTable:
         if attempt.state is AttemptState.RUNNING:
             return last_line(self._log_of(attempt.plan))
         if attempt.reason and (attempt.state not in TERMINAL_ATTEMPTS or attempt.state in _STYLES):
-            return one_line(sentence(attempt.reason))
+            return one_line(sentence(with_time_left(attempt, self._clock)))
         return ""
 
 

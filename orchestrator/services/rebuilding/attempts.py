@@ -120,7 +120,7 @@ def _as_said(evidence: Evidence, attempt: Attempt, said: Said) -> Attempt | None
         return replace(attempt, state=kept, reason=said.reason if kept is state else {})
     if state is _A.PREPARED and attempt.worktree and attempt.base:
         return replace(attempt, state=_A.PREPARED, reason=said.reason)
-    if state in (_A.PREPARING, _A.RUNNING):
+    if state in (_A.PREPARING, _A.RUNNING, _A.DEFERRED):
         return _at_work(evidence, attempt) or replace(attempt, state=_A.PREPARING)
     return None
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from orchestrator.running.places import StageName
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -87,10 +89,10 @@ class Launched:
         return self.name.rpartition("-")[0]
 
     @property
-    def stage(self) -> int | None:
-        """Its number, None for a set-up."""
-        last = self.name.rpartition("-")[2]
-        return int(last) if last.isascii() and last.isdigit() else None
+    def stage(self) -> tuple[int, int] | None:
+        """Its number, and how often it was deferred before; None for a set-up."""
+        found = StageName.parse(self.name)
+        return (found.number, found.again) if found else None
 
 
 @dataclass(frozen=True, slots=True)

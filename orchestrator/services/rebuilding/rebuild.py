@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from orchestrator.scheduling.basing import FINISHED
 from orchestrator.scheduling.commands import stages
+from orchestrator.scheduling.launching import stage_number
 from orchestrator.services.rebuilding.attempts import attempts_of
 from orchestrator.services.rebuilding.evidence import Rebuilt
 from orchestrator.services.rebuilding.landings import intents_of, landed_entry
@@ -163,8 +164,7 @@ def _has_passed(attempt: Attempt, plan: Plan, phase: str) -> bool:
         return False
     if attempt.state is not _A.RUNNING or attempt.supervisor is None:
         return True
-    at = int(attempt.supervisor.rpartition("-")[2])
-    return phase in {stage.phase for stage in stages(plan)[:at]}
+    return phase in {stage.phase for stage in stages(plan)[: stage_number(attempt)]}
 
 
 def _unknown(evidence: Evidence, attempts: Sequence[Attempt]) -> tuple[str, ...]:

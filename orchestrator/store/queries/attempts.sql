@@ -1,10 +1,10 @@
--- name: add(id, run, plan, number, digest, priority, branch, created_at, state, reason, slot, worktree, base, stacked_on, head, entry, landed_commit, supervisor, exit_code, drift, counted, started_at, finished_at, holds, version)!
+-- name: add(id, run, plan, number, digest, priority, branch, created_at, state, reason, slot, worktree, base, stacked_on, head, entry, landed_commit, supervisor, exit_code, drift, counted, started_at, finished_at, holds, deferral, version)!
 INSERT INTO attempts (id, run, plan, number, digest, priority, branch, created_at, state, reason, slot, worktree,
                       base, stacked_on, head, entry, landed_commit, supervisor, exit_code, drift, counted,
-                      started_at, finished_at, holds, version)
+                      started_at, finished_at, holds, deferral, version)
 VALUES (:id, :run, :plan, :number, :digest, :priority, :branch, :created_at, :state, :reason, :slot, :worktree,
         :base, :stacked_on, :head, :entry, :landed_commit, :supervisor, :exit_code, :drift, :counted,
-        :started_at, :finished_at, :holds, :version);
+        :started_at, :finished_at, :holds, :deferral, :version);
 
 -- name: get(id)^
 SELECT * FROM attempts WHERE id = :id;
@@ -18,12 +18,13 @@ ORDER BY seq;
 -- name: latest()
 SELECT * FROM attempts WHERE seq IN (SELECT max(seq) FROM attempts GROUP BY plan) ORDER BY plan;
 
--- name: write(id, was_state, was_version, digest, priority, branch, created_at, state, reason, slot, worktree, base, stacked_on, head, entry, landed_commit, supervisor, exit_code, drift, counted, started_at, finished_at, holds, version)!
+-- name: write(id, was_state, was_version, digest, priority, branch, created_at, state, reason, slot, worktree, base, stacked_on, head, entry, landed_commit, supervisor, exit_code, drift, counted, started_at, finished_at, holds, deferral, version)!
 UPDATE attempts SET
     digest = :digest, priority = :priority, branch = :branch, created_at = :created_at, state = :state,
     reason = :reason, slot = :slot, worktree = :worktree, base = :base, stacked_on = :stacked_on, head = :head,
     entry = :entry, landed_commit = :landed_commit, supervisor = :supervisor, exit_code = :exit_code,
     drift = :drift, counted = :counted, started_at = :started_at, finished_at = :finished_at, holds = :holds,
+    deferral = :deferral,
     version = :version
 WHERE id = :id AND state = :was_state AND version = :was_version;
 

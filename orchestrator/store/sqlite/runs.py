@@ -21,7 +21,7 @@ _ATTEMPT: Final = Codec(
     AttemptState,
     ATTEMPT,
     "attempts.write",
-    mappings=frozenset({"reason"}),
+    mappings=frozenset({"reason", "deferral"}),
     tuples=frozenset({"stacked_on", "drift", "holds"}),
     flags=frozenset({"counted"}),
 )

@@ -382,7 +382,68 @@ def test_the_end_comes_exactly_when_nothing_can_move() -> None:
 
 @pytest.mark.parametrize("code", list(Code))
 def test_every_code_has_a_sentence(code: Code) -> None:
-    said = sentence(reason(code, "other", "detail", run="r7"))
+    said = sentence(reason(code, "other", "detail", run="r7", until="2026-11-21T15:00:00Z"))
     assert said
     assert "{" not in said
     assert said != str(code)
+
+
+LIMITED = {"code": "rate-limit", "until": "2026-11-21T15:00:00Z", "detail": "too much"}
+
+
+def test_p17_a_deferred_plan_waits_for_its_time_and_gives_its_place_to_others() -> None:
+    view = a_view(
+        a_plan("a", resources={"db": 1}),
+        a_plan("b", resources={"db": 1}),
+        jobs=1,
+        states={"a": A.DEFERRED},
+        limited={ID("a"): LIMITED},
+    )
+    assert decided(view) == {"a": Wait(ID("a"), LIMITED), "b": Start(ID("b"))}
+
+
+def test_p17_its_time_over_it_goes_on_though_another_plan_has_failed_and_without_a_free_worktree() -> None:
+    plans = (a_plan("a"), a_plan("b"), a_plan("c"))
+    view = a_view(*plans, states={"a": A.DEFERRED, "b": A.FAILED}, places=Places(0))
+    assert decided(view)["a"] == Start(ID("a"))
+    assert why(view, "c") == {"code": "stopped", "plan": "b"}
+
+
+@pytest.mark.parametrize(
+    ("fields", "code"),
+    [
+        ({"jobs": 1}, "capacity"),
+        ({"capacities": {"db": 1}}, "resource"),
+        ({"host_lacks": {ID("a"): reason(Code.BUILD_SLOTS, detail="1")}}, "build-slots"),
+    ],
+)
+def test_p17_what_it_gave_to_others_it_waits_for(fields: dict[str, Any], code: str) -> None:
+    plans = (a_plan("a", resources={"db": 1}), a_plan("b", resources={"db": 1}))
+    fields.setdefault("capacities", {"db": 2})
+    view = a_view(*plans, states={"a": A.DEFERRED, "b": A.RUNNING}, **fields)
+    assert why(view, "a")["code"] == code
+
+
+def test_p17_it_does_not_go_on_beside_whom_it_must_not_run_with() -> None:
+    plans = (a_plan("a", conflicts_with=(ID("b"),)), a_plan("b"))
+    assert why(a_view(*plans, states={"a": A.DEFERRED, "b": A.RUNNING}), "a")["code"] == "conflicts-with"
+    elsewhere = a_view(plans[0], states={"a": A.DEFERRED}, foreign=(foreign("b"),))
+    assert why(elsewhere, "a") == {"code": "conflicts-with", "plan": "b", "run": "r0"}
+
+
+def test_p17_nobody_starts_on_the_files_of_a_deferred_plan() -> None:
+    plans = (a_plan("a", write=["x"]), a_plan("b", write=["x"]))
+    view = a_view(*plans, states={"a": A.DEFERRED}, limited={ID("a"): LIMITED})
+    assert why(view, "b")["code"] == "overlap"
+    other = foreign("o", A.DEFERRED, meets={ID("b"): "x"})
+    assert why(a_view(plans[1], foreign=(other,)), "b")["code"] == "overlap"
+
+
+def test_p17_a_run_in_which_all_wait_for_a_limit_does_not_end() -> None:
+    along = {**LIMITED, "plan": "a"}
+    view = a_view(
+        a_plan("a"), a_plan("b"), states={"a": A.DEFERRED}, limited={ID("a"): LIMITED, ID("b"): along}
+    )
+    assert decided(view) == {"a": Wait(ID("a"), LIMITED), "b": Wait(ID("b"), along)}
+    elsewhere = a_view(a_plan("b"), limited={ID("b"): along})
+    assert decided(elsewhere) == {"b": Wait(ID("b"), along)}
