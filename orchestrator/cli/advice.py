@@ -45,5 +45,7 @@ BY_HAND: Final = "the worktree was left as it is; move the work out by hand"
 def wait_or_break(error: own.LeaseBusyError) -> str:
     """The choices that are left when a lease was waited for in vain."""
     name = error.what
+    if error.holder.startswith("plan "):
+        return "wait longer with --timeout 1h, or work on other files; `planctl status` shows the plan"
     line = f"wait longer with --timeout 5m; `planctl lock list {name}` shows the line"
     return f"{line}; `planctl lock break {name}` takes it away; `planctl doctor` looks for dead holders"

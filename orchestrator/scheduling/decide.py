@@ -146,6 +146,7 @@ def _hindrance(view: View, plan: PlanId) -> Reason | None:
         needs.meets_in_this_run(view, plan)
         or needs.meets_elsewhere(view, plan)
         or needs.drifted_into(view, plan)
+        or needs.reserved(view, plan)
         or needs.lacking_resource(view, plan)
         or needs.lacking_place(view)
         or view.host_lacks.get(plan)
@@ -169,7 +170,7 @@ def _waiting(view: View) -> tuple[PlanId, ...]:
 
 
 def _waits_for_others(view: View, plan: PlanId) -> bool:
-    """Whether it waits for what moves by itself: other runs here or on the host, space on the disk, memory.
+    """Whether it waits for what moves by itself: other runs and sessions, space on the disk, memory.
 
     Nothing of this run works.
     """
@@ -177,6 +178,8 @@ def _waits_for_others(view: View, plan: PlanId) -> bool:
     if (elsewhere and not elsewhere.get("stuck")) or needs.lacking_resource(view, plan):
         return True
     if needs.drifted_into(view, plan) or plan in view.host_lacks:
+        return True
+    if view.reserved and _waits_for(view, plan, Code.RESERVED):
         return True
     short = (view.places and view.places.short) or view.memory
     if short and _waits_for(view, plan, Code.DISK_FLOOR, Code.MEMORY_FLOOR):

@@ -151,6 +151,11 @@ def _gets_on(view: View, plan: PlanId) -> bool:
             return False
 
 
+def reserved(view: View, plan: PlanId) -> Reason | None:
+    """Which session has reserved a file that ``plan`` declares to write, or None."""
+    return None if view.options.mode is OverlapMode.ISOLATE else view.reserved.get(plan)
+
+
 def over_capacity(view: View, plan: PlanId) -> Reason | None:
     """Which resource ``plan`` wants more of than there is at all, memory included, or None."""
     if view.memory is not None and view.memory.lasting:

@@ -12,6 +12,7 @@ from orchestrator.scheduling.declared import counts, folding, hot_files
 from orchestrator.scheduling.drifttable import NO_DRIFT
 from orchestrator.scheduling.freeze import thaw_run
 from orchestrator.scheduling.reasons import Code
+from orchestrator.scheduling.reservations import ReservedFiles
 from orchestrator.scheduling.resourcetable import ResourceTable
 from orchestrator.scheduling.view import Foreign, Options, View
 from orchestrator.slots.places import places
@@ -39,7 +40,15 @@ if TYPE_CHECKING:
 class Observer:
     """Makes the views of one run; remembers what cannot change, such as other runs' frozen plans."""
 
-    def __init__(self, bench: Workbench, run: RunRecord, graph: PlanGraph, options: Options) -> None:
+    def __init__(
+        self,
+        bench: Workbench,
+        run: RunRecord,
+        graph: PlanGraph,
+        options: Options,
+        speaks: Collection[str] = (),
+    ) -> None:
+        """``speaks`` are sessions that the run works for: what they have reserved is not in its way."""
         self._bench = bench
         self._run = run
         self.run = run.id
@@ -52,6 +61,7 @@ class Observer:
         self._not_landed: set[PlanId] = set()
         self._locked: dict[str, float] = {}
         self._drifts: dict[str, tuple[str | None, dict[str, Drifted]]] = {}
+        self._reserved = ReservedFiles(bench.clock, speaks, hot_files(run), folding(run))
         self._again = bool(run.options.get("again"))
 
     def view(self) -> View:
@@ -82,6 +92,7 @@ class Observer:
             borne=frozenset(key for key, entry in entries.items() if self._is_borne(entry)),
             places=self._places({a.id: a for a in attempts}),
             touches=self._touches(store, newest),
+            reserved=self._reserved.in_the_way(store, self._waiting(newest)),
             memory=memory_shortage(self._bench.settings.project.host_memory_floor),
         )
 
@@ -99,6 +110,10 @@ class Observer:
             if other is not None and other.declared is not None:
                 declared[other.id] = other.declared.write
         return declared
+
+    def _waiting(self, newest: Mapping[PlanId, Attempt]) -> list[Plan]:
+        waiting = (AttemptState.PENDING, AttemptState.WAITING)
+        return [self._graph.plans[plan] for plan, attempt in newest.items() if attempt.state in waiting]
 
     def _touches(self, store: Store, newest: Mapping[PlanId, Attempt]) -> Mapping[PlanId, Mapping[str, str]]:
         rows = self._drifted(store, self._run.id)

@@ -22,6 +22,8 @@ class Code(StrEnum):
     """Another plan at work may write the same file; ``detail`` is a witness path."""
     DRIFTED_INTO = "drifted-into"
     """Another plan at work changed a file that this one declared and it did not; ``detail`` is its path."""
+    RESERVED = "reserved"
+    """A session has reserved files of which this one declares one; ``pattern`` is its, ``detail`` a path."""
     CONFLICT = "conflicts-with"
     """Declared never to run at the same time."""
     ORDER = "order"
@@ -69,6 +71,7 @@ _SENTENCES: Final[Mapping[str, str]] = {
     Code.DEPENDENCY_REJECTED: "waits for {plan}, which is {detail}",
     Code.OVERLAP: "overlaps with {plan}{where} on {detail}",
     Code.DRIFTED_INTO: "waits for {plan}{where}, which has changed {detail}, declared here",
+    Code.RESERVED: "waits for {holder}, who has reserved {pattern}: {detail} is declared here",
     Code.CONFLICT: "must not run beside {plan}",
     Code.ORDER: "finished; lands behind {plan}",
     Code.RESOURCE: "waits for resource {detail}",
@@ -92,4 +95,5 @@ def sentence(stored: Mapping[str, Any]) -> str:
     if template is None or ("{plan}" in template and not plan):  # a person's word, or the queue's: whole
         return str(detail or code or "")
     where = f" in run {stored['run']}" if stored.get("run") else ""
-    return template.format(plan=plan, detail=detail, where=where)
+    who = {key: stored.get(key, "") for key in ("holder", "pattern")}
+    return template.format(plan=plan, detail=detail, where=where, **who)

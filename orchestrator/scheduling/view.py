@@ -69,7 +69,8 @@ class View:
     of plans that queued entries land after (see ``submitting.stacking``); ``places`` None means a pool
     without bounds. ``touches`` maps plans of this run to those that they have drifted into, with a path;
     ``memory`` says that less is available than a start asks for; ``host_lacks`` what other runs on the host
-    have at this moment of what plans of this run want to start with.
+    have at this moment of what plans of this run want to start with; ``reserved`` which reservation of files,
+    of a session outside, is in the way of plans that have not begun.
     """
 
     run: str
@@ -92,6 +93,7 @@ class View:
     touches: Mapping[PlanId, Mapping[str, str]] = field(default_factory=dict)
     memory: MemoryShortage | None = None
     host_lacks: Mapping[PlanId, Reason] = field(default_factory=dict)
+    reserved: Mapping[PlanId, Reason] = field(default_factory=dict)
 
     def plan(self, plan: PlanId) -> Plan:
         """The plan of that id in this run."""

@@ -33,6 +33,7 @@ from orchestrator.services.begin import Outlook, Request, look_out, require_unpr
 from orchestrator.services.ending import end_commands
 from orchestrator.services.reading import read_catalog
 from orchestrator.services.retention import let_go_daily
+from orchestrator.services.speaking import spoken_for
 from orchestrator.services.summary import Summary, summarize
 from orchestrator.sessions.cleanup import reap
 from orchestrator.slots.keeper import SlotKeeper
@@ -121,7 +122,8 @@ class Conductor:
         self._ended = threading.Event()
         self._failures: list[BaseException] = []
         self._keeper = SlotKeeper(bench)
-        observer = Observer(bench, run, outlook.graph, outlook.options)
+        speaks = spoken_for(bench.store, bench.clock, os.environ)
+        observer = Observer(bench, run, outlook.graph, outlook.options, speaks)
         self._drift = DriftWatch(bench, run.id, observer, outlook.graph.plans)
         share = HostShare(bench.settings.project.resources, _build_slots(bench))
         launcher = StageLauncher(bench, share, signals.stop)
