@@ -116,7 +116,7 @@ def _decide_one(view: View, plan: PlanId) -> Decision | None:
         case _A.PENDING | _A.WAITING:
             return _decide_waiting(view, plan)
         case _A.FINISHED if view.options.land:
-            behind = needs.lands_behind(view, plan)
+            behind = needs.lands_behind(view, plan) or needs.leaked(view, plan)
             return Wait(plan, behind) if behind else Enqueue(plan)
         case (_A.FAILED | _A.TIMED_OUT | _A.LOST) as state if view.goes_again(plan):
             return Again(plan, counted=state is not _A.LOST)

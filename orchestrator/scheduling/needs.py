@@ -210,3 +210,8 @@ def lands_behind(view: View, plan: PlanId) -> Reason | None:
         if edge.why is EdgeReason.OVERLAP and _may_land(view, edge.before):
             return reason(Code.ORDER, edge.before)
     return None
+
+
+def leaked(view: View, plan: PlanId) -> Reason | None:
+    """Which file in the main checkout keeps the finished work of ``plan`` from being queued, or None."""
+    return reason(Code.LEAKED, detail=view.leaked[plan]) if plan in view.leaked else None

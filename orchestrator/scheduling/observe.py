@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from orchestrator.running.memory import memory_shortage
-from orchestrator.scheduling import drifttable
+from orchestrator.scheduling import drifttable, leaktable
 from orchestrator.scheduling.declared import counts, folding, hot_files
 from orchestrator.scheduling.drifttable import NO_DRIFT
 from orchestrator.scheduling.freeze import thaw_run
@@ -23,6 +23,7 @@ from orchestrator.submitting.landed import landed_plans
 from orchestrator.submitting.stacking import refused_plans, unlanded_stacks
 from plans.comparing import writes_in_common
 from plans.ids import PlanId
+from plans.project import Leaks
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -93,6 +94,7 @@ class Observer:
             places=self._places({a.id: a for a in attempts}),
             touches=self._touches(store, newest),
             reserved=self._reserved.in_the_way(store, self._waiting(newest)),
+            leaked=self._leaked(store),
             memory=memory_shortage(self._bench.settings.project.host_memory_floor),
         )
 
@@ -114,6 +116,13 @@ class Observer:
     def _waiting(self, newest: Mapping[PlanId, Attempt]) -> list[Plan]:
         waiting = (AttemptState.PENDING, AttemptState.WAITING)
         return [self._graph.plans[plan] for plan, attempt in newest.items() if attempt.state in waiting]
+
+    def _leaked(self, store: Store) -> dict[PlanId, str]:
+        """The first file in the main checkout for which a plan's work waits, by plan."""
+        if self._bench.settings.project.leaks is not Leaks.HOLD:
+            return {}
+        rows = leaktable.load(store, self._run.id).rows
+        return {PlanId(leak.plan): path for path, leak in sorted(rows.items(), reverse=True) if leak.holds}
 
     def _touches(self, store: Store, newest: Mapping[PlanId, Attempt]) -> Mapping[PlanId, Mapping[str, str]]:
         rows = self._drifted(store, self._run.id)

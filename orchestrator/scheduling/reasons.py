@@ -28,6 +28,8 @@ class Code(StrEnum):
     """Declared never to run at the same time."""
     ORDER = "order"
     """Finished, and lands behind another plan."""
+    LEAKED = "leaked"
+    """Finished, and what it wrote into the main checkout is still there; ``detail`` is a path."""
     RESOURCE = "resource"
     """A resource is in use up to its capacity."""
     HOST_RESOURCE = "host-resource"
@@ -74,6 +76,7 @@ _SENTENCES: Final[Mapping[str, str]] = {
     Code.RESERVED: "waits for {holder}, who has reserved {pattern}: {detail} is declared here",
     Code.CONFLICT: "must not run beside {plan}",
     Code.ORDER: "finished; lands behind {plan}",
+    Code.LEAKED: "finished; {detail} in the main checkout seems to be its work (leaks: hold)",
     Code.RESOURCE: "waits for resource {detail}",
     Code.HOST_RESOURCE: "waits for resource {detail}, in use elsewhere on this host",
     Code.BUILD_SLOTS: "waits for one of the {detail} build slots of this host (host: build_slots)",

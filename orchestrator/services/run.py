@@ -3,8 +3,8 @@
 1. the plans are read, linted and selected; what overlaps is found, the graph drawn; nothing is written yet
 2. identity and signing are tried, branches that stand in the way refuse the run
 3. the plan files are frozen, the run and its attempts stored
-4. a queue worker lands what is finished, in a thread of its own; the loop starts and ends plans; a third
-   thread looks at what they change meanwhile, a fourth hands conflicts to the resolver
+4. a queue worker lands what is finished, in a thread of its own; the loop starts and ends plans; others
+   look at what they change meanwhile, there and in the main checkout, and hand conflicts to the resolver
 5. the summary: what landed, what failed, what was passed over
 """
 
@@ -12,19 +12,21 @@ from __future__ import annotations
 
 import os
 import threading
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from orchestrator.errors import LeaseLostError
 from orchestrator.events import EventName
 from orchestrator.mending.mender import Mender
 from orchestrator.merging.worker import QueueWorker
-from orchestrator.scheduling import drifttable
+from orchestrator.scheduling import drifttable, leaktable
 from orchestrator.scheduling.branching import require_usable
 from orchestrator.scheduling.crew import Crew
 from orchestrator.scheduling.driftwatch import DriftWatch
 from orchestrator.scheduling.finishing import Finisher
 from orchestrator.scheduling.hostshare import HostShare
 from orchestrator.scheduling.launching import StageLauncher
+from orchestrator.scheduling.leakwatch import LeakWatch
 from orchestrator.scheduling.loop import RunLoop
 from orchestrator.scheduling.observe import Observer
 from orchestrator.scheduling.starting import Starter
@@ -128,7 +130,8 @@ class Conductor:
         share = HostShare(bench.settings.project.resources, _build_slots(bench))
         launcher = StageLauncher(bench, share, signals.stop)
         starter = Starter(bench, self._keeper, launcher, signals.stop)
-        self._finisher = Finisher(bench, launcher, observer)
+        self._leaks = LeakWatch(bench, run.id, outlook.graph.plans)
+        self._finisher = Finisher(bench, launcher, observer, self._leaks.look_at_the_end)
         crew = Crew(bench, run, outlook.graph, starter, self._finisher)
         self._loop = RunLoop(bench, observer, crew, self._keeper, share=share, signals=signals)
 
@@ -139,7 +142,10 @@ class Conductor:
         further ones are noted on it.
         """
         stashes = StashWatch(self._bench, self._run.id)
-        threads = [threading.Thread(target=self._watch, name="drift")]
+        threads = [
+            threading.Thread(target=self._watch, name="drift"),
+            threading.Thread(target=self._watch_checkout, name="leaks"),
+        ]
         if self._options.land:
             threads += [
                 threading.Thread(target=self._land, name="queue"),
@@ -155,6 +161,8 @@ class Conductor:
             thread.join()
         summaries: list[Summary] = []
         self._guarded(stashes.look)
+        if not self._signals.stop.is_set():  # who goes on looks from where the last look was
+            self._guarded(self._leaks.look_at_the_end)
         self._guarded(lambda: summaries.append(self._close()))
         self._guarded(lambda: let_go_daily(self._bench))
         self._raise_first()
@@ -188,6 +196,10 @@ class Conductor:
     def _watch(self) -> None:
         """The thread that looks for drift until the run has ended; an error of its own ends the run."""
         self._guarded(lambda: self._drift.watch(self._ended, self._signals.wake.set))
+
+    def _watch_checkout(self) -> None:
+        """The thread that looks for writes into the main checkout; an error of its own ends the run."""
+        self._guarded(lambda: self._leaks.watch(self._ended, self._signals.wake.set))
 
     def _land(self) -> None:
         """The queue worker's thread: drains until the run has ended; an error of its own ends the run."""
@@ -247,11 +259,16 @@ class Conductor:
             self._keeper.give_back_landed(self._run.id)
         attempts = store.attempts(run=self._run.id)
         entries = {a.entry: e for a in attempts if a.entry and (e := store.entry(a.entry))}
-        summary = summarize(self._run.id, attempts, entries, land=self._options.land)
+        leaks = leaktable.load(store, self._run.id).rows.values()
+        summary = replace(
+            summarize(self._run.id, attempts, entries, land=self._options.land), leaks=tuple(leaks)
+        )
         run, now = store.run(self._run.id), self._bench.clock.now()
         assert run is not None
         with store.transaction():
             drifttable.save(store, run.id, {})
+            if not stopped:
+                leaktable.drop(store, run.id)
             store.move_run(run, RunState.INTERRUPTED if stopped else RunState.FINISHED, finished_at=now)
             store.emit(
                 EventName.RUN_INTERRUPTED if stopped else EventName.RUN_FINISHED,
@@ -261,6 +278,7 @@ class Conductor:
                 failed=list(summary.failed),
                 skipped=list(summary.skipped),
                 finished=list(summary.finished),
+                leaks=[leaktable.row_data(leak) for leak in leaks],
             )
         return summary
 
