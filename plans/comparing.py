@@ -13,7 +13,7 @@ from plans.advice import Advice, Kind, Meeting, OverlapSeverity, advise, phases_
 from plans.candidates import candidate_pairs
 from plans.errors import UndecidedPatternsError
 from plans.hotfiles import without_hot
-from plans.intersect import witness
+from plans.intersect import Witness, witness
 from plans.patterns import PatternSet
 
 if TYPE_CHECKING:
@@ -131,6 +131,12 @@ def writes_in_common(a: Plan, b: Plan, hot: Collection[str], folding: Folding) -
     mine, theirs = (folding.plan(without_hot(plan, hot, folding)).manifest for plan in (a, b))
     seen = _evidence(mine.write, theirs.write, ()) if mine and theirs else None
     return (seen[0] or seen[1][0]) if seen else None
+
+
+def file_in_common(a: PatternSet, b: PatternSet) -> Witness | None:
+    """A path that both sets have, and what gives it; the path is empty where it is not decided."""
+    seen = _evidence(a, b, ())
+    return None if seen is None else Witness(seen[0], *seen[1])
 
 
 def _of(manifest: Manifest, *, writes: bool) -> PatternSet:

@@ -67,15 +67,20 @@ def without_hot(plan: Plan, hot: Collection[str], folding: Folding = EXACT) -> P
     def cooled(manifest: Manifest | None) -> Manifest | None:
         if manifest is None:
             return None
-        write, read = (_without(patterns, hot, folding) for patterns in (manifest.write, manifest.read))
+        write, read = (
+            without_hot_paths(patterns, hot, folding) for patterns in (manifest.write, manifest.read)
+        )
         return replace(manifest, write=write, read=read)
 
     phases = tuple(replace(phase, manifest=cooled(phase.manifest)) for phase in plan.phases)
     return replace(plan, manifest=cooled(plan.manifest), phases=phases)
 
 
-def _without(patterns: PatternSet, hot: Collection[str], folding: Folding) -> PatternSet:
-    """A file that is named as it is goes out of the list; what else has it is followed by a taking away."""
+def without_hot_paths(patterns: PatternSet, hot: Collection[str], folding: Folding = EXACT) -> PatternSet:
+    """``patterns`` without hot files.
+
+    One that is named as it is goes out of the list; what else has it is followed by a taking away.
+    """
     paths = {folding.path(path): path for path in sorted(hot)}
     left = PatternSet(tuple(p for p in patterns.patterns if p.negated or folding.path(p.text) not in paths))
     has = folding.patterns(left).matcher()

@@ -109,6 +109,14 @@ class Enforce(StrEnum):
     OFF = "off"
 
 
+class Leaks(StrEnum):
+    """What happens when plans write into the main checkout: nothing, it is told, or their work waits too."""
+
+    OFF = "off"
+    WARN = "warn"
+    HOLD = "hold"
+
+
 class Predicted(StrEnum):
     """What the files that a plan without a manifest is predicted to touch are good for."""
 
@@ -163,6 +171,7 @@ class ProjectSettings:
     host_memory_floor: int = 0
     overlap: OverlapMode = OverlapMode.SERIALIZE
     enforce: Enforce = Enforce.COLLISIONS
+    leaks: Leaks = Leaks.WARN
     predicted: Predicted = Predicted.ADVISE
     worktrees: str | None = None
     pool_max: int = 64

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from worktrees.git import Git
 
-_ONE_THREAD: Final = ("-c", "core.preloadIndex=false")
+ONE_THREAD: Final = ("-c", "core.preloadIndex=false")
 """Else git spreads the look over all processors: sooner done, for a seventh more work."""
 
 
@@ -29,5 +29,5 @@ def _read(git: Git, worktree: Path) -> tuple[str, ...] | Unread:
     operation = operation_in(own_git_dir(git, worktree))
     if operation is not None:
         return Unread(f"it is {operation}")
-    changes = status(git, worktree, settings=_ONE_THREAD)
+    changes = status(git, worktree, settings=ONE_THREAD)
     return tuple(sorted(change.path for change in changes if not change.path.endswith("/")))

@@ -55,5 +55,7 @@ def let_go_on(error: MetadataLockedError) -> str:
 def wait_or_break(error: own.LeaseBusyError) -> str:
     """Wait longer with `--timeout 5m`; `lock list` shows the line, `lock break` takes it away."""
     name = error.what
+    if error.holder.startswith("plan "):
+        return "wait longer with --timeout 1h, or work on other files; `planctl status` shows the plan"
     line = f"wait longer with --timeout 5m; `planctl lock list {name}` shows the line"
     return f"{line}; `planctl lock break {name}` takes it away; `planctl doctor` looks for dead holders"

@@ -29,7 +29,7 @@ from orchestrator.leases.line import Blocked, blocked, circle, expected_wait, vi
 from orchestrator.store.records import Lease, LeaseWait
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from orchestrator.clock import Clock
     from orchestrator.leases.backoff import Retry
@@ -44,11 +44,17 @@ def _nobody(_sessions: Sequence[str]) -> bool:
     return False
 
 
+def _none_beside(_store: Store) -> Sequence[Lease]:
+    return ()
+
+
 @dataclass(frozen=True)
 class Manner:
     """How to wait. ``bury`` ends those of the sessions that are proven dead, and says whether there were any.
 
-    ``limit`` is how many seconds in all, None for as many retries as ``backoff`` has.
+    ``limit`` is how many seconds in all, None for as many retries as ``backoff`` has. ``beside`` are rights
+    of others that no grant stands for, as what plans at work write: read in the transaction of each look,
+    without a token, and who they belong to is their purpose; those of the sessions ``own`` are the asker's.
     """
 
     backoff: Backoff = field(default_factory=Backoff)
@@ -56,6 +62,14 @@ class Manner:
     show: Callable[[Retry], None] = lambda _: None
     bury: Callable[[Sequence[str]], bool] = _nobody
     limit: float | None = None
+    beside: Callable[[Store], Sequence[Lease]] = _none_beside
+    own: Collection[str] = ()
+
+    def beside_of(self, name: str) -> Callable[[Store], Sequence[Lease]]:
+        """What of it may be in the way of who asks for ``name``."""
+        return lambda store: [
+            one for one in self.beside(store) if one.name == name and one.session not in self.own
+        ]
 
 
 def acquire(store: Store, clock: Clock, wanted: Wanted, manner: Manner | None = None) -> Lease:
@@ -64,7 +78,7 @@ def acquire(store: Store, clock: Clock, wanted: Wanted, manner: Manner | None = 
     Raises :class:`DeadlockError` when this wait had to give way.
     """
     manner = manner or Manner()
-    granted = try_acquire(store, clock, wanted)
+    granted = try_acquire(store, clock, wanted, manner.beside_of(wanted.name))
     if granted is not None:
         return granted
     wait = store.add_wait(asked_wait(clock, wanted))
@@ -127,12 +141,12 @@ def asked_wait(clock: Clock, wanted: Wanted) -> LeaseWait:
 def _waited(store: Store, clock: Clock, wanted: Wanted, wait: LeaseWait, manner: Manner) -> Lease:
     retries = manner.backoff.retries(lambda: holder_of(store, wanted.name))
     while True:
-        found = _look(store, clock, wanted, wait)
+        found = _look(store, clock, wanted, wait, manner)
         if isinstance(found, Lease):
             return found
         if manner.bury(found.sessions):
             continue
-        _give_way(store, clock, wait)
+        _give_way(store, clock, wait, manner)
         waited = clock.monotonic() - wait.asked
         left = None if manner.limit is None else manner.limit - waited
         retry = next(retries, None)
@@ -144,13 +158,14 @@ def _waited(store: Store, clock: Clock, wanted: Wanted, wait: LeaseWait, manner:
             raise BusyError(wanted.name, _held_by(store, found))
 
 
-def _look(store: Store, clock: Clock, wanted: Wanted, wait: LeaseWait) -> Lease | Blocked:
+def _look(store: Store, clock: Clock, wanted: Wanted, wait: LeaseWait, manner: Manner) -> Lease | Blocked:
     """Take it, or see why not: one transaction, in which nobody else takes anything."""
     now = clock.monotonic()
     with store.transaction():
         if not store.keep_wait(wait.ticket, expires=now + WAIT_EXPIRY):
             raise BusyError(wanted.name, "others: this wait was ended with its session")
-        why = blocked(wait, store.leases(wait.name), store.waits(wait.name), now=now)
+        held = [*store.leases(wait.name), *manner.beside_of(wait.name)(store)]
+        why = blocked(wait, held, store.waits(wait.name), now=now)
         if why is not None:
             return why
         granted = ledger.grant(store, clock, asked_lease(clock, wanted), waited=now - wait.asked)
@@ -159,11 +174,11 @@ def _look(store: Store, clock: Clock, wanted: Wanted, wait: LeaseWait) -> Lease 
         return granted
 
 
-def _give_way(store: Store, clock: Clock, wait: LeaseWait) -> None:
+def _give_way(store: Store, clock: Clock, wait: LeaseWait, manner: Manner) -> None:
     """Raise :class:`DeadlockError` when all wait for each other and this one is the last in the line."""
     now = clock.monotonic()
     with store.transaction(durable=False):
-        leases, waits = store.leases(), store.waits()
+        leases, waits = [*store.leases(), *manner.beside(store)], store.waits()
     found = circle(wait, waits, waits_for(leases, waits, now=now, boot=wait.boot))
     if found and victim(found).ticket == wait.ticket:
         raise DeadlockError(wait.name, tuple(one.session for one in found))
@@ -178,7 +193,13 @@ def _held_by(store: Store, why: Blocked) -> str:
     if not why.holders:
         first = why.ahead[0]
         return f"nobody, but {who(store, first.session)} is before it in the line"
-    return "; ".join(f"{who(store, h.session)} since {h.acquired_at}{_for(h)}" for h in why.holders[:3])
+    return "; ".join(_holder(store, lease) for lease in why.holders[:3])
+
+
+def _holder(store: Store, lease: Lease) -> str:
+    if lease.token:
+        return f"{who(store, lease.session)} since {lease.acquired_at}{_for(lease)}"
+    return f"{lease.purpose} ({', '.join(lease.patterns[:3])})"
 
 
 def _for(lease: Lease) -> str:

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from orchestrator.clock import Clock
     from orchestrator.store.protocol import Store
+    from orchestrator.store.scopes import Claim
 
 EXPIRY: Final = 60.0
 """Seconds that a grant lasts without a renewal."""
@@ -71,13 +72,23 @@ def asked_lease(clock: Clock, wanted: Wanted) -> Lease:
     )
 
 
-def try_acquire(store: Store, clock: Clock, wanted: Wanted) -> Lease | None:
-    """The grant, or None when another session's is in the way, or waits for it."""
+def _none(_store: Store) -> Sequence[Lease]:
+    return ()
+
+
+def try_acquire(
+    store: Store, clock: Clock, wanted: Wanted, beside: Callable[[Store], Sequence[Lease]] = _none
+) -> Lease | None:
+    """The grant, or None when another session's is in the way, or waits for it.
+
+    ``beside`` are rights that are in no table of grants (see ``Manner``): they are in the way as well.
+    """
     with store.transaction():
         lease = asked_lease(clock, wanted)
+        others: list[Claim] = [*store.waits(wanted.name), *beside(store)]
         if not _has_it(store.leases(wanted.name), lease) and any(
-            stands_against(wait, lease) and not is_over(wait, now=lease.since, boot=lease.boot)
-            for wait in store.waits(wanted.name)
+            stands_against(other, lease) and not is_over(other, now=lease.since, boot=lease.boot)
+            for other in others
         ):
             return None
         return grant(store, clock, lease)

@@ -119,8 +119,11 @@ def victim(members: Sequence[LeaseWait]) -> LeaseWait:
 def expected_wait(why: Blocked, spells: Mapping[Scope, Sequence[float]], *, now: float) -> float | None:
     """Seconds until a wait is over, by how long the name was held before; None without any history.
 
-    ``spells`` are past seconds of holding by scope. Waits ahead that share (readers) count once.
+    ``spells`` are past seconds of holding by scope. Waits ahead that share (readers) count once. What is held
+    without a token, beside all grants, has no history.
     """
+    if not all(held.token for held in why.holders):
+        return None
     usual = {scope: _median(found) for scope, found in spells.items() if found}
     scopes = {held.scope for held in why.holders} | {other.scope for other in why.ahead}
     if not scopes <= usual.keys():

@@ -106,15 +106,40 @@ def marker_of(pid: int) -> str | None:
     return None
 
 
+def pids() -> tuple[int, ...]:
+    """The numbers of all processes but this one. Linux only, else none."""
+    names = os.listdir("/proc") if LINUX else ()
+    return tuple(sorted(int(name) for name in names if name.isdigit() and int(name) != os.getpid()))
+
+
 def processes_in(folder: str) -> tuple[int, ...]:
     """The processes whose current folder is ``folder`` or below it, this one aside. Linux only, else none."""
-    found = []
-    for name in os.listdir("/proc") if LINUX else ():
-        if name.isdigit() and int(name) != os.getpid():
-            with contextlib.suppress(OSError):  # gone, or another user's
-                if f"{os.readlink(f'/proc/{name}/cwd')}/".startswith(f"{folder}/"):
-                    found.append(int(name))
+    return tuple(pid for pid in pids() if is_in(pid, folder))
+
+
+def is_in(pid: int, folder: str) -> bool:
+    """Whether the current folder of ``pid`` is ``folder`` or below it; False where that cannot be told."""
+    try:
+        return f"{os.readlink(f'/proc/{pid}/cwd')}/".startswith(f"{folder}/")
+    except OSError:  # gone, or another user's
+        return False
+
+
+def written_by(pid: int, folder: str) -> tuple[str, ...]:
+    """The files below ``folder`` that ``pid`` has open for writing. Linux only, else none."""
+    found = set()
+    with contextlib.suppress(OSError):  # gone, or another user's
+        for name in os.listdir(f"/proc/{pid}/fd"):
+            path = os.readlink(f"/proc/{pid}/fd/{name}")
+            if path.startswith(f"{folder}/") and _is_open_to_write(pid, name):
+                found.add(path)
     return tuple(sorted(found))
+
+
+def _is_open_to_write(pid: int, name: str) -> bool:
+    with open(f"/proc/{pid}/fdinfo/{name}", "rb") as stream:
+        flags = next(line for line in stream if line.startswith(b"flags:"))
+    return int(flags.split()[1], 8) & os.O_ACCMODE != os.O_RDONLY
 
 
 def image_of(pid: int) -> bytes:

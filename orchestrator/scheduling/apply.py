@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, assert_never
 
 from orchestrator.events import EventName
 from orchestrator.scheduling.decide import Again, End, Enqueue, ReportLanded, Skip, Start, Wait
-from orchestrator.scheduling.reasons import sentence
+from orchestrator.scheduling.reasons import Code, sentence
 from orchestrator.states import AttemptState
-from orchestrator.store.records import Attempt
+from orchestrator.store.records import Attempt, Message
 from orchestrator.submitting.submit import Work, submit
 from plans.holding import holds_of
 
@@ -59,7 +59,7 @@ def _start(bench: Workbench, view: View, plan: PlanId) -> Attempt:
 
 
 def _wait(bench: Workbench, attempt: Attempt, why: Reason) -> None:
-    """Store the reason once; the same reason again changes nothing."""
+    """Store the reason once; the same reason again changes nothing. Whose reservation it is hears of it."""
     if dict(attempt.reason) == why:
         return
     if attempt.state is AttemptState.PENDING:
@@ -74,6 +74,9 @@ def _wait(bench: Workbench, attempt: Attempt, why: Reason) -> None:
         reason=why,
         text=sentence(why),
     )
+    if why["code"] == Code.RESERVED:
+        told = f"plan {attempt.plan} of run {attempt.run} waits for {why['pattern']}, which you have reserved"
+        bench.store.add_message(Message(bench.clock.now(), "planctl", why["session"], told))
 
 
 def _skip(bench: Workbench, attempt: Attempt, why: Reason) -> None:

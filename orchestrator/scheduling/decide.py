@@ -120,7 +120,7 @@ def _decide_one(view: View, plan: PlanId) -> Decision | None:
             later = view.limited.get(plan) or needs.keeps_deferred(view, plan)
             return Wait(plan, later) if later else Start(plan)
         case _A.FINISHED if view.options.land:
-            behind = needs.lands_behind(view, plan)
+            behind = needs.lands_behind(view, plan) or needs.leaked(view, plan)
             return Wait(plan, behind) if behind else Enqueue(plan)
         case (_A.FAILED | _A.TIMED_OUT | _A.LOST) as state if view.goes_again(plan):
             return Again(plan, counted=state is not _A.LOST)
@@ -151,6 +151,7 @@ def _hindrance(view: View, plan: PlanId) -> Reason | None:
         or needs.meets_in_this_run(view, plan)
         or needs.meets_elsewhere(view, plan)
         or needs.drifted_into(view, plan)
+        or needs.reserved(view, plan)
         or needs.lacking_resource(view, plan)
         or needs.lacking_place(view)
         or view.host_lacks.get(plan)
@@ -174,7 +175,7 @@ def _waiting(view: View) -> tuple[PlanId, ...]:
 
 
 def _waits_for_others(view: View, plan: PlanId) -> bool:
-    """Whether it waits for what moves by itself: other runs here or on the host, space on the disk, memory.
+    """Whether it waits for what moves by itself: other runs and sessions, space on the disk, memory.
 
     Nothing of this run works.
     """
@@ -182,6 +183,8 @@ def _waits_for_others(view: View, plan: PlanId) -> bool:
     if (elsewhere and not elsewhere.get("stuck")) or needs.lacking_resource(view, plan):
         return True
     if needs.drifted_into(view, plan) or plan in view.host_lacks or plan in view.limited:
+        return True
+    if view.reserved and _waits_for(view, plan, Code.RESERVED):
         return True
     short = (view.places and view.places.short) or view.memory
     if short and _waits_for(view, plan, Code.DISK_FLOOR, Code.MEMORY_FLOOR):

@@ -12,6 +12,7 @@ from orchestrator.scheduling.drift import Declaration
 from orchestrator.slots.places import is_at_work
 from orchestrator.states import AttemptState
 from plans.folding import Folding
+from plans.hotfiles import without_hot_paths
 from plans.ids import PlanId
 from plans.patterns import PatternSet
 from plans.project import Enforce
@@ -46,6 +47,18 @@ def declaration(run: RunRecord, plan: str) -> Declaration | None:
         return None
     path, write = found
     return Declaration(path, None if write is None else PatternSet.parse(write))
+
+
+def written(run: RunRecord, plan: str) -> PatternSet:
+    """What keeps others off while ``plan`` is at work in ``run``: what it declared, or was bound to.
+
+    Folded, hot files aside; empty where nothing is known.
+    """
+    own = declaration(run, plan)
+    write = own.write if own else None
+    if write is None:
+        write = PatternSet.parse(run.options.get("bound", {}).get(plan, ()))
+    return folding(run).patterns(without_hot_paths(write, hot_files(run), folding(run)))
 
 
 def enforced(run: RunRecord) -> Enforce:

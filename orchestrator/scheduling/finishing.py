@@ -46,6 +46,8 @@ from worktrees.references import Create, Update
 from worktrees.trailers import PLAN_TRAILER, RUN_TRAILER
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from orchestrator.running.spec import Ended, Supervised
     from orchestrator.scheduling.observe import Observer
     from orchestrator.store.records import Attempt
@@ -56,7 +58,15 @@ if TYPE_CHECKING:
 class Finisher:
     """Ends attempts of one run, each in a thread of the loop's pool."""
 
-    def __init__(self, bench: Workbench, launcher: StageLauncher, observer: Observer) -> None:
+    def __init__(
+        self,
+        bench: Workbench,
+        launcher: StageLauncher,
+        observer: Observer,
+        look: Callable[[], None] = lambda: None,
+    ) -> None:
+        """``look`` looks at the main checkout, where a plan may have written, before its work is finished."""
+        self._look = look
         self._bench = bench
         self._launcher = launcher
         self._observer = observer
@@ -112,6 +122,7 @@ class Finisher:
             self._fail(attempt, {"code": "drift", "detail": drift.refused, "paths": list(drift.outside)})
             return
         pin(self._bench, f"{PHASES}/{attempt.plan}/{FINISHED}", head)
+        self._look()
         self._finished(attempt, head, drift)
 
     def _commit(self, attempt: Attempt, plan: Plan) -> str | None:

@@ -170,6 +170,11 @@ def _gets_on(view: View, plan: PlanId) -> bool:
             return False
 
 
+def reserved(view: View, plan: PlanId) -> Reason | None:
+    """Which session has reserved a file that ``plan`` declares to write, or None."""
+    return None if view.options.mode is OverlapMode.ISOLATE else view.reserved.get(plan)
+
+
 def over_capacity(view: View, plan: PlanId) -> Reason | None:
     """Which resource ``plan`` wants more of than there is at all, memory included, or None."""
     if view.memory is not None and view.memory.lasting:
@@ -224,3 +229,8 @@ def lands_behind(view: View, plan: PlanId) -> Reason | None:
         if edge.why is EdgeReason.OVERLAP and _may_land(view, edge.before):
             return reason(Code.ORDER, edge.before)
     return None
+
+
+def leaked(view: View, plan: PlanId) -> Reason | None:
+    """Which file in the main checkout keeps the finished work of ``plan`` from being queued, or None."""
+    return reason(Code.LEAKED, detail=view.leaked[plan]) if plan in view.leaked else None

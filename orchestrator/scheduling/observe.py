@@ -7,12 +7,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from orchestrator.running.memory import memory_shortage
-from orchestrator.scheduling import drifttable
+from orchestrator.scheduling import drifttable, leaktable
 from orchestrator.scheduling.declared import counts, folding, hot_files
 from orchestrator.scheduling.drifttable import NO_DRIFT
 from orchestrator.scheduling.freeze import thaw_run
 from orchestrator.scheduling.limited import first_speakers, limited
 from orchestrator.scheduling.reasons import Code
+from orchestrator.scheduling.reservations import ReservedFiles
 from orchestrator.scheduling.resourcetable import ResourceTable
 from orchestrator.scheduling.speakers import Speakers
 from orchestrator.scheduling.view import Foreign, Options, View
@@ -24,6 +25,7 @@ from orchestrator.submitting.landed import landed_plans
 from orchestrator.submitting.stacking import refused_plans, unlanded_stacks
 from plans.comparing import writes_in_common
 from plans.ids import PlanId
+from plans.project import Leaks
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -42,7 +44,15 @@ if TYPE_CHECKING:
 class Observer:
     """Makes the views of one run; remembers what cannot change, such as other runs' frozen plans."""
 
-    def __init__(self, bench: Workbench, run: RunRecord, graph: PlanGraph, options: Options) -> None:
+    def __init__(
+        self,
+        bench: Workbench,
+        run: RunRecord,
+        graph: PlanGraph,
+        options: Options,
+        speaks: Collection[str] = (),
+    ) -> None:
+        """``speaks`` are sessions that the run works for: what they have reserved is not in its way."""
         self._bench = bench
         self._run = run
         self.run = run.id
@@ -55,6 +65,7 @@ class Observer:
         self._not_landed: set[PlanId] = set()
         self._locked: dict[str, float] = {}
         self._drifts: dict[str, tuple[str | None, dict[str, Drifted]]] = {}
+        self._reserved = ReservedFiles(bench.clock, speaks, hot_files(run), folding(run))
         self._again = bool(run.options.get("again"))
         self._speakers = first_speakers(graph.plans, Speakers(bench.settings.project))
 
@@ -86,6 +97,8 @@ class Observer:
             borne=frozenset(key for key, entry in entries.items() if self._is_borne(entry)),
             places=self._places({a.id: a for a in attempts}),
             touches=self._touches(store, newest),
+            reserved=self._reserved.in_the_way(store, self._waiting(newest)),
+            leaked=self._leaked(store),
             memory=memory_shortage(self._bench.settings.project.host_memory_floor),
             limited=self._limited(store, newest),
         )
@@ -111,6 +124,17 @@ class Observer:
             if other is not None and other.declared is not None:
                 declared[other.id] = other.declared.write
         return declared
+
+    def _waiting(self, newest: Mapping[PlanId, Attempt]) -> list[Plan]:
+        waiting = (AttemptState.PENDING, AttemptState.WAITING)
+        return [self._graph.plans[plan] for plan, attempt in newest.items() if attempt.state in waiting]
+
+    def _leaked(self, store: Store) -> dict[PlanId, str]:
+        """The first file in the main checkout for which a plan's work waits, by plan."""
+        if self._bench.settings.project.leaks is not Leaks.HOLD:
+            return {}
+        rows = leaktable.load(store, self._run.id).rows
+        return {PlanId(leak.plan): path for path, leak in sorted(rows.items(), reverse=True) if leak.holds}
 
     def _touches(self, store: Store, newest: Mapping[PlanId, Attempt]) -> Mapping[PlanId, Mapping[str, str]]:
         rows = self._drifted(store, self._run.id)

@@ -23,10 +23,14 @@ class Code(StrEnum):
     """Another plan at work may write the same file; ``detail`` is a witness path."""
     DRIFTED_INTO = "drifted-into"
     """Another plan at work changed a file that this one declared and it did not; ``detail`` is its path."""
+    RESERVED = "reserved"
+    """A session has reserved files of which this one declares one; ``pattern`` is its, ``detail`` a path."""
     CONFLICT = "conflicts-with"
     """Declared never to run at the same time."""
     ORDER = "order"
     """Finished, and lands behind another plan."""
+    LEAKED = "leaked"
+    """Finished, and what it wrote into the main checkout is still there; ``detail`` is a path."""
     RESOURCE = "resource"
     """A resource is in use up to its capacity."""
     HOST_RESOURCE = "host-resource"
@@ -78,8 +82,10 @@ _SENTENCES: Final[Mapping[str, str]] = {
     Code.DEPENDENCY_REJECTED: "waits for {plan}, which is {detail}",
     Code.OVERLAP: "overlaps with {plan}{where} on {detail}",
     Code.DRIFTED_INTO: "waits for {plan}{where}, which has changed {detail}, declared here",
+    Code.RESERVED: "waits for {holder}, who has reserved {pattern}: {detail} is declared here",
     Code.CONFLICT: "must not run beside {plan}",
     Code.ORDER: "finished; lands behind {plan}",
+    Code.LEAKED: "finished; {detail} in the main checkout seems to be its work (leaks: hold)",
     Code.RESOURCE: "waits for resource {detail}",
     Code.HOST_RESOURCE: "waits for resource {detail}, in use elsewhere on this host",
     Code.BUILD_SLOTS: "waits for one of the {detail} build slots of this host (host: build_slots)",
@@ -122,4 +128,5 @@ def sentence(stored: Mapping[str, Any]) -> str:
     if template is None or ("{plan}" in template and not plan):  # a person's word, or the queue's: whole
         return str(detail or code or "")
     where = f" in run {stored['run']}" if stored.get("run") else ""
-    return template.format(plan=plan, detail=detail, where=where)
+    who = {key: stored.get(key, "") for key in ("holder", "pattern")}
+    return template.format(plan=plan, detail=detail, where=where, **who)

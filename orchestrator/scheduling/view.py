@@ -69,8 +69,10 @@ class View:
     of plans that queued entries land after (see ``submitting.stacking``); ``places`` None means a pool
     without bounds. ``touches`` maps plans of this run to those that they have drifted into, with a path;
     ``memory`` says that less is available than a start asks for; ``host_lacks`` what other runs on the host
-    have at this moment of what plans of this run want to start with; ``limited`` are those
-    that wait for the end of a rate limit.
+    have at this moment of what plans of this run want to start with; ``limited`` are those that wait for the
+    end of a rate limit; ``reserved`` which reservation of files, of a session outside, is in the way of plans
+    that have not begun; ``leaked`` a file in the main checkout that seems to be a plan's, where that is a
+    reason not to land.
     """
 
     run: str
@@ -94,6 +96,8 @@ class View:
     memory: MemoryShortage | None = None
     host_lacks: Mapping[PlanId, Reason] = field(default_factory=dict)
     limited: Mapping[PlanId, Reason] = field(default_factory=dict)
+    reserved: Mapping[PlanId, Reason] = field(default_factory=dict)
+    leaked: Mapping[PlanId, str] = field(default_factory=dict)
 
     def plan(self, plan: PlanId) -> Plan:
         """The plan of that id in this run."""
@@ -107,13 +111,18 @@ class View:
     def stuck(self, plan: PlanId) -> str | None:
         """What keeps a plan's finished work from landing unless a person or a retry helps, or None."""
         attempt = self.attempts.get(plan)
-        if attempt is None:
-            return None
-        if attempt.state in (AttemptState.CONFLICTED, AttemptState.REJECTED):
-            return str(attempt.state)
-        entry = self.entries.get(attempt.entry or "")
-        if attempt.state is not AttemptState.QUEUED or entry is None:
-            return None
+        match attempt.state if attempt else None:
+            case AttemptState.CONFLICTED | AttemptState.REJECTED as state:
+                return str(state)
+            case AttemptState.FINISHED if plan in self.leaked:
+                return f"held: {self.leaked[plan]} in the main checkout seems to be its work"
+            case AttemptState.QUEUED:
+                entry = self.entries.get(self.attempts[plan].entry or "")
+                return None if entry is None else self._stuck_in_the_queue(entry)
+            case _:
+                return None
+
+    def _stuck_in_the_queue(self, entry: Entry) -> str | None:
         if entry.state in STUCK_ENTRIES and entry.id not in self.borne:
             return str(entry.state)
         if entry.state in (EntryState.QUEUED, EntryState.BLOCKED) and self.standstill:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
@@ -10,9 +11,10 @@ from orchestrator.leases.acquiring import acquire_all
 from orchestrator.leases.lease import Wanted
 from orchestrator.leases.ledger import Action, end, spells
 from orchestrator.leases.line import blocked, expected_wait, turn
+from orchestrator.scheduling.reservations import files_at_work
 from orchestrator.sessions.cleanup import bury
 from orchestrator.sessions.identity import is_alive
-from orchestrator.store.scopes import Scope, is_over
+from orchestrator.store.scopes import FILES, Scope, is_over
 from plans.errors import PatternSyntaxError
 from plans.folding import EXACT
 from plans.patterns import PatternSet
@@ -23,13 +25,12 @@ if TYPE_CHECKING:
     from orchestrator.clock import Clock
     from orchestrator.leases.acquiring import Manner
     from orchestrator.leases.lease import HeldLease
+    from orchestrator.scheduling.reservations import Standing
     from orchestrator.sessions.registry import SessionHandle
     from orchestrator.store.protocol import Store
     from orchestrator.store.records import Lease, LeaseNote, LeaseWait
     from plans.folding import Folding
 
-FILES: Final = "files"
-"""The name under which files are reserved unless another is given."""
 _LONGEST_NAME: Final = 200
 _MOST_PRIORITY: Final = 1000
 """In seconds of waiting: nobody is overtaken for longer than twice that."""
@@ -85,20 +86,32 @@ def checked_name(name: str) -> str:
     return name
 
 
-def take(store: Store, clock: Clock, wanted: Sequence[Wanted], manner: Manner) -> list[Lease]:
-    """All of ``wanted`` or none. Raises LeaseBusyError with the holder, DeadlockError."""
+def take(
+    store: Store, clock: Clock, wanted: Sequence[Wanted], manner: Manner, standing: Standing
+) -> list[Lease]:
+    """All of ``wanted`` or none, for who works where ``standing`` says.
+
+    Raises LeaseBusyError with the holder, DeadlockError.
+    """
     began = clock.monotonic()
-    manner = replace(manner, bury=lambda keys: bury(store, clock, keys))
+    manner = replace(_minding(manner, store, clock, standing), bury=lambda keys: bury(store, clock, keys))
     try:
         return acquire_all(store, clock, wanted, manner)
     except BusyError as busy:
         raise LeaseBusyError(busy.what, busy.holder, clock.monotonic() - began) from busy
 
 
-def take_one(session: SessionHandle, asked: Asked, manner: Manner) -> HeldLease:
+def _minding(manner: Manner, store: Store, clock: Clock, standing: Standing) -> Manner:
+    """``manner``, with files of plans at work in the way; not those of the plan that one works on."""
+    return replace(manner, beside=lambda store: files_at_work(store, clock), own=standing.own(store))
+
+
+def take_one(session: SessionHandle, asked: Asked, manner: Manner, standing: Standing) -> HeldLease:
     """The only one of ``asked``, kept alive by the session's own process. Raises as :func:`take` does."""
     (wanted,) = asked.wanted(session.id, session.wanted("").expiry)
     began = session.clock.monotonic()
+    with contextlib.closing(session.open_store()) as store:
+        manner = _minding(manner, store, session.clock, standing)
     try:
         return session.take(wanted, manner)
     except BusyError as busy:
@@ -150,7 +163,18 @@ def waiting_rows(store: Store, clock: Clock, name: str | None = None) -> list[di
     """Every wait in the order of the line, with its place, whom it waits for and an estimate."""
     now, boot = clock.monotonic(), clock.boot()
     alive = [w for w in store.waits(name) if not is_over(w, now=now, boot=boot)]
-    return [_waiting(store, clock, wait, alive) for wait in sorted(alive, key=lambda w: (w.name, *turn(w)))]
+    beside = files_at_work(store, clock)
+    ordered = sorted(alive, key=lambda w: (w.name, *turn(w)))
+    return [_waiting(store, clock, wait, alive, beside) for wait in ordered]
+
+
+def plan_rows(store: Store, clock: Clock) -> list[dict[str, Any]]:
+    """The files of plans at work, which nobody can reserve meanwhile."""
+    return [
+        {"plan": attempt.plan, "run": attempt.run, "attempt": attempt.id, "files": list(one.patterns)}
+        for one in files_at_work(store, clock)
+        if (attempt := store.attempt(one.session)) is not None
+    ]
 
 
 def history_rows(store: Store, name: str | None, limit: int) -> list[dict[str, Any]]:
@@ -188,10 +212,13 @@ def _held(store: Store, clock: Clock, lease: Lease) -> dict[str, Any]:
     }
 
 
-def _waiting(store: Store, clock: Clock, wait: LeaseWait, waits: Sequence[LeaseWait]) -> dict[str, Any]:
+def _waiting(
+    store: Store, clock: Clock, wait: LeaseWait, waits: Sequence[LeaseWait], beside: Sequence[Lease]
+) -> dict[str, Any]:
     now = clock.monotonic()
     others = [other for other in waits if other.name == wait.name]
-    why = blocked(wait, store.leases(wait.name), others, now=now)
+    held = [*store.leases(wait.name), *(one for one in beside if one.name == wait.name)]
+    why = blocked(wait, held, others, now=now)
     expected = None if why is None else expected_wait(why, spells(store, wait.name), now=now)
     return {
         "name": wait.name,

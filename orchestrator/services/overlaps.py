@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import os
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
+from orchestrator.clock import SystemClock
 from orchestrator.errors import UsageError
 from orchestrator.services.plans import choose, guarded_settings, require_top, usable_settings
 from plans.errors import CycleError
 from plans.overlap import OverlapSeverity, find_overlaps
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
+    from orchestrator.settings import Settings
+    from orchestrator.store.protocol import Store
     from plans.goesfirst import GoesFirst
     from plans.ids import PlanId
     from plans.model import Plan
@@ -33,20 +37,37 @@ class Compared:
     """What overlaps are looked for in.
 
     Existing files are those of the revision ``against``, else the tracked ones. ``ignore_case`` as told, else
-    as git's ``core.ignoreCase`` says.
+    as git's ``core.ignoreCase`` says. ``store`` knows what sessions have reserved.
     """
 
     against: str | None = None
     ignore_case: bool | None = None
+    store: Store | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reserved:
+    """``plan`` would wait for ``session``: ``pattern``, which that has reserved, and ``declared`` meet."""
+
+    plan: str
+    session: str
+    holder: str
+    witness: str
+    declared: str
+    pattern: str
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What was found, who of a pair goes first in a run (not told of more than 2,000), and plans' files."""
+    """What was found, who of a pair goes first in a run (not told of more than 2,000), and plans' files.
+
+    ``reserved`` are live reservations of other sessions that plans would wait for.
+    """
 
     report: OverlapReport
     first: Mapping[tuple[PlanId, PlanId], GoesFirst]
     paths: Mapping[PlanId, str]
+    reserved: tuple[Reserved, ...] = ()
 
 
 def overlaps_of(
@@ -75,7 +96,26 @@ def overlaps_of(
     plans = as_compared(settings, plans, ground, names)
     report = find_overlaps(plans, names.files, settings.project.hot_files, folding, history)
     first = _first(plans, report, settings.project.overlap)
-    return Found(report, first, {plan.id: plan.path.as_posix() for plan in plans})
+    settings = replace(settings, folding=folding)
+    reserved = reserved_among(compared.store, plans, settings) if compared.store is not None else ()
+    return Found(report, first, {plan.id: plan.path.as_posix() for plan in plans}, reserved)
+
+
+def reserved_among(store: Store, plans: Iterable[Plan], settings: Settings) -> tuple[Reserved, ...]:
+    """What others have reserved and ``plans`` would wait for: by plan, then as it was granted."""
+    from orchestrator.leases.lease import who  # noqa: PLC0415 - `lint` does without
+    from orchestrator.scheduling.reservations import ReservedFiles  # noqa: PLC0415 - as above
+    from orchestrator.services.speaking import spoken_for  # noqa: PLC0415 - as above
+
+    clock = SystemClock()
+    speaks, hot = spoken_for(store, clock, os.environ), settings.project.hot_files
+    files = ReservedFiles(clock, speaks, hot, settings.folding)
+    return tuple(
+        Reserved(plan.id, lease.session, who(store, lease.session), met.path, met.pattern_a, met.pattern_b)
+        for plan in sorted(plans, key=lambda plan: plan.id)
+        for lease in files.live(store)
+        if (met := files.met(plan, lease)) is not None
+    )
 
 
 def _first(
@@ -108,9 +148,14 @@ def is_at_least(severity: OverlapSeverity, threshold: OverlapSeverity) -> bool:
 
 
 def report_data(
-    report: OverlapReport, first: Mapping[tuple[PlanId, PlanId], GoesFirst] | None = None
+    report: OverlapReport,
+    first: Mapping[tuple[PlanId, PlanId], GoesFirst] | None = None,
+    reserved: Sequence[Reserved] = (),
 ) -> dict[str, object]:
-    """The report under the names of the contract, with who goes ``first`` where that is known."""
+    """The report under the names of the contract, with who goes ``first`` where that is known.
+
+    ``reserved`` are the reservations that plans would wait for.
+    """
     known = first or {}
     return {
         "plans": list(report.plans),
@@ -126,6 +171,7 @@ def report_data(
             for guess in guesses
         ],
         "possible": [_overlap_data(overlap) for overlap in report.possible],
+        "reserved": [asdict(one) for one in reserved],
         "hot": [{"path": met.path, "plans": list(met.plans)} for met in report.hot],
     }
 

@@ -24,7 +24,7 @@ from orchestrator.scheduling.starting import Starter
 from orchestrator.scheduling.view import View
 from orchestrator.services.begin import Request, first_attempt
 from orchestrator.services.conductors import conductor_of
-from orchestrator.services.run import read_outlook
+from orchestrator.services.readiness import read_outlook
 from orchestrator.slots.keeper import SlotKeeper
 from orchestrator.slots.room import make_room
 from orchestrator.states import ACTIVE_ATTEMPTS, AttemptState, RunState

@@ -1,39 +1,36 @@
-"""The main job: take plans from their files to the target, or go on with a run that was interrupted.
+"""The main job: bring a run that has begun to its end, or go on with one that was interrupted.
 
-1. the plans are read, linted and selected; what overlaps is found, the graph drawn; nothing is written yet
-2. identity and signing are tried, branches that stand in the way refuse the run
-3. the plan files are frozen, the run and its attempts stored
-4. a queue worker lands what is finished, in a thread of its own; the loop starts and ends plans; a third
-   thread looks at what they change meanwhile, a fourth hands conflicts to the resolver, a fifth is the
-   watchdog, or stands by while another process is
-5. the summary: what landed, what failed, what was passed over
+1. a queue worker lands what is finished, in a thread of its own; the loop starts and ends plans; others
+   look at what they change meanwhile, there and in the main checkout, hand conflicts to the resolver, and
+   watch for dead sessions, or stand by while another process does
+2. the summary: what landed, what failed, what was passed over
 """
 
 from __future__ import annotations
 
 import os
 import threading
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from orchestrator.errors import LeaseLostError
 from orchestrator.events import EventName
 from orchestrator.mending.mender import Mender
 from orchestrator.merging.worker import QueueWorker
-from orchestrator.scheduling import drifttable
-from orchestrator.scheduling.branching import require_usable
+from orchestrator.scheduling import drifttable, leaktable
 from orchestrator.scheduling.crew import Crew
 from orchestrator.scheduling.driftwatch import DriftWatch
 from orchestrator.scheduling.finishing import Finisher
 from orchestrator.scheduling.hostshare import HostShare
 from orchestrator.scheduling.launching import StageLauncher
+from orchestrator.scheduling.leakwatch import LeakWatch
 from orchestrator.scheduling.loop import RunLoop
 from orchestrator.scheduling.observe import Observer
 from orchestrator.scheduling.starting import Starter
 from orchestrator.scheduling.stashes import StashWatch
-from orchestrator.services.begin import Outlook, Request, look_out, require_unprepared, store_run
 from orchestrator.services.ending import end_commands
-from orchestrator.services.reading import read_catalog
 from orchestrator.services.retention import let_go_daily
+from orchestrator.services.speaking import spoken_for
 from orchestrator.services.summary import Summary, summarize
 from orchestrator.services.watchdog.log import CleanupLog
 from orchestrator.services.watchdog.sweep import Post
@@ -41,18 +38,13 @@ from orchestrator.services.watchdog.watch import Watchdog, is_wanted
 from orchestrator.sessions.cleanup import reap
 from orchestrator.slots.keeper import SlotKeeper
 from orchestrator.states import PLACED_ATTEMPTS, RunState
-from worktrees.branches import require_room
-from worktrees.errors import PoolFolderError
-from worktrees.filters import require_filters
-from worktrees.identity import check_identity, trial_signature
-from worktrees.pool import pool_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from orchestrator.scheduling.loop import Signals
     from orchestrator.scheduling.view import View
+    from orchestrator.services.begin import Outlook
     from orchestrator.sessions.registry import SessionHandle
     from orchestrator.store.records import RunRecord
     from orchestrator.workbench import Workbench
@@ -60,50 +52,6 @@ if TYPE_CHECKING:
 
 REAP_EVERY: Final = 2.0
 """Seconds between two looks for sessions whose process is dead: what they held others may have at once."""
-
-
-def begin_run(
-    bench: Workbench, request: Request, here: Path, check: Callable[[], None] = lambda: None
-) -> tuple[RunRecord, Outlook]:
-    """Steps 1 to 3. Whatever is wrong with what was asked is raised before anything is written.
-
-    ``check`` is called right before that; it may raise to end it there.
-    """
-    outlook = read_outlook(bench, request, here)
-    require_ready(bench, outlook, request)
-    check_identity(bench.git)
-    trial_signature(bench.git)
-    require_filters(bench.git, bench.objects, bench.target_tip())
-    check()
-    return store_run(bench, outlook, request, bench.stamp()), outlook
-
-
-def read_outlook(bench: Workbench, request: Request, here: Path) -> Outlook:
-    """Step 1: what would be run and in which order; a target, bases and a pool to work in are there."""
-    catalog, names = read_catalog(bench, request.names, here, request.revision)
-    outlook = look_out(bench, catalog, request, names)
-    bench.target_tip()
-    require_pool(bench)
-    for plan in outlook.plans:
-        if plan.base:
-            bench.references.resolve(plan.base)
-    return outlook
-
-
-def require_ready(bench: Workbench, outlook: Outlook, request: Request) -> None:
-    """Of step 2 what writes nothing: raise for worktrees and branches in the way of these plans."""
-    require_unprepared(bench, outlook.plans)
-    require_room(bench.objects, [plan.branch for plan in outlook.plans])
-    for plan in outlook.plans:
-        require_usable(bench, plan.id, plan.branch, adopt=request.adopt)
-
-
-def require_pool(bench: Workbench) -> None:
-    """Raise PoolFolderError for a configured folder that cannot hold worktrees."""
-    project, top = bench.settings.project, bench.repository.primary_top
-    folder = pool_folder(bench.repository, project.worktrees)
-    if top and any(folder.is_relative_to(top / plans) for plans in project.plans):
-        raise PoolFolderError(f"{folder} cannot hold worktrees: plans are read from there")
 
 
 class Conductor:
@@ -125,12 +73,14 @@ class Conductor:
         self._ended = threading.Event()
         self._failures: list[BaseException] = []
         self._keeper = SlotKeeper(bench)
-        observer = Observer(bench, run, outlook.graph, outlook.options)
+        speaks = spoken_for(bench.store, bench.clock, os.environ)
+        observer = Observer(bench, run, outlook.graph, outlook.options, speaks)
         self._drift = DriftWatch(bench, run.id, observer, outlook.graph.plans)
         share = HostShare(bench.settings.project.resources, _build_slots(bench))
         launcher = StageLauncher(bench, share, signals.stop)
         starter = Starter(bench, self._keeper, launcher, signals.stop)
-        self._finisher = Finisher(bench, launcher, observer)
+        self._leaks = LeakWatch(bench, run.id, outlook.graph.plans)
+        self._finisher = Finisher(bench, launcher, observer, self._leaks.look_at_the_end)
         crew = Crew(bench, run, outlook.graph, starter, self._finisher)
         self._loop = RunLoop(bench, observer, crew, self._keeper, share=share, signals=signals)
 
@@ -141,7 +91,10 @@ class Conductor:
         further ones are noted on it.
         """
         stashes = StashWatch(self._bench, self._run.id)
-        threads = [threading.Thread(target=self._watch, name="drift")]
+        threads = [
+            threading.Thread(target=self._watch, name="drift"),
+            threading.Thread(target=self._watch_checkout, name="leaks"),
+        ]
         if self._options.land:
             threads += [
                 threading.Thread(target=self._land, name="queue"),
@@ -159,6 +112,8 @@ class Conductor:
             thread.join()
         summaries: list[Summary] = []
         self._guarded(stashes.look)
+        if not self._signals.stop.is_set():  # who goes on looks from where the last look was
+            self._guarded(self._leaks.look_at_the_end)
         self._guarded(lambda: summaries.append(self._close()))
         self._guarded(lambda: let_go_daily(self._bench))
         self._raise_first()
@@ -192,6 +147,10 @@ class Conductor:
     def _watch(self) -> None:
         """The thread that looks for drift until the run has ended; an error of its own ends the run."""
         self._guarded(lambda: self._drift.watch(self._ended, self._signals.wake.set))
+
+    def _watch_checkout(self) -> None:
+        """The thread that looks for writes into the main checkout; an error of its own ends the run."""
+        self._guarded(lambda: self._leaks.watch(self._ended, self._signals.wake.set))
 
     def _land(self) -> None:
         """The queue worker's thread: drains until the run has ended; an error of its own ends the run."""
@@ -257,11 +216,16 @@ class Conductor:
             self._keeper.give_back_landed(self._run.id)
         attempts = store.attempts(run=self._run.id)
         entries = {a.entry: e for a in attempts if a.entry and (e := store.entry(a.entry))}
-        summary = summarize(self._run.id, attempts, entries, land=self._options.land)
+        leaks = leaktable.load(store, self._run.id).rows.values()
+        summary = replace(
+            summarize(self._run.id, attempts, entries, land=self._options.land), leaks=tuple(leaks)
+        )
         run, now = store.run(self._run.id), self._bench.clock.now()
         assert run is not None
         with store.transaction():
             drifttable.save(store, run.id, {})
+            if not stopped:
+                leaktable.drop(store, run.id)
             store.move_run(run, RunState.INTERRUPTED if stopped else RunState.FINISHED, finished_at=now)
             store.emit(
                 EventName.RUN_INTERRUPTED if stopped else EventName.RUN_FINISHED,
@@ -271,6 +235,7 @@ class Conductor:
                 failed=list(summary.failed),
                 skipped=list(summary.skipped),
                 finished=list(summary.finished),
+                leaks=[leaktable.row_data(leak) for leak in leaks],
             )
         return summary
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.services.overlaps import report_data
-from orchestrator.services.run import read_outlook, require_ready
+from orchestrator.services.overlaps import report_data, reserved_among
+from orchestrator.services.readiness import read_outlook, require_ready
 from plans.drawing.data import graph_data
+from plans.drawing.escape import one_line
 from worktrees.links import FOLDER
 from worktrees.pool import pool_folder
 
@@ -31,7 +32,9 @@ def forecast(bench: Workbench, request: Request, here: Path) -> dict[str, Any]:
     wave_of = {plan: number for number, wave in enumerate(graph.waves(), 1) for plan in wave}
     return {
         "graph": graph_data(graph),
-        "overlaps": report_data(outlook.report),
+        "overlaps": report_data(
+            outlook.report, reserved=reserved_among(bench.store, outlook.plans, bench.settings)
+        ),
         "schedule": [
             {
                 "plan": plan,
@@ -57,4 +60,8 @@ def show_forecast(found: dict[str, Any]) -> str:
         lines.append(
             f"wave {row['wave']}  {row['plan']}  on {row['branch']}" + (f"  after {after}" if after else "")
         )
+    lines += [
+        one_line(f"{one['plan']} would wait for {one['holder']}, who has reserved {one['pattern']}")
+        for one in found["overlaps"]["reserved"]
+    ]
     return "\n".join(lines) if lines else "nothing to do"

@@ -85,6 +85,19 @@ def meant(
     return None if found is None else found.id
 
 
+def spoken_for(store: Store, clock: Clock, environ: Mapping[str, str]) -> frozenset[str]:
+    """The sessions that wait for this command: the one that it speaks for, and each ``lock run`` above."""
+    above = tuple(ancestors())
+    found = registered_above(store, clock, above)
+    named = named_session(None, environ) or (found.id if found else None)
+    locks = {
+        session.id
+        for session in store.sessions({SessionState.ACTIVE, SessionState.STALE})
+        if session.kind == LOCK and any(_is_of(session, clock, one) for one in above)
+    }
+    return frozenset({*locks, named} if named else locks)
+
+
 def checked_id(text: str) -> str:
     """The id of a session; UsageError for what is none."""
     if not _ID.fullmatch(text):
@@ -101,13 +114,17 @@ def registered_above(
     agent only.
     """
     found = store.sessions({SessionState.ACTIVE, SessionState.STALE})
-    open_ = [s for s in found if s.boot == clock.boot() and s.kind != LOCK and agent in {"", s.agent}]
+    open_ = [session for session in found if session.kind != LOCK and agent in {"", session.agent}]
     for one in above:
         for session in reversed(open_):
-            same = session.pid == one.pid and abs(session.process_started - one.started) < _SAME_MOMENT
-            if same and session.host == here():
+            if _is_of(session, clock, one):
                 return session
     return None
+
+
+def _is_of(session: Session, clock: Clock, process: Ancestor) -> bool:
+    same = session.pid == process.pid and abs(session.process_started - process.started) < _SAME_MOMENT
+    return same and session.boot == clock.boot() and session.host == here()
 
 
 def new_session(

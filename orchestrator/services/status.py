@@ -41,7 +41,7 @@ _SHOWN = frozenset({EntryState.CONFLICTED, EntryState.REJECTED, EntryState.RESOL
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """One moment: open runs, the newest attempt of each plan, queue, sessions, leases, resource table.
+    """One moment: open runs, the newest attempt of each plan, queue, sessions, leases, resources, leaks.
 
     ``watchdog`` is the one at work, or None; all else are lists of mappings, by the names of the contract.
     """
@@ -53,6 +53,7 @@ class Status:
     leases: list[dict[str, Any]]
     resources: list[dict[str, Any]]
     watchdog: dict[str, Any] | None
+    leaks: list[dict[str, Any]]
 
 
 def status_of(store: Store, clock: Clock, repository: Repository) -> Status:
@@ -61,9 +62,11 @@ def status_of(store: Store, clock: Clock, repository: Repository) -> Status:
     runs = store.runs()
     targets = {run.id: run.target for run in runs}
     drifted: dict[str, Drifted] = {}
+    leaks: list[dict[str, Any]] = []
     for run in runs:
         if run.state is not RunState.FINISHED:
             drifted |= drifttable.load(store, run.id)
+            leaks += _leaks(store, run.id)
     landings = Landings(repository, store)
 
     def is_there(attempt: Attempt) -> bool:
@@ -80,6 +83,7 @@ def status_of(store: Store, clock: Clock, repository: Repository) -> Status:
         leases=[_lease(lease, clock) for lease in store.leases()],
         resources=[_resource(row) for row in ResourceTable(store).rows()],
         watchdog=at_work(store, clock),
+        leaks=leaks,
     )
 
 
@@ -181,6 +185,14 @@ def _plan(attempt: Attempt, entries: dict[str, Entry], seen: Drifted) -> dict[st
         "drifted_into": [{"plan": plan, "path": path} for plan, path in row.touches.items()],
         "drift_unread": row.unread,
     }
+
+
+def _leaks(store: Store, run: str) -> list[dict[str, Any]]:
+    from orchestrator.scheduling.leaks import why  # noqa: PLC0415 - dear for a status without an open run
+    from orchestrator.scheduling.leaktable import load, row_data  # noqa: PLC0415 - as above
+
+    rows = load(store, run).rows
+    return [{"run": run, **row_data(rows[path]), "why": why(rows[path])} for path in sorted(rows)]
 
 
 def _session(session: Session, clock: Clock) -> dict[str, Any]:

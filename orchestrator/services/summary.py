@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, assert_never
+from typing import TYPE_CHECKING, Any, Final, assert_never
 
+from orchestrator.scheduling.reasons import Code
 from orchestrator.services.explaining import cure_of
 from orchestrator.states import AttemptState
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from orchestrator.scheduling.leaks import Leak
     from orchestrator.store.records import Attempt, Entry
 
 _A = AttemptState
+_TAKE_BACK: Final = "bring it into the worktree, or keep it if it is yours, then `planctl queue add {plan}`"
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
     """The end of one plan: its state and, unless all is well, why. ``log`` names a check's log.
 
-    ``cure`` is what a person can do about an entry that still stands in the queue.
+    ``cure`` is what a person can do about work that waits for one.
     """
 
     plan: str
@@ -31,7 +34,10 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """Plans by what became of them; each plan of the run is in exactly one list."""
+    """Plans by what became of them; each plan of the run is in exactly one list.
+
+    ``leaks`` are files that were written in the main checkout meanwhile, and are there still.
+    """
 
     run: str
     landed: tuple[str, ...] = ()
@@ -39,6 +45,7 @@ class Summary:
     skipped: tuple[str, ...] = ()
     finished: tuple[str, ...] = ()
     lines: tuple[Line, ...] = ()
+    leaks: tuple[Leak, ...] = ()
 
     @property
     def succeeded(self) -> bool:
@@ -59,8 +66,10 @@ def summarize(run: str, attempts: Iterable[Attempt], entries: Mapping[str, Entry
         if entry is not None and attempt.state is _A.QUEUED:
             lines.append(Line(plan, str(entry.state), entry.reason, cure_of(entry)))
         else:
-            lines.append(Line(plan, str(attempt.state), attempt.reason))
-    return Summary(run, lines=tuple(lines), **{name: tuple(plans) for name, plans in lists.items()})
+            cure = _TAKE_BACK.format(plan=plan) if attempt.reason.get("code") == Code.LEAKED else ""
+            lines.append(Line(plan, str(attempt.state), attempt.reason, cure))
+    landed, failed, skipped, finished = (tuple(plans) for plans in lists.values())
+    return Summary(run, landed, failed, skipped, finished, tuple(lines))
 
 
 def _list_of(attempt: Attempt, *, land: bool) -> str:

@@ -2,7 +2,7 @@
 
 1. sessions that hold what is asked for and whose process is proven dead are ended: their tasks are open again
 2. in one transaction: look where the task stands, decide, grant the lease ``task:<id>``, move the record
-3. a box is ticked inside that transaction: killed in between, it is ticked, and so the task counts as complete
+3. a box is ticked inside that transaction: killed in between, it is ticked, so the task is complete
 
 Promised: of all that claim a task, one has it; nobody else changes it while that one lives and is heard of.
 Not promised: that nobody else works on it: a claim is an agreement among those who ask.

@@ -72,7 +72,7 @@ class SessionHandle:
         self.id = key
         self.lost = threading.Event()
         self.loss: LeaseLostError | None = None
-        self._store_factory = store_factory
+        self.open_store = self._store_factory = store_factory
         self._clock = self.clock = clock
         self._pace = pace
         self._task: str | None = None

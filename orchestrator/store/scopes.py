@@ -13,10 +13,14 @@ from __future__ import annotations
 
 from enum import StrEnum
 from functools import lru_cache
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+
+FILES: Final = "files"
+"""The name under which files are reserved unless another is given."""
 
 
 class Scope(StrEnum):

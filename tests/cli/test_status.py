@@ -104,7 +104,8 @@ def test_every_wait_is_one_sentence_and_the_keys_are_those_of_the_contract(repo:
     assert lines[3].endswith("lands behind web")
     assert "\x1b" not in said.stdout
     data = planctl("status", "--json", repo=repo.path).data
-    assert set(data) == {"runs", "plans", "queue", "sessions", "leases", "resources", "watchdog"}
+    parts = {"runs", "plans", "queue", "sessions", "leases", "resources", "watchdog", "leaks"}
+    assert set(data) == parts
     assert {"id", "state", "session", "started_at"} <= set(data["runs"][0])
     assert data["runs"][0]["conducted"] is False
     plan = {"id", "run", "attempt", "state", "reason", "branch", "worktree", "started_at", "finished_at"}

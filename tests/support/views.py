@@ -209,14 +209,19 @@ class World:
         return [
             p
             for p, a in self.view.attempts.items()
-            if a.state in PLACED_ATTEMPTS or (a.state is A.QUEUED and self.view.stuck(p) is None)
+            if a.state in PLACED_ATTEMPTS
+            or (a.state is A.QUEUED and self.view.stuck(p) is None)
+            or (a.state is A.WAITING and self.reasons[p]["code"] == "reserved")
         ]
 
     def _happen(self) -> None:
-        """One thing happens to one plan that is at work or in the queue."""
+        """One thing happens to one plan at work or in the queue, or to the reservation that it waits for."""
         plan = PlanId(self.rng.choice(sorted(self._movable())))
         state, roll = self.view.state(plan), self.rng.random()
-        if state is A.PREPARING:
+        if state is A.WAITING:
+            left = {other: why for other, why in self.view.reserved.items() if other != plan}
+            self.view = replace(self.view, reserved=left)
+        elif state is A.PREPARING:
             self._set(plan, A.PREPARED if roll < 0.05 else A.FAILED if roll < 0.1 else A.RUNNING)
             self._count(plan)
         elif state is A.RUNNING:

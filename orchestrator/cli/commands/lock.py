@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
     from orchestrator.leases.acquiring import Manner
     from orchestrator.leases.backoff import Retry
+    from orchestrator.scheduling.reservations import Standing
     from orchestrator.services.locks import Asked
     from plans.folding import Folding
 
@@ -58,6 +60,7 @@ def show(invocation: Invocation, name: str | None, *, history: bool, limit: int)
     from orchestrator.cli.display import leases  # noqa: PLC0415 - as above
     from orchestrator.clock import SystemClock  # noqa: PLC0415 - as above
     from orchestrator.services import locks  # noqa: PLC0415 - as above
+    from orchestrator.store.scopes import FILES  # noqa: PLC0415 - as above
 
     clock, said = SystemClock(), {}
     with contextlib.closing(open_readonly_store(invocation.repository)) as store:
@@ -65,7 +68,8 @@ def show(invocation: Invocation, name: str | None, *, history: bool, limit: int)
             said = {"history": locks.history_rows(store, name, limit)}
         else:
             held, waiting = locks.held_rows(store, clock, name), locks.waiting_rows(store, clock, name)
-            said = {"leases": held, "waiting": waiting}
+            plans = locks.plan_rows(store, clock) if name in (None, FILES) else []
+            said = {"leases": held, "waiting": waiting, "plans": plans}
     if invocation.as_json:
         invocation.output.data(said)
         return
@@ -97,7 +101,7 @@ def acquire(invocation: Invocation, /, names: tuple[str, ...], speaks: str | Non
         expiry = max(session.expires - began, 1.0)
         manner = replace(manner, cancelled=cancelled, show=_teller(invocation))
         try:
-            taken = locks.take(store, clock, asked.wanted(session.id, expiry), manner)
+            taken = locks.take(store, clock, asked.wanted(session.id, expiry), manner, _standing())
         except LeaseBusyError:
             if caught:
                 return SIGNALLED + caught[0]
@@ -134,11 +138,12 @@ def release(
 ) -> int:
     """Give NAME back; exit 1 when the session does not hold it (any more)."""
     from orchestrator.services import locks  # noqa: PLC0415 - `--help` does without
+    from orchestrator.store.scopes import FILES  # noqa: PLC0415 - as above
 
     if (name is None) == (not everything and not files):
         raise click.UsageError("name one lock, or all with --all, or files with --files")
     asked = locks.Asked((), files=files, folding=_folding(invocation))
-    which = locks.Which(name or (locks.FILES if files else None), token, asked.patterns())
+    which = locks.Which(name or (FILES if files else None), token, asked.patterns())
     with speaking(invocation, speaks) as (store, clock, session):
         ended = locks.give_back(store, clock, session.id, which)
     if invocation.as_json:
@@ -186,7 +191,7 @@ def run(invocation: Invocation, /, name: str, argv: tuple[str, ...], **options: 
     with catching() as (cancelled, caught), holding(invocation.repository, "lock", purpose) as session:
         manner = replace(manner, cancelled=cancelled, show=_teller(invocation))
         try:
-            held = locks.take_one(session, replace(asked, purpose=purpose), manner)
+            held = locks.take_one(session, replace(asked, purpose=purpose), manner, _standing())
         except LeaseBusyError:
             if caught:
                 return SIGNALLED + caught[0]
@@ -218,6 +223,13 @@ def _manner(options: dict[str, Any]) -> Manner:
         return Manner(limit=0.0)
     limit = seconds_of(options["timeout"])
     return Manner() if limit is None else Manner(backoff=patient(limit), limit=limit)
+
+
+def _standing() -> Standing:
+    from orchestrator.scheduling.reservations import Standing  # noqa: PLC0415 - `--help` does without
+    from orchestrator.services.speaking import attempt_of  # noqa: PLC0415 - as above
+
+    return Standing(Path.cwd(), attempt_of(os.environ))
 
 
 def _teller(invocation: Invocation) -> Callable[[Retry], None]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -15,8 +17,11 @@ from orchestrator.cli.exits import DONE, NO
 from orchestrator.cli.forecasts import show_forecast
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from orchestrator.cli.output import Output
     from orchestrator.services.overlaps import Found
+    from orchestrator.store.protocol import Store
     from plans.overlap import OverlapSeverity
 
 _SEVERITIES: Final = ("high", "medium")
@@ -53,8 +58,8 @@ def command(
     """Report plans that would touch the same files, each with a path that both really match.
 
     Severity high: both write. Medium: one reads what the other writes. Plans that only share a folder are
-    listed as proximity and never fail, and neither does what only a plan's text suggests. Without PLAN (an id
-    or a path), all plans.
+    listed as proximity and never fail, and neither does what only a plan's text suggests, nor files that a
+    session has reserved, for which a plan would wait. Without PLAN (an id or a path), all plans.
 
     With --live: whether the branches of plans at work would merge with each other now, uncommitted edits
     included. A conflict has severity high, a pair that cannot be compared medium.
@@ -73,18 +78,36 @@ def command(
     if live:
         return show_forecast(invocation, plans, explain, fail_on)
     git, here = Git(invocation.repository), Path.cwd()
-    if explain:
-        found = overlaps.explain_pair(invocation.repository, git, explain, here, compared)
-    else:
-        found = overlaps.overlaps_of(invocation.repository, git, plans, here, compared)
+    with _books(invocation) as store:
+        compared = replace(compared, store=store)
+        if explain:
+            found = overlaps.explain_pair(invocation.repository, git, explain, here, compared)
+        else:
+            found = overlaps.overlaps_of(invocation.repository, git, plans, here, compared)
     if invocation.as_json:
-        invocation.output.data(overlaps.report_data(found.report, found.first))
+        invocation.output.data(overlaps.report_data(found.report, found.first, found.reserved))
     else:
         show_overlaps(found, invocation.output, everything=bool(explain))
     threshold = OverlapSeverity(fail_on)
     if githubactions.is_on(os.environ):
         _tell_ci(found, threshold, invocation.output)
     return NO if any(overlaps.is_at_least(o.severity, threshold) for o in found.report.overlaps) else DONE
+
+
+@contextlib.contextmanager
+def _books(invocation: Invocation) -> Iterator[Store | None]:
+    """The store, which knows of reservations; what plans declare is compared all the same without."""
+    from orchestrator.bootstrap import open_readonly_store  # noqa: PLC0415 - as in the command
+    from orchestrator.errors import StoreUnusableError  # noqa: PLC0415 - as above
+
+    try:
+        store = open_readonly_store(invocation.repository)
+    except StoreUnusableError as error:
+        invocation.output.note(f"what sessions have reserved is not told: {error}")
+        yield None
+        return
+    with contextlib.closing(store):
+        yield store
 
 
 def _tell_ci(found: Found, fail_on: OverlapSeverity, output: Output) -> None:

@@ -45,7 +45,7 @@ def run_plans(invocation: Invocation, options: dict[str, Any]) -> int:
     """Run what ``options`` ask for, under the names of the options of ``run-multi``."""
     from orchestrator.cli.display.conducting import Stand, conduct  # noqa: PLC0415 - as above
     from orchestrator.cli.display.interrupts import Interrupts  # noqa: PLC0415 - as above
-    from orchestrator.services.run import begin_run  # noqa: PLC0415 - as above
+    from orchestrator.services.readiness import begin_run  # noqa: PLC0415 - as above
 
     request = _request(options)
     if options["dry_run"]:

@@ -4,30 +4,37 @@ from __future__ import annotations
 
 import contextlib
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from orchestrator.cli.display.feed import Feed
 from orchestrator.cli.exits import DONE, NO
 from orchestrator.cli.output import Colour
+from orchestrator.scheduling.leaks import why
 from orchestrator.scheduling.reasons import sentence
 from orchestrator.services.resuming import take_over, with_options
 from orchestrator.services.run import Conductor
 from orchestrator.submitting.published import outputs_of
+from plans.drawing.escape import one_line
 from plans.errors import PlanctlError
 from plans.ids import PlanId
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from orchestrator.cli.display.interrupts import Interrupts
     from orchestrator.cli.display.table import LiveTable
     from orchestrator.cli.output import Output
+    from orchestrator.scheduling.leaks import Leak
     from orchestrator.services.begin import Outlook
     from orchestrator.services.summary import Line, Summary
     from orchestrator.sessions.registry import SessionHandle
     from orchestrator.store.records import RunRecord
     from orchestrator.workbench import Workbench
+
+
+_FEW: Final = 5
+"""Files in the main checkout that point to nobody are named up to here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,9 +99,23 @@ def _say_summary(output: Output, summary: Summary) -> None:
             output.text((f"  {line.plan}", Colour.BOLD), f" {line.state}: {_why(line)}")
             if line.cure:
                 output.text(("    hint: ", Colour.DIM), line.cure)
+    _say_leaks(output, summary.leaks)
     output.text(", ".join(f"{len(plans)} {name}" for name, plans in lists.items() if plans))
     if summary.failed:
         output.note(f"planctl retry {' '.join(summary.failed)}   does these again")
+
+
+def _say_leaks(output: Output, leaks: Sequence[Leak]) -> None:
+    """Files in the main checkout: those that point to a plan in full, of the others the first few."""
+    for leak in leaks:
+        if leak.plan:
+            said = one_line(f"{leak.path} in the main checkout: {why(leak)}")
+            output.text(("  note: ", Colour.YELLOW), said)
+    others = [leak for leak in leaks if not leak.plan]
+    if others:
+        more = ", …" if len(others) > _FEW else ""
+        which = one_line(", ".join(leak.path for leak in others[:_FEW]) + more)
+        output.text(("  note: ", Colour.DIM), f"in the main checkout, yours if you wrote them: {which}")
 
 
 def _why(line: Line) -> str:

@@ -25,6 +25,8 @@ def lines(said: Mapping[str, Sequence[Mapping[str, Any]]]) -> Iterator[Line]:
         yield _held(row)
     for row in said.get("waiting", ()):
         yield (_waiting(row),)
+    for row in said.get("plans", ()):
+        yield (_plan(row),)
 
 
 def lasting(seconds: float | None) -> str:
@@ -60,6 +62,14 @@ def _waiting(row: Mapping[str, Any]) -> str:
     return one_line(f"{said}; held up by {', '.join(row['waits_for'])}" if row["waits_for"] else said)
 
 
+def _plan(row: Mapping[str, Any]) -> str:
+    return one_line(f"files of plan {row['plan']}, at work: {_few(row['files'])}")
+
+
+def _few(files: Sequence[str]) -> str:
+    return " ".join(files[:_SHOWN]) + (" …" if len(files) > _SHOWN else "")
+
+
 def _history(row: Mapping[str, Any]) -> str:
     took = f" {lasting(row['seconds'])}" if row["seconds"] is not None else ""
     token = f" token {row['token']}" if row["token"] else ""
@@ -69,9 +79,5 @@ def _history(row: Mapping[str, Any]) -> str:
 
 def _what(row: Mapping[str, Any]) -> str:
     branch = f" of {row['branch']}" if row["branch"] else ""
-    files = (
-        f" {' '.join(row['files'][:_SHOWN])}{' …' if len(row['files']) > _SHOWN else ''}"
-        if row["files"]
-        else ""
-    )
+    files = f" {_few(row['files'])}" if row["files"] else ""
     return f"{row['name']} ({row['scope']}{branch}){files}"

@@ -9,6 +9,7 @@ from orchestrator.cli.display.queue_words import said_of_queue
 from orchestrator.cli.output import Colour
 from orchestrator.events import EventName
 from orchestrator.scheduling.reasons import sentence
+from plans.drawing.escape import one_line
 
 if TYPE_CHECKING:
     from orchestrator.cli.output import Part
@@ -66,7 +67,12 @@ def _drifted(data: Data) -> str:
 
 
 def _few(paths: Sequence[str]) -> str:
-    return ", ".join(paths[:_PATHS]) + (", …" if len(paths) > _PATHS else "")
+    return one_line(", ".join(paths[:_PATHS])) + (", …" if len(paths) > _PATHS else "")
+
+
+def _files(data: Data) -> str:
+    """Files of an event, by name."""
+    return _few([str(row.get("path")) for row in data.get("files", ())])
 
 
 def _short(commit: object) -> str:
@@ -94,6 +100,11 @@ _SAYINGS: Final[Mapping[str, Callable[[StoredEvent, Data], str | None]]] = {
     EventName.PLAN_TOUCHED: lambda _, d: (
         f"{d.get('by')} has changed {d.get('path')}, declared here; who lands first wins"
     ),
+    EventName.PLAN_LEAKED: lambda _, d: (
+        f"may have written {_files(d)} in {d.get('checkout')}: {d.get('text')}"
+    ),
+    EventName.CHECKOUT_WRITTEN: lambda _, d: f"{_files(d)} in {d.get('checkout')}: {d.get('text')}",
+    EventName.CHECKOUT_CLEARED: lambda _, d: f"put back in the main checkout: {_few(d.get('paths', ()))}",
     EventName.PLAN_LANDED: _plan_landed,
 }
 """What is said of an event of the run itself; those of the queue have their own words."""
@@ -110,6 +121,7 @@ def _colour(event: StoredEvent) -> Colour | None:
             | EventName.PLAN_DEFERRED
             | EventName.PLAN_DRIFT
             | EventName.PLAN_TOUCHED
+            | EventName.PLAN_LEAKED
             | EventName.STASH_LOST
             | EventName.BRANCH_LOST
         ):

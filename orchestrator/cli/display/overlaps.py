@@ -36,6 +36,10 @@ def show_overlaps(found: Found, output: Output, *, everything: bool) -> None:
     for met in report.hot:
         writers = f": a hot file, written by {len(met.plans)} plans: none waits for that"
         output.text(one_line(met.path), writers)
+    for one in found.reserved:
+        which = one.witness or one.pattern
+        said = f"{one.plan} would wait for {one.holder}, who has reserved {one.pattern}: both match {which}"
+        output.text((one_line(said), Colour.YELLOW))
     for near in report.proximity:
         output.text(f"{near.a} and {near.b}: proximity, both work in ", one_line(near.folder or "/"))
     _show_predictions(report, output, everything=everything)

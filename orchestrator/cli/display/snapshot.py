@@ -47,18 +47,17 @@ def lines(status: Status) -> Iterator[Line]:
             if plan["state"] == state:
                 yield _plan(plan, state, width)
                 yield from _drift(plan, state, width)
-    if status.queue:
-        yield ("",)
-        yield (("queue", Colour.BOLD),)
-        yield from map(_entry, status.queue)
-    if status.resources:
-        yield ("",)
-        yield (("resources", Colour.BOLD),)
-        yield from map(_resource, status.resources)
+    for title, rows, line in (
+        ("queue", status.queue, _entry),
+        ("resources", status.resources, _resource),
+        ("main checkout, yours if you wrote it", status.leaks, _leak),
+        ("sessions", status.sessions, _session),
+    ):
+        if rows:
+            yield ("",)
+            yield ((title, Colour.BOLD),)
+            yield from map(line, rows)
     if status.sessions:
-        yield ("",)
-        yield (("sessions", Colour.BOLD),)
-        yield from map(_session, status.sessions)
         yield _watchdog(status.watchdog)
 
 
@@ -117,6 +116,11 @@ def _entry(entry: Mapping[str, Any]) -> Line:
 def _resource(row: Mapping[str, Any]) -> Line:
     until = f"  {row['until']}" if row["until"] else ""
     return (one_line(f"  {row['resource']}  {row['amount']}  {row['plan']}{until}"),)
+
+
+def _leak(leak: Mapping[str, Any]) -> Line:
+    said = one_line(f"{leak['path']}  {leak['why']}")
+    return ("  ", (said, Colour.YELLOW) if leak["plan"] else said)
 
 
 def _session(session: Mapping[str, Any]) -> Line:

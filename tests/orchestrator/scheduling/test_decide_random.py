@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from orchestrator.scheduling.decide import decide
+from orchestrator.scheduling.reasons import Code, reason
 from orchestrator.states import AttemptState as A
 from plans.ids import PlanId
 from plans.model import Plan
@@ -56,7 +57,9 @@ def play(seed: int) -> World:
     )
     drifters = rng.sample(plans, rng.randint(0, len(plans)))
     touches = {p.id: {rng.choice(plans).id: "a"} for p in drifters if rng.random() < 0.5}
-    world = World(replace(view, touches=touches), rng)
+    some = rng.sample(plans, rng.randint(0, len(plans))) if rng.random() < 0.5 else []
+    reserved = {p.id: reason(Code.RESERVED, detail="a", holder="agent s", pattern="a") for p in some}
+    world = World(replace(view, touches=touches, reserved=reserved), rng)
     world.play()
     return world
 
