@@ -13,6 +13,7 @@ from __future__ import annotations
 import contextlib
 import re
 import threading
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from plans.effects import step
@@ -61,10 +62,21 @@ def mirror_lock(repository: Repository) -> Iterator[None]:
         yield
 
 
-def refresh(git: Git, references: References, mirror: Mirror, seconds: float, *, whole: bool = False) -> bool:
+@dataclass(frozen=True, slots=True)
+class Follow:
+    """How a look is followed, if there is anything to follow.
+
+    ``whole``: even if neither target nor epoch has moved, for somebody may have deleted landed references.
+    ``begins`` is called before the first of those is taken away here.
+    """
+
+    whole: bool
+    begins: Callable[[], None]
+
+
+def refresh(git: Git, references: References, mirror: Mirror, seconds: float, follow: Follow) -> bool:
     """Look, and follow; whether landed references that were known have gone there, or name others.
 
-    ``whole``: follow even if neither target nor epoch has moved, for somebody may have deleted the others.
     Raises RemoteUnreachableError, UnknownRemoteError, RemoteBranchMissingError.
     """
     with mirror_lock(git.repository):
@@ -73,9 +85,10 @@ def refresh(git: Git, references: References, mirror: Mirror, seconds: float, *,
         if theirs not in seen:
             raise RemoteBranchMissingError(mirror.remote, mirror.branch)
         known = {name: references.read(mirror.own(name)) for name in (theirs, EPOCH)}
-        if not whole and all(known[name] == seen.get(name) for name in known):
+        if not follow.whole and all(known[name] == seen.get(name) for name in known):
             return False
         before = references.list(f"{mirror.landed}/")
+        follow.begins()
         _forget_heads(references, mirror, lambda n: _is_in_the_way(n, theirs))
         _fetch(git, mirror, [*seen, f"{LANDED}/*"], seconds, prune=True)
         if EPOCH not in seen and known[EPOCH]:

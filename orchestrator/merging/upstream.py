@@ -19,7 +19,7 @@ from orchestrator.states import EntryState
 from orchestrator.submitting.key import BY_KEY, landed_folder
 from orchestrator.submitting.remote import UNREACHABLE
 from worktrees.errors import GitFailedError, ReferenceMovedError
-from worktrees.fetch import refresh
+from worktrees.fetch import Follow, refresh
 from worktrees.references import Create, Update
 from worktrees.remoteerrors import RemoteUnreachableError
 from worktrees.trailers import BATCH_TRAILER, KEY_TRAILER, PLAN_TRAILER, trailers_of
@@ -36,6 +36,8 @@ FRESH: Final = 1.0
 """Seconds for which what was seen counts while there is work: a push tells what has moved since."""
 IDLE: Final = 5.0
 """Seconds between two looks while there is nothing to do."""
+WHOLE: Final = 600.0
+"""Seconds after which a look is for the landed references as well, which somebody may have deleted."""
 _DIGITS: Final = 20
 _MERGED: Final = 2
 
@@ -46,6 +48,7 @@ class Upstream:
     def __init__(self, bench: Workbench) -> None:
         self._bench = bench
         self._seen: float | None = None
+        self._whole = bench.clock.monotonic()
 
     def look(self, *, idle: bool) -> None:
         """Bring the mirror up to date unless that was done just now; raises as :func:`bring_up_to_date`."""
@@ -54,7 +57,9 @@ class Upstream:
         now = self._bench.clock.monotonic()
         if self._seen is not None and now - self._seen < (IDLE if idle else FRESH):
             return
-        bring_up_to_date(self._bench)
+        whole = now - self._whole >= WHOLE
+        bring_up_to_date(self._bench, whole=whole)
+        self._whole = now if whole else self._whole
         self.seen()
 
     def seen(self) -> None:
@@ -63,9 +68,9 @@ class Upstream:
 
 
 def begin(bench: Workbench) -> None:
-    """Look, before a command decides anything by what the remote holds; raises as the next."""
+    """Look at all, before a command decides anything by what the remote holds; raises as the next."""
     try:
-        bring_up_to_date(bench)
+        bring_up_to_date(bench, whole=True)
     except RemoteUnreachableError as error:
         say_unreachable(bench, error)
         raise
@@ -82,10 +87,14 @@ def bring_up_to_date(bench: Workbench, *, whole: bool = False) -> None:
     if mirror is None:
         return
     try:
-        seconds = bench.settings.project.remote_timeout
-        if refresh(bench.git, bench.references, mirror, seconds, whole=whole):
-            bench.store.set_value(_read_to(mirror), None)  # trailers may tell what they told
-        _read_trailers(bench, mirror)
+        seconds, read = bench.settings.project.remote_timeout, bench.store.value(_read_to(mirror))
+
+        def begins() -> None:
+            # killed before it is known what has gone, trailers are read anew: they may tell what that told
+            bench.store.set_value(_read_to(mirror), None)
+
+        gone = refresh(bench.git, bench.references, mirror, seconds, Follow(whole, begins))
+        _read_trailers(bench, mirror, None if gone else read)
     except (GitFailedError, ReferenceMovedError, OSError) as error:
         raise RemoteUnreachableError(
             mirror.remote, f"it answers, which cannot be noted here: {error}"
@@ -133,16 +142,21 @@ def _read_to(mirror: Mirror) -> str:
     return f"remote.{mirror.remote}.{mirror.branch}.trailers"
 
 
-def _read_trailers(bench: Workbench, mirror: Mirror) -> None:
-    """Note what the trailers of what is new on the target tell, unless a landed reference does.
+def _read_trailers(bench: Workbench, mirror: Mirror, read: str | None) -> None:
+    """Note what trailers of the target tell that are new since ``read``, unless a landed reference does.
 
     A commit that the target has lost again is replaced by that of a later landing of the same key. Only of
     its first-parent history, and of the side chains of batches: whoever writes a branch may write what
     trailers they like.
     """
-    tip, read = bench.target_tip(), bench.store.value(_read_to(mirror))
-    if tip == read:
-        return
+    tip = bench.target_tip()
+    if tip != read:
+        _note_landings(bench, mirror, tip, read)
+    if tip != bench.store.value(_read_to(mirror)):
+        bench.store.set_value(_read_to(mirror), tip)
+
+
+def _note_landings(bench: Workbench, mirror: Mirror, tip: str, read: str | None) -> None:
     by_key = {n.rpartition("/")[2]: c for n, c in bench.references.list(f"{mirror.landed}/").items()}
     since = (f"^{read}",) if read and bench.objects.has_commit(read) else ()
     made: dict[str, str] = {}
@@ -151,7 +165,6 @@ def _read_trailers(bench: Workbench, mirror: Mirror) -> None:
         if known is None or not bench.objects.is_ancestor(known, tip):
             made.setdefault(name, commit)  # the newest comes first
     tell(bench, made, tip)
-    bench.store.set_value(_read_to(mirror), tip)
 
 
 def tell(bench: Workbench, made: Mapping[str, str], tip: str) -> None:
