@@ -87,14 +87,16 @@ def bring_up_to_date(bench: Workbench, *, whole: bool = False) -> None:
     if mirror is None:
         return
     try:
-        seconds, read = bench.settings.project.remote_timeout, bench.store.value(_read_to(mirror))
+        seconds, read = bench.settings.project.remote_timeout, list[str | None]()
 
         def begins() -> None:
             # killed before it is known what has gone, trailers are read anew: they may tell what that told
+            read.append(bench.store.value(_read_to(mirror)))
             bench.store.set_value(_read_to(mirror), None)
 
         gone = refresh(bench.git, bench.references, mirror, seconds, Follow(whole, begins))
-        _read_trailers(bench, mirror, None if gone else read)
+        known = read[0] if read else bench.store.value(_read_to(mirror))
+        _read_trailers(bench, mirror, None if gone else known)
     except (GitFailedError, ReferenceMovedError, OSError) as error:
         raise RemoteUnreachableError(
             mirror.remote, f"it answers, which cannot be noted here: {error}"

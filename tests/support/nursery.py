@@ -135,7 +135,7 @@ def _live(order: dict[str, Any]) -> None:
         for descriptor, end in ((nothing, 0), (log, 1), (log, 2)):
             os.dup2(descriptor, end)
         os.chdir(order["repo"])
-        _arm(order["at"], order["number"], order["trace"])
+        arm(order["at"], order["number"], order["trace"])
         with queue_of(GitRepo(Path(order["repo"]))) as queue:
             queue.drain()
         code = 0
@@ -147,7 +147,7 @@ def _live(order: dict[str, Any]) -> None:
         os._exit(code)
 
 
-def _arm(at: str, number: int, trace: str) -> None:
+def arm(at: str, number: int, trace: str = "") -> None:
     """Send this process the signal at the moment; write down each moment that is met in ``trace``."""
     if not at and not trace:
         return
