@@ -373,8 +373,8 @@ GUARDS = (
         (
             Edit(
                 PROCESSING,
-                "if checked is None or not same_work(self._bench.objects, checked, old, candidate):",
-                "if checked is None:",
+                "checked if checked and same_work(objects, checked, old, candidate) else None",
+                "checked",
             ),
         ),
         (f"{LANES}::test_a_renamed_folder_has_new_files_in_it_checked_again",),
