@@ -14,6 +14,7 @@ import contextlib
 import re
 import threading
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from plans.effects import step
@@ -44,6 +45,8 @@ _NOTHING_ELSE: Final = (
 )
 PATIENCE: Final = 10.0
 _BETWEEN: Final = 0.02
+_WAITED_FOR: Final = set[Path]()
+"""Locks that this process has waited for in vain; until one is had again it is not waited for any more."""
 _GLOB: Final = re.compile(r"[*?\[\\]")
 
 
@@ -51,14 +54,17 @@ _GLOB: Final = re.compile(r"[*?\[\\]")
 def mirror_lock(repository: Repository) -> Iterator[None]:
     """Hold what is mirrored still: one at a time in a clone, released by the kernel when its holder dies.
 
-    A holder that is stopped, or takes long, is waited for only so long (:data:`PATIENCE`): an older look that
-    comes after a newer one is put right by the next, and no landing depends on it.
+    A holder that is stopped, or takes long, is waited for only so long (:data:`PATIENCE`), and once: an older
+    look that comes after a newer one is put right by the next, and no landing depends on it.
     """
     path = repository.state_dir / "remote.lock"
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("ab") as lock:
-        tries = range(round(PATIENCE / _BETWEEN))
-        any(take(lock, wait=False) or threading.Event().wait(_BETWEEN) for _ in tries)
+        tries = range(1 if path in _WAITED_FOR else round(PATIENCE / _BETWEEN))
+        if any(take(lock, wait=False) or threading.Event().wait(_BETWEEN) for _ in tries):
+            _WAITED_FOR.discard(path)
+        else:
+            _WAITED_FOR.add(path)
         yield
 
 

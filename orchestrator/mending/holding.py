@@ -9,10 +9,11 @@ is done only while its journal says what this process wrote, under a lock that k
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 from orchestrator.errors import LeaseLostError, StaleRecordError
-from orchestrator.slots.prepared import standing
+from orchestrator.slots.prepared import note, standing
 from orchestrator.states import EntryState
 
 if TYPE_CHECKING:
@@ -41,6 +42,14 @@ def current(bench: Workbench, lease: HeldLease, entry: Entry) -> Entry:
     if found is None or found.state is not EntryState.RESOLVING:
         raise StaleRecordError("entry", entry.id)
     return found
+
+
+def rewrite(bench: Workbench, prepared: Prepared, **changes: Any) -> Prepared:
+    """The journal with these changes, written where it still says ``prepared``; raises as the next."""
+    changed = replace(prepared, **changes)
+    with own_worktree(bench, prepared):
+        note(bench.repository, changed)
+    return changed
 
 
 @contextlib.contextmanager

@@ -16,14 +16,13 @@ The caller holds the lease of :func:`lease_of`.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from orchestrator.errors import BusyError, LeaseLostError, StaleRecordError, StoreUnusableError
 from orchestrator.events import EventName
 from orchestrator.mending.handing import again, back, merges_now, resolved, tell
-from orchestrator.mending.holding import current, own_worktree, require_held
+from orchestrator.mending.holding import current, own_worktree, require_held, rewrite
 from orchestrator.mending.judging import outcome
 from orchestrator.mending.place import TAKEN, Back, Place, find_place, leave
 from orchestrator.mending.preparing import keep_ignored, merge_into, merges_by_now
@@ -34,7 +33,7 @@ from orchestrator.running.records import Outcome
 from orchestrator.running.spec import CommandSpec, Ended, ParentDeath, shell_argv
 from orchestrator.running.supervision import find, launch, poll, stop_tree, stop_wish
 from orchestrator.running.waiting import make_wake, wait
-from orchestrator.slots.prepared import Prepared, journals, note
+from orchestrator.slots.prepared import Prepared, begin, journals
 from orchestrator.states import EntryState
 from plans.errors import PlanctlError
 from worktrees.marked import marked, marked_in, marker_sizes
@@ -160,8 +159,8 @@ class Resolution:
         )
         try:
             current(bench, self._lease, entry)
-            note(bench.repository, prepared)
-        except (OSError, LeaseLostError, StaleRecordError):
+            begin(bench.repository, prepared)
+        except (BusyError, OSError, LeaseLostError, StaleRecordError):
             found = self._journal()
             if place.taken and (found is None or found.record != name):
                 leave(bench, self._keeper, name)
@@ -179,19 +178,16 @@ class Resolution:
             return None
         kept = keep_ignored(bench, place.slot, tree, prepared.theirs)
         if kept:
-            prepared = replace(prepared, rescue=kept)
-            note(bench.repository, prepared)
+            prepared = rewrite(bench, prepared, rescue=kept)
         with own_worktree(bench, prepared):
             merge = merge_into(bench, entry, tree, prepared.theirs)
         if merge.clean:
             merges_now(bench, self._keeper, entry, prepared, lease=self._lease)
             return None
         paths = unmerged(bench.git, tree)
-        prepared = replace(
-            prepared, marked=self._marked(prepared, tree, base), print=fingerprint(bench.git, tree)
-        )
+        with_markers = self._marked(prepared, tree, base)
         self._require_mine()
-        note(bench.repository, prepared)
+        prepared = rewrite(bench, prepared, marked=with_markers, print=fingerprint(bench.git, tree))
         if not paths:  # rerere.autoupdate: the user trusts what was recorded
             self._end(prepared, self._outcome(prepared, tree))
             return None

@@ -60,6 +60,14 @@ def folder_of(repository: Repository) -> Path:
     return repository.state_dir / "resolving"
 
 
+def begin(repository: Repository, prepared: Prepared) -> None:
+    """Write the first journal of the slot; raises BusyError where it has another one, or is just given up."""
+    with standing(repository, prepared):
+        if is_prepared(repository, prepared.slot):
+            raise BusyError(f"the merge in {prepared.slot}", "another process")
+        note(repository, prepared)
+
+
 def note(repository: Repository, prepared: Prepared) -> None:
     """Write the journal of the slot, durably, over an earlier one."""
     with step("resolver.folder"):

@@ -13,6 +13,8 @@ from tests.support.clock import FakeClock
 from tests.support.process import run
 from tests.support.remotes import LANDED, Remote, merge, queue_at, remote_of
 from tests.support.repo import GitRepo
+from worktrees import fetch
+from worktrees.fetch import mirror_lock
 
 
 @pytest.fixture
@@ -138,7 +140,23 @@ def test_s4_killed_after_landed_references_were_pruned_here_trailers_are_still_r
         assert landed_by(queue.bench, entry.branch, entry.id) == landed
 
 
-def test_landed_references_that_were_deleted_alone_are_noticed_by_the_next_command(remote: Remote) -> None:
+def test_who_looks_and_is_stopped_is_waited_for_once(remote: Remote, monkeypatch: pytest.MonkeyPatch) -> None:
+    tries: list[bool] = []
+    monkeypatch.setattr(fetch, "PATIENCE", 0.1)
+    with queue_at(remote.clone("one")) as queue, mirror_lock(queue.bench.repository):
+        take = fetch.take
+        monkeypatch.setattr(fetch, "take", lambda *a, **k: tries.append(take(*a, **k)) or tries[-1])
+        for expected in (5, 1):
+            tries.clear()
+            with mirror_lock(queue.bench.repository):
+                assert tries == [False] * expected
+    for _ in range(2):
+        tries.clear()
+        with mirror_lock(queue.bench.repository):
+            assert tries == [True]
+
+
+def test_landed_references_that_were_deleted_alone_are_noticed_in_time(remote: Remote) -> None:
     one = remote.clone("one")
     one.branch("plan/a", {"a": "1\n"})
     merge(one, "plan/a")
@@ -157,8 +175,3 @@ def test_landed_references_that_were_deleted_alone_are_noticed_by_the_next_comma
         upstream.look(idle=True)
         assert queue.bench.references.list(mirrored) == {}
         assert landed_by(queue.bench, entry.branch, entry.id) == landed, "the trailers tell it"
-    one.branch("plan/b", {"b": "1\n"})
-    merge(one, "plan/b")
-    forget_landed(remote)
-    with queue_at(one) as queue:
-        assert queue.bench.references.list(mirrored) == {}

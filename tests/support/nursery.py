@@ -23,6 +23,7 @@ import pytest
 from plans import effects
 from tests.support.queues import queue_of
 from tests.support.repo import GitRepo
+from worktrees import fetch
 
 ROOT = Path(__file__).resolve().parents[2]
 _KILL = getattr(signal, "SIGKILL", signal.SIGTERM)
@@ -135,6 +136,7 @@ def _live(order: dict[str, Any]) -> None:
         for descriptor, end in ((nothing, 0), (log, 1), (log, 2)):
             os.dup2(descriptor, end)
         os.chdir(order["repo"])
+        vars(fetch)["PATIENCE"] = 1.0  # who is halted with the mirror's lock is waited for by each that comes
         arm(order["at"], order["number"], order["trace"])
         with queue_of(GitRepo(Path(order["repo"]))) as queue:
             queue.drain()
