@@ -34,7 +34,8 @@ pytestmark = only_where_processes_fork
 SEED = int(os.environ.get("PLANCTL_STRESS_SEED", "20261128"))
 EXAMPLES = int(os.environ.get("PLANCTL_STRESS_MODEL", "100"))
 SHARDS = 4
-SLICE = 1
+SLICE, REMOTE_SLICE = 1, 4
+"""Seeds of stories in which all kinds of things happen."""
 HAPPENED = ("worlds", "batches", "landed", "rejected", "conflicted", "killed", "halted", "cut", "refused")
 STEPS = (
     "objects.write",
@@ -269,7 +270,7 @@ def tell(record: Record, tally: Counter[str]) -> None:
 
 @pytest.mark.timeout(300)
 def test_s4_l3_a_slice_of_the_model(template: Path, tmp_path: Path, record_property: Record) -> None:
-    few = {"max_examples": 3, "stateful_step_count": 7}
+    few = {"max_examples": 3, "stateful_step_count": 6}
     tell(record_property, play(world_at, Machine, (template, tmp_path), SLICE, **few))
 
 
@@ -277,8 +278,8 @@ def test_s4_l3_a_slice_of_the_model(template: Path, tmp_path: Path, record_prope
 def test_s4_l3_a_slice_of_the_model_with_a_remote(
     template: Path, tmp_path: Path, record_property: Record
 ) -> None:
-    few = {"max_examples": 2, "stateful_step_count": 6}
-    tally = play(remote_world_at, RemoteMachine, (template, tmp_path), SLICE, **few)
+    few = {"max_examples": 2, "stateful_step_count": 5}
+    tally = play(remote_world_at, RemoteMachine, (template, tmp_path), REMOTE_SLICE, **few)
     tell(record_property, tally)
     assert tally["cut"], tally
 
