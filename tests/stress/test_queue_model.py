@@ -270,7 +270,7 @@ def tell(record: Record, tally: Counter[str]) -> None:
 
 @pytest.mark.timeout(300)
 def test_s4_l3_a_slice_of_the_model(template: Path, tmp_path: Path, record_property: Record) -> None:
-    few = {"max_examples": 3, "stateful_step_count": 6}
+    few = {"max_examples": 2, "stateful_step_count": 7}
     tell(record_property, play(world_at, Machine, (template, tmp_path), SLICE, **few))
 
 
@@ -278,7 +278,7 @@ def test_s4_l3_a_slice_of_the_model(template: Path, tmp_path: Path, record_prope
 def test_s4_l3_a_slice_of_the_model_with_a_remote(
     template: Path, tmp_path: Path, record_property: Record
 ) -> None:
-    few = {"max_examples": 2, "stateful_step_count": 5}
+    few = {"max_examples": 2, "stateful_step_count": 4}
     tally = play(remote_world_at, RemoteMachine, (template, tmp_path), REMOTE_SLICE, **few)
     tell(record_property, tally)
     assert tally["cut"], tally
