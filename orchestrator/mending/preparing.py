@@ -29,7 +29,7 @@ def keep_ignored(bench: Workbench, slot: Slot, tree: SlotTree, theirs: str) -> s
 def merges_by_now(bench: Workbench, entry: Entry, theirs: str) -> bool:
     """Whether ``theirs`` merges by itself, as the queue merges: then nothing in a worktree is touched."""
     base = entry.base if entry.explicit_base else None
-    return isinstance(merge_trees(bench.git, bench.objects, entry.head, theirs, base=base), Merged)
+    return isinstance(merge_trees(bench.git, bench.objects, theirs, entry.head, base=base), Merged)
 
 
 def merge_into(bench: Workbench, entry: Entry, tree: SlotTree, theirs: str) -> PreparedMerge:
