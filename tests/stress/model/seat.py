@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from tests.support.queues import Queue, queue_of
 from tests.support.repo import GitRepo
+from worktrees.metadata_lock import take
 
 
 @dataclass
@@ -65,10 +66,22 @@ class Seat:
         with self._sql() as store, store:
             store.execute("UPDATE leases SET expires = 0 WHERE name = ?", (f"queue:{self.target}",))
 
+    def is_kept_out(self) -> bool:
+        """Whether somebody is in a transaction of the store, or has the lock on git's list of worktrees."""
+        with (self.repo.path / ".git/planctl/worktrees.lock").open("ab") as lock:
+            if not take(lock, wait=False):
+                return True
+        with self._sql(seconds=0) as store:
+            try:
+                store.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError:
+                return True
+        return False
+
     @contextlib.contextmanager
-    def _sql(self, options: str = "") -> Iterator[sqlite3.Connection]:
+    def _sql(self, options: str = "", seconds: float = 60) -> Iterator[sqlite3.Connection]:
         path = f"file:{self.repo.path}/.git/planctl/state.db{options}"
-        with contextlib.closing(sqlite3.connect(path, uri=True, timeout=60)) as store:
+        with contextlib.closing(sqlite3.connect(path, uri=True, timeout=seconds)) as store:
             yield store
 
 

@@ -186,9 +186,16 @@ class World:
         self.tally["killed"] += worker.code != 0
 
     def halt_at(self, moment: str) -> None:
-        """A worker is stopped at the moment, if it comes to it, and its minute is over."""
+        """A worker is stopped at the moment, if it comes to it, and its minute is over.
+
+        One whose other thread was just where nobody else may be keeps all out, by the kernel; it goes on.
+        """
         worker = self.nursery.start(self.repo, moment, signal.SIGSTOP)
-        if worker.wait():
+        has_ended = worker.wait()
+        if not has_ended and self.home.is_kept_out():
+            worker.go_on()
+            has_ended = worker.wait()
+        if has_ended:
             worker.require_well()
             return
         self.halted.append(worker)
