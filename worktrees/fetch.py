@@ -13,6 +13,8 @@ from __future__ import annotations
 import contextlib
 import re
 import threading
+from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from plans.effects import step
@@ -43,6 +45,8 @@ _NOTHING_ELSE: Final = (
 )
 PATIENCE: Final = 10.0
 _BETWEEN: Final = 0.02
+_WAITED_FOR: Final = set[Path]()
+"""Locks that this process has waited for in vain; until one is had again it is not waited for any more."""
 _GLOB: Final = re.compile(r"[*?\[\\]")
 
 
@@ -50,21 +54,35 @@ _GLOB: Final = re.compile(r"[*?\[\\]")
 def mirror_lock(repository: Repository) -> Iterator[None]:
     """Hold what is mirrored still: one at a time in a clone, released by the kernel when its holder dies.
 
-    A holder that is stopped, or takes long, is waited for only so long (:data:`PATIENCE`): an older look that
-    comes after a newer one is put right by the next, and no landing depends on it.
+    A holder that is stopped, or takes long, is waited for only so long (:data:`PATIENCE`), and once: an older
+    look that comes after a newer one is put right by the next, and no landing depends on it.
     """
     path = repository.state_dir / "remote.lock"
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("ab") as lock:
-        tries = range(round(PATIENCE / _BETWEEN))
-        any(take(lock, wait=False) or threading.Event().wait(_BETWEEN) for _ in tries)
+        tries = range(1 if path in _WAITED_FOR else round(PATIENCE / _BETWEEN))
+        if any(take(lock, wait=False) or threading.Event().wait(_BETWEEN) for _ in tries):
+            _WAITED_FOR.discard(path)
+        else:
+            _WAITED_FOR.add(path)
         yield
 
 
-def refresh(git: Git, references: References, mirror: Mirror, seconds: float, *, whole: bool = False) -> bool:
+@dataclass(frozen=True, slots=True)
+class Follow:
+    """How a look is followed, if there is anything to follow.
+
+    ``whole``: even if neither target nor epoch has moved, for somebody may have deleted landed references.
+    ``begins`` is called before the first of those is taken away here.
+    """
+
+    whole: bool
+    begins: Callable[[], None]
+
+
+def refresh(git: Git, references: References, mirror: Mirror, seconds: float, follow: Follow) -> bool:
     """Look, and follow; whether landed references that were known have gone there, or name others.
 
-    ``whole``: follow even if neither target nor epoch has moved, for somebody may have deleted the others.
     Raises RemoteUnreachableError, UnknownRemoteError, RemoteBranchMissingError.
     """
     with mirror_lock(git.repository):
@@ -73,9 +91,10 @@ def refresh(git: Git, references: References, mirror: Mirror, seconds: float, *,
         if theirs not in seen:
             raise RemoteBranchMissingError(mirror.remote, mirror.branch)
         known = {name: references.read(mirror.own(name)) for name in (theirs, EPOCH)}
-        if not whole and all(known[name] == seen.get(name) for name in known):
+        if not follow.whole and all(known[name] == seen.get(name) for name in known):
             return False
         before = references.list(f"{mirror.landed}/")
+        follow.begins()
         _forget_heads(references, mirror, lambda n: _is_in_the_way(n, theirs))
         _fetch(git, mirror, [*seen, f"{LANDED}/*"], seconds, prune=True)
         if EPOCH not in seen and known[EPOCH]:

@@ -19,7 +19,7 @@ from worktrees.markers import has_conflict
 from worktrees.nested import find_nested, in_place_of_files
 from worktrees.references import References
 from worktrees.state import ChangeKind, Condition, WorktreeState, worktree_state
-from worktrees.trailers import PLAN_TRAILER
+from worktrees.trailers import PLAN_TRAILER, with_trailers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -89,7 +89,7 @@ def commit_leftovers(
     _require_sound(git, worktree, state)
     if not state.changes:
         return found
-    _commit(git, worktree, with_trailers(message, trailers), run_hooks=run_hooks)
+    _commit(git, worktree, with_trailers(message, trailers.items(), replacing=trailers), run_hooks=run_hooks)
     commit = git.run("rev-parse", "--verify", "HEAD", at=worktree).text
     return Committed(commit, state.paths) if commit != tip else found
 
@@ -138,9 +138,3 @@ def _commit(git: Git, worktree: Path, message: str, *, run_hooks: bool) -> None:
             git.run("commit", "-q", "-F", "-", at=worktree, stdin=data, hooks=run_hooks, writes=True)
     except GitRefusedError as error:
         raise LeftoversRefusedError(worktree, "refused", str(error)) from error
-
-
-def with_trailers(message: str, trailers: Mapping[str, str]) -> str:
-    """Return ``message`` ending in one paragraph of trailers; line breaks in a value become spaces."""
-    lines = [f"{key}: {' '.join(value.split())}" for key, value in trailers.items()]
-    return f"{message.rstrip()}\n\n" + "".join(f"{line}\n" for line in lines)

@@ -52,6 +52,29 @@ def marked(git: Git, tree: SlotTree, paths: Iterable[str], sides: Iterable[str])
     return tuple(path for path in asked if any(_is_marked(git, tree, path, commits, s) for s in sizes))
 
 
+def marked_there(git: Git, tree: SlotTree, treeish: str, sides: Iterable[str]) -> tuple[str, ...]:
+    """The paths of ``treeish`` as in none of ``sides``, with more whole conflicts than in any of these."""
+    commits = tuple(sides)
+    asked = (
+        "diff-tree",
+        "-r",
+        "--name-only",
+        "--no-ext-diff",
+        "--no-renames",
+        "--ignore-submodules=all",
+        "-z",
+    )
+    changed = [set(run_in(git, tree, *asked, side, treeish, "--").records) for side in commits]
+    paths = sorted(set.intersection(*changed))
+    sizes = marker_sizes(git, tree, paths)
+    return tuple(path for path in paths if any(_has_more(git, treeish, path, commits, s) for s in sizes))
+
+
+def _has_more(git: Git, treeish: str, path: str, commits: tuple[str, ...], size: int) -> bool:
+    now = _in_blob(git, treeish, path, size)
+    return bool(now) and now > max((_in_blob(git, commit, path, size) for commit in commits), default=0)
+
+
 def _is_marked(git: Git, tree: SlotTree, path: str, commits: tuple[str, ...], size: int) -> bool:
     file = tree.path / path
     if file.is_symlink() or not file.is_file():

@@ -125,6 +125,12 @@ def stage_all(git: Git, tree: SlotTree, *, but: Iterable[str]) -> None:
             run_in(git, tree, "add", "--all", "--sparse", "--", ":(top)", *named)
 
 
+def staged_tree(git: Git, tree: SlotTree) -> str:
+    """The tree that a commit of the index would have; raises :class:`GitFailedError` while it is unmerged."""
+    with step("resolver.tree"):
+        return run_in(git, tree, "write-tree").text
+
+
 def has_staged(git: Git, tree: SlotTree) -> bool:
     """Whether the index differs from HEAD."""
     return run_in(git, tree, "diff", "--cached", "--quiet", "--no-ext-diff", ok=(0, 1)).status == 1

@@ -8,17 +8,18 @@ from typing import TYPE_CHECKING, Final
 from worktrees.trailers import KEY_TRAILER, PLAN_TRAILER
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from worktrees.git import Git
 
 MOST_COMMITS: Final = 50
 MOST_PATHS: Final = 200
+_MERGED: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
 class Touch:
-    """A commit of the first-parent history; ``plan`` and ``key`` are trailers of it, or empty."""
+    """A commit of the target's history; ``plan`` and ``key`` are trailers of it, or empty."""
 
     commit: str
     plan: str
@@ -27,24 +28,28 @@ class Touch:
 
 
 def who_changed(git: Git, since: str, tip: str, paths: Sequence[str]) -> tuple[Touch, ...]:
-    """The commits of ``since..tip`` that touched any of ``paths``, newest first.
+    """The commits of ``since..tip`` that touched any of ``paths``, newest first; of a batch its members'.
 
     At most :data:`MOST_COMMITS`, and only the first :data:`MOST_PATHS` paths are looked at.
     """
     if not paths:
         return ()
+    named = tuple(f":(top,literal){path}" for path in paths[:MOST_PATHS])
+    touches: list[Touch] = []
+    for touch, parents in _log(git, (f"{since}..{tip}",), named):
+        is_batch = not touch.key and len(parents) == _MERGED
+        members = _log(git, (parents[1], f"^{parents[0]}"), named) if is_batch else ()
+        touches += [member for member, _ in members if member.key] or [touch]
+    return tuple(touches[:MOST_COMMITS])
+
+
+def _log(
+    git: Git, commits: tuple[str, ...], named: tuple[str, ...]
+) -> Iterator[tuple[Touch, tuple[str, ...]]]:
+    """Each commit of a first-parent history that touched one of those, with its parents."""
     trailers = (f"%(trailers:key={key},valueonly,separator=%x20)" for key in (PLAN_TRAILER, KEY_TRAILER))
-    fields = "%x01".join(("%H", *trailers, "%s"))  # the subject last: it may hold anything
-    named = (f":(top,literal){path}" for path in paths[:MOST_PATHS])
-    answer = git.run(
-        "log",
-        "-z",
-        "--first-parent",
-        f"--max-count={MOST_COMMITS}",
-        f"--format={fields}",
-        "--end-of-options",
-        f"{since}..{tip}",
-        "--",
-        *named,
-    )
-    return tuple(Touch(*(part.strip() for part in record.split("\1", 3))) for record in answer.records)
+    fields = "%x01".join(("%P", "%H", *trailers, "%s"))  # the subject last: it may hold anything
+    asked = ("log", "-z", "--first-parent", f"--max-count={MOST_COMMITS}", f"--format={fields}")
+    for record in git.run(*asked, "--end-of-options", *commits, "--", *named).records:
+        parents, *about = (part.strip() for part in record.split("\1", 4))
+        yield Touch(*about), tuple(parents.split())

@@ -7,14 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from orchestrator.events import EventName
-from orchestrator.mending.holding import current, require_held
+from orchestrator.mending.holding import current, require_held, rewrite
 from orchestrator.mending.preparing import rescued
 from orchestrator.mending.returning import close, put_back
 from orchestrator.merging.conflicting import TIMES
 from orchestrator.merging.evidence import SHOWN_PATHS
 from orchestrator.merging.settle import settle
 from orchestrator.running.log import last_lines
-from orchestrator.slots.prepared import note
 from orchestrator.states import EntryState
 from orchestrator.submitting.newhead import work_of_head
 from orchestrator.submitting.submit import key_of, submit
@@ -41,9 +40,8 @@ def resolved(
     Raises LeaseLostError when another process has ``entry`` by now, and StaleRecordError when it is resolving
     no more, here and below; then nothing was changed.
     """
-    store, done = bench.store, replace(prepared, done=True, commit=head)
-    old = current(bench, lease, entry)
-    note(bench.repository, done)
+    store, old = bench.store, current(bench, lease, entry)
+    done = rewrite(bench, prepared, done=True, commit=head)
     work = work_of_head(bench, old, head)
     assert work is not None, "it holds a commit of the target"
     sync_work(bench.git, bench.objects, old.branch, head, work.base)

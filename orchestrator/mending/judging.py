@@ -23,8 +23,7 @@ from worktrees.archive import park
 from worktrees.branches import branch_commit
 from worktrees.errors import GitRefusedError
 from worktrees.git import branch_reference
-from worktrees.leftovers import with_trailers
-from worktrees.marked import changed_from_all, is_nothing, marked
+from worktrees.marked import changed_from_all, is_nothing, marked, marked_there
 from worktrees.mirror import shown_target
 from worktrees.nested import find_nested
 from worktrees.preparedmerge import (
@@ -34,10 +33,12 @@ from worktrees.preparedmerge import (
     merge_head,
     stage,
     stage_all,
+    staged_tree,
     unmerged,
 )
 from worktrees.references import Update
-from worktrees.trailers import PLAN_TRAILER, RUN_TRAILER
+from worktrees.slot import is_gone
+from worktrees.trailers import PLAN_TRAILER, RUN_TRAILER, with_trailers
 
 if TYPE_CHECKING:
     from orchestrator.slots.prepared import Prepared
@@ -51,6 +52,8 @@ _KEPT_BY_TOOLS = ".orig"
 
 def outcome(bench: Workbench, entry: Entry, prepared: Prepared, tree: SlotTree) -> str | Back:
     """The commit that resolves it, made if it is not there yet. Harmless to repeat."""
+    if is_gone(tree):
+        return Back("resolver-failed", f"the resolver took its own worktree away, {tree.path}")
     tip = branch_commit(bench.references, prepared.branch)
     if branch_of(tree) != prepared.branch or tip is None:
         return Back("resolver-moved", f"HEAD was left off {prepared.branch}")
@@ -71,8 +74,16 @@ def _committed(bench: Workbench, entry: Entry, prepared: Prepared, tree: SlotTre
     if left:
         return Back("resolver-unresolved", f"committed with conflict markers: {', '.join(left[:5])}")
     if not bench.settings.project.leftovers:
-        return tip
+        return _marked_there(bench, prepared, tree, tip) or tip
     return _nested(bench, tree) or _left_over(bench, entry, prepared, tree) or tip
+
+
+def _marked_there(bench: Workbench, prepared: Prepared, tree: SlotTree, treeish: str) -> Back | None:
+    """Why what the worktree may hide is no resolution: its files count for nothing where none is taken."""
+    left = marked_there(bench.git, tree, treeish, (prepared.ours, prepared.theirs))
+    if not left:
+        return None
+    return Back("resolver-unresolved", f"committed with conflict markers: {', '.join(left[:5])}")
 
 
 def _left_over(bench: Workbench, entry: Entry, prepared: Prepared, tree: SlotTree) -> str | Back | None:
@@ -117,6 +128,8 @@ def _nested(bench: Workbench, tree: SlotTree) -> Back | None:
 def _conclude(bench: Workbench, entry: Entry, prepared: Prepared, tree: SlotTree) -> str | Back:
     if bench.settings.project.leftovers:
         _stage_all(bench, prepared, tree)
+    elif hidden := _marked_there(bench, prepared, tree, staged_tree(bench.git, tree)):
+        return hidden
     target = shown_target(entry.target)
     commit = _commit(bench, entry, tree, f"Merge {target} into {prepared.branch}")
     if isinstance(commit, Back):
@@ -141,8 +154,7 @@ def _kept_by_tools(prepared: Prepared) -> list[str]:
 
 def _commit(bench: Workbench, entry: Entry, tree: SlotTree, subject: str) -> str | Back:
     named = {PLAN_TRAILER: entry.plan, RUN_TRAILER: entry.run}
-    trailers = {key: value for key, value in named.items() if value}
-    text = with_trailers(subject, trailers) if trailers else f"{subject}\n"
+    text = with_trailers(subject, [(key, value) for key, value in named.items() if value])
     try:
         return commit_staged(bench.git, tree, text, run_hooks=bench.settings.project.hooks is HookPolicy.RUN)
     except GitRefusedError as error:

@@ -9,11 +9,12 @@
 | else | in a free slot of the pool, given back afterwards |
 
 A branch that only the remote has, or that is ahead there, is made or moved on here in the slot that is taken:
-the resolution is a commit on it.
+the resolution is a commit on it. One that was made goes again when nothing comes of it.
 """
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -25,11 +26,16 @@ from orchestrator.states import SlotState
 from orchestrator.submitting.remote import branch_head
 from plans.errors import PlanctlError
 from worktrees.branches import attach, branch_commit, holders
-from worktrees.errors import DiskFloorError, RescueIncompleteError, SlotUnavailableError
+from worktrees.errors import (
+    DiskFloorError,
+    ReferenceMovedError,
+    RescueIncompleteError,
+    SlotUnavailableError,
+)
 from worktrees.exclude import exclude
 from worktrees.git import branch_reference
 from worktrees.preparedmerge import branch_of
-from worktrees.references import Create, Update
+from worktrees.references import Create, Delete, Update
 from worktrees.slot import is_gone
 from worktrees.state import Condition, worktree_state
 
@@ -45,11 +51,12 @@ TAKEN: Final = "resolve-"
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A slot on the branch, clean; ``taken`` for this alone."""
+    """A slot on the branch, clean; ``taken`` for this alone, as the branch was ``made`` here."""
 
     slot: Slot
     tree: SlotTree
     taken: bool
+    made: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +110,7 @@ def _take(bench: Workbench, keeper: SlotKeeper, entry: Entry, name: str) -> Plac
     try:
         tree = keeper.make_ready(slot, entry.head)
         exclude(bench.repository)
-        _bring_here(bench, entry)
+        made = _bring_here(bench, entry)
         attach(bench.git, bench.references, tree, entry.branch)
     except RescueIncompleteError as error:
         set_aside(bench, slot, error)
@@ -111,16 +118,30 @@ def _take(bench: Workbench, keeper: SlotKeeper, entry: Entry, name: str) -> Plac
     except (PlanctlError, OSError) as error:
         keeper.try_give_back(slot)
         return Back("resolver-worktree", f"there is no worktree for {entry.branch}: {error}")
-    return Place(slot, tree, taken=True)
+    return Place(slot, tree, taken=True, made=made)
 
 
-def _bring_here(bench: Workbench, entry: Entry) -> None:
-    """Have the branch here at the entry's head, which holds all that is here: ``branch_head`` said so."""
+def _bring_here(bench: Workbench, entry: Entry) -> bool:
+    """Have the branch here at the entry's head, which holds all that is here: ``branch_head`` said so.
+
+    Whether it was made.
+    """
     here, reference = branch_commit(bench.references, entry.branch), branch_reference(entry.branch)
     if here == entry.head:
-        return
+        return False
     change = Update(reference, entry.head, here) if here else Create(reference, entry.head)
     bench.references.transact([change], message="planctl: as on the remote", step="resolver.bring")
+    return here is None
+
+
+def take_away(bench: Workbench, branch: str, head: str) -> None:
+    """Delete a branch that was made here, unless it has moved since, or somebody has it checked out."""
+    if branch_commit(bench.references, branch) != head or holders(bench.git, branch):
+        return
+    change = Delete(branch_reference(branch), head)
+    # moved this very moment: it is somebody's
+    with contextlib.suppress(ReferenceMovedError):
+        bench.references.transact([change], message="planctl: as on the remote", step="resolver.unbring")
 
 
 def leave(bench: Workbench, keeper: SlotKeeper, name: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from orchestrator.slots.saving import save_work
+from worktrees.merge import Merged, merge_trees
 from worktrees.mirror import shown_target
 from worktrees.preparedmerge import prepare_merge
 from worktrees.unsaved import overwritten
@@ -23,6 +24,12 @@ def keep_ignored(bench: Workbench, slot: Slot, tree: SlotTree, theirs: str) -> s
     """
     lost = overwritten(bench.git, tree, theirs)
     return (save_work(bench, slot, tree, "", lost) or "") if lost else ""
+
+
+def merges_by_now(bench: Workbench, entry: Entry, theirs: str) -> bool:
+    """Whether ``theirs`` merges by itself, as the queue merges: then nothing in a worktree is touched."""
+    base = entry.base if entry.explicit_base else None
+    return isinstance(merge_trees(bench.git, bench.objects, theirs, entry.head, base=base), Merged)
 
 
 def merge_into(bench: Workbench, entry: Entry, tree: SlotTree, theirs: str) -> PreparedMerge:

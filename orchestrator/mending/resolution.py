@@ -16,17 +16,16 @@ The caller holds the lease of :func:`lease_of`.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from orchestrator.errors import LeaseLostError, StaleRecordError, StoreUnusableError
+from orchestrator.errors import BusyError, LeaseLostError, StaleRecordError, StoreUnusableError
 from orchestrator.events import EventName
 from orchestrator.mending.handing import again, back, merges_now, resolved, tell
-from orchestrator.mending.holding import current, require_held
+from orchestrator.mending.holding import current, own_worktree, require_held, rewrite
 from orchestrator.mending.judging import outcome
 from orchestrator.mending.place import TAKEN, Back, Place, find_place, leave
-from orchestrator.mending.preparing import keep_ignored, merge_into
+from orchestrator.mending.preparing import keep_ignored, merge_into, merges_by_now
 from orchestrator.mending.returning import end_command, put_back
 from orchestrator.mending.telling import Told, tell_resolver
 from orchestrator.running.places import record_folder
@@ -34,7 +33,7 @@ from orchestrator.running.records import Outcome
 from orchestrator.running.spec import CommandSpec, Ended, ParentDeath, shell_argv
 from orchestrator.running.supervision import find, launch, poll, stop_tree, stop_wish
 from orchestrator.running.waiting import make_wake, wait
-from orchestrator.slots.prepared import Prepared, journals, note
+from orchestrator.slots.prepared import Prepared, begin, journals
 from orchestrator.states import EntryState
 from plans.errors import PlanctlError
 from worktrees.marked import marked, marked_in, marker_sizes
@@ -84,8 +83,9 @@ class Resolution:
         """Bring the entry, which is ``resolving``, as far as it goes.
 
         It is ``resolving`` still when it is to be tried again. Raises StaleRecordError when somebody moved
-        it meanwhile; then everything is put back. Raises LeaseLostError when another process has it by now;
-        then nothing is: the worktree, and the command in it, are that one's.
+        it meanwhile; then everything is put back. Raises LeaseLostError when another process has it by now,
+        BusyError when one is in the middle of putting it back: then nothing is: the worktree, and the command
+        in it, are that one's.
         """
         prepared = self._found()
         try:
@@ -99,7 +99,7 @@ class Resolution:
         except StaleRecordError:
             self._take_back()
             raise
-        except (StoreUnusableError, LeaseLostError):
+        except (StoreUnusableError, LeaseLostError, BusyError):
             raise  # it is another process' by now, or nothing can be written at all
         except (PlanctlError, OSError) as error:
             why = Back("resolver-failed", str(error))
@@ -155,11 +155,12 @@ class Resolution:
             log=str(log),
             taken=place.taken,
             holder=place.slot.attempt or "",
+            made=place.made,
         )
         try:
             current(bench, self._lease, entry)
-            note(bench.repository, prepared)
-        except (OSError, LeaseLostError, StaleRecordError):
+            begin(bench.repository, prepared)
+        except (BusyError, OSError, LeaseLostError, StaleRecordError):
             found = self._journal()
             if place.taken and (found is None or found.record != name):
                 leave(bench, self._keeper, name)
@@ -172,22 +173,23 @@ class Resolution:
             merges_now(bench, self._keeper, entry, prepared, lease=self._lease)
             return None
         base = entry.base if entry.explicit_base else None
+        if merges_by_now(bench, entry, prepared.theirs):
+            merges_now(bench, self._keeper, entry, prepared, lease=self._lease)
+            return None
         kept = keep_ignored(bench, place.slot, tree, prepared.theirs)
         if kept:
-            prepared = replace(prepared, rescue=kept)
-            note(bench.repository, prepared)
-        merge = merge_into(bench, entry, tree, prepared.theirs)
+            prepared = rewrite(bench, prepared, rescue=kept)
+        with own_worktree(bench, prepared):
+            merge = merge_into(bench, entry, tree, prepared.theirs)
         if merge.clean:
             merges_now(bench, self._keeper, entry, prepared, lease=self._lease)
             return None
         paths = unmerged(bench.git, tree)
-        prepared = replace(
-            prepared, marked=self._marked(prepared, tree, base), print=fingerprint(bench.git, tree)
-        )
+        with_markers = self._marked(prepared, tree, base)
         self._require_mine()
-        note(bench.repository, prepared)
+        prepared = rewrite(bench, prepared, marked=with_markers, print=fingerprint(bench.git, tree))
         if not paths:  # rerere.autoupdate: the user trusts what was recorded
-            self._end(prepared, outcome(bench, entry, prepared, tree))
+            self._end(prepared, self._outcome(prepared, tree))
             return None
         bases = (base,) if base else bench.objects.merge_bases(prepared.ours, prepared.theirs)
         told = Told(bases[0] if len(bases) == 1 else "", paths, merge.messages)
@@ -228,22 +230,25 @@ class Resolution:
 
     def _answer(self, prepared: Prepared) -> str | Back:
         """Wait for the command, and look what it has made."""
-        bench, entry = self._bench, self._entry
-        slot = bench.store.slot(prepared.slot)
+        slot = self._bench.store.slot(prepared.slot)
         tree = self._keeper.tree_of(slot) if slot else None
         handle = self._command(prepared)
         if tree is None or (handle is None and not prepared.done):
             return Back("resolver-failed", "its worktree is gone")
         if prepared.done or handle is None:
-            return outcome(bench, entry, prepared, tree)
+            return self._outcome(prepared, tree)
         ended = self._wait(handle)
         if ended.succeeded:
-            return outcome(bench, entry, prepared, tree)
+            return self._outcome(prepared, tree)
         if ended.outcome is Outcome.TIMED_OUT:
             return Back("resolver-timeout", f"the resolver was ended after {ended.seconds:.0f} s")
         if ended.exit_code == _NOT_NOW or ended.outcome in (Outcome.LOST, Outcome.PARENT_DIED):
             return Back(LATER, f"the resolver gave no answer: {_ending(ended)}")
         return Back("resolver-failed", f"the resolver ended with {_ending(ended)}")
+
+    def _outcome(self, prepared: Prepared, tree: SlotTree) -> str | Back:
+        with own_worktree(self._bench, prepared):
+            return outcome(self._bench, self._entry, prepared, tree)
 
     def _wait(self, handle: Supervised) -> Ended:
         never = make_wake()

@@ -1,5 +1,7 @@
 """A prepared merge is taken back: the worktree is again as it was, and what was done there is kept.
 
+All of it under the lock of :func:`standing`, so that nothing is done in a worktree that is another's by now:
+
 1. locks that killed git children left are taken away: nothing of the resolver lives any more
 2. if anything was changed since the merge was prepared, it is rescued
 3. the head that was handed in keeps a name, whatever became of its branch
@@ -16,12 +18,12 @@ import contextlib
 from typing import TYPE_CHECKING
 
 from orchestrator.errors import BusyError
-from orchestrator.mending.place import leave, leave_left
+from orchestrator.mending.place import leave, leave_left, take_away
 from orchestrator.running.places import record_folder
 from orchestrator.running.spec import Running
 from orchestrator.running.supervision import find, poll
 from orchestrator.running.waiting import end
-from orchestrator.slots.prepared import forget, journals, stands
+from orchestrator.slots.prepared import forget, journals, standing
 from orchestrator.slots.unlocking import unlock
 from orchestrator.states import EntryState
 from plans.errors import PlanctlError
@@ -51,10 +53,14 @@ def put_back(bench: Workbench, keeper: SlotKeeper, prepared: Prepared) -> dict[s
     """Take ``prepared`` back; what to add to the reason of its entry: where work is kept, what failed.
 
     A command that lives all the same, because something else failed, is ended first. Where the journal says
-    something else by now, another process has taken over, and nothing is touched.
+    something else by now, another process has taken over, and nothing is touched. Raises BusyError while
+    another one, that was stopped perhaps, is in the middle of it.
     """
-    if not stands(bench.repository, prepared):
-        return {}
+    with standing(bench.repository, prepared) as stands:
+        return _put_back(bench, keeper, prepared) if stands else {}
+
+
+def _put_back(bench: Workbench, keeper: SlotKeeper, prepared: Prepared) -> dict[str, str]:
     end_command(bench, prepared, for_good=True)
     slot = _slot_of(bench, prepared)
     tree = keeper.tree_of(slot) if slot is not None else None
@@ -110,6 +116,8 @@ def close(bench: Workbench, keeper: SlotKeeper, prepared: Prepared) -> None:
     forget(bench.repository, prepared)
     if prepared.taken:
         leave(bench, keeper, prepared.record)
+    if prepared.made and not prepared.done:
+        take_away(bench, prepared.branch, prepared.ours)
 
 
 def end_command(bench: Workbench, prepared: Prepared, *, for_good: bool) -> None:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from plans.project import ProjectSettings
 
 
-_TOGETHER: Final = frozenset({QueuePolicy.AUTO, QueuePolicy.BATCH})
+TOGETHER: Final = frozenset({QueuePolicy.AUTO, QueuePolicy.BATCH})
 WORTH: Final = 60.0
 """Seconds that the checks of what waits would take one by one, from which on one is to cover several."""
 
@@ -36,7 +36,7 @@ def unit_size(project: ProjectSettings, waiting: int, outcomes: Outcomes) -> int
     Without a check, how many one transaction is to land. ``waiting`` counts the entries that could land.
     """
     slots, rates = project.checks_at_once, outcomes.rates
-    if project.queue not in _TOGETHER or project.method is not Method.MERGE:
+    if project.queue not in TOGETHER or project.method is not Method.MERGE:
         return 1
     if not project.check:
         return 1 if project.require_check else min(waiting, LARGEST)

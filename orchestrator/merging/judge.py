@@ -3,14 +3,15 @@
 The first red on a target without a verdict has the target itself checked: if that is red too, nobody is
 blamed and the queue pauses (``target-red``). No verdict (a time-out, a signal, exit 75, 125 to 127) blames
 nobody either. One entry whose check is red is tried once more before it is blamed (S12): one red may be an
-accident. A batch that is red blames nobody, and says only that it must be looked at in parts.
+accident. With lanes both tries may have been ahead of its turn, on an older target. A batch that is red
+blames nobody, and says only that it must be looked at in parts.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from orchestrator.merging.checknames import TARGET
 from orchestrator.merging.checks import checks_of
@@ -58,6 +59,28 @@ class Judgement:
         return self.outcome in {Outcome.PASSED, Outcome.UNCHECKED}
 
 
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """What was made of the very same work on ``below``, an older target, and red as often as refuses it."""
+
+    candidate: Candidate
+    below: str
+
+
+@dataclass(frozen=True, slots=True)
+class Before:
+    """What was said of a candidate's work on an older target, beside which others have landed since.
+
+    ``passed``: the tree whose verdict stands for the candidate's where that has none.
+    """
+
+    passed: str | None = None
+    refused: Refused | None = None
+
+
+NOTHING: Final = Before()
+
+
 def checks_needed(
     project: ProjectSettings, entries: Sequence[Entry], candidate: Candidate
 ) -> Iterator[tuple[str, Check]]:
@@ -79,19 +102,19 @@ def judge(
     candidate: Candidate,
     old: str,
     *,
-    carried: str | None = None,
+    before: Before = NOTHING,
 ) -> Judgement:
-    """Check every commit that would come onto the target's first-parent history, oldest first.
-
-    ``carried``: the tree whose verdict stands for the candidate's where that has none.
-    """
+    """Check every commit that would come onto the target's first-parent history, oldest first."""
+    refused = _refused(checker, project, entries, candidate, before.refused)
+    if refused:
+        return refused
     trees: dict[str, str] = {}
     check = verdict = lane = None
     accidents = 0
     for commit, check in checks_needed(project, entries, candidate):
-        instead = _carried(checker, check, commit, candidate, carried)
+        instead = _carried(checker, check, commit, candidate, before.passed)
         if instead:
-            verdict, lane = instead, carried
+            verdict, lane = instead, before.passed
             continue
         verdict = checker.verdict(check, commit, entries)
         if verdict.passed is False:
@@ -114,6 +137,25 @@ def _carried(
     if tree is None or commit != candidate.commit or checker.known(check, candidate.tree):
         return None
     return checker.known(check, tree)
+
+
+def _refused(
+    checker: Checker,
+    project: ProjectSettings,
+    entries: Sequence[Entry],
+    candidate: Candidate,
+    refused: Refused | None,
+) -> Judgement | None:
+    """The blame for what has been tried often enough; None where it has passed, or nothing is known."""
+    if refused is None:
+        return None
+    made = refused.candidate
+    for commit, check in checks_needed(project, entries, made):
+        red = checker.tally.red(check, made.tree) if commit == made.commit else None
+        if red and not checker.known(check, candidate.tree):
+            blamed = _blame(checker, check, red, refused.below, entries)
+            return blamed if blamed.outcome is Outcome.RED else None
+    return None
 
 
 def _is_tried_again(checker: Checker, check: Check, red: Verdict, entries: Sequence[Entry]) -> bool:

@@ -226,8 +226,15 @@ def _not_landed(tenure: Tenure, landing: Landing, intent: Intent, error: Excepti
 
 
 def _again(tenure: Tenure, landing: Landing, error: GitFailedError) -> tuple[Entry, ...]:
-    """Git was killed with the target as it was: again, but not for ever."""
-    return _settled(tenure, landing, lambda entry: git_killed(error, entry))
+    """Git was killed with the target as it was: again, but not for ever; those of a batch then one by one."""
+
+    def counted(entry: Entry) -> tuple[EntryState, dict[str, Any]]:
+        state, why = git_killed(error, entry)
+        if state is EntryState.HELD and len(landing.members) > 1:
+            return EntryState.QUEUED, {**why, "code": ALONE, "killed": 0}
+        return state, why
+
+    return _settled(tenure, landing, counted)
 
 
 def _bring_along(tenure: Tenure, follow: Follow) -> None:

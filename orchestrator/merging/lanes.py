@@ -55,12 +55,27 @@ class Look:
 
 
 @dataclass(frozen=True, slots=True)
+class Carried:
+    """The candidates of an entry on other targets that passed, and that were red as often as refuses it."""
+
+    passed: Candidate | None = None
+    refused: Candidate | None = None
+
+
+NOTHING_CARRIED: Final = Carried()
+
+
+@dataclass(frozen=True, slots=True)
 class _Said:
-    """What the check of a stack said, and of which candidate; None where there was none to check."""
+    """What the check of a stack said, and of which candidate; None where there was none to check.
+
+    ``is_red``: it gave a verdict, and did not pass.
+    """
 
     stack: Stack
     passed: bool
     candidate: Candidate | None
+    is_red: bool = False
 
 
 class Lanes:
@@ -86,13 +101,17 @@ class Lanes:
             chosen = wanted.eject or (wanted.land.tested[0] if wanted.land else None)
             return next((entry for entry in line if entry.id == chosen), None)
 
-    def carried(self, bench: Workbench, entry: Entry) -> Candidate | None:
-        """The candidate by whose verdict ``entry`` may land, whatever has landed beside it since."""
+    def carried(self, bench: Workbench, entry: Entry) -> Carried:
+        """By whose verdicts ``entry`` may land, or is out, whatever has landed beside it since."""
         alone = Stack((), (entry.id,))
         with self._lock:
             self._look_at(bench)
-            green = (s.candidate for s in self._said if s.stack == alone and s.passed)
-            return None if self._all_meet else next(green, None)
+            said = [s for s in self._said if s.stack == alone]
+            green = next((s.candidate for s in said if s.passed), None)
+            reds = [s.candidate for s in said if s.is_red]
+            return Carried(
+                None if self._all_meet else green, reds[-1] if len(reds) >= TRIES and not green else None
+            )
 
     @property
     def are_at_work(self) -> bool:
@@ -119,12 +138,12 @@ class Lanes:
             return tuple(turn for turn in turns if turn is not None)
 
     def ended(self, turn: Turn, passed: bool | None) -> None:  # noqa: FBT001 - what a check said
-        """A check has ended. What is not green has its entry's own turn next, which tries it once more."""
+        """A check has ended. What is red is tried again, what gave no verdict has its entry's own turn."""
         with self._lock:
             stack = self._at_work.pop(turn.token, None)
             if stack is not None:
-                said = _Said(stack, bool(passed), turn.candidate)
-                self._said += [said] * (1 if passed else TRIES)
+                said = _Said(stack, bool(passed), turn.candidate, is_red=passed is False)
+                self._said += [said] * (1 if passed is not None else TRIES)
 
     def has_landed(self, bench: Workbench, entries: Sequence[Entry], tip: str) -> None:
         """The target has taken these in, and is at ``tip``: what was said of stacks moves on, or is void."""

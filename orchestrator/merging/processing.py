@@ -27,10 +27,10 @@ from orchestrator.merging.checkroom import CancelledCheckError
 from orchestrator.merging.conflicting import conflicted
 from orchestrator.merging.evidence import git_killed, no_verdict, proof, red, target_red
 from orchestrator.merging.following import in_the_way, look_ahead
-from orchestrator.merging.judge import Judgement, Outcome, judge
+from orchestrator.merging.judge import Before, Judgement, Outcome, Refused, judge
 from orchestrator.merging.landing import Landing, Member, land
 from orchestrator.merging.laneproof import Lane
-from orchestrator.merging.lanes import is_sampled
+from orchestrator.merging.lanes import NOTHING_CARRIED, Carried, is_sampled
 from orchestrator.merging.making import GITS_FAULT, candidate_of, work_of
 from orchestrator.merging.pausing import turn_red
 from orchestrator.merging.policy import changed_policy, is_policy_change_allowed
@@ -71,7 +71,7 @@ class _Case:
 class Processor:
     """Processes an entry within one tenure; ``checks_begin`` hears of those whose checks are next.
 
-    ``carried``: the candidate on another target by whose verdict the entry may land, see :mod:`.lanes`.
+    ``carried``: what its checks on other targets have said, see :mod:`.lanes`.
     """
 
     def __init__(
@@ -81,7 +81,7 @@ class Processor:
         checks_begin: Callable[[tuple[Entry, ...]], None],
         *,
         allow_policy_change: bool,
-        carried: Candidate | None = None,
+        carried: Carried = NOTHING_CARRIED,
     ) -> None:
         self._carried = carried
         self._tenure = tenure
@@ -160,8 +160,8 @@ class Processor:
             entry, EntryState.CHECKING, candidate=candidate.commit, tree=candidate.tree
         )
         self._checks_begin((entry,))
-        carried = self._tree_carried(case.old, candidate)
-        judgement = judge(self._checker, project, (entry,), candidate, case.old, carried=carried)
+        before = self._before(case.old, candidate)
+        judgement = judge(self._checker, project, (entry,), candidate, case.old, before=before)
         if not judgement.is_passed:
             return self._not_passed(entry, judgement, case.old)
         case = _Case(entry, case.work, case.old, case.was_blocked)
@@ -173,11 +173,15 @@ class Processor:
         member = Member(entry, candidate.commit)
         return Landing((member,), case.old, candidate.commit, unchecked, proof(candidate, judgement), lane)
 
-    def _tree_carried(self, old: str, candidate: Candidate) -> str | None:
-        checked = self._carried
-        if checked is None or not same_work(self._bench.objects, checked, old, candidate):
-            return None
-        return checked.tree
+    def _before(self, old: str, candidate: Candidate) -> Before:
+        """What of that counts: what was said of the very same work."""
+        objects = self._bench.objects
+        passed, red = (
+            checked if checked and same_work(objects, checked, old, candidate) else None
+            for checked in (self._carried.passed, self._carried.refused)
+        )
+        refused = Refused(red, objects.parents(red.steps[0])[0]) if red else None
+        return Before(passed.tree if passed else None, refused)
 
     def _refused(self, case: _Case, candidate: Candidate, judgement: Judgement) -> Entry | None:
         """Hold what a person has to look at; asked before the checks, and with their verdicts again."""

@@ -35,8 +35,9 @@ import threading
 from typing import TYPE_CHECKING, Final
 
 from orchestrator.clock import jitter
+from orchestrator.merging.told import tell
 from orchestrator.merging.turns import is_anothers
-from orchestrator.merging.upstream import bring_up_to_date, forget_plain, is_plain, tell, turn_plain
+from orchestrator.merging.upstream import bring_up_to_date, forget_plain, is_plain, turn_plain
 from orchestrator.states import IntentState
 from worktrees.errors import GitFailedError, ReferenceMovedError
 from worktrees.fetch import mirror_lock

@@ -8,6 +8,7 @@ from orchestrator.clock import jitter
 from orchestrator.merging.asking import Turns
 from orchestrator.merging.turns import is_anothers
 from orchestrator.merging.upstream import FRESH, Upstream, say_unreachable
+from orchestrator.states import EntryState
 from worktrees.remoteerrors import (
     RemoteBranchMissingError,
     RemoteUnreachableError,
@@ -63,7 +64,13 @@ class RemoteWait:
     def processed(self, tenure: Tenure, unit: Sequence[Entry]) -> None:
         """An entry went as far as it goes, so the remote takes what is pushed, as far as it was."""
         self._since.clear()
+        if self._bench.mirror is not None and self._has_landed(unit):
+            self._upstream.seen()  # the landing is believed by a look
         self._turns.processed(tenure, unit, self._bench.clock.monotonic() - self._began)
+
+    def _has_landed(self, unit: Sequence[Entry]) -> bool:
+        newest = (self._bench.store.entry(entry.id) for entry in unit)
+        return any(entry is not None and entry.state is EntryState.LANDED for entry in newest)
 
     def bear(self, error: RemoteTrouble) -> bool:
         """Store ``error`` as the reason of what waits for it; return whether it is news.

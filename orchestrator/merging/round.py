@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from orchestrator.errors import StaleRecordError
 from orchestrator.merging.ahead import DEPTH, Now
 from orchestrator.merging.batching import Batcher, Ended
-from orchestrator.merging.composition import Composition, unit_size
+from orchestrator.merging.composition import TOGETHER, Composition, unit_size
 from orchestrator.merging.landing import ALONE
 from orchestrator.merging.lanes import BY_STACKS, Lanes
 from orchestrator.merging.locked import LockedEntries
@@ -222,8 +222,12 @@ class Round:
         """``first``, and those behind it that one check is to cover with it."""
         bench = self._tenure.bench
         project = bench.settings.project
+        by_stacks = project.queue in BY_STACKS and project.check
+        if project.queue not in TOGETHER and not by_stacks:
+            self._size = 1
+            return (first,)
         found = (first, *line(view, (first,), LARGEST * project.checks_at_once))
-        if project.queue in BY_STACKS and project.check:
+        if by_stacks:
             return self._decided(found)
         outcomes = measured(bench.store, bench.target)
         self._size = unit_size(project, len(found), outcomes)

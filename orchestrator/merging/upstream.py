@@ -11,33 +11,29 @@ remembers, and tries again with each landing.
 from __future__ import annotations
 
 import contextlib
+import json
 from typing import TYPE_CHECKING, Final
 
 from orchestrator.errors import StaleRecordError
 from orchestrator.events import EventName
+from orchestrator.merging.told import note_landings
 from orchestrator.states import EntryState
-from orchestrator.submitting.key import BY_KEY, landed_folder
 from orchestrator.submitting.remote import UNREACHABLE
 from worktrees.errors import GitFailedError, ReferenceMovedError
-from worktrees.fetch import refresh
-from worktrees.references import Create, Update
+from worktrees.fetch import Follow, refresh
 from worktrees.remoteerrors import RemoteUnreachableError
-from worktrees.trailers import BATCH_TRAILER, KEY_TRAILER, PLAN_TRAILER, trailers_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-
     from orchestrator.workbench import Workbench
     from plans.errors import PlanctlError
     from worktrees.mirror import Mirror
-    from worktrees.references import Change
 
 FRESH: Final = 1.0
 """Seconds for which what was seen counts while there is work: a push tells what has moved since."""
 IDLE: Final = 5.0
 """Seconds between two looks while there is nothing to do."""
-_DIGITS: Final = 20
-_MERGED: Final = 2
+WHOLE: Final = 600.0
+"""Seconds after which a look is for the landed references as well, which somebody may have deleted."""
 
 
 class Upstream:
@@ -74,7 +70,7 @@ def begin(bench: Workbench) -> None:
 def bring_up_to_date(bench: Workbench, *, whole: bool = False) -> None:
     """Have the mirror be as the remote is now; nothing to do for a local target.
 
-    ``whole``: the landed references, too, even if nothing else has moved.
+    ``whole``: the landed references, too, even if nothing else has moved; so it is after :data:`WHOLE`, too.
     Raises RemoteUnreachableError, also where it cannot be noted here, UnknownRemoteError and
     RemoteBranchMissingError.
     """
@@ -82,10 +78,19 @@ def bring_up_to_date(bench: Workbench, *, whole: bool = False) -> None:
     if mirror is None:
         return
     try:
-        seconds = bench.settings.project.remote_timeout
-        if refresh(bench.git, bench.references, mirror, seconds, whole=whole):
-            bench.store.set_value(_read_to(mirror), None)  # trailers may tell what they told
-        _read_trailers(bench, mirror)
+        seconds, read = bench.settings.project.remote_timeout, list[str | None]()
+
+        def begins() -> None:
+            # killed before it is known what has gone, trailers are read anew: they may tell what that told
+            read.append(bench.store.value(_read_to(mirror)))
+            bench.store.set_value(_read_to(mirror), None)
+
+        whole = whole or _is_long_ago(bench, mirror)
+        gone = refresh(bench.git, bench.references, mirror, seconds, Follow(whole, begins))
+        if whole:
+            _note_whole(bench, mirror)
+        known = read[0] if read else bench.store.value(_read_to(mirror))
+        _read_trailers(bench, mirror, None if gone else known)
     except (GitFailedError, ReferenceMovedError, OSError) as error:
         raise RemoteUnreachableError(
             mirror.remote, f"it answers, which cannot be noted here: {error}"
@@ -133,52 +138,26 @@ def _read_to(mirror: Mirror) -> str:
     return f"remote.{mirror.remote}.{mirror.branch}.trailers"
 
 
-def _read_trailers(bench: Workbench, mirror: Mirror) -> None:
-    """Note what the trailers of what is new on the target tell, unless a landed reference does.
-
-    A commit that the target has lost again is replaced by that of a later landing of the same key. Only of
-    its first-parent history, and of the side chains of batches: whoever writes a branch may write what
-    trailers they like.
-    """
-    tip, read = bench.target_tip(), bench.store.value(_read_to(mirror))
-    if tip == read:
-        return
-    by_key = {n.rpartition("/")[2]: c for n, c in bench.references.list(f"{mirror.landed}/").items()}
-    since = (f"^{read}",) if read and bench.objects.has_commit(read) else ()
-    made: dict[str, str] = {}
-    for name, commit in _landings(bench, mirror, tip, since):
-        known = by_key.get(name.rpartition("/")[2])
-        if known is None or not bench.objects.is_ancestor(known, tip):
-            made.setdefault(name, commit)  # the newest comes first
-    tell(bench, made, tip)
-    bench.store.set_value(_read_to(mirror), tip)
+def _read_trailers(bench: Workbench, mirror: Mirror, read: str | None) -> None:
+    """Note what trailers of the target tell that are new since ``read``; and that they are read so far."""
+    tip = bench.target_tip()
+    if tip != read:
+        note_landings(bench, mirror, tip, read)
+    if tip != bench.store.value(_read_to(mirror)):
+        bench.store.set_value(_read_to(mirror), tip)
 
 
-def tell(bench: Workbench, made: Mapping[str, str], tip: str) -> None:
-    """Have references in the folder ``told`` name these commits, unless the target has what they name."""
-    changes: list[Change] = []
-    for name, commit in made.items():
-        found = bench.references.read(name)
-        if found is None:
-            changes.append(Create(name, commit))
-        elif not bench.objects.is_ancestor(found, tip):
-            changes.append(Update(name, commit, found))
-    if changes:
-        bench.references.transact(changes, message="planctl: remote", step="remote.trailers")
+def _is_long_ago(bench: Workbench, mirror: Mirror) -> bool:
+    """Whether the landed references themselves were last looked at long ago, or before the machine began."""
+    said = json.loads(bench.store.value(_whole(mirror)) or "{}")
+    now = bench.clock.monotonic()
+    return said.get("boot") != bench.clock.boot() or not 0 <= now - said["at"] < WHOLE
 
 
-def _landings(
-    bench: Workbench, mirror: Mirror, tip: str, since: tuple[str, ...]
-) -> Iterator[tuple[str, str]]:
-    greps = (f"--grep=^{KEY_TRAILER}: ", f"--grep=^{BATCH_TRAILER}: ")
-    asked = ("log", "--first-parent", "-z", "--format=%H %P%n%B", *greps)
-    for record in bench.git.run(*asked, "--end-of-options", tip, *since).records:
-        heading, _, message = record.lstrip("\n").partition("\n")
-        commit, *parents = heading.split()
-        trailers = trailers_of(message)
-        key = trailers.get(KEY_TRAILER, "")
-        if BATCH_TRAILER in trailers and len(parents) == _MERGED:
-            yield from _landings(bench, mirror, parents[1], (f"^{parents[0]}",))
-        elif len(key) == _DIGITS and key.isalnum():
-            plan = trailers.get(PLAN_TRAILER)
-            yield f"{landed_folder(mirror.told, plan or BY_KEY)}/{key}", commit
+def _note_whole(bench: Workbench, mirror: Mirror) -> None:
+    at = {"boot": bench.clock.boot(), "at": bench.clock.monotonic()}
+    bench.store.set_value(_whole(mirror), json.dumps(at))
+
+
+def _whole(mirror: Mirror) -> str:
+    return f"remote.{mirror.remote}.whole"

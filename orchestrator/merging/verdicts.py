@@ -26,6 +26,7 @@ class Tally:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._reds: Counter[tuple[str, str]] = Counter()
+        self._newest: dict[tuple[str, str], Verdict] = {}
         self._accidents = 0
         self._seconds: list[float] = []
 
@@ -34,6 +35,7 @@ class Tally:
         with self._lock:
             if verdict.passed is False:
                 self._reds[check.key, verdict.tree] += 1
+                self._newest[check.key, verdict.tree] = verdict
             if verdict.passed is not None:
                 self._seconds.append(verdict.seconds)
 
@@ -42,10 +44,16 @@ class Tally:
         with self._lock:
             return self._reds[check.key, tree]
 
+    def red(self, check: Check, tree: str) -> Verdict | None:
+        """What it was last, if that was red."""
+        with self._lock:
+            return self._newest.get((check.key, tree))
+
     def were_accidents(self, check: Check, tree: str) -> int:
         """It has passed on that tree: returns how often it was red, and counts these no more."""
         with self._lock:
             found = self._reds.pop((check.key, tree), 0)
+            self._newest.pop((check.key, tree), None)
             self._accidents += found
             return found
 

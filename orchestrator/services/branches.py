@@ -22,32 +22,37 @@ _AT_WORK: Final = PLACED_ATTEMPTS | {_A.PENDING, _A.WAITING, _A.PREPARED}
 
 @dataclass(frozen=True, slots=True)
 class Matched:
-    """``names`` to hand in, of a plan's branch the plan; ``at_work`` are plans that are not done yet."""
+    """``names`` to hand in, of a plan's branch the plan; ``at_work`` are plans that are not done yet.
+
+    ``not_text`` are names that are not UTF-8: nothing that is written down could name them.
+    """
 
     names: tuple[str, ...] = ()
     at_work: tuple[str, ...] = ()
+    not_text: tuple[str, ...] = ()
 
 
 def matching(bench: Workbench, patterns: Iterable[str]) -> Matched:
     """The branches that match one of ``patterns`` as ``git for-each-ref`` takes them, and have own commits.
 
-    The target is none of them, nor is a branch whose name is not UTF-8. Where it is a remote's, its own
-    branches count, too. Raises UsageError for a pattern that cannot be one.
+    The target is none of them. Where it is a remote's, its own branches count, too. Raises UsageError for a
+    pattern that cannot be one.
     """
     tip, plans = bench.target_tip(), {a.branch: a for a in bench.store.latest_attempts()}
     names: list[str] = []
     at_work: list[str] = []
+    not_text: list[str] = []
     for branch, head in _listed(bench, _valid(patterns)):
-        if not is_text(branch):
-            continue
         attempt = plans.get(branch)
         if branch == bench.settings.project.target or bench.objects.is_ancestor(head, tip):
             continue
-        if attempt is not None and attempt.state in _AT_WORK:
+        if not is_text(branch):
+            not_text.append(branch)
+        elif attempt is not None and attempt.state in _AT_WORK:
             at_work.append(attempt.plan)
         else:
             names.append(branch if attempt is None else attempt.plan)
-    return Matched(tuple(names), tuple(at_work))
+    return Matched(tuple(names), tuple(at_work), tuple(not_text))
 
 
 def _valid(patterns: Iterable[str]) -> tuple[str, ...]:

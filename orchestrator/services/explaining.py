@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final
 
+from orchestrator.errors import RemoteUnseenError
 from orchestrator.merging.composition import unit_size
 from orchestrator.merging.pausing import standstill
 from orchestrator.merging.rates import measured
@@ -60,16 +61,26 @@ _CURES: Final = {
 
 
 def queue_json(bench: Workbench, *, every: bool) -> dict[str, Any]:
-    """The queue of the target: ``{"target", "tip", "paused", "worker", "entries": [entry…]}``."""
-    tip = bench.target_tip()
+    """The queue of the target: ``{"target", "remote", "tip", "paused", "worker", "entries": [entry…]}``.
+
+    ``tip`` is None for that of a remote which has not been looked at from here yet.
+    """
+    tip = _seen_tip(bench)
     return {
         "target": bench.settings.project.target,
         "remote": bench.settings.project.remote,
         "tip": tip,
-        "paused": standstill(bench.store, bench.target, tip),
+        "paused": standstill(bench.store, bench.target, tip or ""),
         "worker": _worker(bench),
         "entries": queue_entries(bench.store.entries(target=bench.target), every=every),
     }
+
+
+def _seen_tip(bench: Workbench) -> str | None:
+    try:
+        return bench.target_tip()
+    except RemoteUnseenError:
+        return None
 
 
 def _worker(bench: Workbench) -> dict[str, Any] | None:

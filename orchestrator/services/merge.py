@@ -40,12 +40,14 @@ class Request:
 class Merged:
     """The entries that were asked for, in that order, as they are in the end.
 
-    ``at_work`` are plans whose branches were asked for by pattern, and are still worked on: left out.
+    ``at_work`` are plans whose branches were asked for by pattern, and are still worked on: left out. So are
+    branches with work whose names are ``not_text``; those names are shown with their bytes escaped.
     """
 
     entries: tuple[Entry, ...]
     landed: frozenset[str]
     at_work: tuple[str, ...] = ()
+    not_text: tuple[str, ...] = ()
 
     @property
     def missing(self) -> tuple[Entry, ...]:
@@ -54,8 +56,8 @@ class Merged:
 
     @property
     def succeeded(self) -> bool:
-        """Whether every one of them is on the target."""
-        return not self.missing
+        """Whether every one of them is on the target, and none had to be left out for its name."""
+        return not self.missing and not self.not_text
 
 
 def merge(
@@ -75,7 +77,11 @@ def merge(
     if request.allow_policy_change:
         entries = let_pass(bench, entries)
     done = finish(bench, session, entries, cancel=cancel, patience=request.patience, on_change=on_change)
-    return replace(done, at_work=matched.at_work)
+    return replace(done, at_work=matched.at_work, not_text=tuple(map(_escaped, matched.not_text)))
+
+
+def _escaped(name: str) -> str:
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
 def enqueue(bench: Workbench, request: Request, matched: Sequence[str] = ()) -> list[Entry]:
@@ -107,6 +113,13 @@ def finish(
 
 
 def merged_json(bench: Workbench, merged: Merged) -> dict[str, Any]:
-    """``{"entries": [entry…], "at_work": [plan…]}``; ``landed`` is said only of what is on the target."""
+    """``{"entries": [entry…], "at_work": [plan…], "not_utf8": [branch…]}``.
+
+    ``landed`` is said only of what is on the target.
+    """
     shown = {e["id"]: e for e in queue_entries(bench.store.entries(target=bench.target), every=True)}
-    return {"entries": [shown[entry.id] for entry in merged.entries], "at_work": list(merged.at_work)}
+    return {
+        "entries": [shown[entry.id] for entry in merged.entries],
+        "at_work": list(merged.at_work),
+        "not_utf8": list(merged.not_text),
+    }

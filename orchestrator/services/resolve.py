@@ -9,7 +9,7 @@ from orchestrator.errors import BusyError, UsageError
 from orchestrator.leases.lease import holder_of
 from orchestrator.mending.mender import Mender
 from orchestrator.mending.place import hindrance
-from orchestrator.mending.preparing import keep_ignored, merge_into, rescued
+from orchestrator.mending.preparing import keep_ignored, merge_into, merges_by_now, rescued
 from orchestrator.mending.returning import lease_of
 from orchestrator.merging.settle import settle
 from orchestrator.services.entries import newest_of, require_entry
@@ -106,9 +106,11 @@ def _prepare(bench: Workbench, entry: Entry) -> ByHand:
     if why is not None:
         raise UsageError(why.detail)
     theirs = bench.target_tip()
+    said = f"{entry.branch} merges by now: `planctl queue add {entry.plan or entry.branch}`"
+    if merges_by_now(bench, entry, theirs):
+        raise UsageError(said)
     kept = rescued(keep_ignored(bench, slot, tree, theirs))
-    if merge_into(bench, entry, tree, theirs).clean:
+    if merge_into(bench, entry, tree, theirs).clean:  # by a merge driver of the user's
         take_back(bench.git, tree, entry.branch)
-        said = f"{entry.branch} merges by now: `planctl queue add {entry.plan or entry.branch}`"
         raise UsageError(f"{said}; {kept}" if kept else said)
     return ByHand(entry, tree.path, unmerged(bench.git, tree), kept)

@@ -1,20 +1,26 @@
 """Merges that stand prepared in slots for a resolver: a journal for each, so that none is forgotten.
 
 Promise: from before the merge is prepared until it is committed or taken back, the slot has a journal, and
-while it has one that is not ``done`` nobody gives the slot to another plan or removes it. Not promised: that
+while it has one that is not ``done`` nobody gives the slot to another plan or removes it. What planctl
+itself does in the worktree it does under a lock of the kernel (:func:`standing`): whoever is stopped in the
+middle of it keeps others from taking the merge back until it goes on or is killed. Not promised: that
 somebody is at work there; the lease ``resolve:<entry>`` says that, and whoever takes it looks after the rest.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from orchestrator.errors import BusyError
 from plans.effects import step, write_atomic
+from worktrees.metadata_lock import take
 from worktrees.removal import delete_tree
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from worktrees.repository import Repository
@@ -28,7 +34,8 @@ class Prepared:
     alone. ``holder`` is the attempt that held it then. ``marked`` are the paths in conflict that have
     conflict markers, or had before a recorded resolution was used; ``print`` is the worktree then.
     ``done``: the merge is committed as ``commit``, so that nothing is to be taken back any more.
-    ``rescue`` keeps the ignored files that the merge wrote over.
+    ``rescue`` keeps the ignored files that the merge wrote over. ``made``: the branch was made here for this,
+    of one that only the remote has.
     """
 
     entry: str
@@ -45,11 +52,20 @@ class Prepared:
     holder: str = ""
     commit: str = ""
     rescue: str = ""
+    made: bool = False
 
 
 def folder_of(repository: Repository) -> Path:
     """Where the journals are, and beside them a folder for each with what the resolver is told."""
     return repository.state_dir / "resolving"
+
+
+def begin(repository: Repository, prepared: Prepared) -> None:
+    """Write the first journal of the slot; raises BusyError where it has another one, or is just given up."""
+    with standing(repository, prepared):
+        if is_prepared(repository, prepared.slot):
+            raise BusyError(f"the merge in {prepared.slot}", "another process")
+        note(repository, prepared)
 
 
 def note(repository: Repository, prepared: Prepared) -> None:
@@ -73,9 +89,19 @@ def journals(repository: Repository) -> tuple[Prepared, ...]:
     return tuple(prepared for prepared in found if prepared is not None)
 
 
-def stands(repository: Repository, prepared: Prepared) -> bool:
-    """Whether the journal of its slot is still this one, word for word."""
-    return _read(_path(repository, prepared.slot)) == prepared
+@contextlib.contextmanager
+def standing(repository: Repository, prepared: Prepared) -> Iterator[bool]:
+    """Whether the journal of its slot is still this one, word for word; and so it stays while this lasts.
+
+    Raises BusyError while another process is at the same.
+    """
+    path = repository.state_dir / f"resolving-{prepared.slot}.lock"
+    with step("resolver.lock"):
+        lock = path.open("ab")
+    with lock:
+        if not take(lock, wait=False):
+            raise BusyError(f"the merge in {prepared.slot}", "another process")
+        yield _read(_path(repository, prepared.slot)) == prepared
 
 
 def is_prepared(repository: Repository, slot: str) -> bool:

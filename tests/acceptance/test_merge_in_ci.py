@@ -65,6 +65,7 @@ def test_several_patterns_and_names_are_one_list_and_nothing_to_do_is_no_failure
     assert run("merge", "--branches", "nowhere/*", "--json", cwd=pushed.path).data == {
         "entries": [],
         "at_work": [],
+        "not_utf8": [],
     }
     for bad in ("", "/x"):
         assert run("merge", "--branches", bad, cwd=pushed.path).code == 2

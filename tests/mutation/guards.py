@@ -57,13 +57,23 @@ PROCESSING = "orchestrator/merging/processing.py"
 RESOLVING = "orchestrator/merging/resolving.py"
 POSTCHECK = "orchestrator/merging/postcheck.py"
 PUBLISHING = "orchestrator/merging/publishing.py"
+UPSTREAM = "orchestrator/merging/upstream.py"
 LEASES = "orchestrator/store/queries/leases.sql"
 FENCE = f"{MERGING}/test_fence.py::test_s7_a_worker_that_lost_its_lease_changes_nothing"
 TAKEN_BACK = (
     "tests/remote/test_fence.py::test_s7_a_landing_that_was_taken_back_is_not_made_when_its_worker_wakes_up"
 )
+READS = "tests/remote/test_rights.py::test_s4_who_may_write_the_references_reads_what_others_landed_without"
+PRUNED = (
+    "tests/remote/test_mirror.py::"
+    "test_s4_killed_after_landed_references_were_pruned_here_trailers_are_still_read"
+)
 WRONG = f"{MERGING}/test_processing.py::test_s2_s3_s6_a_wrong_candidate_is_held_before_anything_moves"
 WAKING = f"{MERGING}/test_stopped.py::test_s7_l2_woken_up_it_goes_back_to_waiting_for_whoever_has_the_queue"
+PUTTING_BACK = (
+    "tests/orchestrator/mending/test_stopped.py::"
+    "test_p18_nobody_takes_a_worktree_that_a_stopped_process_is_putting_back"
+)
 GUARDING = f"{MERGING}/test_guards.py"
 BATCHES = f"{MERGING}/test_batches.py"
 LANES = "tests/orchestrator/merging/test_lanes_sound.py"
@@ -141,6 +151,24 @@ GUARDS = (
         "a landing on a remote is given up only after its push cannot be taken any more",
         (Edit("orchestrator/merging/recovery.py", "    fence(tenure)\n", ""),),
         (TAKEN_BACK,),
+    ),
+    Guard(
+        "remote-seen",
+        "a push is believed only when the remote shows it",
+        (Edit(PUBLISHING, "                self._require_seen()\n", ""),),
+        ("tests/remote/test_places.py::test_s8_a_push_that_is_taken_and_cannot_be_seen_has_not_landed",),
+    ),
+    Guard(
+        "trailers-read",
+        "who may write landed references reads as well what was landed without",
+        (Edit(UPSTREAM, "        _read_trailers(bench, mirror,", "        _ = (mirror,"),),
+        (READS,),
+    ),
+    Guard(
+        "trailers-anew",
+        "killed between pruning landed references and reading the trailers, a worker reads those anew",
+        (Edit(UPSTREAM, "            bench.store.set_value(_read_to(mirror), None)\n", ""),),
+        (PRUNED,),
     ),
     Guard(
         "intent",
@@ -345,8 +373,8 @@ GUARDS = (
         (
             Edit(
                 PROCESSING,
-                "if checked is None or not same_work(self._bench.objects, checked, old, candidate):",
-                "if checked is None:",
+                "checked if checked and same_work(objects, checked, old, candidate) else None",
+                "checked",
             ),
         ),
         (f"{LANES}::test_a_renamed_folder_has_new_files_in_it_checked_again",),
@@ -368,6 +396,18 @@ GUARDS = (
             ),
         ),
         (f"{LANES}::test_who_looks_from_another_tip_is_told_nothing_new",),
+    ),
+    Guard(
+        "worktree-fence",
+        "nobody takes a worktree that a stopped process is about to put back",
+        (
+            Edit(
+                "orchestrator/slots/prepared.py",
+                "        if not take(lock, wait=False):",
+                "        if not lock:",
+            ),
+        ),
+        (PUTTING_BACK,),
     ),
     Guard(
         "paused-landing",

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from tests.support.remotes import LANDED, Remote, merge, remote_of
+from orchestrator.merging.upstream import IDLE, WHOLE, Upstream
+from orchestrator.submitting.landed import landed_by
+from tests.support.clock import FakeClock
+from tests.support.process import run
+from tests.support.remotes import LANDED, Remote, merge, queue_at, remote_of
 from tests.support.repo import GitRepo
+from worktrees import fetch
+from worktrees.fetch import mirror_lock
 
 
 @pytest.fixture
@@ -100,10 +107,71 @@ def test_a_branch_that_was_deleted_on_the_remote_does_not_land(remote: Remote) -
     assert remote.main() == before
 
 
-def test_a_branch_whose_name_is_not_utf_8_is_passed_over(remote: Remote) -> None:
+def test_p22_a_branch_whose_name_is_not_utf8_is_left_out_and_named(remote: Remote) -> None:
     one = remote.clone("one")
     one.branch("plan/a", {"a": "1\n"})
     odd = "plan/\udcff"
-    one.git("branch", odd, "plan/a")
-    assert "1 of 1 landed" in merge(one, "--branches", "plan/*").err
+    one.branch(odd, {"b": "1\n"})
+    one.git("branch", "plan/\udcfe", "main")  # without work of its own: nothing is left out
+    done = merge(one, "--branches", "plan/*", "--json", code=1)
+    assert [(e["branch"], e["state"]) for e in done.data["entries"]] == [("plan/a", "landed")]
+    assert done.data["not_utf8"] == [r"plan/\xff"]
+    assert r"left out, names that are not UTF-8: plan/\xff" in merge(one, "--branches", "plan/*", code=1).err
     assert "no branch" in merge(one, odd, code=2).err
+
+
+def test_s4_killed_after_landed_references_were_pruned_here_trailers_are_still_read(remote: Remote) -> None:
+    one = remote.clone("one")
+    one.branch("plan/a", {"a": "1\n"})
+    merge(one, "plan/a")
+    landed = remote.main()
+    one.branch("plan/b", {"b": "1\n"}, landed)
+    forget_landed(remote)
+    remote.push(one, "plan/b:main")
+    killed = run(
+        *("queue", "run", "--once", "--remote", "origin"),
+        cwd=one.path,
+        env={"PLANCTL_KILL_AT": "remote.fetch:after"},
+    )
+    assert killed.code == -9, killed.err
+    assert one.git("for-each-ref", "refs/planctl/remote/origin/landed") == ""
+    with queue_at(one) as queue:
+        (entry,) = queue.bench.store.entries()
+        assert landed_by(queue.bench, entry.branch, entry.id) == landed
+
+
+def test_who_looks_and_is_stopped_is_waited_for_once(remote: Remote, monkeypatch: pytest.MonkeyPatch) -> None:
+    tries: list[bool] = []
+    monkeypatch.setattr(fetch, "PATIENCE", 0.1)
+    with queue_at(remote.clone("one")) as queue, mirror_lock(queue.bench.repository):
+        take = fetch.take
+        monkeypatch.setattr(fetch, "take", lambda *a, **k: tries.append(take(*a, **k)) or tries[-1])
+        for expected in (5, 1):
+            tries.clear()
+            with mirror_lock(queue.bench.repository):
+                assert tries == [False] * expected
+    for _ in range(2):
+        tries.clear()
+        with mirror_lock(queue.bench.repository):
+            assert tries == [True]
+
+
+def test_landed_references_that_were_deleted_alone_are_noticed_in_time(remote: Remote) -> None:
+    one = remote.clone("one")
+    one.branch("plan/a", {"a": "1\n"})
+    merge(one, "plan/a")
+    landed = remote.main()
+    with queue_at(one) as queue:
+        (entry,) = queue.bench.store.entries()
+        clock = FakeClock()
+        upstream = Upstream(replace(queue.bench, clock=clock))
+        upstream.look(idle=True)
+        forget_landed(remote)
+        clock.advance(IDLE + 1)
+        upstream.look(idle=True)
+        mirrored = f"{queue.bench.landed}/"
+        assert queue.bench.references.list(mirrored), "a look asks for target and epoch, which stand still"
+        clock.advance(WHOLE)
+        upstream.look(idle=True)
+        assert queue.bench.references.list(mirrored) == {}
+        assert landed_by(queue.bench, entry.branch, entry.id) == landed, "the trailers tell it"

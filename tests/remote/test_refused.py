@@ -155,6 +155,17 @@ def test_a_remote_is_named_and_known(remote: Remote, name: str, code: int, says:
     assert says in done.err
 
 
+def test_the_queue_of_a_remote_that_never_answered_is_empty_and_says_so(
+    repo: GitRepo, tmp_path: Path
+) -> None:
+    one = remote_of(repo, tmp_path / "there", remote="origin").clone("one")
+    one.git("remote", "set-url", "origin", str(tmp_path / "nowhere"))
+    assert run("queue", "add", "main", cwd=one.path).code == 4
+    listed = run("queue", "list", "--json", cwd=one.path)
+    assert (listed.code, listed.data["tip"], listed.data["entries"]) == (0, None, [])
+    assert "origin/main has not been looked at from here yet" in run("queue", "list", cwd=one.path).err
+
+
 def test_a_target_that_the_remote_has_not(remote: Remote) -> None:
     one = remote.clone("one")
     remote.bare.git("branch", "-m", "main", "trunk")

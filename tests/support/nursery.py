@@ -23,6 +23,7 @@ import pytest
 from plans import effects
 from tests.support.queues import queue_of
 from tests.support.repo import GitRepo
+from worktrees import fetch
 
 ROOT = Path(__file__).resolve().parents[2]
 _KILL = getattr(signal, "SIGKILL", signal.SIGTERM)
@@ -135,7 +136,8 @@ def _live(order: dict[str, Any]) -> None:
         for descriptor, end in ((nothing, 0), (log, 1), (log, 2)):
             os.dup2(descriptor, end)
         os.chdir(order["repo"])
-        _arm(order["at"], order["number"], order["trace"])
+        vars(fetch)["PATIENCE"] = 1.0  # who is halted with the mirror's lock is waited for by each that comes
+        arm(order["at"], order["number"], order["trace"])
         with queue_of(GitRepo(Path(order["repo"]))) as queue:
             queue.drain()
         code = 0
@@ -147,7 +149,7 @@ def _live(order: dict[str, Any]) -> None:
         os._exit(code)
 
 
-def _arm(at: str, number: int, trace: str) -> None:
+def arm(at: str, number: int, trace: str = "") -> None:
     """Send this process the signal at the moment; write down each moment that is met in ``trace``."""
     if not at and not trace:
         return

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from orchestrator.bootstrap import working
+from orchestrator.bootstrap import Remote, working
 from orchestrator.merging.worker import QueueWorker
 from orchestrator.services import queue as service
 from orchestrator.sessions.registry import SessionHandle
@@ -81,7 +81,7 @@ class Queue:
 
 @contextlib.contextmanager
 def queue_of(repo: GitRepo, kind: str = "queue") -> Iterator[Queue]:
-    with working(find(repo.path), kind) as (bench, session):
+    with working(find(repo.path), kind, remote=Remote()) as (bench, session):
         yield Queue(repo, bench, session)
         bench.store.close()
 

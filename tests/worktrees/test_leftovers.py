@@ -9,7 +9,7 @@ import pytest
 from tests.support.repo import GitRepo
 from worktrees.errors import LeftoversRefusedError
 from worktrees.git import Git
-from worktrees.leftovers import Committed, HeadMoved, NothingLeft, commit_leftovers, leftovers, with_trailers
+from worktrees.leftovers import Committed, HeadMoved, NothingLeft, commit_leftovers, leftovers
 from worktrees.markers import count_conflicts
 from worktrees.repository import find
 
@@ -164,7 +164,3 @@ def test_a_moved_head_pins_both(repo: GitRepo, slot: GitRepo, git: Git, where: s
     assert all(reference.startswith("refs/planctl/archive/x/") for reference in done.references)
     assert (slot.path / "left").exists()
     assert commit(git, slot) == done, "asking again pins nothing new"
-
-
-def test_trailers_are_one_paragraph() -> None:
-    assert with_trailers("a\n\nb\n", {"K": "v\nEvil: x"}) == "a\n\nb\n\nK: v Evil: x\n"

@@ -105,4 +105,5 @@ class _Files:
 
 def _said(merged: Merged) -> str:
     left = f"; left out, still at work: {', '.join(merged.at_work)}" if merged.at_work else ""
-    return f"{len(merged.landed)} of {len(merged.entries)} landed{left}"
+    odd = f"; left out, names that are not UTF-8: {', '.join(merged.not_text)}" if merged.not_text else ""
+    return f"{len(merged.landed)} of {len(merged.entries)} landed{left}{odd}"

@@ -53,11 +53,16 @@ def show_queue(output: Output, queue: Mapping[str, Any]) -> None:
     if queue["paused"]:
         output.text(("stands still: ", Colour.YELLOW), str(queue["paused"]))
     if not queue["entries"]:
-        output.note("the queue is empty")
+        output.note("the queue is empty" if queue["tip"] else f"nothing is queued; {_unseen(queue)}")
     elif worker:
         output.note(f"{worker['kind']} {worker['session']} (pid {worker['pid']}) works at it")
     elif any(entry["position"] for entry in queue["entries"]):
         output.note("nobody works at it; `planctl queue run` does")
+
+
+def _unseen(queue: Mapping[str, Any]) -> str:
+    where = f"{queue['remote']}/{queue['target']}"
+    return f"{where} has not been looked at from here yet, `planctl queue run --once` does"
 
 
 def _row(entry: Mapping[str, Any]) -> Iterable[str | tuple[str, Colour]]:

@@ -53,7 +53,8 @@ def summary(merged: Merged) -> str:
     head = f"### planctl merge: {len(merged.landed)} of {len(merged.entries)} landed\n\n"
     table = githubactions.table(("work", "state", "why"), rows) if rows else ""
     left = f"\nLeft out, still at work: {len(merged.at_work)}\n" if merged.at_work else ""
-    return f"{head}{table}{left}\n"
+    odd = f"\nLeft out, names that are not UTF-8: {len(merged.not_text)}\n" if merged.not_text else ""
+    return f"{head}{table}{left}{odd}\n"
 
 
 def commands(merged: Merged) -> Iterator[str]:

@@ -12,6 +12,22 @@ from tests.support.remotes import merge, remote_of
 from tests.support.repo import GitRepo
 
 
+def test_p18_a_branch_that_was_made_here_goes_again_when_nothing_comes_of_it(
+    repo: GitRepo, tmp_path: Path
+) -> None:
+    resolver = 'test -z "$(git branch --list two --points-at HEAD)" && git commit -qam kept; exit 1'
+    remote = remote_of(repo, tmp_path / "hub", resolver=json.dumps(resolver))
+    theirs, mine = remote.clone("theirs"), remote.clone("mine")
+    for name in ("one", "two", "three"):
+        theirs.branch(name, {"src/a.py": f"{name}\n"})
+    remote.push(theirs, "one", "two", "three")
+    merge(mine, "one", "two", "three", code=1)
+    assert mine.git("branch", "--list", "two") == ""
+    kept = mine.git("log", "-1", "--format=%s", "three")
+    assert kept == "kept", "a branch with a commit of the resolver's stays"
+    require_sound(mine)
+
+
 @pytest.mark.parametrize("behind", [False, True])
 def test_p18_a_branch_of_the_remote_is_brought_here_and_resolved(
     repo: GitRepo, tmp_path: Path, behind: bool

@@ -13,12 +13,11 @@ from typing import Any
 import pytest
 
 from orchestrator.mending import judging
-from orchestrator.mending import mender as mending
 from orchestrator.services.resolve import prepare, resolve
 from orchestrator.slots.prepared import journals
 from orchestrator.states import EntryState
-from orchestrator.store.records import Entry
 from tests.support.gates import Gates
+from tests.support.mending import conflict, mend, newest
 from tests.support.plans import commit_plans, landings
 from tests.support.process import end_of, run, start
 from tests.support.queues import Queue, configure, is_clean, landed_once, queue_of, require_sound
@@ -40,31 +39,6 @@ def script(folder: Path, text: str) -> str:
     path = folder / "resolver.py"
     path.write_text(text)
     return f"{shlex.quote(sys.executable)} {shlex.quote(str(path))}"
-
-
-def mend(queue: Queue) -> None:
-    """One look of a mender, with the settings as they are now."""
-    from orchestrator.slots.keeper import SlotKeeper
-
-    bench = queue.bench.refreshed()
-    watch = mending.Mender(bench, queue.session, SlotKeeper(bench), queue.cancel.is_set)
-    watch.look()
-
-
-def conflict(queue: Queue, resolver: str, **settings: object) -> Entry:
-    """``one`` landed, ``two`` conflicts with it in src/a.py and is the resolver's."""
-    configure(queue.repo, resolver=json.dumps(resolver), **settings)
-    queue.repo.branch("one", {"src/a.py": "one\n"})
-    queue.repo.branch("two", {"src/a.py": "two\n"})
-    queue.add("one")
-    two = queue.add("two")
-    queue.drain()
-    assert queue.entry(two).state is EntryState.RESOLVING
-    return queue.entry(two)
-
-
-def newest(queue: Queue, branch: str = "two") -> Entry:
-    return [e for e in queue.bench.store.entries() if e.branch == branch][-1]
 
 
 # -- what the resolver finds ---------------------------------------------------------------------------

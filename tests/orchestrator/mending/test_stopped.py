@@ -3,18 +3,32 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
+from orchestrator.services.resolve import resolve
 from orchestrator.slots.keeper import PLAN, SlotKeeper
 from orchestrator.slots.prepared import journals
 from orchestrator.states import EntryState
 from tests.support.gates import Gates
+from tests.support.mending import conflict, mend, newest
 from tests.support.plans import commit_plans
 from tests.support.process import end_of, run, start
 from tests.support.queues import configure, queue_of, require_sound
 from tests.support.repo import GitRepo
 from worktrees.repository import find
+
+HALTED = """\
+import signal
+from orchestrator.cli.main import main
+from tests.support.nursery import arm
+
+arm("resolver.reset:before:1", signal.SIGSTOP)
+main()
+"""
 
 
 def test_p18_a_stopped_process_that_wakes_up_touches_no_worktree_of_another(
@@ -48,6 +62,33 @@ def test_p18_a_stopped_process_that_wakes_up_touches_no_worktree_of_another(
         (two,) = [e for e in queue.bench.store.entries() if e.branch == "two"]
         assert (two.state, two.reason["code"]) == (EntryState.CONFLICTED, "resolver-failed")
         keeper.give_back(slot)
+    require_sound(repo)
+
+
+def test_p18_nobody_takes_a_worktree_that_a_stopped_process_is_putting_back(
+    repo: GitRepo, tmp_path: Path
+) -> None:
+    """It is stopped between its look at the journal and ``git reset``; its lease runs out meanwhile."""
+    first = f"test -e {tmp_path}/again || {{ touch {tmp_path}/again; exit 1; }}; printf 'both\\n' > src/a.py"
+    with queue_of(repo) as queue:
+        two = conflict(queue, first, leases="{expiry: 1s}")
+        (tmp_path / "halted.py").write_text(HALTED)
+        halted = start("merge", "two", cwd=repo.path, script=str(tmp_path / "halted.py"))
+        assert os.WIFSTOPPED(os.waitpid(halted.pid, os.WUNTRACED)[1])
+        (prepared,) = journals(queue.bench.repository)
+        with closing(sqlite3.connect(repo.path / ".git/planctl/state.db", timeout=60)) as store, store:
+            store.execute("UPDATE leases SET expires = 0 WHERE name = ?", (f"resolve:{two.id}",))
+        mend(queue)
+        assert journals(queue.bench.repository) == (prepared,), "it may go on at any moment"
+        assert queue.entry(two).state is EntryState.RESOLVING
+        halted.send_signal(signal.SIGCONT)
+        end_of(halted)
+        mend(queue)
+        if queue.entry(two).state is EntryState.CONFLICTED:  # its session was still known: it came to its end
+            resolve(queue.bench, queue.session, "two", cancel=queue.cancel)
+        queue.drain()
+        assert newest(queue).state is EntryState.LANDED
+        assert repo.show("main", "src/a.py") == "both\n"
     require_sound(repo)
 
 

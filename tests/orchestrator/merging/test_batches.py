@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from orchestrator.merging import batching, landing
+from orchestrator.merging import round as rounds
 from orchestrator.merging.forming import Batch
 from orchestrator.merging.postcheck import batch_refusal
 from orchestrator.merging.tenure import Tenure
@@ -131,6 +132,30 @@ def test_what_conflicts_in_a_batch_has_its_own_turn(queue: Queue) -> None:
     queue.drain()
     assert queue.states() == {**dict.fromkeys(BRANCHES, "landed"), "three": "conflicted"}
     assert len(first_parents(queue)) == 2
+
+
+def test_p18_a_conflict_with_a_member_of_a_batch_says_whose_it_is(queue: Queue) -> None:
+    first = queue.work("first", {"f": "1\n"})
+    queue.work("second", {"g": "1\n"})
+    late = queue.work("late", {"f": "2\n"})
+    queue.drain()
+    assert queue.states() == {"first": "landed", "second": "landed", "late": "conflicted"}
+    (other,) = queue.entry(late).reason["others"]
+    assert (other["entry"], other["commit"]) == (first.id, queue.entry(first).landed_commit)
+    assert other["commit"] != queue.main(), "they landed by one commit over both"
+
+
+def test_serially_nobody_works_out_who_could_land_together(
+    repo: GitRepo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+    work_out = rounds.line
+    monkeypatch.setattr(rounds, "line", lambda *a: asked.append(1) or work_out(*a))
+    for policy, is_asked in (("serial", False), ("batch", True)):
+        configure(repo, check=repr(CHECK), queue=policy)
+        with queue_of(repo) as queue:
+            queue.land(f"{policy}-work", {policy: "1\n"})
+        assert bool(asked) is is_asked
 
 
 def test_p24_a_red_target_is_told_by_the_first_batch_and_nobody_is_blamed(repo: GitRepo) -> None:

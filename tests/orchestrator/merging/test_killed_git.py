@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.states import IntentState
-from tests.support.queues import landed_once, queue_of, require_sound
+from tests.support.queues import configure, landed_once, queue_of, require_sound
 from tests.support.repo import GitRepo
 from tests.support.standin import before_git
 
@@ -65,6 +65,23 @@ def test_p9_work_on_which_git_is_always_killed_is_held_in_the_end(
         queue.add("one")
         queue.drain()
         landed_once(repo, one.id)
+    require_sound(repo)
+
+
+def test_p9_a_batch_on_which_git_is_always_killed_is_landed_one_by_one(
+    repo: GitRepo, left: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Three times says that a person must look, of one entry: which of a batch that is, nobody knows yet."""
+    monkeypatch.setenv("VICTIM", "planctl: land")
+    configure(repo, check="test -e README.md", queue="batch")
+    with queue_of(repo) as queue:
+        one, two = queue.work("one", {"one.txt": "1\n"}), queue.work("two", {"two.txt": "1\n"})
+        left.write_text("4")
+        queue.drain()
+        assert left.read_text().strip() == "0"
+        assert queue.states() == {"one": "landed", "two": "landed"}
+        for entry in (one, two):
+            landed_once(repo, entry.id)
     require_sound(repo)
 
 

@@ -16,6 +16,7 @@ from orchestrator.merging.pausing import MERGED, noted
 from orchestrator.services import queue as service
 from orchestrator.states import EntryState
 from orchestrator.store.records import Entry
+from tests.support.invariants import has_passed
 from tests.support.queues import MAIN, Queue, configure, drain_beside, landed_once, queue_of, require_sound
 from tests.support.records import an_entry
 from tests.support.repo import GitRepo
@@ -84,6 +85,30 @@ def test_s13_what_is_apart_lands_by_its_own_check_and_does_not_wait(repo: GitRep
         assert by_lane
         for entry in entries.values():
             landed_once(repo, entry.id)
+
+
+def test_s12_the_second_try_of_a_red_one_holds_up_no_landing(repo: GitRepo, held: Held) -> None:
+    """Red twice on a target that is green: nothing is checked once more at its turn."""
+    again = f"echo > {held.folder}/started; read go < {held.folder}/go"
+    first = f"mkdir {held.folder}/first 2>/dev/null && exit 1"
+    count = f"echo >> {held.folder}/count"
+    check = f"! test -e bad || {{ {count}; {first}; {again}; exit 1; }}"
+    configure(repo, check=repr(check), queue="lanes", check_jobs=2)
+    with queue_of(repo) as queue:
+        bad = queue.work("bad", {"bad": "1\n"})
+        queue.work("one", {"one": "1\n"})
+        queue.work("two", {"two": "1\n"})
+
+        def person() -> None:
+            held.started()
+            until_told(repo, "entry.landed", 2)
+            held.go()
+
+        drain_beside(queue, person)
+        assert queue.states() == {"bad": "rejected", "one": "landed", "two": "landed"}
+        assert (held.folder / "count").read_text() == "\n\n"
+        commit = str(queue.entry(bad).reason["commit"])
+        assert has_passed(repo, f"{commit}^1"), "its base"
 
 
 @pytest.mark.parametrize(("file", "checks"), [("apart", 1), ("one", 2), ("Makefile", 2)])

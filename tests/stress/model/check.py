@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import shlex
 from pathlib import Path
+from typing import Any
 
 _SCRIPT = """\
 for f in bad-*; do test -e "$f" && exit 1; done
@@ -38,6 +39,11 @@ class Steering:
     @property
     def command(self) -> str:
         return f"sh {shlex.quote(str(self._folder))}/check.sh {shlex.quote(str(self._folder))}"
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What of ``planctl.yaml`` says so."""
+        return {"check": self.command, "check_timeout": 2}
 
     def lay(self, marker: str, flaw: str, times: int) -> None:
         """Each of the next ``times`` checks of a tree with ``marker`` ends so."""

@@ -15,10 +15,11 @@ from orchestrator.states import MOVING_ENTRIES, EntryState, IntentState
 from orchestrator.store.records import Entry
 from tests.stress.model.check import Steering
 from tests.stress.model.oracle import Tree, is_green, merged
-from tests.stress.model.world import Job, World
+from tests.stress.model.seat import Job, Seat, references_of
+from tests.stress.model.world import World
 from tests.support.invariants import require_invariants
 from tests.support.nursery import Nursery
-from tests.support.queues import MAIN
+from tests.support.queues import MAIN, configure
 from tests.support.repo import GitRepo
 
 _LOG = (
@@ -33,59 +34,83 @@ class JudgedWorld(World):
     def require(self) -> None:
         """Hold S1, S2, S4, S6, S8, S9, S10, S14 and S15 now, whoever was killed or is halted."""
         self._follow_main()
-        references = self.references()
-        entries = {entry.id: entry for entry in self.queue.bench.store.entries()}
-        begun = {key for i in self.queue.bench.store.intents({IntentState.OPEN}) for key in i.members}
-        for name, head in self.branches.items():
-            assert references.get(f"refs/heads/{name}") == head, f"S9, S14: {name} is not where it was"
-        assert self.checkout() == self.standing, "S14: the user's checkout is not as it was"
-        for key, job in self.jobs.items():
-            self._require_entry(entries[key], job, references, is_begun=key in begun)
-        self._require_landed_references(references, begun, entries)
+        for seat in self.seats:
+            self._require_of(seat)
+        self._require_landed_references(references_of(self.there))
 
-    def _require_entry(self, entry: Entry, job: Job, references: dict[str, str], *, is_begun: bool) -> None:
-        is_on_main = job.key in self.landed
-        if entry.state is EntryState.LANDED and is_on_main:
+    def _require_of(self, seat: Seat) -> None:
+        """What the store and the references of a clone say."""
+        references, begun = seat.references(), self._begun(seat)
+        for name, head in self._branches_of(seat).items():
+            assert references.get(f"refs/heads/{name}") == head, f"S9, S14: {name} is not where it was"
+        assert seat.checkout() == seat.standing, "S14: the user's checkout is not as it was"
+        entries = {entry.id: entry for entry in seat.queue.bench.store.entries()}
+        for key, job in seat.jobs.items():
+            self._require_entry(entries[key], job, references)
+            if job.key in self.landed and entries[key].state is not EntryState.LANDED:
+                assert key in begun or not self._hears_at_once, (
+                    f"S8: {key} is on main, and said to be {entries[key].state}"
+                )
+
+    _hears_at_once = True
+    """Whether whoever lands something tells the store of each clone."""
+
+    def _branches_of(self, seat: Seat) -> dict[str, str]:
+        return self.branches if seat is self.home else {}
+
+    def _begun(self, seat: Seat) -> set[str]:
+        return {key for i in seat.queue.bench.store.intents({IntentState.OPEN}) for key in i.members}
+
+    def _require_entry(self, entry: Entry, job: Job, references: dict[str, str]) -> None:
+        if entry.state is EntryState.LANDED and job.key in self.landed:
             assert entry.landed_commit == self.landed[job.key], f"S8: {entry}"
         elif entry.state is EntryState.LANDED:
-            assert entry.landed_commit in self.main, f"S8: {entry} is on no commit of main"
+            assert self._is_on_main(str(entry.landed_commit)), f"S8: {entry} is on no commit of main"
             assert self._brings_nothing(job, str(entry.landed_commit)), f"S8: {entry}"
-        elif is_on_main:
-            assert is_begun, f"S8: {entry.id} is on main, and said to be {entry.state}"
         if entry.state is EntryState.LANDING:
             name = f"refs/planctl/candidates/{job.key}"
             assert references.get(name) == entry.candidate, f"S15: {name} is not {entry.candidate}"
-        if is_on_main:
-            assert job.wanted, f"{job.key} was dropped, and landed"
 
-    def _require_landed_references(
-        self, references: dict[str, str], begun: set[str], entries: dict[str, Entry]
-    ) -> None:
+    def _is_on_main(self, commit: str) -> bool:
+        """Also as what a newer head of its branch stood on when that landed."""
+        known = {*self.main, *self.landed.values()}
+        return commit in known or self.eye.git("merge-base", commit, self.main[-1]) == commit
+
+    def _require_landed_references(self, references: dict[str, str]) -> None:
+        begun = {key for seat in self.seats for key in self._begun(seat)}
         for name, commit in references.items():
             key = name.rpartition("/")[2]
             if name.startswith("refs/planctl/landed/") and key not in begun:
-                assert commit in {*self.main, *self.landed.values()}, (
-                    f"S4: {name} is at {commit}, which is not on main"
-                )
-                assert entries[key].state is EntryState.LANDED, f"S8: {name} is there, and {entries[key]}"
+                assert self._is_on_main(commit), f"S4: {name} is at {commit}, which is not on main"
+                said = [seat.queue.entry(key).state for seat in self.seats if key in seat.jobs]
+                assert EntryState.LANDED in said, f"S8: {name} is there, and {key} is {said}"
         for key, made in self.landed.items():
+            assert any(seat.jobs[key].wanted for seat in self.seats if key in seat.jobs), (
+                f"{key} was dropped, and landed"
+            )
             found = [c for n, c in references.items() if n.startswith("refs/planctl/landed/") and key in n]
-            assert found == [made], f"S4: {key} is on main as {made}, and known as {found}"
+            assert found == [made] or (self._may_be_untold and not found), (
+                f"S4: {key} is on main as {made}, and known as {found}"
+            )
+
+    _may_be_untold = False
+    """Whether the references there may say nothing of what has landed."""
 
     def _follow_main(self) -> None:
         """What has come onto main since: the queue's, as the oracle would have it, or somebody else's."""
-        for commit, tree, key, batch in self._log(f"{self.main[-1]}..{MAIN}"):
+        at = self.there.head(MAIN)
+        for commit, tree, key, batch in self._log(f"{self.main[-1]}..{at}"):
             tip = self.main[-1]
-            assert self.repo.head(f"{commit}^1") == tip, f"S6: {commit} does not follow {tip}"
+            assert self.eye.head(f"{commit}^1") == tip, f"S6: {commit} does not follow {tip}"
             if key or batch:
                 self._require_as_foretold(commit, tree, {key: commit} if key else self._members(commit))
             else:
                 assert commit in self.outside, f"S1: nobody made {commit}"
             self.main.append(commit)
-        assert self.repo.head(MAIN) == self.main[-1], f"S6: main left {self.main[-1]}"
+        assert at == self.main[-1], f"S6: main left {self.main[-1]}"
 
     def _log(self, commits: str) -> list[list[str]]:
-        log = self.repo.git("log", "--first-parent", "--reverse", _LOG, commits)
+        log = self.eye.git("log", "--first-parent", "--reverse", _LOG, commits)
         return [line.split("\0") for line in log.splitlines()]
 
     def _members(self, batch: str) -> dict[str, str]:
@@ -99,7 +124,7 @@ class JudgedWorld(World):
         expected: Tree | None = self.tree(self.main[-1])
         at = self.main[-1]
         for key, own in made.items():
-            job = self.jobs[key]
+            job = self._all_jobs()[key]
             assert key not in self.landed, f"S4: {key} has landed twice"
             assert all(self._has_landed_plan(plan) for plan in job.after), f"S10: {key} before {job.after}"
             expected = self._brought(job, at, expected)
@@ -109,10 +134,13 @@ class JudgedWorld(World):
         assert expected == self.tree(commit), f"S3, S5: {commit} is not all of {[*made]}"
         assert expected is not None
         assert is_green(expected), f"S1: {commit} is red"
-        assert True in self.verdicts(tree), f"S1, S2: {commit} has no passing verdict"
+        assert self.apart or True in self.verdicts(tree), f"S1, S2: {commit} has no passing verdict"
+
+    def _all_jobs(self) -> dict[str, Job]:
+        return {key: job for seat in reversed(self.seats) for key, job in seat.jobs.items()}
 
     def _has_landed_plan(self, plan: str) -> bool:
-        return any(job.branch == plan for key, job in self.jobs.items() if key in self.landed)
+        return any(job.branch == plan for key, job in self._all_jobs().items() if key in self.landed)
 
     def _brings_nothing(self, job: Job, commit: str) -> bool:
         here = self.tree(commit)
@@ -120,7 +148,7 @@ class JudgedWorld(World):
 
     def _brought(self, job: Job, at: str, tree: Tree | None) -> Tree | None:
         """The tree of main at the commit ``at`` (with what else is about to land), and the job's work."""
-        base = self.repo.git("merge-base", at, job.head)
+        base = self.eye.git("merge-base", at, job.head)
         return None if tree is None else merged(self.tree(base), tree, self.tree(job.head))
 
     # -- what must be once nothing disturbs any more -------------------------------------------------------
@@ -131,41 +159,54 @@ class JudgedWorld(World):
             self.wake()
         self.steering.clear()
         self._go_on()
-        self.drain()
+        self._drain_all()
         self.require()
-        for entry in self.queue.bench.store.entries(states={EntryState.HELD}):
-            self._require_reason_to_hold(entry)
-            self.queue.add(entry.id)  # the check is well again, and nobody prunes
-            self.tally["held"] += 1
-        self.drain()
+        for seat in self.seats:
+            for entry in seat.queue.bench.store.entries(states={EntryState.HELD}):
+                self._require_reason_to_hold(seat, entry)
+                seat.queue.add(entry.id)  # the check is well again, and nobody prunes
+                self.tally["held"] += 1
+        self._drain_all()
         self.require()
-        self._require_decided()
-        before = self.references(), self.queue.bench.store.entries()
-        self.drain()
-        after = self.references(), self.queue.bench.store.entries()
-        epoch = "refs/planctl/epoch"
-        assert {k: v for k, v in before[0].items() if k != epoch} == {
-            k: v for k, v in after[0].items() if k != epoch
-        }, "S16: another worker found something to do"
-        assert before[1] == after[1], "S16: another worker found something to say"
-        require_invariants(self.repo, self.main[0])
-        self.tally.update(str(entry.state) for entry in before[1])
+        for seat in self.seats:
+            self._require_decided(seat)
+        before = self._told()
+        self._drain_all()
+        assert before == self._told(), "S16: another worker found something to do, or to say"
+        self._require_well()
+        for seat in self.seats:
+            self.tally.update(str(entry.state) for entry in seat.queue.bench.store.entries())
         self.tally["worlds"] += 1
 
+    def _drain_all(self) -> None:
+        self.drain()
+
+    def _told(self) -> list[object]:
+        """All references but the epochs, and all entries."""
+        repos = (self.there, *(seat.repo for seat in self.seats))
+        references = [{n: c for n, c in references_of(r).items() if not n.endswith("/epoch")} for r in repos]
+        return [*references, *(seat.queue.bench.store.entries() for seat in self.seats)]
+
+    def _require_well(self) -> None:
+        if not self.apart:
+            require_invariants(self.repo, self.main[0])
+
     def _go_on(self) -> None:
-        """Main is green again, and whatever the queue stood still for is over."""
+        """Main is green again, and whatever a queue stood still for is over."""
         self._follow_main()
-        red = noted(self.queue.bench.store, MAIN, RED)
-        assert red is None or not is_green(self.tree(red)) or self.steering.has_met("flake"), "P24"
+        for seat in self.seats:
+            red = noted(seat.queue.bench.store, seat.target, RED)
+            assert red is None or not is_green(self.tree(red)) or self.steering.has_met("flake"), "P24"
         if not is_green(self.tree(self.main[-1])):
             self.tally["red main"] += 1
             self.push_outside("mend")
             self._follow_main()
-        service.resume(self.queue.bench)
+        for seat in self.seats:
+            service.resume(seat.queue.bench)
 
-    def _require_decided(self) -> None:
-        entries = {entry.id: entry for entry in self.queue.bench.store.entries()}
-        for job in self.jobs.values():
+    def _require_decided(self, seat: Seat) -> None:
+        entries = {entry.id: entry for entry in seat.queue.bench.store.entries()}
+        for job in seat.jobs.values():
             entry = entries[job.key]
             if not job.wanted:
                 assert entry.state is EntryState.DROPPED or job.key in self.landed, entry
@@ -173,6 +214,8 @@ class JudgedWorld(World):
             match entry.state:
                 case EntryState.LANDED:
                     self.tally["brought nothing"] += job.key not in self.landed
+                case _ if job.key in self.landed:
+                    raise AssertionError(f"S8: {entry} is on main")
                 case EntryState.CONFLICTED:
                     assert None in self._outcomes(job), f"{job} meets nothing, and {entry.reason}"
                 case EntryState.REJECTED:
@@ -187,20 +230,20 @@ class JudgedWorld(World):
     def _require_blame(self, job: Job, entry: Entry) -> None:
         """S12: the very tree failed, where its base passed; by the oracle, or by a flaw of the check."""
         commit = str(entry.reason["commit"])
-        tree = self.repo.head(f"{commit}^{{tree}}")
+        tree = self.eye.head(f"{commit}^{{tree}}")
         assert False in self.verdicts(tree), f"S12: no check has failed on {commit}"
-        assert True in self.verdicts(self.repo.head(f"{commit}^1^{{tree}}")), "S12: its base has not passed"
+        assert True in self.verdicts(self.eye.head(f"{commit}^1^{{tree}}")), "S12: its base has not passed"
         is_red = [found for found in self._outcomes(job) if found is not None and not is_green(found)]
         flawed = is_green(self.tree(commit))
         assert is_red or flawed, f"S12: {job} is green everywhere"
 
-    def _require_reason_to_hold(self, entry: Entry) -> None:
+    def _require_reason_to_hold(self, seat: Seat, entry: Entry) -> None:
         code = entry.reason["code"]
         if code in ("missing-object", "git-failed"):
             assert self.pruned, f"{entry}: nobody pruned"
             return
         assert code == "no-verdict", entry
-        said = [e for e in self.queue.events("check.finished") if e.data.get("entry") == entry.id]
+        said = [e for e in seat.queue.events("check.finished") if e.data.get("entry") == entry.id]
         assert sum(e.data["passed"] is None for e in said) >= 3, f"S11: {entry} is held for less"
 
     def _waits_rightly(self, job: Job, entries: dict[str, Entry]) -> bool:
@@ -210,7 +253,9 @@ class JudgedWorld(World):
         )
 
 
-def world_at(template: Path, folder: Path, nursery: Nursery, settings: dict[str, Any]) -> JudgedWorld:
+def world_at(template: Path, folder: Path, nursery: Nursery, keys: dict[str, Any]) -> JudgedWorld:
     """A new one, in a folder of its own, with these settings beside those of the check."""
     repo, steering = GitRepo.copy_of(template, folder / "repo"), Steering(folder / "steering")
-    return JudgedWorld(repo, nursery, steering, settings)
+    configure(repo, **steering.settings, **keys)
+    apart = keys["queue"] == "lanes"
+    return JudgedWorld(folder, (Seat(repo),), repo, repo, nursery, steering, apart)

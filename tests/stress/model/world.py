@@ -5,11 +5,9 @@ from __future__ import annotations
 import contextlib
 import itertools
 import signal
-import sqlite3
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from pathlib import Path
 
 from orchestrator.errors import NothingToDoError, UsageError
 from orchestrator.services import queue as service
@@ -17,11 +15,11 @@ from orchestrator.states import EntryState
 from orchestrator.submitting.submit import Work, submit
 from tests.stress.model.check import Steering
 from tests.stress.model.oracle import Tree, changed, faults
+from tests.stress.model.seat import Job, Seat
 from tests.support.nursery import Nursery, Worker
-from tests.support.queues import MAIN, configure, queue_of
+from tests.support.queues import MAIN, Queue
 from tests.support.repo import GitRepo
 
-_LOG = "--format=%H%x00%T%x00%(trailers:key=Planctl-Key,valueonly,separator=%x2C)"
 _IMPORT = """\
 feature done
 commit {reference}
@@ -37,31 +35,23 @@ done
 
 
 @dataclass
-class Job:
-    """A head that was handed in. ``since``: how many commits main had then; ``wanted``: nobody dropped it."""
-
-    key: str
-    branch: str
-    head: str
-    after: tuple[str, ...]
-    since: int
-    wanted: bool = True
-
-
-@dataclass
 class World:
     """What has been done, beside the real thing.
 
-    ``jobs`` by key, ``branches`` with their heads and ``markers`` with a file of theirs by name; ``main`` the
+    ``seats`` are the clones with a queue, people work at the first; ``there`` is the repository whose main
+    counts; ``eye`` one that has the objects of all of them; ``apart``: its lanes skip each other's checks.
+    ``branches`` with their heads and ``markers`` with a file of theirs by name; ``main`` the
     first-parent commits known so far, ``outside`` those that somebody else made; ``landed`` the
     commit that a key made; ``halted`` workers; ``pruned``: objects were pruned while a worker was halted.
     """
 
-    repo: GitRepo
+    folder: Path
+    seats: tuple[Seat, ...]
+    there: GitRepo
+    eye: GitRepo
     nursery: Nursery
     steering: Steering
-    settings: dict[str, Any] = field(default_factory=dict)
-    jobs: dict[str, Job] = field(default_factory=dict)
+    apart: bool = False
     branches: dict[str, str] = field(default_factory=dict)
     markers: dict[str, str] = field(default_factory=dict)
     main: list[str] = field(default_factory=list)
@@ -72,16 +62,31 @@ class World:
     tally: Counter[str] = field(default_factory=Counter)
     _trees: dict[str, Tree] = field(default_factory=dict)
     _numbers: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
-    _open: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
 
     def __post_init__(self) -> None:
-        settings = {"check": self.steering.command, "check_timeout": 2, **self.settings}
-        configure(self.repo, **settings)
-        self.main.append(self.repo.head(MAIN))
-        self.repo.git("checkout", "-q", "--detach")
-        self.repo.write("README.md", "the user's edit\n")
-        self.standing = self.checkout()
-        self.queue = self._open.enter_context(queue_of(self.repo))
+        self.main.append(self.there.head(MAIN))
+        for seat in self.seats:
+            seat.begin()
+
+    @property
+    def home(self) -> Seat:
+        """Where people work."""
+        return self.seats[0]
+
+    @property
+    def jobs(self) -> dict[str, Job]:
+        """What was handed in there."""
+        return self.home.jobs
+
+    @property
+    def queue(self) -> Queue:
+        """Their session at the queue."""
+        return self.home.queue
+
+    @property
+    def repo(self) -> GitRepo:
+        """Their clone."""
+        return self.home.repo
 
     # -- what people do ------------------------------------------------------------------------------------
 
@@ -93,24 +98,33 @@ class World:
         if parent is not None and self.branches:
             base = [*self.branches.values()][parent % len(self.branches)]
         self.markers[name] = marker
-        self.branches[name] = self._commit(f"refs/heads/{name}", base, self._files(kind, number, marker))
+        self._push(name, base, self._files(kind, number, marker))
         return name
+
+    def _push(self, name: str, start: str, files: dict[str, str], gone: tuple[str, ...] = ()) -> None:
+        """A new commit on a branch of the people's."""
+        self.branches[name] = self._commit(self.repo, f"refs/heads/{name}", start, files, gone)
 
     def _files(self, kind: str, number: int, marker: str) -> dict[str, str]:
         text = f"{number} of its own kind\n"
+        if self.apart and kind.startswith("half-"):
+            kind = "own"  # what has no path in common and breaks together is what lanes may miss
         name = {"own": marker, "bad": f"bad-{number}"}.get(kind, kind)
         return {marker: f"marker {text}", name: text}
 
-    def hand_in(self, name: str, *, after: str | None = None, method: str | None = None) -> None:
+    def hand_in(
+        self, name: str, *, after: str | None = None, method: str | None = None, seat: Seat | None = None
+    ) -> None:
         """Queue a branch, as a plan that lands after another where ``after`` names one."""
+        seat = seat or self.home
         head = self.branches[name]
         if after is None:
-            entry = self.queue.add(name, method=method)
+            entry = seat.queue.add(name, method=method)
         else:
-            base = self.repo.git("merge-base", MAIN, head)
-            work = Work(MAIN, name, head, base, plan=name, after=(after,), method=method)
-            entry = submit(self.queue.bench, work)
-        job = self.jobs.setdefault(entry.id, Job(entry.id, name, head, entry.after, len(self.main)))
+            base = self.eye.git("merge-base", self.there.head(MAIN), head)
+            work = Work(seat.target, name, head, base, plan=name, after=(after,), method=method)
+            entry = submit(seat.queue.bench, work)
+        job = seat.jobs.setdefault(entry.id, Job(entry.id, name, head, entry.after, len(self.main)))
         if not job.wanted or entry.state is EntryState.QUEUED:
             job.since = len(self.main) - 1
         job.wanted = True
@@ -128,7 +142,7 @@ class World:
         files = self._files(kind, number, f"own-{number}")
         self.markers[name] = f"own-{number}"
         gone = faults(self.tree(self.branches[name])) if kind == "own" else ()
-        self.branches[name] = self._commit(f"refs/heads/{name}", self.branches[name], files, gone)
+        self._push(name, self.branches[name], files, gone)
 
     def drop(self, number: int) -> None:
         """A person takes an entry out, if it can still be."""
@@ -141,12 +155,12 @@ class World:
 
     def push_outside(self, kind: str) -> None:
         """Somebody moves main without the queue."""
-        number, tip = next(self._numbers), self.repo.head(MAIN)
+        number, tip = next(self._numbers), self.there.head(MAIN)
         if kind == "mend":
             files, gone = {f"own-{number}": f"mended {number}\n"}, faults(self.tree(tip))
         else:
             files, gone = self._files(kind, number, f"own-{number}"), ()
-        self.outside.add(self._commit(MAIN, tip, files, gone))
+        self.outside.add(self._commit(self.there, MAIN, tip, files, gone))
 
     def collect(self) -> None:
         """``git gc`` takes away whatever nothing refers to."""
@@ -155,8 +169,7 @@ class World:
 
     def restart(self) -> None:
         """The user's own planctl ends and begins anew."""
-        self._open.close()
-        self.queue = self._open.enter_context(queue_of(self.repo))
+        self.home.restart()
 
     def lay(self, name: str, flaw: str, times: int) -> None:
         self.steering.lay(self.markers[name], flaw, times)
@@ -166,21 +179,28 @@ class World:
     def drain(self) -> None:
         self.nursery.drain(self.repo)
 
-    def kill_at(self, moment: str) -> None:
-        worker = self.nursery.start(self.repo, moment)
+    def kill_at(self, moment: str, seat: Seat | None = None) -> None:
+        worker = self.nursery.start((seat or self.home).repo, moment)
         assert worker.wait()
         assert worker.code in (0, -signal.SIGKILL), worker.log.read_text()
         self.tally["killed"] += worker.code != 0
 
     def halt_at(self, moment: str) -> None:
-        """A worker is stopped at the moment, if it comes to it, and its minute is over."""
+        """A worker is stopped at the moment, if it comes to it, and its minute is over.
+
+        One whose other thread was just where nobody else may be keeps all out, by the kernel; it goes on.
+        """
         worker = self.nursery.start(self.repo, moment, signal.SIGSTOP)
-        if worker.wait():
+        has_ended = worker.wait()
+        if not has_ended and self.home.is_kept_out():
+            worker.go_on()
+            has_ended = worker.wait()
+        if has_ended:
             worker.require_well()
             return
         self.halted.append(worker)
         self.tally["halted"] += 1
-        expire_lease(self.repo)
+        self.home.expire_lease()
 
     def wake(self) -> None:
         """The worker that was stopped first goes on, and comes to its end."""
@@ -194,31 +214,17 @@ class World:
 
     def tree(self, commit: str) -> Tree:
         if commit not in self._trees:
-            lines = self.repo.git("ls-tree", "-r", commit).splitlines()
+            lines = self.eye.git("ls-tree", "-r", commit).splitlines()
             self._trees[commit] = {path: about.split()[2] for about, path in (x.split("\t") for x in lines)}
         return self._trees[commit]
 
     def verdicts(self, tree: str) -> set[bool | None]:
-        """What checks have said of a tree."""
-        with self._sql() as store:
-            found = store.execute("SELECT passed FROM verdicts WHERE tree = ?", (tree,)).fetchall()
-        return {None if passed is None else bool(passed) for (passed,) in found}
+        """What checks have said of a tree, wherever they ran."""
+        return set().union(*(seat.verdicts(tree) for seat in self.seats))
 
-    @contextlib.contextmanager
-    def _sql(self) -> Iterator[sqlite3.Connection]:
-        with contextlib.closing(
-            sqlite3.connect(f"file:{self.repo.path}/.git/planctl/state.db?mode=ro", uri=True)
-        ) as store:
-            yield store
-
-    def references(self) -> dict[str, str]:
-        lines = self.repo.git("for-each-ref", "--format=%(refname) %(objectname)").splitlines()
-        return dict(line.split() for line in lines)
-
-    def checkout(self) -> str:
-        return self.repo.git("status", "--porcelain=v2", "--branch")
-
-    def _commit(self, reference: str, start: str, files: dict[str, str], gone: tuple[str, ...] = ()) -> str:
+    def _commit(
+        self, repo: GitRepo, reference: str, start: str, files: dict[str, str], gone: tuple[str, ...] = ()
+    ) -> str:
         number = next(self._numbers)
         message = f"work {number}"
         changes = [f"D {path}" for path in gone]
@@ -231,7 +237,7 @@ class World:
             start=start,
             changes="\n".join(changes),
         )
-        commit = self.repo.git("fast-import", "--quiet", "--done", stdin=text).strip()
+        commit = repo.git("fast-import", "--quiet", "--done", stdin=text).strip()
         expected = changed(self.tree(start), files, gone)
         assert self.tree(commit) == expected
         return commit
@@ -239,10 +245,5 @@ class World:
     def close(self) -> None:
         for worker in self.halted:
             worker.end()
-        self._open.close()
-
-
-def expire_lease(repo: GitRepo) -> None:
-    """The minute of whoever holds the queue is over."""
-    with contextlib.closing(sqlite3.connect(repo.path / ".git/planctl/state.db", timeout=60)) as store, store:
-        store.execute("UPDATE leases SET expires = 0 WHERE name = ?", (f"queue:{MAIN}",))
+        for seat in self.seats:
+            seat.end()

@@ -1,0 +1,68 @@
+"""What the trailers of a remote's target tell: its landings, noted in the mirror's folder ``told``.
+
+Only of the target's first-parent history, and of the side chains of batches: whoever writes a branch may
+write what trailers they like.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from orchestrator.submitting.key import BY_KEY, landed_folder
+from worktrees.references import Create, Update
+from worktrees.trailers import BATCH_TRAILER, KEY_TRAILER, PLAN_TRAILER, trailers_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from orchestrator.workbench import Workbench
+    from worktrees.mirror import Mirror
+    from worktrees.references import Change
+
+_DIGITS: Final = 20
+_MERGED: Final = 2
+
+
+def note_landings(bench: Workbench, mirror: Mirror, tip: str, read: str | None) -> None:
+    """Note the landings that are new on the target since ``read``, unless a landed reference tells them.
+
+    A commit that the target has lost again is replaced by that of a later landing of the same key.
+    """
+    by_key = {n.rpartition("/")[2]: c for n, c in bench.references.list(f"{mirror.landed}/").items()}
+    since = (f"^{read}",) if read and bench.objects.has_commit(read) else ()
+    made: dict[str, str] = {}
+    for name, commit in _landings(bench, mirror, tip, since):
+        known = by_key.get(name.rpartition("/")[2])
+        if known is None or not bench.objects.is_ancestor(known, tip):
+            made.setdefault(name, commit)  # the newest comes first
+    tell(bench, made, tip)
+
+
+def tell(bench: Workbench, made: Mapping[str, str], tip: str) -> None:
+    """Have references in the folder ``told`` name these commits, unless the target has what they name."""
+    changes: list[Change] = []
+    for name, commit in made.items():
+        found = bench.references.read(name)
+        if found is None:
+            changes.append(Create(name, commit))
+        elif not bench.objects.is_ancestor(found, tip):
+            changes.append(Update(name, commit, found))
+    if changes:
+        bench.references.transact(changes, message="planctl: remote", step="remote.trailers")
+
+
+def _landings(
+    bench: Workbench, mirror: Mirror, tip: str, since: tuple[str, ...]
+) -> Iterator[tuple[str, str]]:
+    greps = (f"--grep=^{KEY_TRAILER}: ", f"--grep=^{BATCH_TRAILER}: ")
+    asked = ("log", "--first-parent", "-z", "--format=%H %P%n%B", *greps)
+    for record in bench.git.run(*asked, "--end-of-options", tip, *since).records:
+        heading, _, message = record.lstrip("\n").partition("\n")
+        commit, *parents = heading.split()
+        trailers = trailers_of(message)
+        key = trailers.get(KEY_TRAILER, "")
+        if BATCH_TRAILER in trailers and len(parents) == _MERGED:
+            yield from _landings(bench, mirror, parents[1], (f"^{parents[0]}",))
+        elif len(key) == _DIGITS and key.isalnum():
+            plan = trailers.get(PLAN_TRAILER)
+            yield f"{landed_folder(mirror.told, plan or BY_KEY)}/{key}", commit
