@@ -1,8 +1,9 @@
 """Processes that a session has left, and how all of them are ended; nothing that is not proven to be of it.
 
 Promise: :meth:`Family.end` signals only roots whose identity was proven, and what was seen below one of them
-while it lived. Spared is what is below another session, what has a supervisor, and the caller with all that
-is above it. Not promised: that a process is found which had left its parents before anybody looked.
+while it lived. Spared is what is below another session, what has a supervisor, an editor or a terminal that
+somebody was given, with all below those, and the caller with all that is above it. Not promised: that a
+process is found which had left its parents before anybody looked.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 from orchestrator.running import platforms
 from orchestrator.running.supervision import PROGRAM
 from orchestrator.running.trees import ask_to_end, descendants, kill
-from orchestrator.sessions.ancestry import ancestors
+from orchestrator.sessions.ancestry import ancestors, is_home
 from orchestrator.sessions.identity import proven
 
 if TYPE_CHECKING:
@@ -53,21 +54,31 @@ def own_line() -> set[int]:
 
 def program_of(pid: int) -> str:
     """What the process is called, for people."""
-    words = platforms.image_of(pid).split(b"\0")
-    return os.path.basename(words[0]).decode("utf-8", "replace")[:_LONGEST_NAME] or "?"  # noqa: PTH119 - a name
+    return os.path.basename(words_of(pid)[0])[:_LONGEST_NAME] or "?"  # noqa: PTH119 - a name
+
+
+def words_of(pid: int) -> list[str]:
+    """What the process says that it runs: one word at least, which is empty where that cannot be told."""
+    return platforms.image_of(pid).decode("utf-8", "replace").split("\0")
 
 
 def below(table: Mapping[int, Process], roots: Collection[int], spared: Collection[int]) -> list[Process]:
-    """What is below ``roots``; what is ``spared``, or has a supervisor, is left out with all below it."""
+    """What is below ``roots``; what is ``spared``, or stands apart, is left out with all below it."""
     found = descendants(table, roots)
-    cut = {pid for pid in found if pid in spared or _has_a_supervisor(pid)}
+    cut = {pid for pid in found if pid in spared or _stands_apart(pid)}
     kept = found - cut - descendants(table, cut)
     return [table[pid] for pid in kept if pid not in spared]
 
 
-def _has_a_supervisor(pid: int) -> bool:
-    """Whether it is one, or has the mark of what one watches: its run sees to those, or who resumes it."""
-    return platforms.marker_of(pid) is not None or _SUPERVISOR in platforms.image_of(pid).split(b"\0")
+def _stands_apart(pid: int) -> bool:
+    """Whether it is somebody else's business by now, whoever started it.
+
+    A supervisor, and what has the mark of what one watches: its run sees to those, or who resumes it. An
+    editor or a terminal that an agent has opened for a person, who has unsaved work in it.
+    """
+    if platforms.marker_of(pid) is not None or _SUPERVISOR in platforms.image_of(pid).split(b"\0"):
+        return True
+    return is_home(words_of(pid))
 
 
 class Family:
@@ -76,6 +87,7 @@ class Family:
     def __init__(self, roots: Iterable[tuple[Process, str]], spared: Collection[int]) -> None:
         self._spared = {*spared, *own_line()}
         known = [(process, whose) for process, whose in roots if process.pid not in self._spared]
+        known = [(process, whose) for process, whose in known if not _stands_apart(process.pid)]
         self._seen = {process.pid: process.started for process, _ in known}
         self._whose = {process.pid: whose for process, whose in known}
 

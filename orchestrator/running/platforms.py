@@ -53,7 +53,7 @@ def find_process(pid: int) -> Process | None:
         return _foreign_process(pid)
     try:
         descriptor = os.open(f"/proc/{pid}/stat", os.O_RDONLY | os.O_CLOEXEC)
-    except (FileNotFoundError, ProcessLookupError):
+    except (FileNotFoundError, ProcessLookupError, PermissionError):  # the last: /proc with hidepid=1
         return None
     try:
         stat = os.read(descriptor, _BYTES_OF_STAT)
@@ -70,6 +70,11 @@ def _parsed(pid: int, stat: bytes) -> Process | None:
     if fields[_STATE] in b"ZXx" and int(fields[_THREADS]) <= 1:
         return None
     return Process(pid, int(fields[_PARENT]), int(fields[_SESSION]), float(fields[_STARTED]))
+
+
+def seconds(mark: float) -> float:
+    """A start mark as sessions keep it: seconds since the boot on Linux, the mark itself elsewhere."""
+    return mark / os.sysconf("SC_CLK_TCK") if LINUX else mark
 
 
 def is_alive(pid: int, started: float) -> bool:

@@ -65,7 +65,11 @@ class CommandSpec:
 
 @dataclass(frozen=True, slots=True)
 class Supervised:
-    """A launched command: its main process and its supervisor, each by pid and start mark, of one boot."""
+    """A launched command: its main process and its supervisor, each by pid and start mark, of one boot.
+
+    ``host`` is where their pids are from, as sessions say it; an empty text for what an older planctl
+    launched.
+    """
 
     attempt: str
     pid: int
@@ -75,6 +79,7 @@ class Supervised:
     boot: str
     record_dir: Path
     grace: float = GRACE
+    host: str = ""
 
 
 @dataclass(frozen=True, slots=True)

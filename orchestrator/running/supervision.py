@@ -23,6 +23,7 @@ from orchestrator.errors import LaunchFailedError
 from orchestrator.running import platforms, trees
 from orchestrator.running.records import ENDED, STARTED, STOP, Outcome, read_record, write_record
 from orchestrator.running.spec import GRACE, CommandSpec, Ended, Running, Supervised
+from orchestrator.sessions.identity import here, is_alive
 from plans.effects import step
 
 if TYPE_CHECKING:
@@ -114,6 +115,7 @@ def _orders(spec: CommandSpec) -> bytes:
         "parent_death": str(spec.parent_death),
         "grace": spec.grace,
         "boot": boot_id(),
+        "host": here(),
         "launcher": os.getpid(),
         "hold": list(spec.hold),
     }
@@ -157,6 +159,7 @@ def find(record_dir: Path) -> Supervised | None:
             boot=str(value["boot"]),
             record_dir=record_dir,
             grace=float(value["grace"]),
+            host=str(value.get("host", "")),
         )
     except (KeyError, TypeError, ValueError):
         return None
@@ -174,6 +177,23 @@ def poll(handle: Supervised) -> Running | Ended:
     if ended is not None:
         return ended
     return Ended(Outcome.LOST, command_alive=bool(_orphans(handle)))
+
+
+def proven_end(handle: Supervised) -> Ended | None:
+    """As :func:`poll`, but None where it is not proven that the supervisor is gone.
+
+    One in another container, or hidden from this user, may live. For whoever looks after commands that are
+    not his own.
+    """
+    state = poll(handle)
+    if not isinstance(state, Ended):
+        return None
+    since = platforms.seconds(handle.supervisor_started)
+    if state.outcome is Outcome.LOST and is_alive(
+        handle.supervisor, since, handle.boot, handle.host or here()
+    ):
+        return None
+    return state
 
 
 def _recorded_end(handle: Supervised) -> Ended | None:

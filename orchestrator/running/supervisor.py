@@ -55,6 +55,7 @@ class Orders:
         self.stops_with_parent: bool = value["parent_death"] == "stop"
         self.grace: float = value["grace"]
         self.boot: str = value["boot"]
+        self.host: str = value["host"]
         self.launcher: int = value["launcher"]
         self.hold: list[int] = value["hold"]
 
@@ -244,6 +245,7 @@ class Supervisor:
         value = {
             "attempt": self.orders.attempt,
             "boot": self.orders.boot,
+            "host": self.orders.host,
             "pid": self.pid,
             "started": command.started if command else 0.0,
             "supervisor": os.getpid(),

@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING
 from orchestrator.running.places import record_folder
 from orchestrator.running.platforms import MARKER
 from orchestrator.running.records import Outcome
-from orchestrator.running.spec import Ended, Running
-from orchestrator.running.supervision import find, poll
+from orchestrator.running.supervision import find, proven_end
 from orchestrator.services.conductors import conductor_of, living_session
 from orchestrator.states import AttemptState, RunState, SlotState
 
@@ -33,7 +32,7 @@ def is_orphaned_command(store: Store, state_dir: Path, name: str) -> bool:
     if "/" in name or name.startswith(".") or name == os.environ.get(MARKER):
         return False  # no name of ours, or the command that this very process is part of
     handle = find(record_folder(state_dir, name))
-    if handle is None or isinstance(poll(handle), Running):
+    if handle is None or proven_end(handle) is None:
         return False
     attempt = store.attempt(name.rpartition("-")[0])
     # One that is running counts as an attempt without supervisor: its worktree needs care first.
@@ -45,8 +44,8 @@ def is_lost(state_dir: Path, attempt: Attempt) -> bool:
     handle = find(record_folder(state_dir, attempt.supervisor or ""))
     if handle is None:
         return True
-    state = poll(handle)
-    return isinstance(state, Ended) and state.outcome is Outcome.LOST
+    end = proven_end(handle)
+    return end is not None and end.outcome is Outcome.LOST
 
 
 def is_anything_orphaned(store: Store, state_dir: Path, marked: Iterable[str]) -> bool:

@@ -28,7 +28,7 @@ from orchestrator.services.speaking import (
     speaker,
     taken_over,
 )
-from orchestrator.sessions.ancestry import ancestors
+from orchestrator.sessions.ancestry import ancestors, line_of, worker
 from orchestrator.sessions.cleanup import PROCESS_DEAD, bury, release_all
 from orchestrator.sessions.identity import is_alive, started
 from orchestrator.states import SessionState
@@ -68,7 +68,7 @@ def begin(store: Store, clock: Clock, newcomer: Newcomer, environ: Mapping[str, 
         "agent": newcomer.agent,
         "labels": newcomer.labels,
         "note": newcomer.note,
-        "children": _children(newcomer.children),
+        "children": _children(newcomer.children, worker(above).pid),
     }
     if newcomer.key is None and (environ.get("PLANCTL_ATTEMPT") or environ.get("PLANCTL_SESSION")):
         found = speaker(store, clock, None, environ, expiry=newcomer.expiry)
@@ -102,9 +102,11 @@ def _under_an_old_name(store: Store, clock: Clock, fresh: Session, said: dict[st
 
 
 def _told(store: Store, session: Session, said: dict[str, Any]) -> Session:
-    """Write down what a session says of itself; it is active from then on."""
+    """Write down what a session says of itself; it is active from then on. Children are told of once."""
     with store.transaction():
         now = store.session(session.id) or session
+        children = {child["pid"]: child for child in (*now.children, *said["children"])}
+        said = {**said, "children": tuple(children.values())}
         if now.state is SessionState.ACTIVE:
             return store.update_session(now, **said)
         return store.move_session(now, SessionState.ACTIVE, **said)
@@ -120,8 +122,7 @@ def beat(
             store.beat(session.id, expires=session.expires, at=at, task=task)
             session = store.session(session.id) or session
         if children:
-            known = {child["pid"]: child for child in (*session.children, *_children(children))}
-            session = _told(store, session, {"children": tuple(known.values())})
+            session = _told(store, session, {"children": _children(children, session.pid)})
     return session, read_messages(store, clock, session.id)
 
 
@@ -174,8 +175,14 @@ def alive(session: Session, clock: Clock) -> bool:
     return is_alive(session.pid, session.process_started, session.boot, session.host, this_boot=clock.boot())
 
 
-def _children(pids: Sequence[int]) -> tuple[dict[str, Any], ...]:
-    """With the moment when each started, which proves later that a pid is still the same process."""
+def _children(pids: Sequence[int], of: int) -> tuple[dict[str, Any], ...]:
+    """With the moment when each started, which proves later that a pid is still the same process.
+
+    Raises UsageError for what ``of`` runs below: a watchdog would end it with all that is below it.
+    """
+    above = line_of(of) if pids else frozenset()
+    if wrong := above.intersection(pids):
+        raise UsageError(f"--child {min(wrong)} is the process that works here, or one above it")
     return tuple({"pid": pid, "started": began} for pid in pids if (began := started(pid)) is not None)
 
 

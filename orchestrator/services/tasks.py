@@ -20,7 +20,6 @@ from orchestrator.errors import NothingToDoError, TaskRefusedError, TaskTakenErr
 from orchestrator.events import EventName
 from orchestrator.leases.lease import Wanted, asked_lease, who
 from orchestrator.leases.ledger import end, grant
-from orchestrator.services.sessions import alive
 from orchestrator.services.taskplaces import Place, mark, places
 from orchestrator.services.taskview import (
     PREFIX,
@@ -34,6 +33,7 @@ from orchestrator.services.taskview import (
     task_key,
 )
 from orchestrator.sessions.cleanup import bury, reopen
+from orchestrator.sessions.death import is_dead
 from orchestrator.states import TaskState
 from orchestrator.store.taskrecords import TaskRecord
 from plans.errors import UnknownTaskError
@@ -124,7 +124,7 @@ class Desk:
 
     def _lives(self, key: str) -> bool:
         found = self.store.session(key)
-        return found is not None and alive(found, self.clock)
+        return found is not None and not is_dead(self.store, found, self.clock.boot())
 
     def _phases(self) -> set[tuple[str, str]]:
         return {(done.plan, done.phase) for done in self.store.phases_done()}

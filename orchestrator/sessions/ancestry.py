@@ -20,7 +20,30 @@ from orchestrator.sessions.identity import started
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-_SHELLS: Final = frozenset({"sh", "bash", "dash", "ash", "zsh", "ksh", "mksh", "fish", "busybox"})
+_SHELLS: Final = frozenset(
+    {
+        *("sh", "bash", "dash", "ash", "zsh", "ksh", "mksh", "fish", "busybox"),
+        *("rbash", "csh", "tcsh", "yash", "elvish", "nu", "pwsh", "xonsh"),
+    }
+)
+_HOMES: Final = frozenset(
+    {
+        *("systemd", "init", "launchd", "runit", "s6-svscan", "supervisord", "cron", "crond", "atd"),
+        *("sshd", "login", "dropbear", "mosh-server", "tmux", "screen", "zellij", "dtach", "abduco"),
+        *(
+            "xterm",
+            "kitty",
+            "alacritty",
+            "foot",
+            "konsole",
+            "gnome-terminal-server",
+            "wezterm-gui",
+            "ghostty",
+        ),
+        *("emacs", "vi", "vim", "nvim", "kak", "hx", "helix", "zed", "code", "codium", "cursor", "idea"),
+    }
+)
+"""Programs that people, or the system, have other programs run below them for good."""
 _STARTERS: Final = frozenset(
     {
         "env",
@@ -79,6 +102,20 @@ class Ancestor:
 def is_shell(command: Sequence[str]) -> bool:
     """Whether that is a shell, which people start all sorts of things from."""
     return bool(command) and PurePath(command[0]).name.lstrip("-") in _SHELLS
+
+
+def is_home(command: Sequence[str]) -> bool:
+    """Whether that is a terminal, an editor, a service manager or the like, where people are at home."""
+    return bool(command) and PurePath(command[0].partition(":")[0]).name in _HOMES  # `sshd: user@pts/0`
+
+
+def line_of(pid: int) -> frozenset[int]:
+    """``pid`` and all above it, as far as can be seen."""
+    found: set[int] = set()
+    while pid > 0 and pid not in found:
+        found.add(pid)
+        pid = _parent(pid)
+    return frozenset(found)
 
 
 def ancestors() -> Iterator[Ancestor]:

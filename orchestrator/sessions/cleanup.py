@@ -15,7 +15,7 @@ from orchestrator.errors import BusyError, StaleRecordError
 from orchestrator.events import EventName
 from orchestrator.leases.kernel_lock import KernelLock
 from orchestrator.leases.ledger import Action, end
-from orchestrator.sessions.identity import is_alive
+from orchestrator.sessions.death import is_dead
 from orchestrator.sessions.staleness import Judgement, judged, orphaned
 from orchestrator.states import SessionState, TaskState
 
@@ -55,7 +55,7 @@ def reap(store: Store, clock: Clock, lock: Path) -> Reaped:
 def _reap(store: Store, clock: Clock) -> Reaped:
     now, boot = clock.monotonic(), clock.boot()
     living = store.sessions({SessionState.ACTIVE, SessionState.STALE})
-    dead = {s.id for s in living if not is_alive(s.pid, s.process_started, s.boot, s.host, this_boot=boot)}
+    dead = {s.id for s in living if is_dead(store, s, boot)}
     verdicts = judged(living, now=now, boot=boot, dead=dead)
     ended: list[Session] = []
     stale: list[Session] = []
@@ -85,7 +85,7 @@ def bury(store: Store, clock: Clock, keys: Sequence[str]) -> bool:
         session = store.session(key)
         if session is None or session.state is SessionState.ENDED:
             continue
-        if not is_alive(session.pid, session.process_started, session.boot, session.host, this_boot=boot):
+        if is_dead(store, session, boot):
             try:
                 _end(store, clock, session)
             except StaleRecordError:

@@ -54,6 +54,16 @@ def test_s4_6_a_session_is_known_by_its_fingerprint(repo: GitRepo) -> None:
     assert len({*unnamed, begun["id"]}) == 3  # S1.15
 
 
+def test_s3_5_who_works_here_and_what_is_above_is_no_child(repo: GitRepo) -> None:
+    """A watchdog would end it, when the session has crashed, with all that is below it."""
+    for pid in (os.getpid(), os.getppid()):
+        refused = session(repo, "start", "--agent", "claude", "--child", str(pid), code=2)
+        assert f"--child {pid} is the process that works here" in refused["error"]["message"]
+    begun = session(repo, "start", "--agent", "claude")
+    assert run("session", "heartbeat", begun["id"], "--child", str(os.getppid()), cwd=repo.path).code == 2
+    assert session(repo, "list")["sessions"][0]["children"] == []
+
+
 def test_s4_6_a_name_is_refused_while_the_first_lives_and_taken_over_when_it_is_dead(
     repo: GitRepo, agent: Agent
 ) -> None:
@@ -221,15 +231,21 @@ def test_whoever_beats_for_a_session_that_has_ended_is_told_so(repo: GitRepo) ->
 
 
 def test_s3_1_children_are_recorded_with_when_they_started(repo: GitRepo) -> None:
-    child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    command = [sys.executable, "-c", "import sys; sys.stdin.read()"]
+    made = [subprocess.Popen(command, stdin=subprocess.PIPE) for _ in range(2)]
+    one, two = (process.pid for process in made)
     try:
-        session(repo, "start", "ada", "--child", str(child.pid))
-        session(repo, "heartbeat", "ada", "--child", str(os.getpid()), "--child", str(child.pid))
+        session(repo, "start", "ada", "--agent", "forge", "--child", str(one))
+        session(repo, "heartbeat", "ada", "--child", str(two), "--child", str(one))
         (row,) = session(repo, "list")["sessions"]
-        expected = [(pid, started(pid)) for pid in (child.pid, os.getpid())]
-        assert [(c["pid"], c["started"]) for c in row["children"]] == expected
+        assert [(c["pid"], c["started"]) for c in row["children"]] == [
+            (pid, started(pid)) for pid in (one, two)
+        ]
+        again = session(repo, "start", "--agent", "forge")
+        assert again["children"] == row["children"], "who registers once more has them still"
     finally:
-        child.communicate()
+        for process in made:
+            process.communicate()
 
 
 def test_an_agents_session_lasts_as_long_as_the_settings_say(repo: GitRepo) -> None:

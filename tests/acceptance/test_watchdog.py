@@ -7,7 +7,7 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -186,8 +186,9 @@ def test_s3_11_three_sessions_one_watchdog(repo: GitRepo) -> None:
         assert [e.data["token"] for e in store.events_after(0) if e.event == "watchdog.took-over"]
 
 
-def test_s3_4_a_watchdog_that_was_stopped_and_wakes_up_changes_nothing(repo: GitRepo) -> None:
-    """It is stopped in its grace, when its victim has had TERM; another one ends that under a later token."""
+@pytest.fixture
+def child(repo: GitRepo) -> Iterator[subprocess.Popen[str]]:
+    """Of a dead session ``dead``; it says when it has had TERM, and goes on."""
     child = subprocess.Popen(
         ["sh", "-c", "trap 'echo termed' TERM; echo up; while :; do read x; done"],
         stdin=subprocess.PIPE,
@@ -195,10 +196,38 @@ def test_s3_4_a_watchdog_that_was_stopped_and_wakes_up_changes_nothing(repo: Git
         text=True,
     )
     assert child.stdout is not None
-    assert child.stdout.readline() == "up\n"
-    mark = faces.started(child.pid)
-    with faces.store_of(repo) as store:
-        faces.add_dead_session(store, children=({"pid": child.pid, "started": mark},))
+    assert child.stdin is not None
+    with child.stdout, child.stdin:
+        assert child.stdout.readline() == "up\n"
+        mark = faces.started(child.pid)
+        with faces.store_of(repo) as store:
+            faces.add_dead_session(store, kind="agent", children=({"pid": child.pid, "started": mark},))
+        yield child
+        child.kill()
+        child.wait()
+
+
+def test_s3_5_who_comes_back_while_a_sweep_is_under_way_keeps_what_he_had_running(
+    repo: GitRepo, child: subprocess.Popen[str]
+) -> None:
+    process = start("watchdog", "--once", "--grace", "1000", "--json", cwd=repo.path)
+    assert child.stdout is not None
+    assert child.stdout.readline() == "termed\n"
+    assert asked(repo, "session", "start", "dead")["children"] == [
+        {"pid": child.pid, "started": faces.started(child.pid)}
+    ]
+    done = end_of(process)
+    assert done.code == 1
+    assert "session dead came back" in done.err
+    assert child.poll() is None
+    assert sweep(repo, 0)["found"] is False
+
+
+def test_s3_4_a_watchdog_that_was_stopped_and_wakes_up_changes_nothing(
+    repo: GitRepo, child: subprocess.Popen[str]
+) -> None:
+    """It is stopped in its grace, when its victim has had TERM; another one ends that under a later token."""
+    assert child.stdout is not None
     first = start("watchdog", "--once", "--grace", "1000", "--json", cwd=repo.path)
     assert child.stdout.readline() == "termed\n"
     with faces.store_of(repo) as store:
@@ -216,9 +245,6 @@ def test_s3_4_a_watchdog_that_was_stopped_and_wakes_up_changes_nothing(repo: Git
     assert done.code == 4
     assert "the lease on watchdog was lost" in done.err
     assert log_of(repo) == before
-    for stream in (child.stdin, child.stdout):
-        assert stream is not None
-        stream.close()
 
 
 def test_p15_a_run_and_a_supervisor_that_were_killed_leave_nothing(repo: GitRepo, gates: Gates) -> None:

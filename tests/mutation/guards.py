@@ -84,6 +84,7 @@ TRANSACTION = (
 WRITES = f"{CHILDREN}::test_s7_a_child_that_writes_keeps_recovery_away"
 CONTRACT = "tests/orchestrator/store/test_contract.py"
 WATCHDOG = "tests/services/test_watchdog.py"
+WATCHING = "tests/acceptance/test_watchdog.py"
 
 GUARDS = (
     Guard(
@@ -470,6 +471,56 @@ GUARDS = (
         (f"{WATCHDOG}::test_s3_5_who_lives_but_is_not_heard_of_is_ended_only_when_that_is_asked_for",),
     ),
     Guard(
+        "watchdog-came-back",
+        "what a dead session left is not ended when somebody has come back under its name",
+        (
+            Edit(
+                "orchestrator/services/watchdog/sweep.py",
+                "family.end(self._post.grace, self._rest, check):",
+                "family.end(self._post.grace, self._rest, self._tenure.check):",
+            ),
+        ),
+        (f"{WATCHING}::test_s3_5_who_comes_back_while_a_sweep_is_under_way_keeps_what_he_had_running",),
+    ),
+    Guard(
+        "watchdog-elsewhere",
+        "a command whose supervisor may live where it cannot be seen has one",
+        (
+            Edit(
+                "orchestrator/running/supervision.py",
+                "handle.boot, handle.host or here()",
+                "handle.boot, here()",
+            ),
+        ),
+        (f"{WATCHDOG}::test_s3_5_a_command_whose_supervisor_may_live_in_another_container_is_never_touched",),
+    ),
+    Guard(
+        "watchdog-homes",
+        "an editor or a terminal that an agent opened for a person is not ended with the agent",
+        (
+            Edit(
+                "orchestrator/running/families.py",
+                "return is_home(words_of(pid))",
+                "return False",
+            ),
+        ),
+        (f"{WATCHDOG}::test_s3_5_an_editor_that_an_agent_opened_for_a_person_is_never_touched",),
+    ),
+    Guard(
+        "sessions-between",
+        "between two commands of an attempt nobody takes what its session holds",
+        (
+            Edit(
+                "orchestrator/sessions/death.py",
+                "return not (_lives(session, boot) or _is_between_commands(store, session.id, boot))",
+                "return not _lives(session, boot)",
+            ),
+        ),
+        (
+            "tests/orchestrator/sessions/test_sessions.py::test_s4_6_between_two_commands_of_an_attempt_its_session_lives",
+        ),
+    ),
+    Guard(
         "watchdog-fence",
         "a watchdog that another has replaced does nothing any more",
         (
@@ -491,6 +542,6 @@ GUARDS = (
                 "ended_at=clock.now(), children=())",
             ),
         ),
-        ("tests/acceptance/test_watchdog.py::test_s3_11_what_a_crashed_session_leaves_is_put_right",),
+        (f"{WATCHING}::test_s3_11_what_a_crashed_session_leaves_is_put_right",),
     ),
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -13,11 +14,12 @@ from typing import Any
 
 import pytest
 
-from orchestrator.clock import SystemClock
+from orchestrator.clock import SystemClock, new_id
 from orchestrator.errors import LeaseLostError, SweepStoppedError
 from orchestrator.running.platforms import find_process
+from orchestrator.running.records import STARTED, write_record
 from orchestrator.services.watchdog import noticing
-from orchestrator.services.watchdog.cases import Scene, Why, cases
+from orchestrator.services.watchdog.cases import Case, Scene, Why, cases, has_come_back
 from orchestrator.services.watchdog.election import LEASE, Tenure, at_work, pause, stand
 from orchestrator.services.watchdog.watch import is_wanted
 from orchestrator.sessions.identity import here, started
@@ -25,9 +27,10 @@ from orchestrator.sessions.registry import start_session
 from orchestrator.states import SessionState
 from orchestrator.store.memory.store import MemoryStore
 from orchestrator.store.protocol import Store
+from orchestrator.store.records import Session
 from tests.support.cli import Said, planctl
 from tests.support.clock import FakeClock
-from tests.support.faces import add_dead_session, add_session, reading, store_of
+from tests.support.faces import add_dead_session, add_session, dead_process, reading, store_of
 from tests.support.records import a_lease, a_session
 from tests.support.repo import GitRepo
 
@@ -45,12 +48,13 @@ def child_of(process: subprocess.Popen[Any], off: float = 0.0) -> dict[str, Any]
 
 
 @pytest.fixture
-def make() -> Iterator[Callable[[str], subprocess.Popen[bytes]]]:
+def make() -> Iterator[Callable[..., subprocess.Popen[bytes]]]:
     """Real processes, each at its place when it is given; none outlives its test."""
     made: list[subprocess.Popen[bytes]] = []
 
-    def one(code: str) -> subprocess.Popen[bytes]:
-        process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
+    def one(code: str, name: str = sys.executable, **env: str) -> subprocess.Popen[bytes]:
+        argv, environ = [name, "-c", code], {**os.environ, **env}
+        process = subprocess.Popen(argv, executable=sys.executable, stdout=subprocess.PIPE, env=environ)
         made.append(process)
         assert process.stdout is not None
         assert process.stdout.read(1) == b"."
@@ -84,6 +88,24 @@ def test_s3_2_who_is_looked_after_as_time_passes() -> None:
     assert found() == {"dead": Why.DEAD, "left": Why.LEFT}, "late, but it lives"
     assert found(end_silent=True)["agent"] is Why.SILENT
     assert "agent" not in found(end_silent=True, own=(7,)), "the watchdog was started from it"
+
+
+def test_s3_5_what_somebody_has_come_back_to_is_his() -> None:
+    """While a sweep was under way: under the name of a dead one, and one that was only silent."""
+    clock = FakeClock()
+    seen = a_session("agent", kind="agent", pid=7, boot=clock.boot(), expires=clock.monotonic() - 1)
+    ended = replace(seen, state=SessionState.ENDED)
+
+    def back(why: Why, known: Session | None) -> bool:
+        return has_come_back(Case(seen, why), known, now=clock.monotonic(), boot=clock.boot())
+
+    for why in Why:
+        assert not any(back(why, known) for known in (None, seen, ended))
+        assert back(why, replace(seen, pid=8))
+        assert back(why, replace(seen, process_started=99.0))
+    heard = replace(seen, expires=clock.monotonic() + 60)
+    assert back(Why.SILENT, heard)
+    assert not back(Why.DEAD, heard), "somebody may beat in its name; its process is gone all the same"
 
 
 def test_s3_4_one_of_many_is_the_watchdog_and_a_dead_one_is_followed_at_once() -> None:
@@ -153,6 +175,39 @@ def test_s3_5_what_is_not_proven_to_be_its_own_is_never_touched(
     assert [p.poll() for p in (foreign, elsewhere, other)] == [None] * 3
     with reading(repo) as store:
         assert [s.id for s in store.sessions({SessionState.ENDED}) if s.kind == "run"] == ["dead"]
+
+
+def test_s3_5_an_editor_that_an_agent_opened_for_a_person_is_never_touched(
+    repo: GitRepo, make: Callable[..., subprocess.Popen[bytes]]
+) -> None:
+    """Nor a terminal and what runs in it: there may be unsaved work."""
+    editor, child = make(SLEEPER, "/usr/bin/nvim"), make(SLEEPER)
+    inside = "import os, signal; os.write(1, b'.%d\\n' % os.getpid()); signal.pause()"
+    opens = f"import subprocess, sys; subprocess.Popen(['tmux', '-c', {inside!r}], executable=sys.executable)"
+    opener = make(f"{opens}; import signal; signal.pause()")
+    assert opener.stdout is not None
+    terminal = int(opener.stdout.readline())
+    with store_of(repo) as store:
+        add_dead_session(store, children=tuple(map(child_of, (editor, child, opener))))
+    assert {p["pid"] for p in once(repo).data["processes"]} == {child.pid, opener.pid}
+    assert editor.poll() is None
+    assert find_process(terminal) is not None
+    os.kill(terminal, signal.SIGKILL)
+
+
+def test_s3_5_a_command_whose_supervisor_may_live_in_another_container_is_never_touched(
+    repo: GitRepo, make: Callable[..., subprocess.Popen[bytes]]
+) -> None:
+    name = f"{new_id()}-0"
+    command, (gone, mark) = make(SLEEPER, PLANCTL_ATTEMPT=name), dead_process()
+    folder = repo.path / ".git/planctl/records" / name
+    folder.mkdir(parents=True)
+    record = {"attempt": name, "pid": gone, "started": mark, "supervisor": gone, "supervisor_started": mark}
+    record |= {"boot": SystemClock().boot(), "grace": 0.0}
+    for host, ends in (("there/pid:[4026532999]", False), (here(), True)):
+        write_record(str(folder), STARTED, {**record, "host": host}, durable=False)
+        assert [p["pid"] for p in once(repo).data["processes"]] == [command.pid] * ends
+        assert (command.poll() is not None) is ends
 
 
 def test_s3_5_who_lives_but_is_not_heard_of_is_ended_only_when_that_is_asked_for(

@@ -64,6 +64,16 @@ def _why(session: Session, scene: Scene) -> Why | None:
     return None
 
 
+def has_come_back(case: Case, known: Session | None, *, now: float, boot: str) -> bool:
+    """Whether, by what is ``known`` of it meanwhile, somebody speaks for it again: what it has is his."""
+    if known is None or known.state is SessionState.ENDED:
+        return False
+    seen = case.session
+    if (known.pid, known.process_started, known.boot) != (seen.pid, seen.process_started, seen.boot):
+        return True
+    return case.why is Why.SILENT and not is_late(known, now=now, boot=boot)
+
+
 def roots(case: Case) -> list[tuple[int, float]]:
     """The processes that were recorded of it, as (pid, start): its children; itself, where it is silent."""
     told = [(int(child["pid"]), float(child["started"])) for child in case.session.children]

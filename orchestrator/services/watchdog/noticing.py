@@ -1,7 +1,8 @@
 """What agents have running below them, noted while they live: once one has crashed, nobody can tell.
 
-Of sessions that a coding agent registered (they have a name), and of `lock run`. Not of a shell: what a
-person starts from a shell is meant to outlive it. What is a session itself or a plan's command is spared.
+Of sessions that a coding agent registered (they have a name), and of `lock run`. Not of a shell, a terminal,
+an editor or the like: what a person starts there is meant to outlive it. What is a session itself or a plan's
+command is spared.
 """
 
 from __future__ import annotations
@@ -9,10 +10,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from orchestrator.running import platforms
-from orchestrator.running.families import below, known_process, own_line
+from orchestrator.running.families import below, known_process, own_line, words_of
 from orchestrator.services.speaking import AGENT, LOCK
-from orchestrator.sessions.ancestry import is_shell
-from orchestrator.sessions.identity import proven, started
+from orchestrator.sessions.ancestry import is_home, is_shell
+from orchestrator.sessions.identity import proven
 from orchestrator.states import SessionState
 from plans.effects import step
 
@@ -48,17 +49,14 @@ def _children(
 ) -> tuple[Mapping[str, Any], ...] | None:
     """Those that were known and live, and those that are new; None where it is not for us to tell."""
     root = known_process(session.pid, session.process_started, session.boot, session.host)
-    if root is None or is_shell(_words(session.pid)):
+    words = words_of(session.pid)
+    if root is None or not words[0] or is_shell(words) or is_home(words):
         return None
     kept = [c for c in session.children if proven(c["pid"], c["started"], session.boot, session.host)]
     known = {child["pid"] for child in kept}
     fresh = sorted(p.pid for p in below(table, (root.pid,), spared) if p.pid not in known)
-    told = [{"pid": pid, "started": began} for pid in fresh if (began := started(pid)) and began > 0]
+    told = [{"pid": pid, "started": platforms.seconds(table[pid].started)} for pid in fresh]
     return (*kept, *told)[:_MOST]
-
-
-def _words(pid: int) -> list[str]:
-    return [word.decode("utf-8", "replace") for word in platforms.image_of(pid).split(b"\0")]
 
 
 def _write(

@@ -24,11 +24,11 @@ from orchestrator.events import EventName
 from orchestrator.running.families import Family, known_process, own_line
 from orchestrator.running.supervision import marked_processes
 from orchestrator.services.orphans import is_anything_orphaned
-from orchestrator.services.watchdog.cases import Scene, Why, cases, roots
+from orchestrator.services.watchdog.cases import Scene, Why, cases, has_come_back, roots
 from orchestrator.services.watchdog.noticing import notice
 from orchestrator.services.watchdog.report import MANY, Swept
 from orchestrator.sessions.cleanup import reap
-from orchestrator.sessions.identity import is_alive
+from orchestrator.sessions.death import is_dead
 from orchestrator.states import SessionState
 from plans.effects import step
 from plans.errors import PlanctlError
@@ -98,9 +98,7 @@ class Sweep:
     def _scene(self, sessions: Sequence[Session]) -> Scene:
         boot = self._clock.boot()
         living = [s for s in sessions if s.state is not SessionState.ENDED]
-        dead = {
-            s.id for s in living if not is_alive(s.pid, s.process_started, s.boot, s.host, this_boot=boot)
-        }
+        dead = {s.id for s in living if is_dead(self._store, s, boot)}
         now, silent = self._clock.monotonic(), self._post.end_silent
         return Scene(sessions, dead, now, boot, own_line() if silent else (), end_silent=silent)
 
@@ -131,9 +129,21 @@ class Sweep:
         over = {case.session.id for case in found}
         living = self._store.sessions({SessionState.ACTIVE, SessionState.STALE})
         family = Family(proven, {s.pid for s in living if s.id not in over})
+        whose = {key for _, key in proven}
+        check = partial(self._require_left, [case for case in found if case.session.id in whose])
         with step("watchdog.end-processes"):
-            for ended in family.end(self._post.grace, self._rest, self._tenure.check):
+            for ended in family.end(self._post.grace, self._rest, check):
                 self._note_process(ended)
+
+    def _require_left(self, found: Sequence[Case]) -> None:
+        """Raise unless this still is the watchdog, and nobody has come back to what he left."""
+        self._tenure.check()
+        now, boot = self._clock.monotonic(), self._clock.boot()
+        for case in found:
+            if has_come_back(case, self._store.session(case.session.id), now=now, boot=boot):
+                why = f"session {case.session.id} came back; the next sweep looks anew"
+                self._post.log.say("sweep-stopped", why)
+                raise SweepStoppedError(why)
 
     def _rest(self, seconds: float) -> None:
         self._clock.wait(self._tenure.ended, seconds)

@@ -17,17 +17,18 @@ from orchestrator.errors import BusyError, LeaseLostError
 from orchestrator.leases.heartbeat import Pace
 from orchestrator.leases.kernel_lock import KernelLock
 from orchestrator.sessions import identity
-from orchestrator.sessions.cleanup import reap
+from orchestrator.sessions.cleanup import bury, reap
 from orchestrator.sessions.identity import here, is_alive, started
 from orchestrator.sessions.registry import start_session
 from orchestrator.sessions.staleness import Judgement, judged, orphaned
-from orchestrator.states import SessionState, TaskState
+from orchestrator.states import AttemptState, SessionState, TaskState
 from orchestrator.store.memory.store import MemoryStore
 from orchestrator.store.protocol import Store
 from orchestrator.store.sqlite.opening import open_sqlite
 from orchestrator.store.taskrecords import TaskRecord
 from tests.support.clock import FakeClock
-from tests.support.records import a_lease, a_session
+from tests.support.faces import add_dead_session
+from tests.support.records import a_lease, a_run, a_session, an_attempt
 
 CLOCK = SystemClock()
 BUSY = Pace(every=0.005)
@@ -95,6 +96,41 @@ def test_the_heartbeat_carries_on_session_lease_and_task(factory: Callable[[], S
         assert session is not None
         handle.check()
         held.check()
+
+
+@pytest.mark.parametrize(
+    ("state", "run_lives", "kept"),
+    [
+        (AttemptState.RUNNING, True, True),
+        (AttemptState.RUNNING, False, False),
+        (AttemptState.DEFERRED, True, False),
+        (AttemptState.FINISHED, True, False),
+    ],
+)
+def test_s4_6_between_two_commands_of_an_attempt_its_session_lives(
+    factory: Callable[[], Store],
+    store: Store,
+    tmp_path: Path,
+    state: AttemptState,
+    run_lives: bool,
+    kept: bool,
+) -> None:
+    """Whoever asks just then does not get what the next command is to go on with."""
+    with start_session(factory, CLOCK, "run", pace=IDLE) as run:
+        conductor = run.id
+        if not run_lives:
+            conductor = add_dead_session(store, "killed").id
+        store.add_run(a_run(session=conductor))
+        store.add_attempt(an_attempt(state=state))
+        add_dead_session(store, "a1", kind="agent")
+        lease = a_lease("build", "a1", boot=boot_id(), expires=CLOCK.monotonic() + 60)
+        assert store.grant(lease, now=0.0) is not None
+        reap(store, CLOCK, tmp_path / "cleanup.lock")
+        assert bury(store, CLOCK, ["a1"]) is False
+        assert [one.name for one in store.leases("build")] == ["build"] * kept
+        session = store.session("a1")
+        assert session is not None
+        assert (session.state is SessionState.ACTIVE) is kept
 
 
 def test_s1_2_a_vanished_session_row_stops_the_work(factory: Callable[[], Store], store: Store) -> None:
@@ -223,7 +259,7 @@ def test_a_session_that_beats_while_it_is_judged_is_left_alone(
         store.beat("s1", expires=5000.0, at=clock.now())
         return True
 
-    monkeypatch.setattr("orchestrator.sessions.cleanup.is_alive", beats_now)
+    monkeypatch.setattr("orchestrator.sessions.death.is_alive", beats_now)
     assert reap(store, clock, tmp_path / "lock").stale == ()
     assert store.session("s1").state is SessionState.ACTIVE  # type: ignore[union-attr]
 

@@ -1,0 +1,35 @@
+"""Whether a session is over because its process is.
+
+The session of an attempt (it has the attempt's id) has one process after another: the commands of its stages.
+Between two of them it is the run that keeps it, or whoever asks just then would take what the next command
+is to go on with. Not promised: anything while the attempt is deferred; that may be hours.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from orchestrator.sessions.identity import is_alive
+from orchestrator.states import AttemptState, SessionState
+
+if TYPE_CHECKING:
+    from orchestrator.store.protocol import Store
+    from orchestrator.store.records import Session
+
+
+def is_dead(store: Store, session: Session, boot: str) -> bool:
+    """Whether its process is proven gone, and no next one is to be expected; ``boot`` is this one."""
+    return not (_lives(session, boot) or _is_between_commands(store, session.id, boot))
+
+
+def _lives(session: Session, boot: str) -> bool:
+    return is_alive(session.pid, session.process_started, session.boot, session.host, this_boot=boot)
+
+
+def _is_between_commands(store: Store, key: str, boot: str) -> bool:
+    attempt = store.attempt(key)
+    if attempt is None or attempt.state is not AttemptState.RUNNING:
+        return False
+    run = store.run(attempt.run)
+    conductor = store.session(run.session) if run is not None and run.session else None
+    return conductor is not None and conductor.state is not SessionState.ENDED and _lives(conductor, boot)
