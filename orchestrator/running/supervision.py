@@ -235,8 +235,8 @@ def stop(handle: Supervised, grace: float | None = None, *, for_good: bool = Tru
     is False when the command is stopped only because its planctl ends, and is to run again: the wish is on
     disk before anything is stopped, so a planctl that dies in between changes nothing (:func:`stop_wish`).
     """
-    if not _supervisor_alive(handle):
-        return False
+    if _recorded_end(handle) is not None or not _supervisor_alive(handle):
+        return False  # one that has told of the end is only just leaving
     wish = {"grace": handle.grace if grace is None else grace, "for_good": for_good}
     write_record(str(handle.record_dir), STOP, wish, durable=False)
     supervisor = platforms.Process(handle.supervisor, 0, 0, handle.supervisor_started)
