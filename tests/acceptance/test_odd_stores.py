@@ -14,13 +14,14 @@ from tests.support.odd_runs import require_refused, require_works
 from tests.support.plans import commit_plans, landings
 from tests.support.process import run
 from tests.support.repo import GitRepo
+from tests.support.slices import sampled
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="the commands of these plans are POSIX shell")
 
 
 @pytest.mark.stress
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("name", odd.STORES)
+@pytest.mark.parametrize("name", sampled(odd.STORES, 2))
 def test_an_odd_store_works(two: GitRepo, name: str) -> None:
     branches = {"target-release": "release/1.0", "target-unicode": "zweig/\u00fc\u2603"}
     require_works(odd.STORES[name](two), target=branches.get(name, "main"))

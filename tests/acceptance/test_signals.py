@@ -31,7 +31,7 @@ def two_plans(repo: GitRepo, gates: Gates, *, stage: str) -> None:
     commit_plans(repo, plans, settings)
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(("number", "code"), [*seldom((signal.SIGINT, 130)), (signal.SIGTERM, 143)])
 @pytest.mark.parametrize(
     ("stage", "gate"), [("running", "a"), *seldom(("preparing", "setup")), ("checking", "check")]
 )

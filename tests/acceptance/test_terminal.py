@@ -19,6 +19,7 @@ from tests.support.gates import Gates, assert_all_landed
 from tests.support.plans import commit_plans
 from tests.support.process import run
 from tests.support.repo import GitRepo
+from tests.support.slices import sampled
 
 SCREEN = {"TERM": "xterm-256color", "NO_COLOR": "", "CI": "", "COLUMNS": "100", "LINES": "30"}
 EVIL = r"printf '\033]0;evil\007\033[2J\033[31mlast words\033[0m\n'"
@@ -115,7 +116,7 @@ def test_s0_5_ctrl_c_leaves_the_terminal_as_it_was(repo: GitRepo, gates: Gates) 
     assert gates.nobody_at("a")
 
 
-@pytest.mark.parametrize("quiet", [{"NO_COLOR": "1"}, {"CI": "true"}, {"TERM": "dumb"}])
+@pytest.mark.parametrize("quiet", sampled([{"NO_COLOR": "1"}, {"CI": "true"}, {"TERM": "dumb"}]))
 def test_plain_lines_where_a_live_display_is_not_wanted(
     repo: GitRepo, gates: Gates, quiet: dict[str, str]
 ) -> None:

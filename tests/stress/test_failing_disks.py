@@ -18,6 +18,7 @@ from tests.support.gates import assert_all_landed, at_work, store_of
 from tests.support.plans import commit_plans, landings
 from tests.support.process import Done, run
 from tests.support.repo import GitRepo
+from tests.support.slices import sampled
 
 PLANS: dict[str, dict[str, object]] = {
     "a": {"files": {"write": ["one"]}, "run": "echo a >> one"},
@@ -99,7 +100,7 @@ def test_a_landing_whose_outcome_the_disk_hides_is_brought_to_the_checkout(
     campaign(template, tmp_path, ["EIO@landing.refs:after:2"])
 
 
-@pytest.mark.parametrize("which", range(2))
+@pytest.mark.parametrize("which", sampled(range(2)))
 def test_a_store_that_fails_after_it_has_noted_finished_work(
     template: Path, tmp_path: Path, which: int
 ) -> None:

@@ -22,3 +22,8 @@ def mostly(cases: Iterable[object], often: Iterable[object]) -> list[object]:
     """``cases`` in their order; those that are not ``often`` only in `make stress`."""
     kept = list(often)
     return [case if case in kept else seldom(case)[0] for case in cases]
+
+
+def sampled(cases: Iterable[object], every: int = 3) -> list[object]:
+    """``cases`` in their order; all but the first and each ``every``-th only in `make stress`."""
+    return [seldom(case)[0] if number % every else case for number, case in enumerate(cases)]

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.repo import GitRepo
+from tests.support.slices import sampled
 from tests.worktrees.test_checkout import MAIN, crash, follow, move, prepare_follow, recover, status
 from worktrees.checkout import checkouts_of
 from worktrees.errors import CheckoutInTheWayError
@@ -85,7 +86,7 @@ def test_p25_whatever_a_path_becomes_a_clean_checkout_follows(repo: GitRepo, bef
 
 
 @pytest.mark.parametrize("killed", ["before", "after", "between"])
-@pytest.mark.parametrize(("before", "after"), PAIRS)
+@pytest.mark.parametrize(("before", "after"), sampled(PAIRS))
 def test_p25_whatever_a_path_becomes_a_crash_is_finished(
     repo: GitRepo, before: str, after: str, killed: str
 ) -> None:

@@ -10,6 +10,7 @@ import pytest
 from tests.support.insides import INSIDES, MODULES, Work, dirty, everything, facts, unpushed, with_everything
 from tests.support.manifest import manifest, on_disk
 from tests.support.repo import GitRepo
+from tests.support.slices import sampled
 from worktrees.errors import RescueIncompleteError
 from worktrees.git import Git
 from worktrees.repository import find
@@ -46,7 +47,7 @@ def fresh(repo: GitRepo, tmp_path: Path, base: str) -> GitRepo:
     return GitRepo(tmp_path / "other")
 
 
-@pytest.mark.parametrize("work", INSIDES, ids=lambda work: work.__name__)
+@pytest.mark.parametrize("work", sampled(INSIDES), ids=lambda work: work.__name__)
 def test_p9_a_nested_repository_comes_back_byte_for_byte(
     repo: GitRepo, slot: GitRepo, git: Git, tmp_path: Path, work: Work
 ) -> None:
@@ -78,7 +79,7 @@ def module(repo: GitRepo, slot: GitRepo, tmp_path: Path) -> GitRepo:
 
 @pytest.mark.parametrize(
     ("work", "filled"),
-    [(dirty, True), *((work, False) for work in MODULES)],
+    [(dirty, True), *sampled((work, False) for work in MODULES)],
     ids=lambda value: getattr(value, "__name__", value),
 )
 def test_p9_a_submodule_comes_back_with_its_commits_stash_and_edits(

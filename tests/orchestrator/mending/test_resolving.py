@@ -22,6 +22,7 @@ from tests.support.plans import commit_plans, landings
 from tests.support.process import end_of, run, start
 from tests.support.queues import Queue, configure, is_clean, landed_once, queue_of, require_sound
 from tests.support.repo import GitRepo
+from tests.support.slices import sampled
 
 BOTH = "printf 'both\\n' > src/a.py"
 
@@ -140,26 +141,28 @@ def test_a_command_that_commits_by_itself_is_taken_at_its_word(queue: Queue) -> 
 
 @pytest.mark.parametrize(
     ("command", "code", "kept"),
-    [
-        ("exit 3", "resolver-failed", False),
-        ("echo half >> src/b.py; exit 1", "resolver-failed", True),
-        ("kill -9 $$", "resolver-failed", False),
-        ("true", "resolver-unresolved", False),
-        ("git add -A", "resolver-unresolved", True),
-        ("git add -A && git commit -qm markers", "resolver-unresolved", False),
-        ("git merge --abort", "resolver-unresolved", False),
-        ("mv src/a.py src/moved.py && git add -A", "resolver-unresolved", True),
-        ("mv src/a.py src/moved.py && git add -A && git commit -qm x", "resolver-unresolved", False),
-        (f"cp src/a.py src/copy.py && {BOTH}", "resolver-unresolved", True),
-        (": > src/a.py", "resolver-unresolved", True),
-        ("rm -rf src", "resolver-unresolved", True),
-        (f"{BOTH} && git update-ref --no-deref HEAD HEAD", "resolver-moved", True),
-        (
-            "git init -q inside && touch inside/f && git -C inside add f && " + BOTH,
-            "resolver-unresolved",
-            True,
-        ),
-    ],
+    sampled(
+        [
+            ("exit 3", "resolver-failed", False),
+            ("echo half >> src/b.py; exit 1", "resolver-failed", True),
+            ("kill -9 $$", "resolver-failed", False),
+            ("true", "resolver-unresolved", False),
+            ("git add -A", "resolver-unresolved", True),
+            ("git add -A && git commit -qm markers", "resolver-unresolved", False),
+            ("git merge --abort", "resolver-unresolved", False),
+            ("mv src/a.py src/moved.py && git add -A", "resolver-unresolved", True),
+            ("mv src/a.py src/moved.py && git add -A && git commit -qm x", "resolver-unresolved", False),
+            (f"cp src/a.py src/copy.py && {BOTH}", "resolver-unresolved", True),
+            (": > src/a.py", "resolver-unresolved", True),
+            ("rm -rf src", "resolver-unresolved", True),
+            (f"{BOTH} && git update-ref --no-deref HEAD HEAD", "resolver-moved", True),
+            (
+                "git init -q inside && touch inside/f && git -C inside add f && " + BOTH,
+                "resolver-unresolved",
+                True,
+            ),
+        ]
+    ),
 )
 def test_p18_what_is_not_resolved_goes_back_with_the_worktree_as_it_was(
     queue: Queue, command: str, code: str, kept: bool

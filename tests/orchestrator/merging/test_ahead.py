@@ -21,6 +21,7 @@ from orchestrator.store.records import Entry
 from tests.support.queues import Queue, configure, drain_beside, queue_of, require_sound
 from tests.support.records import an_entry
 from tests.support.repo import GitRepo
+from tests.support.slices import seldom
 from worktrees.candidate import Candidate
 
 BRANCHES = ("one", "two", "three")
@@ -328,7 +329,7 @@ def test_what_conflicts_or_was_red_is_passed_over_and_a_change_of_policy_ends_it
         assert all("f" in found for found in names)
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("seed", [1, *seldom(2, 3)])
 def test_p6_never_more_at_once_than_was_said_and_what_lands_is_what_one_by_one_would(
     repo: GitRepo, tmp_path: Path, seed: int
 ) -> None:
