@@ -20,6 +20,7 @@ from worktrees.parked import require_parked
 from worktrees.slot import SlotTree, registered
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
     from worktrees.git import Git
@@ -56,8 +57,7 @@ def what_it_holds(git: Git, tree: SlotTree) -> str:
         dirt = git.run(*_STATUS, at=tree.path).records
         unseen = _unseen(git, tree)
         require_parked(git, tree)
-        past = sorted(set(logged_commits(tree.git_dir)))
-        lost = past and git.run("rev-list", "--max-count=1", *past, "--not", "--all").text
+        lost = only_logged(git, logged_commits(tree.git_dir))
     except (GitRefusedError, RescueIncompleteError) as error:
         return str(error)
     if dirt:
@@ -78,6 +78,12 @@ def _unseen(git: Git, tree: SlotTree) -> str:
         if (mark == "S" or mark.islower()) and os.path.lexists(tree.path / name):
             return name
     return ""
+
+
+def only_logged(git: Git, commits: Iterable[str]) -> str:
+    """One of a log's ``commits`` that no reference leads to, or an empty text; raises GitRefusedError."""
+    past = sorted({commit for commit in commits if commit.strip("0")})
+    return git.run("rev-list", "--max-count=1", *past, "--not", "--all").text if past else ""
 
 
 def last_used(tree: SlotTree) -> float:

@@ -192,6 +192,8 @@ def test_s3_14_p9_worktrees_and_branches_go_only_when_nothing_is_lost(settled: G
     os.utime(settled.path / ".git/worktrees/amended/HEAD", LONG_AGO)
     settled.branch("claude/ahead", {"b.txt": "work\n"})
     settled.git("branch", "claude/merged", "main")
+    settled.branch("claude/reset", {"c.txt": "first try\n"})
+    settled.git("branch", "-f", "claude/reset", "main")
     settled.git("branch", "mine", "main")
     seen = found(settled, "--fix")
     seen.pop("orphan-kept claude/empty")  # until its worktree went it was checked out there
@@ -203,8 +205,9 @@ def test_s3_14_p9_worktrees_and_branches_go_only_when_nothing_is_lost(settled: G
     assert seen[f"orphan-kept {trees / 'ignored'}"]["detail"].endswith(": .claude/")
     assert "which no reference leads to" in seen[f"orphan-kept {trees / 'amended'}"]["detail"]
     assert "does not contain" in seen["orphan-kept claude/ahead"]["detail"]
+    assert "its log names" in seen["orphan-kept claude/reset"]["detail"], "it goes with the branch"
     branches = settled.git("branch", "--format=%(refname:short)").splitlines()
-    assert set(branches) >= {"claude/ahead", "claude/dirty", "mine", "main"}
+    assert set(branches) >= {"claude/ahead", "claude/reset", "claude/dirty", "mine", "main"}
     assert not (trees / "empty").exists()
     assert (trees / "dirty" / "notes.txt").exists()
     assert list(found(settled, "--fix")) != [], "the branch of the worktree that went is all in the target"
