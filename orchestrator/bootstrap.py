@@ -144,7 +144,7 @@ def working(
 
             begin(bench)
             bench = bench.refreshed()  # noqa: PLW2901 - it knows what the remote said
-        with notifying(bench):
+        with contextlib.closing(bench), notifying(bench):
             yield bench, session
 
 

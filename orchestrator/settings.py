@@ -1,7 +1,8 @@
 """The settings of a repository: ``planctl.yaml`` of the working copy, guarded by the one on the target.
 
-``target, check, require_check, method, enforce, hot_files`` decide what may land. Except for ``target``
-they are taken from the tip of the target, so that no branch can weaken what guards it (P23). Which branch
+``target, check, require_check, method, enforce, hot_files`` decide what may land, ``notify`` who is told of
+it, by commands that run here. Except for ``target`` they are taken from the tip of the target, so that no
+branch can weaken what guards it (P23), nor have its own program told of what everybody does. Which branch
 is the target is said by the working copy: naming another one does not weaken the guard of either, since each
 is guarded by its own tip; a tip that names another target is a warning.
 
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from worktrees.repository import Repository
 
 FILE: Final = "planctl.yaml"
-GUARDED: Final = ("check", "require_check", "method", "queue", "root_files", "enforce", "hot_files")
+GUARDED: Final = ("check", "require_check", "method", "queue", "root_files", "enforce", "hot_files", "notify")
 _MOST_BYTES: Final = 1024 * 1024
 _parsed: Final = lru_cache(maxsize=8)(read_settings)
 """A queue worker looks after each landing, and the same bytes mean the same settings."""

@@ -53,6 +53,11 @@ class Workbench:
         found: Store = self._own.store
         return found
 
+    def close(self) -> None:
+        """Close the calling thread's store; harmless when there is none, and the next use opens it again."""
+        if (store := self._own.__dict__.pop("store", None)) is not None:
+            store.close()
+
     @property
     def objects(self) -> Objects:
         """The calling thread's view of the object database (libgit2 handles are not for sharing)."""

@@ -7,9 +7,11 @@ Not promised: that somebody does not begin to work there between the two looks; 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import os
+from typing import TYPE_CHECKING, Final
 
 from plans.effects import step
+from worktrees.changedpaths import ALL_SUBMODULES
 from worktrees.damage import logged_commits
 from worktrees.errors import GitRefusedError, RescueIncompleteError
 from worktrees.metadata_lock import metadata_lock
@@ -18,9 +20,17 @@ from worktrees.parked import require_parked
 from worktrees.slot import SlotTree, registered
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
     from worktrees.git import Git
+
+_ALL: Final = ("-c", "status.showUntrackedFiles=normal")
+"""Somebody who set ``no`` has work in files that git would not mention, and would remove."""
+_STATUS: Final = (
+    *(*_ALL, "--no-optional-locks", "status", "--porcelain", "-z"),
+    *("--ignored", "--untracked-files=normal", ALL_SUBMODULES),
+)
 
 
 def of_others(git: Git, pool: Path) -> tuple[SlotTree, ...]:
@@ -44,18 +54,36 @@ def what_it_holds(git: Git, tree: SlotTree) -> str:
     if operation_files(tree.git_dir):
         return "a merge, rebase or the like is in progress"
     try:
-        dirt = git.run(
-            "--no-optional-locks", "status", "--porcelain", "--ignored", "-z", at=tree.path
-        ).records
+        dirt = git.run(*_STATUS, at=tree.path).records
+        unseen = _unseen(git, tree)
         require_parked(git, tree)
-        past = sorted(set(logged_commits(tree.git_dir)))
-        lost = past and git.run("rev-list", "--max-count=1", *past, "--not", "--all").text
+        lost = only_logged(git, logged_commits(tree.git_dir))
     except (GitRefusedError, RescueIncompleteError) as error:
         return str(error)
     if dirt:
         more = f" and {len(dirt) - 1} more" if len(dirt) > 1 else ""
         return f"uncommitted, untracked or ignored: {dirt[0][3:]}{more}"
+    if unseen:
+        return f"git was told not to look at {unseen}, which may hold changes"
     return f"its log names commit {lost[:12]}, which no reference leads to" if lost else ""
+
+
+def _unseen(git: Git, tree: SlotTree) -> str:
+    """The first tracked file that is there and that neither ``status`` nor ``worktree remove`` looks at.
+
+    Its index entry is marked as assume-unchanged (a small letter) or skip-worktree (S).
+    """
+    for record in git.run("ls-files", "-v", "-z", at=tree.path).records:
+        mark, _, name = record.partition(" ")
+        if (mark == "S" or mark.islower()) and os.path.lexists(tree.path / name):
+            return name
+    return ""
+
+
+def only_logged(git: Git, commits: Iterable[str]) -> str:
+    """One of a log's ``commits`` that no reference leads to, or an empty text; raises GitRefusedError."""
+    past = sorted({commit for commit in commits if commit.strip("0")})
+    return git.run("rev-list", "--max-count=1", *past, "--not", "--all").text if past else ""
 
 
 def last_used(tree: SlotTree) -> float:
@@ -67,4 +95,4 @@ def last_used(tree: SlotTree) -> float:
 def remove(git: Git, tree: SlotTree) -> None:
     """Have git remove it; raises :class:`GitRefusedError` when something is in it after all."""
     with metadata_lock(git.repository) as lock, step("abandoned.remove"):
-        git.run("worktree", "remove", "--", str(tree.path), writes=True, descriptors=lock)
+        git.run(*_ALL, "worktree", "remove", "--", str(tree.path), writes=True, descriptors=lock)

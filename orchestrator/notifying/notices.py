@@ -49,7 +49,8 @@ def notice_of(event: StoredEvent) -> Notice | None:
     if event.event == EventName.QUEUE_PAUSED and event.data.get("commit"):  # not by a person
         target = str(event.data.get("target", ""))
         shown = target.removeprefix(_BRANCH)
-        return _notice(Told.WAITING, f"queue {target}", f"the queue of {shown} stands still", _why(event))
+        subject = f"queue {target} {event.sequence}"  # each standstill by itself: between two it went on
+        return _notice(Told.WAITING, subject, f"the queue of {shown} stands still", _why(event))
     if event.event.startswith("watchdog."):
         return _of_sweep(event)
     return None

@@ -83,7 +83,7 @@ class Notifier:
         self._deadline = self._bench.clock.monotonic() + LAST_WORDS
         self._ended.set()
         for thread in self._threads:
-            thread.join(max(0.0, self._time_left()) + 1.0)
+            thread.join(max(0.0, self._time_left() + 1.0))
 
     def _time_left(self) -> float:
         deadline = self._deadline

@@ -93,9 +93,14 @@ def all_processes() -> dict[int, Process]:
 
 def marker_of(pid: int) -> str | None:
     """Return the attempt in the environment that ``pid`` was started with; None if none or not readable."""
+    return variable_of(pid, MARKER)
+
+
+def variable_of(pid: int, name: str) -> str | None:
+    """Return a variable of the environment that ``pid`` was started with; None if not set or not readable."""
     if not LINUX:
-        return _foreign_marker(pid)
-    prefix = MARKER.encode() + b"="
+        return _foreign_variable(pid, name)
+    prefix = name.encode() + b"="
     try:
         descriptor = os.open(f"/proc/{pid}/environ", os.O_RDONLY | os.O_CLOEXEC)
     except OSError:  # gone, or another user's: not ours either way
@@ -263,12 +268,12 @@ def _foreign_processes() -> dict[int, Process]:
     return {process.pid: process for process in found if process is not None}
 
 
-def _foreign_marker(pid: int) -> str | None:
+def _foreign_variable(pid: int, name: str) -> str | None:
     import psutil  # noqa: PLC0415 - not needed on Linux
 
     with contextlib.suppress(psutil.Error):  # gone, or another user's
         environment: dict[str, Any] = psutil.Process(pid).environ()
-        return environment.get(MARKER)
+        return environment.get(name)
     return None
 
 

@@ -11,7 +11,7 @@ from orchestrator.notifying.errands import Unusable, errand_of
 from orchestrator.notifying.notifier import SETTING, chosen
 from orchestrator.notifying.sending import judged
 from orchestrator.running.errand import run_errand
-from orchestrator.settings import require_usable, working_settings
+from orchestrator.settings import load_settings, require_usable
 from orchestrator.states import DeliveryState
 from orchestrator.store.deliveryrecords import Delivery
 from plans.effects import step
@@ -46,8 +46,9 @@ def used_channels(repository: Repository) -> dict[str, Channel]:
 
     Raises InvalidPlansError for a ``planctl.yaml`` with errors.
     """
-    project = require_usable(working_settings(repository)).project
-    return chosen(project.notify, Git(repository).settings.every(SETTING))
+    git = Git(repository)
+    project = require_usable(load_settings(repository, git)).project
+    return chosen(project.notify, git.settings.every(SETTING))
 
 
 def states(

@@ -27,7 +27,8 @@ ENDS: Final = frozenset(
 """What ends a wait, of the same plan or without one."""
 TERMINAL: Final = frozenset({"landed", "failed", "timed_out", "cancelled", "lost"})
 RAN: Final = frozenset({"finished", "queued", "landed", "conflicted", "rejected"})
-"""States of attempts whose command came to its good end."""
+"""States of attempts whose command came to its good end; so did one that was cancelled after exit 0 (an
+entry that was dropped): what was counted once stays counted."""
 
 
 class Sum(NamedTuple):
@@ -121,3 +122,8 @@ def added(sums: Iterable[Sum]) -> list[Sum]:
         so_far = found.get(one[:2], Sum(one.name, one.label, 0, 0.0))
         found[one[:2]] = one._replace(times=one.times + so_far.times, seconds=one.seconds + so_far.seconds)
     return [found[key] for key in sorted(found)]
+
+
+def legible(text: str) -> str:
+    r"""``text`` with what is not Unicode (a label in bytes of another encoding) written as ``\udcff``."""
+    return text.encode("utf-8", "backslashreplace").decode()

@@ -220,3 +220,18 @@ def test_s4_8_the_user_has_the_last_word(repo: GitRepo) -> None:
         repo.git("config", "--global", "planctl.notify", "team")
         assert run("run-multi", "bad", "--again", cwd=repo.path).code == 1
         assert len(receiver.posts) == 1, "and of what happened before nothing"
+
+
+def test_s4_8_p23_a_branch_has_nobody_told_and_no_program_run(repo: GitRepo, tmp_path: Path) -> None:
+    """Somebody looks at a branch, and works here meanwhile: the target says who is told."""
+    theirs = tmp_path / "theirs"
+    with receiving() as receiver:
+        plans(repo, {"team": {"webhook": receiver.url}}, good="echo 1 > good")
+        repo.git("switch", "-q", "-c", "look")
+        settings = {"notify": {"theirs": {"command": ["touch", str(theirs)]}}}
+        repo.commit("theirs", {"planctl.yaml": json.dumps(settings)})
+        multi(repo, "good")
+        assert told(receiver) == [("landed", "good")]
+        listed = planctl("notify", "list", "--json", repo=repo.path).data["channels"]
+    assert [one["channel"] for one in listed] == ["team"]
+    assert not theirs.exists()

@@ -16,6 +16,7 @@ import pytest
 from orchestrator.clock import SystemClock
 from orchestrator.running import platforms
 from orchestrator.running.supervision import find
+from orchestrator.services import doctor as diagnosed
 from orchestrator.sessions.identity import started
 from orchestrator.states import AttemptState, EntryState, IntentState, RunState, SessionState, SlotState
 from tests.support.cli import Said, planctl
@@ -27,6 +28,7 @@ from tests.support.faces import (
     bench_at,
     cli,
     contents,
+    dead_process,
     reading,
     store_of,
     write_plan,
@@ -559,3 +561,51 @@ def test_drafts_of_killed_writers_beside_the_users_files_are_found_and_those_of_
     assert left.exists()
     assert issues(doctor(repo, "--fix"))[key]["fixed"] is True
     assert (left.exists(), living.exists(), foreign.exists()) == (False, True, True)
+
+
+def test_p9_what_plans_have_put_out_is_no_litter_whatever_it_is_called(repo: GitRepo) -> None:
+    """A plan ``new-1-api``, and a file that is named like a draft of a process that is gone."""
+    pid = dead_process()[0]
+    state = repo.path / ".git/planctl"
+    kept = [
+        state / f"outputs/new-{pid}-api/report.txt",
+        state / f"outputs/api/data.{pid}.tmp",
+        pool_of(repo.path).folder / f"plans/new-{pid}-api",
+    ]
+    left = state / f"snapshot-{pid}-x"
+    for path in (*kept, left):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("work\n")
+    assert list(issues(doctor(repo, "--fix"), "temporary-left")) == [f"temporary-left {left}"]
+    assert [path.exists() for path in (*kept, left)] == [True, True, True, False]
+
+
+_TAKE = "import fcntl, sys; fcntl.lockf(open(sys.argv[1], 'r+b'), fcntl.LOCK_EX | fcntl.LOCK_NB, 1, 128)"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="locks of POSIX")
+def test_s1_6_the_second_look_takes_no_lock_of_the_store_away(
+    repo: GitRepo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Byte 128 of the shared memory: without a lock on it another process truncates what is mapped here."""
+    with store_of(repo) as store:
+        add_dead_session(store)
+        store.add_run(a_run(session="dead"))  # its cure writes, so that the log has an index
+    taken: list[int] = []
+    real = diagnosed.examine
+
+    def examine(*args: Any) -> diagnosed.Report:
+        report = real(*args)
+        shared = str(repo.path / ".git/planctl/state.db-shm")
+        if args[2] is not None:  # the second look, under the session of doctor
+            argv = [sys.executable, "-S", "-c", _TAKE, shared]
+            taken.append(subprocess.run(argv, check=False, stderr=subprocess.DEVNULL).returncode)
+        return report
+
+    monkeypatch.setattr(diagnosed, "examine", examine)
+    assert issues(doctor(repo, "--fix"))["run-abandoned r1"]["fixed"] is True
+    assert taken
+    assert all(taken), "the lock was free for another process"
+    before = contents(repo.path / ".git")
+    doctor(repo)
+    assert contents(repo.path / ".git") == before

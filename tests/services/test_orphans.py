@@ -192,6 +192,8 @@ def test_s3_14_p9_worktrees_and_branches_go_only_when_nothing_is_lost(settled: G
     os.utime(settled.path / ".git/worktrees/amended/HEAD", LONG_AGO)
     settled.branch("claude/ahead", {"b.txt": "work\n"})
     settled.git("branch", "claude/merged", "main")
+    settled.branch("claude/reset", {"c.txt": "first try\n"})
+    settled.git("branch", "-f", "claude/reset", "main")
     settled.git("branch", "mine", "main")
     seen = found(settled, "--fix")
     seen.pop("orphan-kept claude/empty")  # until its worktree went it was checked out there
@@ -203,10 +205,97 @@ def test_s3_14_p9_worktrees_and_branches_go_only_when_nothing_is_lost(settled: G
     assert seen[f"orphan-kept {trees / 'ignored'}"]["detail"].endswith(": .claude/")
     assert "which no reference leads to" in seen[f"orphan-kept {trees / 'amended'}"]["detail"]
     assert "does not contain" in seen["orphan-kept claude/ahead"]["detail"]
+    assert "its log names" in seen["orphan-kept claude/reset"]["detail"], "it goes with the branch"
     branches = settled.git("branch", "--format=%(refname:short)").splitlines()
-    assert set(branches) >= {"claude/ahead", "claude/dirty", "mine", "main"}
+    assert set(branches) >= {"claude/ahead", "claude/reset", "claude/dirty", "mine", "main"}
     assert not (trees / "empty").exists()
     assert (trees / "dirty" / "notes.txt").exists()
     assert list(found(settled, "--fix")) != [], "the branch of the worktree that went is all in the target"
     again = found(settled, "--fix")
     assert {issue["code"] for issue in again.values()} == {"orphan-kept"}, "idempotent"
+
+
+def test_s3_14_p9_a_file_that_git_was_told_not_to_look_at_is_work(settled: GitRepo) -> None:
+    """Neither status nor ``worktree remove`` sees it; the user's own settings may hide untracked files."""
+    settled.git("config", "status.showUntrackedFiles", "no")
+    marks = {"skipped": "--skip-worktree", "assumed": "--assume-unchanged"}
+    for name, mark in marks.items():
+        tree = a_worktree(settled, name, f"claude/{name}")
+        tree.git("update-index", mark, "planctl.yaml")
+        tree.write("planctl.yaml", "# my own\n")
+        os.utime(settled.path / ".git/worktrees" / name / "index", LONG_AGO)
+    a_worktree(settled, "untracked", "claude/untracked").write("notes.txt", "work\n")
+    seen = found(settled, "--fix")
+    trees = settled.path / ".claude" / "worktrees"
+    for name in marks:
+        assert "planctl.yaml" in seen[f"orphan-kept {trees / name}"]["detail"]
+        assert (trees / name / "planctl.yaml").read_text() == "# my own\n"
+    assert (trees / "untracked/notes.txt").exists()
+
+
+def test_s3_14_a_lock_that_somebody_holds_or_that_names_no_process_of_this_machine_stays(
+    settled: GitRepo,
+) -> None:
+    gone, _ = dead_process()
+    held = settled.path / ".claude/held.lock"
+    texts = {
+        ".claude/held.lock": f"{gone}\n",
+        ".claude/time.lock": "2026-11-21 01:02:03\n",
+        ".claude/date.lock": "20261121\n",
+        ".claude/none.lock": "0\n",
+        ".claude/more.lock": f"{gone} on another\n",
+        ".claude/far.lock": f'{{"pid": {gone}, "hostname": "another"}}\n',
+        ".git/planctl/worktrees.lock": f'{{"pid": {gone}, "command": "x", "turn": "1"}}',
+    }
+    settled.write("planctl.yaml", "orphans: {locks: ['.claude/*.lock', '.git/*/*.lock'], older_than: 1m}\n")
+    settled.commit("locks")
+    for name, text in texts.items():
+        settled.write(name, text)
+        os.utime(settled.path / name, LONG_AGO)
+    script = "import sys, fcntl; f = open(sys.argv[1]); fcntl.flock(f, 2); print(flush=True); input()"
+    with subprocess.Popen(
+        [sys.executable, "-c", script, str(held)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as child:
+        assert child.stdout
+        child.stdout.readline()
+        assert not [i for i in found(settled, "--fix").values() if i["code"] == "orphan-lock"]
+        assert [name for name in texts if not (settled.path / name).exists()] == []
+        child.communicate(b"\n")
+    assert found(settled, "--fix")["orphan-lock .claude/held.lock"]["fixed"] is True
+    assert not held.exists()
+
+
+def test_s3_14_the_parent_of_a_living_session_or_of_a_command_is_no_leftover(tmp_path: Path) -> None:
+    """A queue that an earlier tool left running may well have started a planctl."""
+
+    def seen(*spared: int) -> set[int]:
+        now = time.time() + 60
+        return {s.process.pid for s in strays.strays(["*left-over*"], [tmp_path.resolve()], 60, spared, now)}
+
+    with daemon(tmp_path, tmp_path / "one") as (pid, child):
+        exec_done(pid)
+        assert seen() == {pid}
+        assert seen(child) == set()
+        process = platforms.find_process(pid)
+        assert process is not None
+        stray = Stray(process, strays._now_runs(pid), "", 0)
+        assert strays.end(stray, (child,)) == (pid,)
+        assert platforms.is_alive(pid, process.started)
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(platforms, "marker_of", lambda one: "a1-0" if one == child else None)
+            assert seen() == set()
+            assert strays.end(stray) == (pid,)
+        assert platforms.is_alive(pid, process.started)
+
+
+def test_s3_14_what_the_first_process_has_started_itself_is_looked_after(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A container's own program and its children; a service of systemd; what came by ``docker exec``."""
+    first, own, away = (platforms.Process(pid, parent, session, 1.0) for pid, parent, session in (
+        (1, 0, 1), (20, 1, 1), (30, 1, 30)
+    ))  # fmt: skip
+    table = {1: first, 20: own, 30: away, 40: platforms.Process(40, 0, 40, 1.0)}
+    assert [pid for pid in (20, 30, 40) if strays._is_orphan(table[pid], table)] == [30]
+    monkeypatch.setattr(platforms, "variable_of", lambda pid, _name: str(pid))
+    assert not strays._is_orphan(away, table)

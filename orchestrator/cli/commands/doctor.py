@@ -13,9 +13,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from orchestrator.services.doctor import Report
+    from orchestrator.store.protocol import Store
     from worktrees.repository import Repository
 
-    Look = Callable[[str | None], Report]
+    Look = Callable[[Repository, Callable[[], Store], str | None], Report]
 
 
 @click.command("doctor", cls=Command)
@@ -29,16 +30,17 @@ def command(invocation: Invocation, *, fix: bool, orphans: bool, yes: bool) -> i
     Changes nothing without --fix, which asks first when a person is at the terminal. Exit 1 when an error is
     left; warnings and hints do not count. With --verbose, hints and what is well are shown, too.
     """
-    from orchestrator.services.doctor import report_data  # noqa: PLC0415 - `--help` does without
+    from orchestrator.bootstrap import open_readonly_store  # noqa: PLC0415 - `--help` does without
+    from orchestrator.services.doctor import report_data  # noqa: PLC0415 - as above
 
     if yes and not fix:
         raise click.UsageError("--yes goes with --fix")
-    output, look = invocation.output, _look(invocation.repository, orphans=orphans)
-    report = look(None)
+    repository, output, look = invocation.repository, invocation.output, _look(orphans=orphans)
+    report = look(repository, lambda: open_readonly_store(repository), None)
     asked = bool(report.curable) and output.can_ask() and not yes
     agreed = _agreed(invocation, report, orphans=orphans) if asked else fix
     if agreed and report.curable:
-        report = _mended(invocation.repository, report, look, orphans=orphans)
+        report = _mended(repository, report, look, orphans=orphans)
     elif asked:
         return DONE if report.is_healthy else NO  # it was shown with the question
     if invocation.as_json:
@@ -66,16 +68,17 @@ def _again(*, orphans: bool) -> str:
     return f"planctl doctor {'--orphans ' if orphans else ''}--fix"
 
 
-def _look(repository: Repository, *, orphans: bool) -> Look:
-    from orchestrator.bootstrap import open_readonly_store  # noqa: PLC0415 - as above
+def _look(*, orphans: bool) -> Look:
     from orchestrator.services.doctor import examine, examine_orphans  # noqa: PLC0415 - as above
 
-    look = examine_orphans if orphans else examine
-    return lambda own: look(repository, lambda: open_readonly_store(repository), own)
+    return examine_orphans if orphans else examine
 
 
 def _mended(repository: Repository, first: Report, look: Look, *, orphans: bool) -> Report:
     """Cured, and examined again by ``look``, which is told whose session the cure was made in.
+
+    The second look opens the store as everybody does: a copy is made by reading the store's files, and to
+    close such a file takes this process's own locks on it away (POSIX), under which the session works.
 
     Of orphans exactly those that were shown: a pattern is no reason to go further than was agreed to.
     """
@@ -83,4 +86,5 @@ def _mended(repository: Repository, first: Report, look: Look, *, orphans: bool)
     from orchestrator.services.doctor import ROUNDS, cure  # noqa: PLC0415 - as above
 
     with working(repository, "doctor") as (bench, session):
-        return cure(first, bench, session, lambda: look(session.id), 1 if orphans else ROUNDS)
+        rounds = 1 if orphans else ROUNDS
+        return cure(first, bench, session, lambda: look(repository, bench.stores, session.id), rounds)

@@ -195,7 +195,7 @@ FAMILIES: Final = (
 def exposition(metrics: Metrics, repository: str) -> bytes:
     """The whole answer, in UTF-8."""
     text = "".join(_lines(metrics, repository))
-    return text.encode("utf-8", "backslashreplace")
+    return text.encode()
 
 
 def _lines(metrics: Metrics, repository: str) -> Iterator[str]:
@@ -213,7 +213,8 @@ def _escaped(text: str) -> str:
 
 
 def _quoted(text: str) -> str:
-    return _escaped(text).replace('"', r"\"")
+    r"""What is not UTF-8 becomes the text ``\udcff`` before it is escaped: ``\u`` is no escape there."""
+    return _escaped(text.encode("utf-8", "backslashreplace").decode()).replace('"', r"\"")
 
 
 def _number(value: float) -> str:

@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 _OURS: Final = re.compile(
     rf"{DRAFT}|(?:snapshot|new|environment)-(?P<maker>[0-9]+)-.*|\w+\.(?P<writer>[0-9]+)\.tmp"
 )
-_NOT_BELOW: Final = frozenset({"worktrees", "findings", "logs"})
+_DRAFT: Final = re.compile(DRAFT)
+_NOT_BELOW: Final = frozenset({"worktrees", "findings", "outputs", "logs"})
 """People's and plans' files are theirs, whatever they are called; logs are many and none is temporary."""
 
 
@@ -56,17 +57,19 @@ def examine_litter(ward: Ward) -> Examined:
 
 
 def _left(ward: Ward) -> Iterator[Path]:
-    for top in (ward.repository.state_dir, ward.pool.folder / "plans"):
-        for folder, below, files in os.walk(top):
-            found = [name for name in (*below, *files) if _is_left(name)]
-            below[:] = [name for name in below if name not in found and name not in _NOT_BELOW]
-            yield from (Path(folder, name) for name in sorted(found))
-    yield from (path for path in drafts_beside(ward.repository) if _is_left(path.name))
+    for folder, below, files in os.walk(ward.repository.state_dir):
+        below[:] = [name for name in below if name not in _NOT_BELOW]
+        found = [name for name in (*below, *files) if _is_left(name)]
+        below[:] = [name for name in below if name not in found]
+        yield from (Path(folder, name) for name in sorted(found))
+    links = ward.pool.folder / "plans"  # named after plans, which may be called new-1-api
+    drafts = [*drafts_beside(ward.repository), *(sorted(links.iterdir()) if links.is_dir() else ())]
+    yield from (path for path in drafts if _is_left(path.name, _DRAFT))
 
 
-def _is_left(name: str) -> bool:
+def _is_left(name: str, ours: re.Pattern[str] = _OURS) -> bool:
     """Whether it is a temporary file, and its maker does not live."""
-    known = _OURS.fullmatch(name)
+    known = ours.fullmatch(name)
     makers = [int(pid) for pid in known.groups() if pid] if known else []
     return bool(makers) and find_process(makers[0]) is None
 

@@ -6,29 +6,34 @@ one by one, see ``strays`` and :func:`_lock_issue`.
 
 from __future__ import annotations
 
+import json
 import os
-import re
 from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from orchestrator.clock import host
 from orchestrator.running.platforms import find_process
 from orchestrator.running.strays import Stray, end, strays
+from orchestrator.services.conductors import living_session
 from orchestrator.services.diagnosis.ward import Examined, Gravity, Issue
 from orchestrator.states import SessionState
 from plans.effects import step
+from worktrees.metadata_lock import take
 from worktrees.removal import delete_tree
 from worktrees.slot import registered
 
 if TYPE_CHECKING:
     from orchestrator.services.diagnosis.ward import Ward
     from orchestrator.sessions.registry import SessionHandle
+    from orchestrator.store.protocol import Store
     from orchestrator.workbench import Workbench
 
-_PID: Final = re.compile(r'\A\s*(?:\{[^{}]*"pid"\s*:\s*)?([0-9]{1,9})\b')
 _SAYS_PID: Final = frozenset({"pid", ".pid", "owner", "pid.txt"})
 _SMALL: Final = 1024
+_LARGEST: Final = 1 << 22
+"""Linux gives no larger number to a process; a date without dashes is one."""
 
 
 def seconds_now(ward: Ward) -> float:
@@ -41,9 +46,7 @@ def examine_strays(ward: Ward) -> Examined:
     places = [path for _, path in registered(ward.repository.common_dir)]
     places += [ward.repository.common_dir, ward.pool.folder]
     places += [ward.repository.primary_top] if ward.repository.primary_top else []
-    living = [s for s in ward.store.sessions({SessionState.ACTIVE, SessionState.STALE}) if ward.living(s.id)]
-    project = ward.project
-    spared = {s.pid for s in living}
+    project, spared = ward.project, _at_work(ward.store)
     folders = [place.resolve() for place in places]
     found = strays(project.orphans_processes, folders, project.orphans_older_than, spared, seconds_now(ward))
     issues = [_stray_issue(stray) for stray in found]
@@ -56,8 +59,14 @@ def _stray_issue(stray: Stray) -> Issue:
     return Issue("orphan-process", Gravity.WARNING, f"pid {stray.process.pid}", detail, cure)
 
 
-def _end(_bench: Workbench, _session: SessionHandle, stray: Stray) -> None:
-    if left := end(stray):
+def _at_work(store: Store) -> set[int]:
+    """The processes of living sessions."""
+    open_ = store.sessions({SessionState.ACTIVE, SessionState.STALE})
+    return {session.pid for session in open_ if living_session(store, session.id)}
+
+
+def _end(bench: Workbench, _session: SessionHandle, stray: Stray) -> None:
+    if left := end(stray, _at_work(bench.store)):
         raise OSError(f"{', '.join(map(str, left))} could not be ended")
 
 
@@ -67,9 +76,8 @@ def examine_locks(ward: Ward) -> Examined:
     if top is None:
         return Examined("orphaned locks", "there is no main checkout")
     patterns = ward.project.orphans_locks
-    found = sorted(
-        {path for pattern in patterns for path in top.glob(pattern) if not _is_within_another(top, path)}
-    )
+    matching = {path for pattern in patterns for path in top.glob(pattern)}
+    found = sorted(path for path in matching if not _is_anothers(ward, top, path))
     issues = [issue for path in found if (issue := _lock_issue(ward, top, path))]
     return Examined("orphaned locks", f"{len(found)} locks match `orphans:`", tuple(issues))
 
@@ -94,8 +102,10 @@ def _lock_issue(ward: Ward, top: Path, path: Path) -> Issue | None:
     return Issue("orphan-lock", Gravity.WARNING, subject, f"process {pid}, which it names, is gone", cure)
 
 
-def _is_within_another(top: Path, path: Path) -> bool:
-    """Whether it lies in another worktree or repository inside this one."""
+def _is_anothers(ward: Ward, top: Path, path: Path) -> bool:
+    """Whether it lies in git's own folder, planctl's included, or in another worktree or repository."""
+    if path.resolve().is_relative_to(ward.repository.common_dir.resolve()):
+        return True
     between = path.relative_to(top).parents
     return any(os.path.lexists(top / part / ".git") for part in between if part != Path())
 
@@ -112,8 +122,22 @@ def _holder(path: Path) -> tuple[int | None, str]:
     if len(inside) != 1 or inside[0].is_symlink() or not inside[0].is_file():
         return None, "it does not say which process holds it"
     with inside[0].open("rb") as file:
-        said = _PID.match(file.read(_SMALL).decode("utf-8", "replace"))
-    return (int(said[1]), "") if said else (None, "it does not say which process holds it")
+        if not take(file, wait=False):  # a child has it by inheritance, whatever became of who signed it
+            return None, "somebody holds the system's lock on it"
+        pid = _pid_in(file.read(_SMALL))
+    return (pid, "") if pid else (None, "it does not say which process of this machine holds it")
+
+
+def _pid_in(said: bytes) -> int | None:
+    """A number and nothing else, or ``pid`` of a JSON object that names no other host."""
+    try:
+        found = json.loads(said)
+    except (ValueError, RecursionError):
+        return None
+    about = found if isinstance(found, dict) else {"pid": found}
+    pid = about.get("pid")
+    here = all(about.get(name) in (None, host()) for name in ("host", "hostname"))
+    return pid if type(pid) is int and 0 < pid <= _LARGEST and here else None
 
 
 def _remove(_bench: Workbench, _session: SessionHandle, path: Path, pid: int) -> None:

@@ -13,11 +13,14 @@ from orchestrator.states import OPEN_ENTRIES
 from worktrees import abandoned
 from worktrees.archive import delete_branch
 from worktrees.branches import holders
+from worktrees.damage import logged
+from worktrees.errors import GitRefusedError
 
 if TYPE_CHECKING:
     from orchestrator.services.diagnosis.ward import Ward
     from orchestrator.sessions.registry import SessionHandle
     from orchestrator.workbench import Workbench
+    from worktrees.git import Git
     from worktrees.slot import SlotTree
 
 _HEADS = "refs/heads/"
@@ -83,11 +86,22 @@ def _branch_issue(ward: Ward, name: str, commit: str) -> Issue:
         return Issue("orphan-kept", Gravity.HINT, name, "it has commits that the target does not contain")
     if at := holders(ward.git, name):
         return Issue("orphan-kept", Gravity.HINT, name, f"it is checked out at {at[0]}")
+    if lost := _is_only_in_its_log(ward.git, name):
+        detail = f"its log names commit {lost[:12]}, which no reference leads to"
+        return Issue("orphan-kept", Gravity.HINT, name, detail)
     cure = partial(_delete, name=name, commit=commit)
     return Issue("orphan-branch", Gravity.WARNING, name, "the target contains all of it", cure)
 
 
+def _is_only_in_its_log(git: Git, name: str) -> str:
+    """A commit that goes with the branch, since its log goes with it (what was reset or amended away)."""
+    try:
+        return abandoned.only_logged(git, logged(git.repository, f"{_HEADS}{name}"))
+    except GitRefusedError:  # one is not here any more: which it is does not matter
+        return "unknown"
+
+
 def _delete(bench: Workbench, _session: SessionHandle, name: str, commit: str) -> None:
     """Should the target not contain it any more, it is parked first."""
-    if bench.references.read(f"{_HEADS}{name}") == commit:
+    if bench.references.read(f"{_HEADS}{name}") == commit and not _is_only_in_its_log(bench.git, name):
         delete_branch(bench.git, _LABEL, name, commit, [bench.target])

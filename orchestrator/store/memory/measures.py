@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from typing import TYPE_CHECKING
 
 from orchestrator.clock import seconds_between
-from orchestrator.states import EntryState, TaskState
+from orchestrator.states import AttemptState, EntryState, TaskState
 from orchestrator.store.measures import (
     BEGINS,
     ENDS,
@@ -18,6 +18,7 @@ from orchestrator.store.measures import (
     Waited,
     Work,
     added,
+    legible,
     waits,
 )
 from orchestrator.store.memory.tables import Tables
@@ -89,7 +90,8 @@ class MemoryMeasures(Tables):
 
     def _spans(self) -> Iterator[tuple[str, Span]]:
         for a in self._data["attempts"].values():
-            if a.started_at and a.finished_at and a.state in RAN:
+            ran = a.state in RAN or (a.state is AttemptState.CANCELLED and a.exit_code == 0)
+            if a.started_at and a.finished_at and ran:
                 yield a.finished_at, Span("plan", "", seconds_between(a.started_at, a.finished_at))
         for e in self._data["entries"].values():
             if e.state is EntryState.LANDED and e.finished_at:
@@ -109,7 +111,7 @@ class MemoryMeasures(Tables):
             sums.append(Sum("event", event.event, 1, 0.0))
             if event.event == "task.completed":
                 labels, seconds = event.data.get("labels", ()), event.data.get("seconds") or 0.0
-                sums += [Sum("label", label, 1, seconds) for label in labels]
+                sums += [Sum("label", legible(label), 1, seconds) for label in labels]
         return sums, unsettled
 
     def _end_of(self, begun: StoredEvent) -> str | None:
@@ -132,4 +134,4 @@ class MemoryMeasures(Tables):
 
 def _code(event: StoredEvent) -> str | None:
     code: str | None = event.data.get("reason", {}).get("code")
-    return code
+    return None if code is None else legible(code)

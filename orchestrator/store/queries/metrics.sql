@@ -3,8 +3,9 @@ SELECT 'event' AS name, event AS label, COUNT(*) AS times, 0.0 AS seconds FROM e
 WHERE sequence > :after AND sequence <= :until AND ts >= :since
 GROUP BY event;
 
+-- Words of others may hold what is not Unicode, which Python takes as bytes alone.
 -- name: labels(after, until, since)
-SELECT 'label' AS name, j.value AS label, COUNT(*) AS times,
+SELECT 'label' AS name, CAST(j.value AS BLOB) AS label, COUNT(*) AS times,
        COALESCE(SUM(json_extract(e.data, '$.seconds')), 0.0) AS seconds
 FROM events AS e, json_each(e.data, '$.labels') AS j
 WHERE e.event = 'task.completed' AND e.sequence > :after AND e.sequence <= :until AND e.ts >= :since
@@ -12,7 +13,7 @@ GROUP BY j.value;
 
 -- A wait ends with the next such event of its plan in the run, or with one of the whole run.
 -- name: waits(after, since)
-SELECT w.sequence, w.ts, json_extract(w.data, '$.reason.code') AS code,
+SELECT w.sequence, w.ts, CAST(json_extract(w.data, '$.reason.code') AS BLOB) AS code,
        (SELECT n.ts FROM events AS n
         WHERE n.run = w.run AND n.sequence > w.sequence AND COALESCE(n.plan, w.plan) = w.plan
           AND n.event IN ('plan.waiting', 'plan.deferred', 'plan.preparing', 'plan.started', 'plan.prepared',
@@ -42,7 +43,7 @@ ON CONFLICT (name, label) DO UPDATE SET
 SELECT 'plan' AS kind, '' AS label, (julianday(finished_at) - julianday(started_at)) * 86400.0 AS seconds
 FROM attempts
 WHERE started_at IS NOT NULL AND finished_at >= :since
-  AND state IN ('finished', 'queued', 'landed', 'conflicted', 'rejected')
+  AND (state IN ('finished', 'queued', 'landed', 'conflicted', 'rejected') OR (state = 'cancelled' AND exit_code = 0))
 UNION ALL
 SELECT 'queue', '', (julianday(finished_at) - julianday(queued_at)) * 86400.0
 FROM entries WHERE state = 'landed' AND finished_at >= :since

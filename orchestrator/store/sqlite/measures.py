@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from orchestrator.store.measures import MARK, Span, Sum, Waited, Work, added, waits
+from orchestrator.store.measures import MARK, Span, Sum, Waited, Work, added, legible, waits
 from orchestrator.store.sqlite.tables import Tables
 
 if TYPE_CHECKING:
@@ -72,9 +72,10 @@ class SqliteMeasures(Tables):
         """Sums of what events in that range say, and where the first wait began that has not ended."""
         where = {"after": after, "until": until, "since": since}
         sums = [Sum(*row) for row in self._db.query.rows("metrics.events", **where)]
-        sums += [Sum(*row) for row in self._db.query.rows("metrics.labels", **where)]
+        labels = self._db.query.rows("metrics.labels", **where)
+        sums += [Sum(row[0], _text(row[1]), row[2], row[3]) for row in labels]
         rows = self._db.query.rows("metrics.waits", after=after, since=since)
-        ended, unsettled = waits(Waited(*row) for row in rows)
+        ended, unsettled = waits(Waited(*row)._replace(code=_text(row["code"])) for row in rows)
         sums += [Sum("wait", wait.code, 1, wait.seconds) for wait in ended if wait.sequence <= until]
         return sums, unsettled
 
@@ -87,3 +88,7 @@ class SqliteMeasures(Tables):
         with self._db.reading():
             row = self._db.query.row("metrics.last")
         return int(row["sequence"]) if row else 0
+
+
+def _text(value: bytes | None) -> str:
+    return legible((value or b"").decode("utf-8", "surrogatepass"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -166,3 +167,13 @@ def test_s4_8_the_user_chooses_among_the_channels_of_the_repository() -> None:
     assert chosen(channels, ["desktop, team"]) == {"desktop": DESK, "team": HOOK}
     assert chosen({}, ["desktop"]) == {"desktop": DESK}
     assert chosen({"desktop": RUNS}, ["desktop"]) == {"desktop": RUNS}
+
+
+def test_s4_8_each_standstill_of_the_queue_is_told() -> None:
+    """It went on in between, and stands still again: that is not the same wait."""
+    paused = event("queue.paused", None, target="refs/heads/main", why="target-red", commit="c" * 40)
+    first, second = notice_of(paused), notice_of(replace(paused, sequence=2))
+    assert first is not None
+    assert second is not None
+    assert is_news(first, None)
+    assert first.subject != second.subject

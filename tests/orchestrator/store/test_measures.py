@@ -150,3 +150,33 @@ def test_s4_12_spans_and_states(store: Store) -> None:
     assert store.plan_states() == {"landed": 1, "pending": 1}
     assert store.work(at(9)) == [Work("s7", 1, 6.0, 0)]
     assert store.work() == [Work("s1", 0, 0.0, 1), Work("s7", 1, 6.0, 0)]
+
+
+def test_s4_12_an_entry_that_is_dropped_takes_no_count_back(store: Store) -> None:
+    """Its command came to a good end; the summary of Prometheus counts how many did, and must not fall."""
+    store.add_run(a_run())
+    ran = {"started_at": at(1), "finished_at": at(11), "exit_code": 0}
+    store.add_attempt(an_attempt("a1", state=AttemptState.QUEUED, **ran))
+    store.add_attempt(
+        an_attempt("a2", plan="b", state=AttemptState.CANCELLED, started_at=at(1), finished_at=at(2))
+    )
+    before = store.spans()
+    attempt = store.attempt("a1")
+    assert attempt is not None
+    store.move_attempt(attempt, AttemptState.CANCELLED)
+    assert [one.kind for one in before] == ["plan"]
+    assert store.spans() == before
+
+
+def test_s4_12_a_label_that_is_not_unicode_hurts_nobody(store: Store) -> None:
+    """``session start --label $'\\xff'``: it must not end each run from then on with an error."""
+    emit(store, 1, "task.completed", None, labels=["\udcff", 'a"b\nc'], seconds=3.0)
+    a_wait_of(store, 2, 4, "\udcff x")
+    expected = [
+        Sum("label", r"\udcff", 1, 3.0),
+        Sum("label", 'a"b\nc', 1, 3.0),
+        Sum("wait", r"\udcff x", 1, 2.0),
+    ]
+    assert [one for one in store.sums() if one.name != "event"] == expected
+    store.sum_up()
+    assert [one for one in store.sums() if one.name != "event"] == expected
