@@ -49,14 +49,7 @@ STEPS = (
     "candidate.forget",
 )
 KINDS = ("own", "own", "own", "bad", "half-a", "half-b", "shared-1", "shared-2")
-REMOTE_STEPS = (
-    "remote.push",
-    "remote.push",
-    "remote.follow",
-    "remote.epoch",
-    "remote.fetch",
-    "remote.trailers",
-)
+REMOTE_STEPS = tuple(f"remote.{what}" for what in ("push", "push", "follow", "epoch", "fetch", "trailers"))
 SIDES, TIMES = st.sampled_from(("before", "after")), st.sampled_from((1, 1, 1, 2, 3))
 MOMENTS = st.builds("{}:{}:{}".format, st.sampled_from(STEPS), SIDES, TIMES)
 ON_THE_WIRE = st.builds("{}:{}:{}".format, st.sampled_from((*REMOTE_STEPS, *STEPS)), SIDES, TIMES)
