@@ -67,7 +67,7 @@ def metadata_lock(repository: Repository) -> Iterator[tuple[int, ...]]:
         return
     with path.open("ab") as lock:
         _take_in_time(lock, path)
-        _sign(lock)
+        sign(lock)
         yield (lock.fileno(),)
 
 
@@ -84,8 +84,11 @@ def _take_in_time(lock: BinaryIO, path: Path) -> None:
         rest = min(rest * 1.5, _LONGEST_REST)
 
 
-def _sign(lock: BinaryIO) -> None:
-    """For people, and to tell one turn from the next; a full disk is no reason not to work."""
+def sign(lock: BinaryIO) -> None:
+    """Write down whose turn it is: for people, and to tell it from the next one's.
+
+    A full disk is no reason not to work.
+    """
     import json  # noqa: PLC0415 - what only reads does without
 
     words = [Path(sys.argv[0]).name, *takewhile(lambda word: word != "--", sys.argv[1:_ARGUMENTS])]
@@ -94,6 +97,12 @@ def _sign(lock: BinaryIO) -> None:
         lock.truncate(0)
         lock.write(json.dumps(turn).encode("ascii"))
         lock.flush()
+
+
+def signer(path: Path) -> str:
+    """Who has signed the lock in that file last, for people."""
+    pid, command = _read(path.read_bytes())
+    return f"pid {pid} ({command})" if pid else "another process"
 
 
 def _read(signed: bytes) -> tuple[int | None, str]:

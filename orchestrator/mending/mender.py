@@ -20,6 +20,7 @@ from plans.errors import InvalidPlansError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from orchestrator.leases.lease import HeldLease
     from orchestrator.sessions.registry import SessionHandle
     from orchestrator.slots.keeper import SlotKeeper
     from orchestrator.store.records import Entry
@@ -63,26 +64,43 @@ class Mender:
         for entry in self._bench.store.entries(target=self._bench.target, states={EntryState.RESOLVING}):
             if self._bench.clock.monotonic() < self._not_before.get(entry.id, 0.0) or self._halted():
                 continue
-            if self.resolve(entry):
-                return True
+            # another one is at it: the entry says who
+            with contextlib.suppress(BusyError):
+                if self.resolve(entry):
+                    return True
         return False
 
     def resolve(self, entry: Entry) -> bool:
-        """Bring one entry as far as it goes; False when another process is at it."""
+        """Bring one entry as far as it goes; False when another process has taken it over.
+
+        Raises BusyError while another one is at it.
+        """
         try:
             with self._session.hold(lease_of(entry.id), "resolving a conflict") as lease:
-                bench = self._refreshed()
-                # moved by somebody meanwhile: what is there is that one's
-                with contextlib.suppress(StaleRecordError):
-                    Resolution(bench, self._keeper, entry, lease, self._halted).go()
-        except BusyError:
-            return False
+                self._go(entry, lease)
         except LeaseLostError:
             self._session.require_alive()
             return False
         self._note_later(entry)
         self._on_change()
         return True
+
+    def _go(self, entry: Entry, lease: HeldLease) -> None:
+        try:
+            # moved by somebody meanwhile: what is there is that one's
+            with contextlib.suppress(StaleRecordError):
+                Resolution(self._refreshed(), self._keeper, entry, lease, self._halted).go()
+        except BusyError as error:
+            self._say_busy(entry, error)
+            raise
+
+    def _say_busy(self, entry: Entry, error: BusyError) -> None:
+        """Whoever has the worktree may be stopped, and have it for as long as it lives: it is named."""
+        store, detail = self._bench.store, f"{error}; it waits until that one has gone on, or is killed"
+        with store.transaction():
+            now = store.entry(entry.id)
+            if now and now.state is EntryState.RESOLVING and now.reason.get("detail") != detail:
+                store.update_entry(now, reason={**now.reason, "code": "resolving", "detail": detail})
 
     def _refreshed(self) -> Workbench:
         """With the settings as they are now, or as they were when they could be read."""

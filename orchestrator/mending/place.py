@@ -135,7 +135,10 @@ def _bring_here(bench: Workbench, entry: Entry) -> bool:
 
 
 def take_away(bench: Workbench, branch: str, head: str) -> None:
-    """Delete a branch that was made here, unless it has moved since, or somebody has it checked out."""
+    """Delete a branch that was made here, unless it has moved since, or somebody has it checked out.
+
+    Raises GitFailedError.
+    """
     if branch_commit(bench.references, branch) != head or holders(bench.git, branch):
         return
     change = Delete(branch_reference(branch), head)

@@ -24,7 +24,7 @@ from orchestrator.events import EventName
 from orchestrator.mending.handing import again, back, merges_now, resolved, tell
 from orchestrator.mending.holding import current, own_worktree, require_held, rewrite
 from orchestrator.mending.judging import outcome
-from orchestrator.mending.place import TAKEN, Back, Place, find_place, leave
+from orchestrator.mending.place import TAKEN, Back, Place, find_place, leave, take_away
 from orchestrator.mending.preparing import keep_ignored, merge_into, merges_by_now
 from orchestrator.mending.returning import end_command, put_back
 from orchestrator.mending.telling import Told, tell_resolver
@@ -164,6 +164,8 @@ class Resolution:
             found = self._journal()
             if place.taken and (found is None or found.record != name):
                 leave(bench, self._keeper, name)
+                if place.made:
+                    take_away(bench, entry.branch, entry.head)
             raise
         return self._prepare(place, prepared)
 
@@ -209,21 +211,21 @@ class Resolution:
         bench, project = self._bench, self._bench.settings.project
         assert project.resolver is not None, "asked for at the beginning"
         why = {"code": "resolving", "detail": f"the resolver is at work in {tree.path}", "log": prepared.log}
-        self._require_wanted()
-        pin_stashes(bench.git)  # the list is one for all worktrees, and the resolver may take from it
-        self._entry = bench.store.update_entry(self._entry, reason={**self._entry.reason, **why})
-        launch(
-            CommandSpec(
-                attempt=prepared.record,
-                argv=shell_argv(project.resolver),
-                cwd=tree.path,
-                environment=environment,
-                log=Path(prepared.log),
-                record_dir=record_folder(bench.repository.state_dir, prepared.record),
-                timeout=project.resolver_timeout,
-                parent_death=ParentDeath(project.parent_death),
-            )
+        command = CommandSpec(
+            attempt=prepared.record,
+            argv=shell_argv(project.resolver),
+            cwd=tree.path,
+            environment=environment,
+            log=Path(prepared.log),
+            record_dir=record_folder(bench.repository.state_dir, prepared.record),
+            timeout=project.resolver_timeout,
+            parent_death=ParentDeath(project.parent_death),
         )
+        with own_worktree(bench, prepared):
+            self._require_wanted()
+            pin_stashes(bench.git)  # the list is one for all worktrees, and the resolver may take from it
+            self._entry = bench.store.update_entry(self._entry, reason={**self._entry.reason, **why})
+            launch(command)
         tell(bench, self._entry, EventName.RESOLVER_STARTED, worktree=str(tree.path), log=prepared.log)
 
     # -- step 5: what came of it -----------------------------------------------------------------------

@@ -29,7 +29,7 @@ from orchestrator.states import EntryState
 from plans.errors import PlanctlError
 from worktrees.archive import park
 from worktrees.branches import branch_commit
-from worktrees.errors import RescueIncompleteError
+from worktrees.errors import GitFailedError, RescueIncompleteError
 from worktrees.git import branch_reference
 from worktrees.preparedmerge import fingerprint, take_back
 from worktrees.references import Create
@@ -67,13 +67,14 @@ def _put_back(bench: Workbench, keeper: SlotKeeper, prepared: Prepared) -> dict[
     said = _keep_head(bench, prepared)
     if slot is not None and tree is not None and not is_gone(tree) and not prepared.done:
         try:
-            said |= _take_back(bench, keeper, prepared, slot, tree)
+            said |= _saved(bench, keeper, prepared, slot, tree)
+            take_back(bench.git, tree, prepared.branch)
         except RescueIncompleteError as error:
             said |= {"not_rescued": str(error), **({"rescue": error.reference} if error.reference else {})}
         except (PlanctlError, OSError) as error:
             said |= {"not_put_back": str(error)}
     close(bench, keeper, prepared)
-    return said
+    return said | _unmake(bench, prepared)
 
 
 def _keep_head(bench: Workbench, prepared: Prepared) -> dict[str, str]:
@@ -100,14 +101,13 @@ def _slot_of(bench: Workbench, prepared: Prepared) -> Slot | None:
     return slot if mine else None
 
 
-def _take_back(
+def _saved(
     bench: Workbench, keeper: SlotKeeper, prepared: Prepared, slot: Slot, tree: SlotTree
 ) -> dict[str, str]:
     unlock(bench, tree.path)
     kept = None
     if not prepared.print or fingerprint(bench.git, tree) != prepared.print:
         kept = keeper.save(slot)
-    take_back(bench.git, tree, prepared.branch)
     return {"rescue": kept} if kept else {}
 
 
@@ -116,8 +116,17 @@ def close(bench: Workbench, keeper: SlotKeeper, prepared: Prepared) -> None:
     forget(bench.repository, prepared)
     if prepared.taken:
         leave(bench, keeper, prepared.record)
-    if prepared.made and not prepared.done:
+
+
+def _unmake(bench: Workbench, prepared: Prepared) -> dict[str, str]:
+    """Take a branch away that was made for nothing; where that fails it stays, and is named."""
+    if not prepared.made or prepared.done:
+        return {}
+    try:
         take_away(bench, prepared.branch, prepared.ours)
+    except GitFailedError as error:
+        return {"kept": f"{prepared.branch} was made here, and could not be taken away again: {error}"}
+    return {}
 
 
 def end_command(bench: Workbench, prepared: Prepared, *, for_good: bool) -> None:

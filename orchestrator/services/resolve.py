@@ -41,7 +41,11 @@ def resolve(bench: Workbench, session: SessionHandle, name: str, *, cancel: thre
     if entry.state is EntryState.CONFLICTED:
         entry = _again(bench, entry)
     mender = Mender(bench, session, SlotKeeper(bench), cancel.is_set)
-    if not mender.resolve(entry):
+    try:
+        is_mine = mender.resolve(entry)
+    except BusyError as error:
+        raise BusyError(f"the conflict of {name}", error.holder) from error
+    if not is_mine:
         raise BusyError(f"the conflict of {name}", holder_of(bench.store, lease_of(entry.id)))
     newest = newest_of(bench.store, entry.id)
     assert newest is not None, "entries are never deleted"

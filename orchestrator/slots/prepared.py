@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.errors import BusyError
 from plans.effects import step, write_atomic
-from worktrees.metadata_lock import take
+from worktrees.metadata_lock import sign, signer, take
 from worktrees.removal import delete_tree
 
 if TYPE_CHECKING:
@@ -93,14 +93,15 @@ def journals(repository: Repository) -> tuple[Prepared, ...]:
 def standing(repository: Repository, prepared: Prepared) -> Iterator[bool]:
     """Whether the journal of its slot is still this one, word for word; and so it stays while this lasts.
 
-    Raises BusyError while another process is at the same.
+    Raises BusyError, which names the process that is at the same.
     """
     path = repository.state_dir / f"resolving-{prepared.slot}.lock"
     with step("resolver.lock"):
         lock = path.open("ab")
     with lock:
         if not take(lock, wait=False):
-            raise BusyError(f"the merge in {prepared.slot}", "another process")
+            raise BusyError(f"the merge in {prepared.slot}", signer(path))
+        sign(lock)
         yield _read(_path(repository, prepared.slot)) == prepared
 
 

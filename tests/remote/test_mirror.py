@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.merging.upstream import IDLE, WHOLE, Upstream
+from orchestrator.merging.upstream import IDLE, WHOLE, Upstream, bring_up_to_date
 from orchestrator.submitting.landed import landed_by
 from tests.support.clock import FakeClock
 from tests.support.process import run
@@ -138,6 +138,33 @@ def test_s4_killed_after_landed_references_were_pruned_here_trailers_are_still_r
     with queue_at(one) as queue:
         (entry,) = queue.bench.store.entries()
         assert landed_by(queue.bench, entry.branch, entry.id) == landed
+
+
+def test_s4_what_trailers_tell_is_read_whatever_the_users_own_git_shows(
+    remote: Remote, tmp_path: Path
+) -> None:
+    signs = tmp_path / "signs"
+    signs.write_text(
+        '#!/bin/sh\ncat >/dev/null; echo "[GNUPG:] SIG_CREATED " >&2; echo "gpg: good" >&2; echo signature\n'
+    )
+    signs.chmod(0o755)
+    one = remote.clone("one")
+    for key, value in {
+        "commit.gpgSign": "true",
+        "gpg.program": str(signs),
+        "log.showSignature": "true",
+        "grep.patternType": "fixed",
+    }.items():
+        one.git("config", key, value)
+    one.branch("plan/a", {"a": "1\n"})
+    merge(one, "plan/a")
+    assert "gpgsig" in remote.bare.git("cat-file", "commit", "main")
+    forget_landed(remote)
+    with queue_at(one) as queue:
+        (entry,) = queue.bench.store.entries()
+        bring_up_to_date(queue.bench, whole=True)
+        assert queue.bench.references.list(f"{queue.bench.landed}/") == {}
+        assert landed_by(queue.bench, entry.branch, entry.id) == remote.main()
 
 
 def test_who_looks_and_is_stopped_is_waited_for_once(remote: Remote, monkeypatch: pytest.MonkeyPatch) -> None:

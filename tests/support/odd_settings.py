@@ -18,6 +18,7 @@ NOISY: Final = (
     "branch.autoSetupRebase=always", "checkout.defaultRemote=nowhere", "checkout.guess=true",
     "submodule.recurse=true", "fetch.prune=true", "commit.cleanup=scissors", "commit.verbose=2",
     "core.commentChar=%", "core.editor=false", "sequence.editor=false", "grep.lineNumber=true",
+    "grep.patternType=fixed",
     "apply.whitespace=error", "interactive.singleKey=true", "alias.status=log",
     "core.logAllRefUpdates=always", "rerere.enabled=true", "rerere.autoUpdate=true", "help.autoCorrect=1",
     "stash.showPatch=true", "tag.forceSignAnnotated=true", "tag.gpgSign=true",

@@ -7,8 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.errors import BusyError
+from orchestrator.mending import resolution
+from orchestrator.services.enqueue import bring_branches
+from orchestrator.states import EntryState
+from tests.support.mending import mend
 from tests.support.queues import require_sound
-from tests.support.remotes import merge, remote_of
+from tests.support.remotes import merge, queue_at, remote_of
 from tests.support.repo import GitRepo
 
 
@@ -26,6 +31,51 @@ def test_p18_a_branch_that_was_made_here_goes_again_when_nothing_comes_of_it(
     kept = mine.git("log", "-1", "--format=%s", "three")
     assert kept == "kept", "a branch with a commit of the resolver's stays"
     require_sound(mine)
+
+
+def test_p18_a_branch_that_cannot_be_taken_away_is_named_and_so_is_the_work(
+    repo: GitRepo, tmp_path: Path
+) -> None:
+    locks = 'touch "$(git rev-parse --path-format=absolute --git-common-dir)/refs/heads/two.lock"'
+    mine = two_of_a_remote(repo, tmp_path, f"echo half > half.txt; {locks}; exit 1")
+    (entry,) = merge(mine, "two", "--json", code=1).data["entries"]
+    reason = entry["reason"]
+    assert (entry["state"], reason["code"]) == ("conflicted", "resolver-failed"), entry
+    assert "two was made here, and could not be taken away again" in reason["detail"]
+    assert "not_put_back" in reason, "nor could HEAD be moved"
+    assert mine.show(reason["rescue"], "half.txt") == "half\n"
+    (mine.path / ".git/refs/heads/two.lock").unlink()
+    require_sound(mine)
+
+
+def test_p18_a_branch_is_made_for_nothing_where_another_process_has_the_worktree(
+    repo: GitRepo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def begin(*_: object) -> None:
+        raise BusyError("the merge in slot-01", "pid 7 (planctl)")
+
+    mine = two_of_a_remote(repo, tmp_path, "exit 1")
+    with queue_at(mine) as queue:
+        bring_branches(queue.bench, ["two"])
+        two = queue.add("two")
+        queue.drain()
+        monkeypatch.setattr(resolution, "begin", begin)
+        mend(queue)
+        assert queue.entry(two).state is EntryState.RESOLVING
+        assert "the merge in slot-01 is held by pid 7 (planctl)" in queue.entry(two).reason["detail"]
+        assert mine.git("branch", "--list", "two") == ""
+    require_sound(mine)
+
+
+def two_of_a_remote(repo: GitRepo, tmp_path: Path, resolver: str) -> GitRepo:
+    """A clone from which ``one`` landed; ``two``, which only the remote has, conflicts with it."""
+    remote = remote_of(repo, tmp_path / "hub", remote="origin", resolver=json.dumps(resolver))
+    theirs, mine = remote.clone("theirs"), remote.clone("mine")
+    for name in ("one", "two"):
+        theirs.branch(name, {"src/a.py": f"{name}\n"})
+    remote.push(theirs, "one", "two")
+    merge(mine, "one")
+    return mine
 
 
 @pytest.mark.parametrize("behind", [False, True])

@@ -9,6 +9,9 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+import pytest
+
+from orchestrator.errors import BusyError
 from orchestrator.services.resolve import resolve
 from orchestrator.slots.keeper import PLAN, SlotKeeper
 from orchestrator.slots.prepared import journals
@@ -23,10 +26,11 @@ from worktrees.repository import find
 
 HALTED = """\
 import signal
+import sys
 from orchestrator.cli.main import main
 from tests.support.nursery import arm
 
-arm("resolver.reset:before:1", signal.SIGSTOP)
+arm(sys.argv.pop(), signal.SIGSTOP)
 main()
 """
 
@@ -65,15 +69,19 @@ def test_p18_a_stopped_process_that_wakes_up_touches_no_worktree_of_another(
     require_sound(repo)
 
 
+@pytest.mark.parametrize("moment", ["resolver.reset:before:1", "running.folders:before:1"])
 def test_p18_nobody_takes_a_worktree_that_a_stopped_process_is_putting_back(
-    repo: GitRepo, tmp_path: Path
+    repo: GitRepo, tmp_path: Path, moment: str
 ) -> None:
-    """It is stopped between its look at the journal and ``git reset``; its lease runs out meanwhile."""
+    """It is stopped between its look at the journal and ``git reset``, or the start of the resolver.
+
+    Its lease runs out meanwhile. Who waits for it knows its name.
+    """
     first = f"test -e {tmp_path}/again || {{ touch {tmp_path}/again; exit 1; }}; printf 'both\\n' > src/a.py"
     with queue_of(repo) as queue:
         two = conflict(queue, first, leases="{expiry: 1s}")
         (tmp_path / "halted.py").write_text(HALTED)
-        halted = start("merge", "two", cwd=repo.path, script=str(tmp_path / "halted.py"))
+        halted = start("merge", "two", moment, cwd=repo.path, script=str(tmp_path / "halted.py"))
         assert os.WIFSTOPPED(os.waitpid(halted.pid, os.WUNTRACED)[1])
         (prepared,) = journals(queue.bench.repository)
         with closing(sqlite3.connect(repo.path / ".git/planctl/state.db", timeout=60)) as store, store:
@@ -81,6 +89,9 @@ def test_p18_nobody_takes_a_worktree_that_a_stopped_process_is_putting_back(
         mend(queue)
         assert journals(queue.bench.repository) == (prepared,), "it may go on at any moment"
         assert queue.entry(two).state is EntryState.RESOLVING
+        assert f"pid {halted.pid} " in queue.entry(two).reason["detail"]
+        with pytest.raises(BusyError, match=f"conflict of two is held by pid {halted.pid} "):
+            resolve(queue.bench, queue.session, "two", cancel=queue.cancel)
         halted.send_signal(signal.SIGCONT)
         end_of(halted)
         mend(queue)
