@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -34,33 +35,37 @@ def plain(text: str, width: int = _WIDEST) -> str:
 
 def last_line(path: Path) -> str:
     """Return the last line that holds anything, made plain; empty when there is none."""
-    lines = _last_bytes(path, _LAST).replace(b"\r\n", b"\n").split(b"\n")
+    lines = last_bytes(path, _LAST).replace(b"\r\n", b"\n").split(b"\n")
     texts = (plain(line.decode("utf-8", "replace")) for line in reversed(lines))
     return next((text for text in texts if text), "")
 
 
 def last_lines(path: Path, count: int = 20) -> list[str]:
     """Return up to ``count`` last lines, made plain, of at most the last 64 KiB."""
-    text = _last_bytes(path, CHUNK).decode("utf-8", "replace")
+    text = last_bytes(path, CHUNK).decode("utf-8", "replace")
     lines = text.removesuffix("\n").split("\n") if text else []
     return [plain(line.removesuffix("\r")) for line in lines[-count:]] if count > 0 else []
 
 
 def lines_since(path: Path, start: int, width: int) -> list[str]:
     """Return the lines behind byte ``start`` that hold anything, made plain, of at most the last 16 KiB."""
-    data = _last_bytes(path, _TAIL, start)
+    data = last_bytes(path, _TAIL, start)
     lines = (plain(line, width) for line in data.decode("utf-8", "replace").split("\n"))
     return [line for line in lines if line]
 
 
-def _last_bytes(path: Path, limit: int, start: int = 0) -> bytes:
+def last_bytes(path: Path, limit: int, start: int = 0) -> bytes:
+    """Of a plain file; the folder is the command's, too, and a pipe in its place would be waited for."""
     try:
-        with path.open("rb") as stream:
-            size = os.fstat(stream.fileno()).st_size
-            stream.seek(max(start, size - limit))
-            return stream.read(limit)
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | getattr(os, "O_NONBLOCK", 0))
     except FileNotFoundError:
         return b""
+    with os.fdopen(descriptor, "rb") as stream:
+        found = os.fstat(descriptor)
+        if not stat.S_ISREG(found.st_mode):
+            return b""
+        stream.seek(max(start, found.st_size - limit))
+        return stream.read(limit)
 
 
 def follow(path: Path, *, from_end: bool, wait: Callable[[], bool]) -> Iterator[bytes]:

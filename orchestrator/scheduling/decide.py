@@ -117,8 +117,7 @@ def _decide_one(view: View, plan: PlanId) -> Decision | None:
         case _A.PENDING | _A.WAITING:
             return _decide_waiting(view, plan)
         case _A.DEFERRED:
-            later = view.limited.get(plan) or needs.keeps_deferred(view, plan)
-            return Wait(plan, later) if later else Start(plan)
+            return _decide_deferred(view, plan)
         case _A.FINISHED if view.options.land:
             behind = needs.lands_behind(view, plan) or needs.leaked(view, plan)
             return Wait(plan, behind) if behind else Enqueue(plan)
@@ -126,6 +125,14 @@ def _decide_one(view: View, plan: PlanId) -> Decision | None:
             return Again(plan, counted=state is not _A.LOST)
         case _:
             return None
+
+
+def _decide_deferred(view: View, plan: PlanId) -> Decision:
+    too_much = needs.over_capacity(view, plan)  # the settings may be others than when it began
+    if too_much:
+        return Skip(plan, too_much)
+    later = view.limited.get(plan) or needs.keeps_deferred(view, plan)
+    return Wait(plan, later) if later else Start(plan)
 
 
 def _decide_waiting(view: View, plan: PlanId) -> Decision:
@@ -182,9 +189,9 @@ def _waits_for_others(view: View, plan: PlanId) -> bool:
     elsewhere = needs.meets_elsewhere(view, plan)
     if (elsewhere and not elsewhere.get("stuck")) or needs.lacking_resource(view, plan):
         return True
-    if needs.drifted_into(view, plan) or plan in view.host_lacks or plan in view.limited:
+    if needs.drifted_into(view, plan) or plan in view.host_lacks:
         return True
-    if view.reserved and _waits_for(view, plan, Code.RESERVED):
+    if (view.reserved or view.limited) and _waits_for(view, plan, Code.RESERVED, Code.RATE_LIMIT):
         return True
     short = (view.places and view.places.short) or view.memory
     if short and _waits_for(view, plan, Code.DISK_FLOOR, Code.MEMORY_FLOOR):

@@ -65,7 +65,7 @@ class Finisher:
         observer: Observer,
         look: Callable[[], None] = lambda: None,
     ) -> None:
-        """``look`` looks at the main checkout, where a plan may have written, before its work is finished."""
+        """``look`` looks at the main checkout, where a plan may have written, before its command is over."""
         self._look = look
         self._bench = bench
         self._launcher = launcher
@@ -175,6 +175,8 @@ class Finisher:
         if ended.outcome is Outcome.LOST and handle is not None:
             stop_tree(handle)
         asks = None if is_deleted(attempt) else asked(self._bench, attempt, plan, ended)
+        if asks:
+            self._look()
         refused = defer(self._bench, attempt, asks) if asks else None
         if asks and refused is None:
             return

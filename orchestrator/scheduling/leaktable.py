@@ -52,8 +52,8 @@ def parse(text: str | None) -> Leaked:
 
 
 def save(store: Store, run: str, leaked: Leaked) -> None:
-    """Replace what is stored of ``run``."""
-    kept = list(leaked.rows.values())[:MOST_ROWS]
+    """Replace what is stored of ``run``; where there are too many, those that point to a plan stay."""
+    kept = sorted(leaked.rows.values(), key=lambda leak: not leak.plan)[:MOST_ROWS]
     rows = [
         {**asdict(leak), "clues": [(clue.plan, clue.trace.value, clue.detail) for clue in leak.clues]}
         for leak in kept

@@ -144,8 +144,8 @@ class LeakWatch:
         store, clues = self._bench.store, Clues(self._bench, self._top_of(), self._plans)
         stored = leaktable.load(store, self._run)
         candidates = tuple(sorted({attempt.plan for attempt in attempts}))
-        fresh = clues.of(paths, attempts, self._seen.values())
-        found = [Leak(path, at, candidates, tuple(fresh[path])) for path in paths]
+        fresh = clues.of(paths[: leaktable.MOST_ROWS], attempts, self._seen.values())
+        found = [Leak(path, at, candidates, tuple(fresh.get(path, ()))) for path in paths]
         open_ones = [leak for p, leak in stored.rows.items() if not leak.plan and p in now and p not in fresh]
         again = clues.of([leak.path for leak in open_ones], attempts, ())
         found += [

@@ -8,7 +8,6 @@ from orchestrator.scheduling.reasons import Code, Reason, reason
 from orchestrator.scheduling.view import MAY_LAND
 from orchestrator.states import AttemptState
 from plans.graph import EdgeReason
-from plans.holding import held, holds_of
 from plans.model import Until
 from plans.project import OverlapMode
 
@@ -110,12 +109,25 @@ def _rival(view: View, plan: PlanId) -> Reason | None:
 def keeps_deferred(view: View, plan: PlanId) -> Reason | None:
     """Why a deferred plan, whose time has come, does not go on yet, or None.
 
-    It has its worktree and its files: others have waited for it. What it gave back is its place and its
-    resources, and who must not run beside it may be at work.
+    It has its worktree and its files: others have waited for it. What it gave back is its place, its memory
+    and its resources, and who must not run beside it may be at work.
     """
     if len(view.working) >= view.options.jobs:
         return reason(Code.CAPACITY)
-    return _rival(view, plan) or lacking_resource(view, plan) or view.host_lacks.get(plan)
+    if view.memory is not None:
+        return reason(Code.MEMORY_FLOOR, detail=str(view.memory))
+    return (
+        _begun_elsewhere(view, plan)
+        or _rival(view, plan)
+        or lacking_resource(view, plan)
+        or view.host_lacks.get(plan)
+    )
+
+
+def _begun_elsewhere(view: View, plan: PlanId) -> Reason | None:
+    """Which other run has begun ``plan`` anew while nobody conducted this one, and takes it over, or None."""
+    runs = [other.run for other in view.foreign if other.plan == plan]
+    return reason(Code.PLAN_ACTIVE, run=runs[0]) if runs else None
 
 
 def _may_land(view: View, plan: PlanId) -> bool:
@@ -179,7 +191,7 @@ def over_capacity(view: View, plan: PlanId) -> Reason | None:
     """Which resource ``plan`` wants more of than there is at all, memory included, or None."""
     if view.memory is not None and view.memory.lasting:
         return reason(Code.OVER_CAPACITY, detail=str(view.memory))
-    for name, wanted in sorted(held(holds_of(view.plan(plan))).items()):
+    for name, wanted in sorted(view.held(plan).items()):
         capacity = view.capacities.get(name, 1)
         if wanted > capacity:
             return reason(Code.OVER_CAPACITY, detail=f"{wanted} of {name}, and there are {capacity}")

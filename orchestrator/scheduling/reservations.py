@@ -7,10 +7,11 @@ keeps to it while working; anything of a plan without a manifest; an order betwe
 wait for the same (who looks first has it); and that a command counts whose planctl is dead, until ``resume``.
 
 Nobody waits in a circle. A plan waits before it begins, and has nothing then that a session waits for. A
-session waits for plans that get on by themselves: at work, prepared, or in the queue behind nobody; not for
-finished work that lands behind others, since these may be waiting for the session in turn. What a plan's own
-command reserves belongs to its attempt, under whose id the plan's files stand, too: so the wait-for graph of
-:mod:`orchestrator.leases.line` has both. Sessions that wait for a run are not waited for by its plans.
+session waits for plans that get on by themselves: at work, deferred (with half their work done), prepared, or
+in the queue behind nobody; not for finished work that lands behind others, since these may be waiting for the
+session in turn. What a plan's own command reserves belongs to its attempt, under whose id the plan's files
+stand, too: so the wait-for graph of :mod:`orchestrator.leases.line` has both. Its plans do not wait for the
+sessions that wait for a run.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from typing import TYPE_CHECKING, Final
 from orchestrator.leases.lease import who
 from orchestrator.scheduling.declared import counts, written
 from orchestrator.scheduling.reasons import Code, Reason, reason
-from orchestrator.states import MOVING_ENTRIES, WORKING_ATTEMPTS, AttemptState
+from orchestrator.states import MOVING_ENTRIES, PLACED_ATTEMPTS, AttemptState
 from orchestrator.store.records import Lease
 from orchestrator.store.scopes import FILES, Scope, is_over
 from plans.comparing import file_in_common
@@ -40,7 +41,8 @@ if TYPE_CHECKING:
     from plans.intersect import Witness
     from plans.model import Plan
 
-_HOLD: Final = WORKING_ATTEMPTS | {AttemptState.PREPARED, AttemptState.QUEUED}
+_HOLD: Final = PLACED_ATTEMPTS | {AttemptState.PREPARED, AttemptState.QUEUED}
+_STANDS: Final = {AttemptState.QUEUED: "in the queue", AttemptState.DEFERRED: "held by a rate limit"}
 _EVERYTHING: Final = PatternSet.parse(["**"])
 
 
@@ -140,7 +142,7 @@ def _holds(store: Store, clock: Clock, attempt: Attempt) -> bool:
 
 
 def _as_lease(attempt: Attempt, write: PatternSet, boot: str) -> Lease:
-    state = "in the queue" if attempt.state is AttemptState.QUEUED else "at work"
+    state = _STANDS.get(attempt.state, "at work")
     since = f" since {attempt.started_at}" if attempt.started_at else ""
     return Lease(
         name=FILES,

@@ -7,7 +7,7 @@ import shlex
 
 from tests.support.gates import Gates
 from tests.support.plans import commit_plans, landings
-from tests.support.process import end_of, run, start
+from tests.support.process import end_of, read_until, run, start
 from tests.support.repo import GitRepo
 
 
@@ -69,3 +69,17 @@ def test_p13_where_leaks_hold_the_work_waits_and_the_users_edits_hold_nobody(rep
     assert run("queue", "add", "beta", cwd=repo.path).code == 0
     assert run("queue", "run", "--once", cwd=repo.path).code == 0
     assert landings(repo) == ["alpha", "beta"]
+
+
+def test_p13_what_a_plan_wrote_before_it_is_held_is_not_taken_for_the_users(repo: GitRepo) -> None:
+    """Who waits for the end of a rate limit is at work no more when the checkout is looked at again."""
+    there = shlex.quote(str(repo.path / "leaked"))
+    hold = 'echo 1h > "$PLANCTL_RETRY_AT"; exit 75'
+    work = f"echo b | tee own leaked > {there}; {hold}"
+    commit_plans(repo, {"beta": {"files": {"write": ["own"]}, "run": work}})
+    process = start("run-multi", "beta", "--json", cwd=repo.path)
+    read_until(process, "plan.deferred", "beta")
+    process.terminate()
+    end_of(process)
+    (row,) = json.loads(run("status", "--json", cwd=repo.path).out)["leaks"]
+    assert (row["path"], row["plan"]) == ("leaked", "beta")

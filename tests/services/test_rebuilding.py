@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+from orchestrator.scheduling.launching import stage_name
 from orchestrator.services.rebuilding.evidence import Evidence, Folder, FrozenRun, Landed, Launched, Said
 from orchestrator.services.rebuilding.rebuild import rebuild
 from orchestrator.states import AttemptState, EntryState, IntentState, RunState, SlotState
@@ -124,6 +125,17 @@ def test_s3_1_a_launched_command_is_at_work_only_with_its_worktree() -> None:
     assert nowhere.state is AttemptState.PENDING
     (other,) = rebuild(evidence(run, launched=(replace(command, run="r1"),))).attempts
     assert other.state is AttemptState.PENDING
+
+
+def test_p17_a_command_that_was_held_before_is_known_under_its_name_and_the_next_has_another() -> None:
+    plan = a_plan("a")
+    launched = tuple(
+        Launched(f"A-0{again}", "/w", "a", "r2", C[1], alive=False) for again in ("", ".1", ".2")
+    )
+    for known in (None, {"a": said("deferred", attempt="A")}):
+        (attempt,) = rebuild(evidence(a_run("r2", plan), said=known, launched=launched)).attempts
+        assert (attempt.state, attempt.supervisor) == (AttemptState.RUNNING, "A-0.2")
+        assert stage_name(attempt, 0) == "A-0.2", "else an earlier one would be taken for what is at work"
 
 
 def test_s3_1_only_a_tidy_worktree_of_nobody_may_be_used_again() -> None:

@@ -23,12 +23,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from orchestrator.scheduling.basing import FINISHED
 from orchestrator.scheduling.commands import stages
+from orchestrator.scheduling.deferral import Deferral
 from orchestrator.services.rebuilding.landings import landing_of
 from orchestrator.states import AttemptState
 from orchestrator.store.records import Attempt
 
 if TYPE_CHECKING:
-    from orchestrator.services.rebuilding.evidence import Evidence, Folder, FrozenRun, Landed, Said
+    from orchestrator.services.rebuilding.evidence import Evidence, Folder, FrozenRun, Landed, Launched, Said
     from plans.model import Plan
 
 _A = AttemptState
@@ -136,7 +137,14 @@ def _at_work(evidence: Evidence, attempt: Attempt) -> Attempt | None:
         return None  # without its worktree it could not be finished
     if name == attempt.id:
         base = attempt.base or last.base
-        return replace(attempt, state=_A.RUNNING, supervisor=last.name, base=base, worktree=last.cwd)
+        return replace(
+            attempt,
+            state=_A.RUNNING,
+            supervisor=last.name,
+            base=base,
+            worktree=last.cwd,
+            deferral=_deferral(last, evidence.now),
+        )
     if attempt.started_at is not None and name < attempt.id:
         return None  # of an attempt before the one that status.json speaks of
     return replace(
@@ -150,7 +158,16 @@ def _at_work(evidence: Evidence, attempt: Attempt) -> Attempt | None:
         worktree=last.cwd,
         started_at=evidence.now,
         finished_at=None,
+        deferral=_deferral(last, evidence.now),
     )
+
+
+def _deferral(last: Launched, now: str) -> dict[str, Any]:
+    """How often the stage was deferred, by the name of its command: the next one has another name."""
+    number, again = last.stage or (0, 0)
+    if not again:
+        return {}
+    return Deferral(number, again, seconds=0, total=0, until=now, uptime=0, boot="", line="").stored()
 
 
 def _by_hand(evidence: Evidence, attempt: Attempt, plan: Plan) -> Attempt | None:

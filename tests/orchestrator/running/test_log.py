@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.running.log import follow, last_line, last_lines, plain
+from orchestrator.running.log import follow, last_line, last_lines, lines_since, plain
 
 
 @pytest.mark.parametrize(
@@ -80,3 +81,9 @@ def test_follow_from_the_end_and_a_log_begun_anew(tmp_path: Path) -> None:
 def append(path: Path, data: bytes) -> None:
     with path.open("ab") as stream:
         stream.write(data)
+
+
+def test_a_pipe_in_the_place_of_the_log_holds_nothing_and_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "log")
+    assert last_line(tmp_path / "log") == ""
+    assert lines_since(tmp_path / "log", 0, 100) == []

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from orchestrator.running.memory import GIB, Memory, MemoryShortage
 from orchestrator.scheduling.decide import (
     Again,
     End,
@@ -21,8 +23,8 @@ from orchestrator.scheduling.view import MOST_LOST, Foreign
 from orchestrator.slots.places import Places
 from orchestrator.states import AttemptState as A
 from orchestrator.states import EntryState
-from plans.ids import PlanId
-from plans.model import Plan
+from plans.ids import PhaseId, PlanId
+from plans.model import Phase, Plan
 from plans.project import OverlapMode
 from tests.support.views import a_plan, a_view, decided, why
 
@@ -447,3 +449,32 @@ def test_p17_a_run_in_which_all_wait_for_a_limit_does_not_end() -> None:
     assert decided(view) == {"a": Wait(ID("a"), LIMITED), "b": Wait(ID("b"), along)}
     elsewhere = a_view(a_plan("b"), limited={ID("b"): along})
     assert decided(elsewhere) == {"b": Wait(ID("b"), along)}
+
+
+def test_p17_a_run_that_waits_in_vain_ends_though_a_limit_lasts_elsewhere() -> None:
+    view = a_view(
+        *(a_plan("a"), a_plan("b", "a")),
+        states={"a": A.CONFLICTED, "b": A.WAITING},
+        limited={ID("b"): {**LIMITED, "plan": "other"}},
+    )
+    assert decided(view)["b"] == Skip(ID("b"), why(view, "b"))
+    assert why(view, "b")["code"] == "dependency-rejected"
+
+
+def test_p17_held_for_more_than_there_is_by_now_it_is_given_up_and_does_not_wait_for_ever() -> None:
+    plan = a_plan("a", resources={"db": 2}, phases=(Phase(PhaseId("1"), resources={"gpu": 2}),))
+    view = a_view(plan, states={"a": A.DEFERRED}, capacities={"db": 2}, phases={("a", "1"): "c" * 40})
+    assert decided(view) == {"a": Start(ID("a"))}, "what a complete phase wanted counts no more"
+    less = replace(view, capacities={"db": 1})
+    assert decided(less) == {"a": Skip(ID("a"), why(less, "a"))}
+    assert why(less, "a")["code"] == "over-capacity"
+
+
+def test_p17_where_another_run_has_begun_the_plan_anew_it_is_not_run_beside() -> None:
+    view = a_view(a_plan("a"), states={"a": A.DEFERRED}, foreign=(foreign("a", A.PREPARING),))
+    assert why(view, "a") == {"code": "plan-active", "run": "r0"}
+
+
+def test_p17_without_the_memory_that_a_start_asks_for_it_does_not_go_on() -> None:
+    short = MemoryShortage(Memory(total=8 * GIB, available=GIB), 2 * GIB)
+    assert why(a_view(a_plan("a"), states={"a": A.DEFERRED}, memory=short), "a")["code"] == "memory-floor"

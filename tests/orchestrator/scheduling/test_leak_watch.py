@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from orchestrator.running.platforms import MARKER
-from orchestrator.scheduling import leaktable
+from orchestrator.scheduling import leakclues, leaktable
 from orchestrator.scheduling.leaks import Trace
 from orchestrator.scheduling.leakwatch import LeakWatch
 from orchestrator.states import AttemptState as A
@@ -220,3 +220,51 @@ def test_p13_outputs_and_worktrees_inside_the_checkout_are_nobodys_leak(scene: S
         scene.repo.write(name, "x\n")
     watch.look()
     assert set(scene.rows()) == {"out.txt"}
+
+
+def test_p13_names_of_any_bytes_are_listed(scene: Scene) -> None:
+    scene.watch.look()
+    name = os.fsdecode(b"caf\xe9\n")
+    for top in (scene.repo.path, scene.repo.path.parent / "a"):
+        (top / name).write_text("work of a\n")
+    scene.watch.look()
+    assert scene.rows() == {name: ("a", {Trace.CONTENT})}
+
+
+def test_p13_a_process_of_an_earlier_command_of_the_plan_points_to_it(scene: Scene) -> None:
+    scene.watch.look()
+    script = "exec 5>>two; echo x >&5; echo; read x"
+    with subprocess.Popen(
+        ["sh", "-c", script],
+        cwd=scene.repo.path,
+        env={**os.environ, MARKER: "a-0"},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    ) as shell:
+        assert shell.stdout is not None
+        shell.stdout.readline()
+        scene.watch.look_around()
+        shell.communicate(b"\n")
+    attempt = scene.bench.store.attempt("a")
+    assert attempt is not None
+    scene.bench.store.update_attempt(attempt, supervisor="a-1")
+    scene.watch.look()
+    assert scene.rows() == {"two": ("a", {Trace.OPEN, Trace.STOOD})}
+
+
+def test_p13_thousands_of_new_files_of_the_user_cost_no_search_for_each_and_hide_no_leak(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene.watch.look()
+    for number in range(300):
+        scene.repo.write(f"mine/{number}", "x\n")
+    read: list[str] = []
+    monkeypatch.setattr(leakclues, "look", lambda _, path: read.append(path))
+    scene.watch.look()
+    assert read == []
+    monkeypatch.undo()
+    assert len(scene.rows()) == leaktable.MOST_ROWS
+    scene.repo.write("new", "work of a\n")
+    (scene.repo.path.parent / "a" / "new").write_text("work of a\n")
+    scene.watch.look()
+    assert scene.rows()["new"] == ("a", {Trace.CONTENT})

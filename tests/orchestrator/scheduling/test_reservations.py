@@ -113,7 +113,7 @@ def test_what_a_plans_own_command_has_reserved_is_not_in_its_way(scene: Scene) -
 def test_plans_hold_their_files_while_they_get_on_by_themselves(scene: Scene, state: A) -> None:
     scene.store.add_entry(an_entry("e1", plan="api", state=E.QUEUED))
     scene.store.add_attempt(an_attempt("a1", plan="api", state=state, entry="e1", worktree="/w/slot-01"))
-    held = state in {A.PREPARING, A.RUNNING, A.PREPARED, A.QUEUED}
+    held = state in {A.PREPARING, A.RUNNING, A.DEFERRED, A.PREPARED, A.QUEUED}
     assert scene.at_work() == ([("src/**", "*.md", "!LOG.md")] if held else [])
     assert scene.own("/w/slot-01/src") == ({"a1"} if held else set())
     assert scene.own("/w/slot-011", "a2") == {"a2"}
