@@ -212,6 +212,7 @@ def test_p25_a_commit_whose_editor_was_open_during_a_landing_undoes_nothing(user
     require_nothing_undone(user)
 
 
+@pytest.mark.stress
 def test_p25_a_landing_during_a_rebase_of_main(user: GitRepo) -> None:
     user.branch("upstream", {"src/b.py": "upstream\n"})
     mine = user.commit("mine", {"src/b.py": "mine\n"})

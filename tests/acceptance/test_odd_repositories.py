@@ -102,7 +102,7 @@ REFUSED: dict[str, tuple[odd.Odd, tuple[str, ...], str]] = {
 
 # the command of the plan, the exit code of planctl, and what it says of the plan
 COMMANDS: dict[str, tuple[str, int, str]] = {
-    "exit-75": ("exit 75", 1, "failed: exit 75"),
+    "exit-7": ("exit 7", 1, "failed: exit 7"),
     "exit-127": ("no-such-command-anywhere", 1, "failed: exit 127"),
     "kills-its-supervisor": ("kill -9 $PPID", 1, "lost: its supervisor died"),
     "kills-its-group": ("kill -9 0", 1, "failed: ended by signal 9"),
@@ -125,7 +125,7 @@ COMMANDS: dict[str, tuple[str, int, str]] = {
 ALONE = frozenset({
     "on-another-branch", "subfolder", "inside-git-folder", "path-with-newline", "path-with-shell-characters",
     "separate-git-folder", "hooks-path", "partial", "no-commit-dry-run", "settings-not-utf-8",
-    "pool-in-git-folder", "pool-among-plans", "target-hostile", "same-branch", "exit-75", "kills-its-group",
+    "pool-in-git-folder", "pool-among-plans", "target-hostile", "same-branch", "exit-7", "kills-its-group",
     "reads-stdin",
 })  # fmt: skip
 
@@ -304,6 +304,7 @@ def test_a_head_that_has_landed_before_is_reported_landed(two: GitRepo) -> None:
     assert [e["plan"] for e in done.events if e["event"] == "plan.landed"] == ["a"]
 
 
+@pytest.mark.stress
 def test_many_trivial_plans(repo: GitRepo) -> None:
     plans: dict[str, dict[str, object]] = {
         f"p{n}": {"files": {"write": [f"f{n}"]}, "run": f"echo {n} > f{n}"} for n in range(8)

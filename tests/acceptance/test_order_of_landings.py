@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from tests.support.faces import reading
 from tests.support.plans import commit_plans, landings
 from tests.support.process import Done, run
@@ -38,6 +40,7 @@ def test_s10_work_stacked_on_a_second_run_of_a_plan_waits_for_that_not_for_its_f
     require_sound(repo)
 
 
+@pytest.mark.stress
 def test_s10_a_plan_whose_older_head_lands_after_all_no_longer_holds_up_what_is_stacked_on_it(
     repo: GitRepo, tmp_path: Path
 ) -> None:
@@ -59,6 +62,7 @@ def test_s10_a_plan_whose_older_head_lands_after_all_no_longer_holds_up_what_is_
     require_sound(repo)
 
 
+@pytest.mark.stress
 def test_s10_work_stacked_on_a_phase_of_a_plan_that_failed_then_waits_for_its_retry(
     repo: GitRepo, tmp_path: Path
 ) -> None:

@@ -59,6 +59,7 @@ def test_landed_references_that_were_deleted_are_no_more_in_the_mirror_and_trail
     assert remote.main() == after
 
 
+@pytest.mark.stress
 def test_s4_a_landing_that_was_rewound_and_made_again_elsewhere_is_found_by_its_new_commit(
     repo: GitRepo, tmp_path: Path
 ) -> None:

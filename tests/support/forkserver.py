@@ -36,7 +36,16 @@ _ROOT: Final = Path(__file__).resolve().parents[2]
 _CLONE: Final = {"x86_64": 56, "aarch64": 220}.get(platform.machine())
 _EXEC: Final = "PLANCTL_TESTS_EXEC" in os.environ
 _CLONE_PARENT: Final = 0x8000
-_LOADED: Final = ("PYTHON", "LC_", "LANG", "LD_")  # what an interpreter reads at its start, and its loader
+_LOADED: Final = (
+    "PYTHON",
+    "LC_",
+    "LANG",
+    "LD_",
+    "GIT_DIR",
+    "GIT_WORK",
+    "GIT_INDEX",
+    "GIT_OBJECT",
+)  # what an interpreter reads at its start, and its loader
 _STDERR: Final = 2
 _LARGEST: Final = 1 << 18
 _PROGRAMS: Final = ("orchestrator.cli.__main__", "orchestrator.running.supervisor_main")
