@@ -227,8 +227,9 @@ def test_processes_of_a_command_that_has_ended_are_ended_and_no_others(repo: Git
         store.add_attempt(an_attempt("ours", state=AttemptState.FAILED))
     records = repo.path / ".git" / "planctl" / "records" / "ours-0"
     records.mkdir(parents=True)
+    gone, _ = dead_process()
     record = {
-        "attempt": "ours-0", "pid": 1, "started": 0.0, "supervisor": 1, "supervisor_started": 0.0,
+        "attempt": "ours-0", "pid": gone, "started": 0.0, "supervisor": gone, "supervisor_started": 0.0,
         "boot": SystemClock().boot(), "grace": 1.0,
     }  # fmt: skip
     (records / "started").write_text(json.dumps(record), encoding="ascii")
