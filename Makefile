@@ -20,7 +20,8 @@ demo: setup  ## run the example project and say what happened and why
 	PATH="$(CURDIR)/$(RUN):$$PATH" $(RUN)/python examples/demo/run_demo.py
 
 test: setup  ## the whole suite, short seeded slices of the campaigns included
-	$(RUN)/python -m pytest -n $(JOBS) -m "not stress" -q
+	room=$$(sh tests/room.sh) && trap 'chmod -R u+w "$$room"; rm -rf "$$room"' EXIT && \
+	PYTEST_DEBUG_TEMPROOT="$$room" $(RUN)/python -m pytest -n $(JOBS) -m "not stress" -q
 
 check: lint types contracts test
 
