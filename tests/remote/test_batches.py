@@ -55,6 +55,7 @@ def test_the_keys_of_a_batch_are_told_by_its_side_chain_where_trailers_tell(remo
     assert sorted(known.split()) == sorted(remote.keys())
 
 
+@pytest.mark.stress
 def test_l1_a_push_that_is_refused_for_one_of_a_batch_lets_the_others_land(remote: Remote) -> None:
     """The server looks into what is pushed, as push protection does."""
     remote.hook(

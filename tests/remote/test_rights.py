@@ -69,6 +69,7 @@ def test_a_clone_is_plain_only_as_long_as_the_server_refuses_the_epoch(remote: R
     assert list(remote.landed().values()) == [remote.main()]
 
 
+@pytest.mark.stress
 def test_a_target_alone_that_is_refused_turns_nothing_plain(remote: Remote) -> None:
     one = remote.clone("one")
     remote.hook("exit 1")

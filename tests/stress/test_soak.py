@@ -144,7 +144,7 @@ def test_a_short_soak_leaves_nothing_over(
 ) -> None:
     world = world_of(template, tmp_path / "notes", may_be_small, seed=3)
     world.prepare(agents=3, branches=4, tasks=8)
-    record_property("held", soak(world, agents=3, seconds=6, seed=3))
+    record_property("held", soak(world, agents=3, seconds=4, seed=3))
 
 
 @pytest.mark.stress

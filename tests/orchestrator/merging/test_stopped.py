@@ -151,6 +151,7 @@ def test_s7_stopped_at_a_step_and_woken_up_after_others_have_landed(
     require_at_rest(repo, start)
 
 
+@pytest.mark.stress
 @pytest.mark.parametrize("moment", mostly(CHECKOUT_MOMENTS, CHECKOUT_OFTEN))
 def test_s7_stopped_while_it_brings_the_users_checkout_along(
     repo: GitRepo, nursery: Nursery, moment: str
