@@ -142,7 +142,7 @@ def untouched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]
 
 @pytest.mark.usefixtures("untouched")
 def test_fuzz_a_slice() -> None:
-    campaign(range(200), range(25))
+    campaign(range(400), range(50))
 
 
 @pytest.mark.usefixtures("untouched")
