@@ -159,16 +159,22 @@ def test_p13_a_process_of_a_plan_that_is_there_or_has_the_file_open_is_seen(scen
     assert scene.rows()["later"] == ("", set()), "who was there before is no clue any more"
 
 
+def end(scene: Scene, plan: str, state: A) -> None:
+    """It ends a millisecond before the next look: who ends in that of a look may write after it."""
+    now = scene.bench.clock.now
+    scene.move(plan, state, finished_at=(moment := now()))
+    while now() == moment:
+        pass
+
+
 def test_p13_only_who_was_at_work_since_the_last_look_is_a_candidate(scene: Scene) -> None:
     scene.watch.look()
-    scene.move("a", A.FINISHED, finished_at=scene.bench.clock.now())
+    end(scene, "a", A.FINISHED)
     scene.repo.write("x", "x\n")
     scene.watch.look()
     scene.repo.write("y", "y\n")
     scene.watch.look()
-    scene.move("b", A.FAILED, finished_at=(end := scene.bench.clock.now()))
-    while scene.bench.clock.now() == end:  # who ended in the millisecond of a look may have written after it
-        pass
+    end(scene, "b", A.FAILED)
     scene.watch.look()
     scene.repo.write("z", "z\n")
     scene.watch.look()
