@@ -42,6 +42,11 @@ class Clock(Protocol):
         """Wait until ``event`` is set or the time is over; return whether it is set."""
 
 
+def written(moment: datetime) -> str:
+    """A moment of UTC as :meth:`Clock.now` writes it."""
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
 def seconds_between(earlier: str, later: str) -> float:
     """Seconds from one :meth:`Clock.now` to another; negative where wall time was set back in between."""
     return (datetime.fromisoformat(later) - datetime.fromisoformat(earlier)).total_seconds()
@@ -52,7 +57,7 @@ class SystemClock:
 
     def now(self) -> str:
         """See :meth:`Clock.now`."""
-        return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        return written(datetime.now(UTC))
 
     def monotonic(self) -> float:
         """See :meth:`Clock.monotonic`."""

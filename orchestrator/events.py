@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Final
+
+MANY_ENDED: Final = 3
+"""Processes; a watchdog that ends more of them in one sweep says so by an event, and people are told."""
 
 
 class EventName(StrEnum):

@@ -193,8 +193,12 @@ _State = TypeVar("_State", S, R, A, E, I, L, T, D)
 
 TERMINAL_ATTEMPTS: Final = frozenset({A.LANDED, A.FAILED, A.TIMED_OUT, A.CANCELLED, A.LOST})
 """Never moved again; a retry is a new attempt."""
+LIVING_SESSIONS: Final = frozenset({S.ACTIVE, S.STALE})
+"""Have not ended, as far as the store knows."""
 WORKING_ATTEMPTS: Final = frozenset({A.PREPARING, A.RUNNING})
 """Take one of the ``jobs`` places and hold their resources."""
+WORKTREE_ATTEMPTS: Final = frozenset({A.RUNNING, A.DEFERRED, A.PREPARED})
+"""Their work is in a worktree, and may be half done."""
 PLACED_ATTEMPTS: Final = WORKING_ATTEMPTS | {A.DEFERRED}
 """Their worktree is theirs: nobody else changes or removes it."""
 SUPERSEDED_ATTEMPTS: Final = frozenset({A.DEFERRED, A.FINISHED, A.CONFLICTED, A.REJECTED})

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Final
 
 from plans.drawing.escape import one_line
-from plans.effects import step
+from plans.effects import append_line, step
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,5 +31,4 @@ class NotifyLog:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             if self.path.exists() and self.path.stat().st_size > _MOST:
                 self.path.replace(self.path.with_suffix(".log.old"))
-            with open(self.path, "ab", buffering=0) as log:  # noqa: PTH123 - one write, one line
-                log.write(line.encode("utf-8", "backslashreplace") + os.linesep.encode())
+            append_line(self.path, line)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from orchestrator.events import EventName, entry_event
+from orchestrator.events import MANY_ENDED, EventName, entry_event
 from orchestrator.states import EntryState
 from plans.drawing.escape import one_line
 from plans.notify import Told
@@ -13,8 +13,6 @@ from plans.notify import Told
 if TYPE_CHECKING:
     from orchestrator.store.records import StoredEvent
 
-MANY: Final = 3
-"""Processes that a watchdog may end in one sweep without a word."""
 _LONGEST: Final = 300
 _SHORT: Final = 10
 _BRANCH: Final = "refs/heads/"
@@ -84,7 +82,7 @@ def _of_failure(event: StoredEvent) -> Notice:
 
 def _of_sweep(event: StoredEvent) -> Notice | None:
     count = event.data.get("count")
-    if not isinstance(count, int) or count <= MANY:
+    if not isinstance(count, int) or count <= MANY_ENDED:
         return None
     title = f"{count} processes were ended"
     return _notice(Told.CLEANED, "watchdog", title, "left over by sessions that are gone")
@@ -108,10 +106,5 @@ def _said(event: StoredEvent) -> dict[str, Any]:
 
 
 def _notice(kind: Told, subject: str, title: str, text: str, code: str = "") -> Notice:
-    return Notice(kind, subject, _line(f"planctl: {title}"), _line(text), code)
-
-
-def _line(text: str) -> str:
-    """One line without control characters, and valid Unicode: it leaves the house."""
-    shown = one_line(text)
-    return shown if len(shown) <= _LONGEST else f"{shown[: _LONGEST - 1]}…"
+    """Its words are lines without control characters, and valid Unicode: they leave the house."""
+    return Notice(kind, subject, one_line(f"planctl: {title}", _LONGEST), one_line(text, _LONGEST), code)

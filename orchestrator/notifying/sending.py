@@ -20,8 +20,8 @@ from orchestrator.notifying.errands import Unusable, errand_of
 from orchestrator.notifying.outbox import STALE
 from orchestrator.running.errand import run_errand
 from orchestrator.running.webhook_main import TEMPORARY
-from orchestrator.sessions.identity import is_alive
-from orchestrator.states import DeliveryState, SessionState
+from orchestrator.sessions.death import living_session
+from orchestrator.states import DeliveryState
 from plans.effects import step
 from plans.notify import Way
 
@@ -81,18 +81,12 @@ class Sender:
     def _look_at(self, delivery: Delivery) -> None:
         now = self._clock.now()
         if delivery.state is D.SENDING:
-            if not self._is_at_it(delivery):
+            if living_session(self._store, delivery.session) is None:
                 self._end(delivery, D.UNKNOWN, "who sent it died at it")
         elif seconds_between(delivery.at, now) > STALE:
             self._end(delivery, D.EXPIRED, delivery.detail or "nobody sent it in time")
         elif self._clock.monotonic() >= self._rests_until:
             self._send(delivery, now)
-
-    def _is_at_it(self, delivery: Delivery) -> bool:
-        session = self._store.session(delivery.session or "")
-        if session is None or session.state is SessionState.ENDED:
-            return False
-        return is_alive(session.pid, session.process_started, session.boot, session.host)
 
     def _send(self, delivery: Delivery, now: str) -> None:
         errand = errand_of(self._channel, delivery, self._post.repository, self._post.environ, now)

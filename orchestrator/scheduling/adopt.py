@@ -10,14 +10,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from orchestrator.events import EventName
 from orchestrator.running import waiting
 from orchestrator.running.supervision import find
 from orchestrator.scheduling.commands import stages
 from orchestrator.scheduling.launching import record_dir, stage_name, stage_number
-from orchestrator.states import AttemptState
+from orchestrator.states import WORKING_ATTEMPTS, AttemptState
 from orchestrator.submitting.published import outputs_of
 from plans.ids import PlanId
 
@@ -29,18 +29,14 @@ if TYPE_CHECKING:
     from plans.model import Plan
 
 
-UNDER_WAY: Final = frozenset({AttemptState.PREPARING, AttemptState.RUNNING})
-"""States in which a command of an attempt may be at work."""
-
-
 def adopt_attempts(bench: Workbench, run: str, plans: Mapping[PlanId, Plan]) -> None:
     """Bring the stored attempts of ``run`` in line with the commands that were launched for them."""
-    for attempt in bench.store.attempts(run=run, states=UNDER_WAY):
+    for attempt in bench.store.attempts(run=run, states=WORKING_ATTEMPTS):
         adopt_attempt(bench, attempt, plans[PlanId(attempt.plan)])
 
 
 def adopt_attempt(bench: Workbench, attempt: Attempt, plan: Plan) -> None:
-    """Bring one attempt that is :data:`UNDER_WAY` in line."""
+    """Bring one attempt that is at work in line."""
     latest = latest_stage(bench, attempt, plan)
     if latest is None:
         _lose_preparing(bench, attempt)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.scheduling.drift import Means, find_drift
 from orchestrator.scheduling.driftnews import row_of
-from orchestrator.states import ACTIVE_ATTEMPTS, AttemptState
+from orchestrator.states import ACTIVE_ATTEMPTS, WORKTREE_ATTEMPTS, AttemptState
 from plans.errors import PlanctlError
 from plans.ids import PlanId
 from plans.project import Enforce
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from plans.model import Plan
     from plans.patterns import PatternSet
 
-IN_A_WORKTREE = frozenset({AttemptState.RUNNING, AttemptState.DEFERRED, AttemptState.PREPARED})
 DECLARED = ACTIVE_ATTEMPTS | {AttemptState.PENDING, AttemptState.WAITING}
 """Plans that may be touched: those at work, and those that wait."""
 
@@ -50,7 +49,7 @@ class Looker:
 
     def _look(self, attempt: Attempt, plan: Plan) -> Drifted | Unread:
         edited: tuple[str, ...] | Unread = ()
-        if attempt.state in IN_A_WORKTREE:
+        if attempt.state in WORKTREE_ATTEMPTS:
             assert attempt.worktree is not None
             edited = uncommitted(self._bench.git, Path(attempt.worktree))
         if isinstance(edited, Unread):
@@ -88,6 +87,6 @@ class Looker:
         if attempt.head is not None:
             return frozenset({attempt.head})
         heads = {self._bench.references.read(f"refs/heads/{attempt.branch}")}
-        if attempt.state in IN_A_WORKTREE:
+        if attempt.state in WORKTREE_ATTEMPTS:
             heads.add(head_of(self._bench.git, Path(attempt.worktree or "")))
         return frozenset(head for head in heads if head is not None)

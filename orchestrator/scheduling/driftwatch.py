@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Final
 
 from orchestrator.events import EventName
 from orchestrator.scheduling import drifttable
-from orchestrator.scheduling.driftlook import IN_A_WORKTREE, Looker
+from orchestrator.scheduling.driftlook import Looker
 from orchestrator.scheduling.driftnews import news
 from orchestrator.scheduling.drifttable import NO_DRIFT
-from orchestrator.states import ACTIVE_ATTEMPTS, AttemptState
+from orchestrator.states import ACTIVE_ATTEMPTS, WORKTREE_ATTEMPTS, AttemptState
 from plans.ids import PlanId
 from worktrees.unread import Unread
 
@@ -82,7 +82,7 @@ class DriftWatch:
             before = rows.get(key, NO_DRIFT)
             runs = {a.plan: a.run for a in store.attempts(states=ACTIVE_ATTEMPTS)}
             told = news(before, _row(before, found), runs)
-            if attempt.state not in IN_A_WORKTREE:
+            if attempt.state not in WORKTREE_ATTEMPTS:
                 self._settled.add(key)
             if told.row == before:
                 return False

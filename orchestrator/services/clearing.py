@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from orchestrator.errors import NothingToDoError, SlotInUseError
 from orchestrator.running.supervision import marked_processes
-from orchestrator.services.conductors import living_session
+from orchestrator.sessions.death import living_session
 from orchestrator.slots.keeper import CHECK, PLAN, SlotKeeper, is_over
 from orchestrator.slots.removing import Cleared, take_off_disk
 from orchestrator.states import PLACED_ATTEMPTS, AttemptState, SlotState

@@ -19,9 +19,9 @@ from orchestrator.running import supervision
 from orchestrator.running.records import Outcome
 from orchestrator.running.spec import Ended, Running
 from orchestrator.running.waiting import wait
-from orchestrator.scheduling.adopt import UNDER_WAY, adopt_attempt, latest_stage
+from orchestrator.scheduling.adopt import adopt_attempt, latest_stage
 from orchestrator.scheduling.launching import record_dir
-from orchestrator.states import AttemptState
+from orchestrator.states import WORKING_ATTEMPTS, AttemptState
 from plans.errors import PlanctlError
 from plans.ids import PlanId
 
@@ -42,12 +42,12 @@ def end_commands(
 ) -> list[Exception]:
     """Carry out steps 1 to 4 for ``run``; ``interrupt`` notes one attempt. Returns what went wrong."""
     failures: list[Exception] = []
-    for attempt in bench.store.attempts(run=run, states=UNDER_WAY):
+    for attempt in bench.store.attempts(run=run, states=WORKING_ATTEMPTS):
         try:
             adopt_attempt(bench, attempt, plans[PlanId(attempt.plan)])
         except (PlanctlError, OSError) as error:
             failures.append(error)  # a store that takes no more: what was launched is ended all the same
-    attempts = bench.store.attempts(run=run, states=UNDER_WAY)
+    attempts = bench.store.attempts(run=run, states=WORKING_ATTEMPTS)
     running = [(attempt, _handle(bench, attempt, plans[PlanId(attempt.plan)])) for attempt in attempts]
     handles = [handle for _, handle in running if handle is not None]
     for handle in handles:

@@ -9,10 +9,10 @@ from orchestrator.errors import RemoteUnseenError
 from orchestrator.merging.composition import unit_size
 from orchestrator.merging.pausing import standstill
 from orchestrator.merging.rates import measured
-from orchestrator.services.conductors import living_session
 from orchestrator.services.entries import require_entry
 from orchestrator.services.expecting import expected
 from orchestrator.services.status import queue_entries
+from orchestrator.sessions.death import living_session
 from orchestrator.states import MOVING_ENTRIES, EntryState
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from orchestrator.errors import NothingToDoError, UsageError
 from orchestrator.scheduling.landfirst import First, first_of_each
 from orchestrator.settings import hot_files_at
-from orchestrator.states import AttemptState, SlotState
+from orchestrator.states import WORKTREE_ATTEMPTS, AttemptState, SlotState
 from worktrees.livetree import LiveTree, committed, live_tree
 from worktrees.mergebatch import Comparison, Outcome, compare_pairs
 from worktrees.objects import Objects
@@ -25,8 +25,7 @@ if TYPE_CHECKING:
     from worktrees.git import Git
     from worktrees.quarantine import Quarantine
 
-_IN_A_WORKTREE = (AttemptState.RUNNING, AttemptState.DEFERRED, AttemptState.PREPARED)
-AT_WORK = frozenset({AttemptState.PREPARING, *_IN_A_WORKTREE, AttemptState.FINISHED, AttemptState.QUEUED})
+AT_WORK = frozenset({AttemptState.PREPARING, *WORKTREE_ATTEMPTS, AttemptState.FINISHED, AttemptState.QUEUED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +86,7 @@ def forecast_pair(store: Store, git: Git, pair: tuple[str, str]) -> Forecast:
 def _found(room: Quarantine, objects: Objects, store: Store, attempt: Attempt) -> LiveTree | Unread:
     if attempt.state is AttemptState.PREPARING:
         return Unread("its worktree is being made")
-    if attempt.state in _IN_A_WORKTREE:
+    if attempt.state in WORKTREE_ATTEMPTS:
         slot = store.slot(attempt.slot) if attempt.slot else None
         if slot is None or slot.attempt != attempt.id or slot.state is not SlotState.LEASED:
             return Unread("it holds no worktree")

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from orchestrator.clock import seconds_between
+from orchestrator.clock import seconds_between, written
 from orchestrator.states import OPEN_ENTRIES, EntryState, SessionState
 
 if TYPE_CHECKING:
@@ -142,11 +142,6 @@ def per_hour(times: int, seconds: float) -> float | None:
 def moment(now: str, seconds: float) -> str:
     """The moment that many seconds before ``now``, as the store writes it."""
     return written(datetime.fromisoformat(now) - timedelta(seconds=seconds))
-
-
-def written(at: datetime) -> str:
-    """A moment of UTC as the store writes it."""
-    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _age_of_oldest(entries: Sequence[Entry], now: str) -> float:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from orchestrator.running.places import records_root
 from orchestrator.running.spec import Running
 from orchestrator.running.supervision import find, marked_processes, poll
-from orchestrator.services.conductors import living_session
-from orchestrator.states import SessionState
+from orchestrator.sessions.death import living_session
+from orchestrator.states import LIVING_SESSIONS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,7 +22,7 @@ def at_work(store: Store, state_dir: Path, own: str | None = None) -> tuple[str,
 
 
 def _sessions(store: Store, own: str | None) -> tuple[str, ...]:
-    known = store.sessions({SessionState.ACTIVE, SessionState.STALE})
+    known = store.sessions(LIVING_SESSIONS)
     living = [s for s in known if s.id != own and living_session(store, s.id) is not None]
     return tuple(f"{s.kind} {s.id} (pid {s.pid})" for s in living)
 

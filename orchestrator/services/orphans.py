@@ -13,8 +13,9 @@ from orchestrator.running.places import record_folder
 from orchestrator.running.platforms import MARKER
 from orchestrator.running.records import Outcome
 from orchestrator.running.supervision import find, proven_end
-from orchestrator.services.conductors import conductor_of, living_session
-from orchestrator.states import AttemptState, RunState, SlotState
+from orchestrator.services.conductors import conductor_of
+from orchestrator.sessions.death import living_session
+from orchestrator.states import WORKING_ATTEMPTS, AttemptState, RunState, SlotState
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from orchestrator.store.protocol import Store
     from orchestrator.store.records import Attempt, Slot
 
-_AT_WORK = frozenset({AttemptState.PREPARING, AttemptState.RUNNING})
 _HELD = frozenset({SlotState.LEASED, SlotState.RESCUING})
 
 
@@ -52,7 +52,9 @@ def is_anything_orphaned(store: Store, state_dir: Path, marked: Iterable[str]) -
     """Whether a closer look is worth it: in doubt, True. ``marked`` are the marks of living processes."""
     return (
         any(conductor_of(store, run) is None for run in store.runs({RunState.ACTIVE}))
-        or any(_may_be_orphaned(store, state_dir, attempt) for attempt in store.attempts(states=_AT_WORK))
+        or any(
+            _may_be_orphaned(store, state_dir, attempt) for attempt in store.attempts(states=WORKING_ATTEMPTS)
+        )
         or any(_has_no_holder(store, slot) for slot in store.slots(states=_HELD))
         or any(is_orphaned_command(store, state_dir, name) for name in marked)
     )

@@ -18,6 +18,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from orchestrator.clock import written
 from orchestrator.events import EventName
 from orchestrator.running.outputs import default_root
 from orchestrator.running.places import records_root
@@ -94,8 +95,7 @@ class Ages:
         seconds = self._kept[thing]
         if seconds == FOREVER:
             return ""
-        moment = self._now - timedelta(seconds=seconds)
-        return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        return written(self._now - timedelta(seconds=seconds))
 
     def is_old(self, thing: Thing, changed: float) -> bool:
         """Whether a file that was changed then, in seconds since 1970, is old."""

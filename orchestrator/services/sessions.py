@@ -31,7 +31,7 @@ from orchestrator.services.speaking import (
 from orchestrator.sessions.ancestry import ancestors, line_of, worker
 from orchestrator.sessions.cleanup import PROCESS_DEAD, bury, release_all
 from orchestrator.sessions.identity import is_alive, started
-from orchestrator.states import SessionState
+from orchestrator.states import LIVING_SESSIONS, SessionState
 from orchestrator.store.records import Message
 
 if TYPE_CHECKING:
@@ -42,7 +42,6 @@ if TYPE_CHECKING:
     from orchestrator.store.records import Lease, Session
 
 EVERYBODY = "all"
-_LIVING = frozenset({SessionState.ACTIVE, SessionState.STALE})
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +62,7 @@ def begin(store: Store, clock: Clock, newcomer: Newcomer, environ: Mapping[str, 
     Raises SessionTakenError when ``key`` is that of a session that lives.
     """
     above = tuple(ancestors())
-    bury(store, clock, [session.id for session in store.sessions(_LIVING)])
+    bury(store, clock, [session.id for session in store.sessions(LIVING_SESSIONS)])
     said: dict[str, Any] = {
         "agent": newcomer.agent,
         "labels": newcomer.labels,
@@ -157,7 +156,7 @@ def leave(store: Store, clock: Clock, key: str) -> list[Lease]:
 
 def send(store: Store, clock: Clock, sender: str, to: str, text: str) -> list[str]:
     """Leave a message for one session, or for all that live; the ids of those that will get it."""
-    living = [s.id for s in store.sessions(_LIVING) if alive(s, clock)]
+    living = [s.id for s in store.sessions(LIVING_SESSIONS) if alive(s, clock)]
     if to == EVERYBODY:
         receivers = [key for key in living if key != sender]
     elif to in living:
@@ -191,7 +190,7 @@ def rows(store: Store, clock: Clock, *, every: bool = False) -> list[dict[str, A
     held: dict[str, list[str]] = {}
     for lease in store.leases():
         held.setdefault(lease.session, []).append(lease.name)
-    found = store.sessions(None if every else _LIVING)
+    found = store.sessions(None if every else LIVING_SESSIONS)
     return [{**session_data(s, clock), "leases": held.get(s.id, [])} for s in found]
 
 

@@ -22,7 +22,7 @@ from orchestrator.sessions.ancestry import ancestors, worker
 from orchestrator.sessions.cleanup import PROCESS_DEAD, release_all
 from orchestrator.sessions.identity import container, here, is_alive, proven
 from orchestrator.sessions.registry import terminal
-from orchestrator.states import SessionState
+from orchestrator.states import LIVING_SESSIONS, SessionState
 from orchestrator.store.records import Session
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ def spoken_for(store: Store, clock: Clock, environ: Mapping[str, str]) -> frozen
     named = named_session(None, environ) or (found.id if found else None)
     locks = {
         session.id
-        for session in store.sessions({SessionState.ACTIVE, SessionState.STALE})
+        for session in store.sessions(LIVING_SESSIONS)
         if session.kind == LOCK and any(_is_of(session, clock, one) for one in above)
     }
     return frozenset({*locks, named} if named else locks)
@@ -113,7 +113,7 @@ def registered_above(
     A ``lock run`` is passed over: what its command does, it does for whoever began it. ``agent``: of that
     agent only.
     """
-    found = store.sessions({SessionState.ACTIVE, SessionState.STALE})
+    found = store.sessions(LIVING_SESSIONS)
     open_ = [session for session in found if session.kind != LOCK and agent in {"", session.agent}]
     for one in above:
         for session in reversed(open_):

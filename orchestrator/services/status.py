@@ -19,11 +19,11 @@ from orchestrator.services.truth import Landings
 from orchestrator.services.watchdog.election import at_work
 from orchestrator.states import (
     ACTIVE_ATTEMPTS,
+    LIVING_SESSIONS,
     OPEN_ENTRIES,
     AttemptState,
     EntryState,
     RunState,
-    SessionState,
 )
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def status_of(store: Store, clock: Clock, repository: Repository) -> Status:
             for a in store.latest_attempts()
         ],
         queue=queue_entries(tuple(with_entries.values())),
-        sessions=[_session(s, clock) for s in store.sessions({SessionState.ACTIVE, SessionState.STALE})],
+        sessions=[_session(s, clock) for s in store.sessions(LIVING_SESSIONS)],
         leases=[_lease(lease, clock) for lease in store.leases()],
         resources=[_resource(row) for row in ResourceTable(store).rows()],
         watchdog=at_work(store, clock),

@@ -25,7 +25,7 @@ from orchestrator.services.conductors import conductor_of
 from orchestrator.sessions.identity import signal_process
 from orchestrator.slots.keeper import SlotKeeper
 from orchestrator.slots.lastsave import save_last
-from orchestrator.states import AttemptState, EntryState, RunState
+from orchestrator.states import WORKING_ATTEMPTS, AttemptState, EntryState, RunState
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from orchestrator.workbench import Workbench
 
 _IDLE: Final = frozenset({AttemptState.PENDING, AttemptState.WAITING, AttemptState.DEFERRED})
-_AT_WORK: Final = _IDLE | {AttemptState.PREPARING, AttemptState.RUNNING}
+_AT_WORK: Final = _IDLE | WORKING_ATTEMPTS
 _LOOK: Final = 0.1
 _PATIENCE: Final = 60.0
 """Seconds until a plan that is just being prepared, or whose command is just changing, must have moved on."""

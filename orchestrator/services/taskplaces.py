@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from orchestrator.states import AttemptState
+from orchestrator.states import WORKTREE_ATTEMPTS
 from plans.document import read_plan, save_tick
 from plans.errors import ChangedMeanwhileError, UnknownTaskError
 from plans.ids import TaskId
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 _TRIES = 5
 """How often a box is looked for again in a file that somebody saves just then."""
-_AT_WORK = frozenset({AttemptState.RUNNING, AttemptState.DEFERRED, AttemptState.PREPARED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +44,7 @@ def places(repository: Repository, store: Store, environ: Mapping[str, str]) -> 
             if plan.id not in found:
                 found[plan.id] = Place(plan, top / plan.path, top, _branch_of(git_dir))
     for attempt in store.latest_attempts():
-        if attempt.state in _AT_WORK and attempt.worktree:
+        if attempt.state in WORKTREE_ATTEMPTS and attempt.worktree:
             place = _at_work(found.get(attempt.plan), Path(attempt.worktree), attempt.branch)
             if place is not None:
                 found[attempt.plan] = place

@@ -17,7 +17,7 @@ from orchestrator.leases.kernel_lock import KernelLock
 from orchestrator.leases.ledger import Action, end
 from orchestrator.sessions.death import is_dead
 from orchestrator.sessions.staleness import Judgement, judged, orphaned
-from orchestrator.states import SessionState, TaskState
+from orchestrator.states import LIVING_SESSIONS, SessionState, TaskState
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -54,7 +54,7 @@ def reap(store: Store, clock: Clock, lock: Path) -> Reaped:
 
 def _reap(store: Store, clock: Clock) -> Reaped:
     now, boot = clock.monotonic(), clock.boot()
-    living = store.sessions({SessionState.ACTIVE, SessionState.STALE})
+    living = store.sessions(LIVING_SESSIONS)
     dead = {s.id for s in living if is_dead(store, s, boot)}
     verdicts = judged(living, now=now, boot=boot, dead=dead)
     ended: list[Session] = []

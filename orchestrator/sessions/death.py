@@ -1,4 +1,4 @@
-"""Whether a session is over because its process is.
+"""Whether a session lives, or is over because its process is.
 
 The session of an attempt (it has the attempt's id) has one process after another: the commands of its stages.
 Between two of them it is the run that keeps it, or whoever asks just then would take what the next command
@@ -22,7 +22,15 @@ def is_dead(store: Store, session: Session, boot: str) -> bool:
     return not (_lives(session, boot) or _is_between_commands(store, session.id, boot))
 
 
-def _lives(session: Session, boot: str) -> bool:
+def living_session(store: Store, key: str | None, boot: str | None = None) -> Session | None:
+    """The session of that id unless it has ended or its process is proven dead."""
+    session = store.session(key) if key else None
+    if session is None or session.state is SessionState.ENDED:
+        return None
+    return session if _lives(session, boot) else None
+
+
+def _lives(session: Session, boot: str | None) -> bool:
     return is_alive(session.pid, session.process_started, session.boot, session.host, this_boot=boot)
 
 
@@ -31,5 +39,4 @@ def _is_between_commands(store: Store, key: str, boot: str) -> bool:
     if attempt is None or attempt.state is not AttemptState.RUNNING:
         return False
     run = store.run(attempt.run)
-    conductor = store.session(run.session) if run is not None and run.session else None
-    return conductor is not None and conductor.state is not SessionState.ENDED and _lives(conductor, boot)
+    return run is not None and living_session(store, run.session, boot) is not None

@@ -61,7 +61,8 @@ def _moment(since: str, now: str) -> str:
     """A duration back from now, or a date or time (in UTC where it names no other)."""
     from datetime import UTC, datetime  # noqa: PLC0415 - as above
 
-    from orchestrator.services.metrics import moment, written  # noqa: PLC0415 - as above
+    from orchestrator.clock import written  # noqa: PLC0415 - as above
+    from orchestrator.services.metrics import moment  # noqa: PLC0415 - as above
     from plans.errors import BadValueError  # noqa: PLC0415 - as above
     from plans.quantities import parse_duration  # noqa: PLC0415 - as above
 

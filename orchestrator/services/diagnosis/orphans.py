@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -16,9 +15,9 @@ from typing import TYPE_CHECKING, Final
 from orchestrator.clock import host
 from orchestrator.running.platforms import find_process
 from orchestrator.running.strays import Stray, end, strays
-from orchestrator.services.conductors import living_session
 from orchestrator.services.diagnosis.ward import Examined, Gravity, Issue
-from orchestrator.states import SessionState
+from orchestrator.sessions.death import living_session
+from orchestrator.states import LIVING_SESSIONS
 from plans.effects import step
 from worktrees.metadata_lock import take
 from worktrees.removal import delete_tree
@@ -36,11 +35,6 @@ _LARGEST: Final = 1 << 22
 """Linux gives no larger number to a process; a date without dashes is one."""
 
 
-def seconds_now(ward: Ward) -> float:
-    """Wall time in seconds since 1970, as files are stamped."""
-    return datetime.fromisoformat(ward.clock.now()).timestamp()
-
-
 def examine_strays(ward: Ward) -> Examined:
     """Orphaned processes of this user in this repository's folders."""
     places = [path for _, path in registered(ward.repository.common_dir)]
@@ -48,7 +42,7 @@ def examine_strays(ward: Ward) -> Examined:
     places += [ward.repository.primary_top] if ward.repository.primary_top else []
     project, spared = ward.project, _at_work(ward.store)
     folders = [place.resolve() for place in places]
-    found = strays(project.orphans_processes, folders, project.orphans_older_than, spared, seconds_now(ward))
+    found = strays(project.orphans_processes, folders, project.orphans_older_than, spared, ward.seconds())
     issues = [_stray_issue(stray) for stray in found]
     return Examined("orphaned processes", f"{len(found)} match `orphans:`", tuple(issues))
 
@@ -61,7 +55,7 @@ def _stray_issue(stray: Stray) -> Issue:
 
 def _at_work(store: Store) -> set[int]:
     """The processes of living sessions."""
-    open_ = store.sessions({SessionState.ACTIVE, SessionState.STALE})
+    open_ = store.sessions(LIVING_SESSIONS)
     return {session.pid for session in open_ if living_session(store, session.id)}
 
 
@@ -91,7 +85,7 @@ def _lock_issue(ward: Ward, top: Path, path: Path) -> Issue | None:
         or _is_tracked(ward, top, subject)
     ):
         return None
-    if seconds_now(ward) - path.lstat().st_mtime < ward.project.orphans_older_than:
+    if ward.seconds() - path.lstat().st_mtime < ward.project.orphans_older_than:
         return None
     pid, why = _holder(path)
     if pid is None:

@@ -7,7 +7,6 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from orchestrator.running.platforms import processes_in
-from orchestrator.services.diagnosis.orphans import seconds_now
 from orchestrator.services.diagnosis.ward import Examined, Gravity, Issue
 from orchestrator.states import OPEN_ENTRIES
 from worktrees import abandoned
@@ -46,7 +45,7 @@ def _is_meant(ward: Ward, tree: SlotTree) -> bool:
 
 
 def _tree_issue(ward: Ward, tree: SlotTree) -> Issue | None:
-    if seconds_now(ward) - abandoned.last_used(tree) < ward.project.orphans_older_than:
+    if ward.seconds() - abandoned.last_used(tree) < ward.project.orphans_older_than:
         return None
     if pids := processes_in(str(tree.path.resolve())):
         detail = f"process {pids[0]} works in it"

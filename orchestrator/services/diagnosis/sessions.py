@@ -9,7 +9,7 @@ from orchestrator.services.diagnosis.ward import Examined, Gravity, Issue
 from orchestrator.services.watchdog.election import at_work, paused
 from orchestrator.sessions.cleanup import reap
 from orchestrator.sessions.staleness import is_late, orphaned
-from orchestrator.states import SessionState
+from orchestrator.states import LIVING_SESSIONS, SessionState
 
 if TYPE_CHECKING:
     from orchestrator.services.diagnosis.ward import Ward
@@ -23,7 +23,7 @@ def examine_sessions(ward: Ward) -> Examined:
 
     Agents come and go, many without a word: those that hold nothing are left to the next cleaner.
     """
-    open_ = ward.store.sessions({SessionState.ACTIVE, SessionState.STALE})
+    open_ = ward.store.sessions(LIVING_SESSIONS)
     holding = {lease.session for lease in ward.store.leases()}
     told = [s for s in open_ if s.kind != "agent" or s.id in holding]
     issues = [issue for session in told if (issue := _issue(ward, session))]

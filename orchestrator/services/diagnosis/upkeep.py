@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
 from orchestrator.services.diagnosis.ward import Examined, Gravity, Issue
@@ -50,7 +49,7 @@ def _write_graph(bench: Workbench, _session: SessionHandle) -> None:
 def _objects(ward: Ward, loose: int) -> Iterator[Issue]:
     if loose > MANY_LOOSE:
         yield Issue("objects-loose", Gravity.HINT, "objects", f"about {loose} of them", _pack)
-    half = half_written(ward.repository, _seconds(ward) - DAY)
+    half = half_written(ward.repository, ward.seconds() - DAY)
     if half.count:
         detail = f"{half.count} temporary packs, {half.size / _MIB:.1f} MiB"
         yield Issue("objects-half-written", Gravity.HINT, "objects/pack", detail)
@@ -70,11 +69,7 @@ def _gone(ward: Ward) -> Iterator[Issue]:
 
 def _races(ward: Ward) -> Iterator[Issue]:
     for setting, code in RACES:
-        kept = keeps_for(ward.git, setting, _seconds(ward))
+        kept = keeps_for(ward.git, setting, ward.seconds())
         if kept is not None and kept < DAY:
             detail = f"{setting} is {ward.git.settings.get(setting.lower())}"
             yield Issue(code, Gravity.WARNING, setting, detail)
-
-
-def _seconds(ward: Ward) -> float:
-    return datetime.fromisoformat(ward.clock.now()).timestamp()

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.running.supervision import marked_processes
-from orchestrator.services.conductors import conductor_of, living_session
+from orchestrator.services.conductors import conductor_of
+from orchestrator.sessions.death import living_session
 from orchestrator.settings import target_reference
 from orchestrator.states import SessionState
 from worktrees.objects import Objects
@@ -109,6 +111,10 @@ class Ward:
     def marked(self) -> dict[str, tuple[int, ...]]:
         """Living processes that carry the mark of a command, by the command's name; of the whole host."""
         return marked_processes()
+
+    def seconds(self) -> float:
+        """Wall time in seconds since 1970, as files are stamped."""
+        return datetime.fromisoformat(self.clock.now()).timestamp()
 
     def living(self, key: str | None) -> Session | None:
         """The session of that id unless it has ended or its process is proven dead."""

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 from orchestrator.errors import BusyError, SweepStoppedError
 from orchestrator.events import EventName
 from orchestrator.sessions.cleanup import bury
+from orchestrator.store.scopes import is_over
 
 if TYPE_CHECKING:
     import threading
@@ -68,7 +69,7 @@ def stand(session: SessionHandle, store: Store) -> HeldLease | None:
 
 
 def _is_at_work(lease: Lease | None, clock: Clock) -> bool:
-    return lease is not None and lease.boot == clock.boot() and clock.monotonic() <= lease.expires
+    return lease is not None and not is_over(lease, now=clock.monotonic(), boot=clock.boot())
 
 
 def at_work(store: Store, clock: Clock) -> dict[str, Any] | None:

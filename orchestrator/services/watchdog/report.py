@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from orchestrator.running.families import EndedProcess
-
-MANY: Final = 3
-"""Processes; a sweep that ends more of them says so by an event."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,16 +20,16 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from orchestrator.errors import LeaseLostError, SweepStoppedError
-from orchestrator.events import EventName
+from orchestrator.events import MANY_ENDED, EventName
 from orchestrator.running.families import Family, known_process, own_line
 from orchestrator.running.supervision import marked_processes
 from orchestrator.services.orphans import is_anything_orphaned
 from orchestrator.services.watchdog.cases import Scene, Why, cases, has_come_back, roots
 from orchestrator.services.watchdog.noticing import notice
-from orchestrator.services.watchdog.report import MANY, Swept
+from orchestrator.services.watchdog.report import Swept
 from orchestrator.sessions.cleanup import reap
 from orchestrator.sessions.death import is_dead
-from orchestrator.states import SessionState
+from orchestrator.states import LIVING_SESSIONS, SessionState
 from plans.effects import step
 from plans.errors import PlanctlError
 
@@ -89,7 +89,7 @@ class Sweep:
             self._guarded("orphans", self._mend)
         self._tell_of_many()
         self._give_back(found)
-        living = self._store.sessions({SessionState.ACTIVE, SessionState.STALE})
+        living = self._store.sessions(LIVING_SESSIONS)
         notice(self._store, living, self._tenure.check)
         if self._post.log.failure:
             self._swept.failures.append(self._post.log.failure)
@@ -127,7 +127,7 @@ class Sweep:
         if not proven:
             return
         over = {case.session.id for case in found}
-        living = self._store.sessions({SessionState.ACTIVE, SessionState.STALE})
+        living = self._store.sessions(LIVING_SESSIONS)
         family = Family(proven, {s.pid for s in living if s.id not in over})
         whose = {key for _, key in proven}
         check = partial(self._require_left, [case for case in found if case.session.id in whose])
@@ -189,7 +189,7 @@ class Sweep:
 
     def _tell_of_many(self) -> None:
         ended = self._swept.ended()
-        if len(ended) <= MANY:
+        if len(ended) <= MANY_ENDED:
             return
         names = [f"{process.name} (pid {process.pid})" for process in ended[:_NAMED]]
         self._store.emit(

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Final
 
 from orchestrator.errors import LeaseLostError, SweepStoppedError
 from orchestrator.leases.lease import holder_of
-from orchestrator.services.conductors import living_session
 from orchestrator.services.watchdog.election import LEASE, Tenure, paused, stand
 from orchestrator.services.watchdog.report import Swept
 from orchestrator.services.watchdog.sweep import Sweep
-from orchestrator.states import SessionState
+from orchestrator.sessions.death import living_session
+from orchestrator.states import LIVING_SESSIONS
 from plans.errors import PlanctlError
 
 if TYPE_CHECKING:
@@ -123,5 +123,5 @@ class Watchdog:
 
     def _is_alone(self) -> bool:
         store, own = self._post.store, self._post.session.id
-        others = [s for s in store.sessions({SessionState.ACTIVE, SessionState.STALE}) if s.id != own]
+        others = [s for s in store.sessions(LIVING_SESSIONS) if s.id != own]
         return not any(living_session(store, s.id) for s in others)
