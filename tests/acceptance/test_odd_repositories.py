@@ -21,7 +21,6 @@ from tests.support.permissions import bound_by_permissions
 from tests.support.plans import commit_plans, landings
 from tests.support.process import COMMAND, run
 from tests.support.repo import GitRepo
-from tests.support.slices import sampled
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="the commands of these plans are POSIX shell")
 
@@ -134,7 +133,7 @@ def alone(names: Iterable[str]) -> list[object]:
     return [pytest.param(name, marks=pytest.mark.stress) if name in ALONE else name for name in names]
 
 
-@pytest.mark.parametrize("name", sampled(WORKS, 2))
+@pytest.mark.parametrize("name", alone(WORKS))
 def test_an_odd_repository_works(two: GitRepo, name: str) -> None:
     require_works(WORKS[name](two))
 
@@ -145,7 +144,7 @@ def test_an_odd_repository_is_refused_and_nothing_changes(two: GitRepo, tmp_path
     require_refused(tmp_path, make(two), arguments, said)
 
 
-@pytest.mark.parametrize("name", sampled(COMMANDS, 2))
+@pytest.mark.parametrize("name", alone(COMMANDS))
 def test_an_odd_command(repo: GitRepo, name: str) -> None:
     command, code, said = COMMANDS[name]
     commit_plans(repo, {"c": {"files": {"write": ["**"]}, "run": command}})

@@ -61,15 +61,21 @@ def test_p17_a_held_plan_goes_on_by_itself_and_repeats_no_phase_killed_or_not(
     assert_at_rest(repo, RunState.FINISHED)
 
 
-def test_p17_killed_while_it_holds_it_keeps_to_the_time_until_a_person_ends_the_hold(
-    repo: GitRepo, tmp_path: Path
-) -> None:
-    calls = tmp_path / "calls"
+def held_and_killed(repo: GitRepo, folder: Path) -> Path:
+    """Its plan waits for an hour, and nobody conducts it any more: the file that counts its calls."""
+    calls = folder / "calls"
     commit_plans(repo, {"a": phased(calls, "in 1h")})
     first = start("run-multi", "a", "--json", cwd=repo.path)
     read_until(first, "plan.deferred")
     first.kill()
     end_of(first)
+    return calls
+
+
+def test_p17_killed_while_it_holds_it_keeps_to_the_time_until_a_person_ends_the_hold(
+    repo: GitRepo, tmp_path: Path
+) -> None:
+    calls = held_and_killed(repo, tmp_path)
     (plan,) = planctl("status", "--json", repo=repo.path).data["plans"]
     assert plan["state"] == "deferred"
     assert 3400 < plan["reason"]["seconds_left"] <= 3600
@@ -134,12 +140,7 @@ def test_p17_holds_have_an_end_and_a_stopped_hold_keeps_what_was_begun(repo: Git
 def test_p17_begun_anew_the_held_plan_of_a_dead_run_gives_way_and_its_work_is_kept(
     repo: GitRepo, tmp_path: Path
 ) -> None:
-    calls = tmp_path / "calls"
-    commit_plans(repo, {"a": phased(calls, "in 1h")})
-    first = start("run-multi", "a", "--json", cwd=repo.path)
-    read_until(first, "plan.deferred")
-    first.kill()
-    end_of(first)
+    calls = held_and_killed(repo, tmp_path)
     multi(repo, "a")
     with store_of(repo) as store:
         old, new = store.attempts(plan="a")

@@ -72,9 +72,10 @@ def accepted(acts: list[dict[str, Any]]) -> list[str]:
 
 def put_right(repo: GitRepo, branches: list[str]) -> None:
     """What a person does in the morning."""
-    for words in (["merge", *branches] if branches else ["resume"], ["doctor", "--fix", "--json"]):
+    tidying = [["doctor", "--fix", "--json"]]
+    for words in [["merge", *branches], *tidying] if branches else tidying:
         done = run(*words, cwd=repo.path, timeout=1800)
-        assert done.code == 0 or words == ["resume"], f"{words}\n{done.out}{done.err}"
+        assert done.code == 0, f"{words}\n{done.out}{done.err}"
 
 
 def require_clean_words(acts: list[dict[str, Any]]) -> None:

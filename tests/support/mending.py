@@ -10,6 +10,9 @@ from orchestrator.states import EntryState
 from orchestrator.store.records import Entry
 from tests.support.queues import Queue, configure
 
+BOTH = "printf 'both\\n' > src/a.py"
+"""A resolver's command line."""
+
 
 def mend(queue: Queue) -> None:
     """One look of a mender, with the settings as they are now."""

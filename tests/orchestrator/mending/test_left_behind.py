@@ -3,29 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from orchestrator.services.resolve import resolve
-from orchestrator.slots.prepared import journals
 from orchestrator.states import EntryState
-from tests.support.mending import conflict, mend, newest
+from tests.support.mending import BOTH, conflict, mend, newest
 from tests.support.plans import commit_plans
 from tests.support.process import run
-from tests.support.queues import Queue, configure, queue_of, require_sound
+from tests.support.queues import Queue, configure
 from tests.support.repo import GitRepo
-
-BOTH = "printf 'both\\n' > src/a.py"
-
-
-@pytest.fixture
-def queue(repo: GitRepo) -> Iterator[Queue]:
-    with queue_of(repo) as queue:
-        yield queue
-    assert journals(queue.bench.repository) == ()
-    require_sound(repo)
 
 
 @pytest.mark.parametrize("committed", ["git commit -q --no-edit &&", ""], ids=["committed", "staged"])

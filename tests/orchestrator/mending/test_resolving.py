@@ -6,7 +6,6 @@ import json
 import os
 import shlex
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,22 +16,12 @@ from orchestrator.services.resolve import prepare, resolve
 from orchestrator.slots.prepared import journals
 from orchestrator.states import EntryState
 from tests.support.gates import Gates
-from tests.support.mending import conflict, mend, newest
+from tests.support.mending import BOTH, conflict, mend, newest
 from tests.support.plans import commit_plans, landings
 from tests.support.process import end_of, run, start
 from tests.support.queues import Queue, configure, is_clean, landed_once, queue_of, require_sound
 from tests.support.repo import GitRepo
 from tests.support.slices import sampled
-
-BOTH = "printf 'both\\n' > src/a.py"
-
-
-@pytest.fixture
-def queue(repo: GitRepo) -> Iterator[Queue]:
-    with queue_of(repo) as queue:
-        yield queue
-    assert journals(queue.bench.repository) == ()
-    require_sound(repo)
 
 
 def script(folder: Path, text: str) -> str:
