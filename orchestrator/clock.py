@@ -9,12 +9,13 @@ from __future__ import annotations
 import contextlib
 import importlib
 import os
-import sys
 import time
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol
+
+from plans.systems import LINUX, machine_id
 
 if TYPE_CHECKING:
     import threading
@@ -65,7 +66,7 @@ class SystemClock:
 
     def uptime(self) -> float:
         """See :meth:`Clock.uptime`."""
-        return time.clock_gettime(time.CLOCK_BOOTTIME) if sys.platform == "linux" else time.monotonic()
+        return time.clock_gettime(time.CLOCK_BOOTTIME) if LINUX else time.monotonic()
 
     def boot(self) -> str:
         """See :meth:`Clock.boot`."""
@@ -102,7 +103,7 @@ def machine() -> str:
     A hash of the id that the system keeps of itself (which is not to be shown, machine-id(5)); of the host's
     name where there is none, as in most containers.
     """
-    return _sha256(f"planctl {_system_id() or host()}".encode())[:16]
+    return _sha256(f"planctl {machine_id() or host()}".encode())[:16]
 
 
 def _sha256(data: bytes) -> str:
@@ -112,24 +113,6 @@ def _sha256(data: bytes) -> str:
             digest: str = importlib.import_module(name).sha256(data).hexdigest()
             return digest
     raise AssertionError("hashlib is always there")
-
-
-def _system_id() -> str:
-    if sys.platform == "win32":
-        import winreg  # noqa: PLC0415 - Windows only
-
-        with winreg.OpenKey(winreg.HKEY_LOCAL_MACHINE, r"SOFTWARE\Microsoft\Cryptography") as key:
-            return str(winreg.QueryValueEx(key, "MachineGuid")[0])
-    if sys.platform == "darwin":
-        import ctypes  # noqa: PLC0415 - gethostuuid(2), which has no other door
-
-        found, patience = (ctypes.c_ubyte * 16)(), (ctypes.c_long * 2)(1, 0)
-        return bytes(found).hex() if ctypes.CDLL(None).gethostuuid(found, patience) == 0 else ""
-    for path in (Path("/etc/machine-id"), Path("/var/lib/dbus/machine-id")):
-        with contextlib.suppress(OSError):  # missing or not for us to read: the next, or the host's name
-            if len(text := path.read_text(encoding="ascii", errors="replace").strip()) == _MACHINE_ID_DIGITS:
-                return text
-    return ""
 
 
 def new_id() -> str:

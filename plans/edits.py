@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING
 from plans.effects import create_atomic, step, sync_folder, write_atomic
 from plans.errors import ChangedMeanwhileError
 from plans.onchange import OnChange
+from plans.systems import WINDOWS, lock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -165,16 +166,14 @@ def _read(path: Path) -> bytes | None:
 @contextlib.contextmanager
 def _locked(edits: Sequence[Edit], *, wanted: bool) -> Iterator[None]:
     """Hold the folders of all files, in one order for everybody; they are not changed by that."""
-    if os.name == "nt" or not wanted:
+    if WINDOWS or not wanted:
         yield
         return
-    import fcntl  # noqa: PLC0415 - not on Windows
-
     with contextlib.ExitStack() as stack:
         for folder in sorted({edit.seen.path.parent for edit in edits}):
             descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
             stack.callback(os.close, descriptor)
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            lock(descriptor, wait=True)
         yield
 
 

@@ -19,6 +19,8 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from plans.systems import TO_SYNC, WINDOWS, lock, unlock
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -171,7 +173,7 @@ def _mode_for(path: Path) -> int:
 def sync_files(*paths: Path) -> None:
     """Make what others wrote into these files survive a power cut, and their names; raises OSError."""
     for path in paths:
-        descriptor = os.open(path, os.O_RDWR if os.name == "nt" else os.O_RDONLY)
+        descriptor = os.open(path, TO_SYNC)
         try:
             with step("file.sync"):
                 os.fsync(descriptor)
@@ -183,7 +185,7 @@ def sync_files(*paths: Path) -> None:
 
 def sync_folder(folder: Path) -> None:
     """Make renames and new names in ``folder`` durable, where the platform can (not on Windows)."""
-    if os.name == "nt":
+    if WINDOWS:
         return
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
@@ -216,13 +218,11 @@ def append_line(path: Path, line: str) -> None:
 
 @contextlib.contextmanager
 def _locked(descriptor: int) -> Iterator[None]:
-    try:
-        import fcntl  # noqa: PLC0415 - not on Windows, where O_APPEND writes are whole by themselves
-    except ImportError:
+    if WINDOWS:  # O_APPEND writes are whole by themselves there
         yield
         return
-    fcntl.flock(descriptor, fcntl.LOCK_EX)
+    lock(descriptor, wait=True)
     try:
         yield
     finally:
-        fcntl.flock(descriptor, fcntl.LOCK_UN)
+        unlock(descriptor)

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from plans.effects import step, write_atomic
+from plans.systems import WINDOWS
 from worktrees.ondisk import c_quoted
 from worktrees.trees import SYMLINK
 
@@ -62,7 +63,7 @@ def _with_union(contents: Mapping[str, bytes], united: Collection[str]) -> dict[
 def _wanted(path: str, entry: Entry) -> bool:
     """Git reads no attributes through a symbolic link; a path that leaves the folder is an attack."""
     parts = path.split("/")
-    unsafe = any(part.lower() in _UNSAFE or (os.name == "nt" and "\\" in part) for part in parts)
+    unsafe = any(part.lower() in _UNSAFE or (WINDOWS and "\\" in part) for part in parts)
     return entry.mode & 0o170000 not in (SYMLINK, 0o160000) and not unsafe
 
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from plans.effects import step
+from plans.systems import WINDOWS
 from worktrees.clone_file import clone_file, same_file
 from worktrees.exclude import exclude, literal_pattern
 from worktrees.removal import delete_tree
@@ -137,7 +138,7 @@ def _link(source: Path, target: Path, top: Path) -> str | None:
         try:
             target.symlink_to(source, target_is_directory=source.is_dir())
         except OSError:
-            if os.name != "nt":  # Windows asks for a privilege that most people do not have
+            if not WINDOWS:  # Windows asks for a privilege that most people do not have
                 raise
             return _copy(source, target, top)
     return None

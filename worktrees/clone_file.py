@@ -9,11 +9,11 @@ import stat
 from typing import TYPE_CHECKING, Final
 
 from plans.effects import step
+from plans.systems import clone
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-_FICLONE: Final = 0x40049409  # linux/fs.h: _IOW(0x94, 9, int)
 _CANNOT: Final = {
     errno.EOPNOTSUPP, errno.ENOTTY, errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EPERM, errno.ETXTBSY,
 }  # fmt: skip
@@ -50,13 +50,8 @@ def clone_file(source: Path, target: Path) -> None:
 
 def _reflinked(source: int, target: int) -> bool:
     try:
-        import fcntl  # noqa: PLC0415 - not on Windows
-    except ImportError:
-        return False
-    try:
-        fcntl.ioctl(target, _FICLONE, source)
+        return clone(source, target)
     except OSError as error:
         if error.errno in _CANNOT:
             return False
         raise
-    return True

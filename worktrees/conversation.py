@@ -8,6 +8,7 @@ from subprocess import TimeoutExpired  # noqa: TID251 - how a wait for git.py's 
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from plans.effects import step
+from plans.systems import WINDOWS, lock, unlock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,14 +34,12 @@ class Conversation:
     @contextlib.contextmanager
     def writing(self) -> Iterator[None]:
         """Hold the write lock shared. After an error it stays held until the child has ended: close it."""
-        if os.name == "nt":
+        if WINDOWS:
             yield
             return
-        import fcntl  # noqa: PLC0415 - not on Windows
-
-        fcntl.flock(self._lock, fcntl.LOCK_SH)
+        lock(self._lock.fileno(), wait=True, shared=True)
         yield
-        fcntl.flock(self._lock, fcntl.LOCK_UN)
+        unlock(self._lock.fileno())
 
     def say(self, data: bytes) -> None:
         """Write to the child; raises :class:`BrokenPipeError` when it has ended."""
@@ -68,7 +67,7 @@ class Conversation:
         """Send a signal to the child and to what it started; harmless when they have ended."""
         process = self._process.proc
         with contextlib.suppress(ProcessLookupError), step("remote.end"):
-            if os.name == "nt":
+            if WINDOWS:
                 process.send_signal(number)
             else:
                 os.killpg(process.pid, number)

@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from plans import systems
 from plans.effects import step
-from worktrees.metadata_lock import take
 from worktrees.mirror import EPOCH, LANDED, Mirror
 from worktrees.network import LOOK, talk
 from worktrees.references import Delete
@@ -61,7 +61,7 @@ def mirror_lock(repository: Repository) -> Iterator[None]:
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("ab") as lock:
         tries = range(1 if path in _WAITED_FOR else round(PATIENCE / _BETWEEN))
-        if any(take(lock, wait=False) or threading.Event().wait(_BETWEEN) for _ in tries):
+        if any(systems.lock(lock.fileno(), wait=False) or threading.Event().wait(_BETWEEN) for _ in tries):
             _WAITED_FOR.discard(path)
         else:
             _WAITED_FOR.add(path)

@@ -19,6 +19,7 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO, Final
 
+from plans import systems
 from plans.effects import step, sync_files
 from worktrees.errors import CheckoutLockedError
 
@@ -75,7 +76,7 @@ class FollowLock:
     @property
     def descriptors(self) -> tuple[int, ...]:
         """What git children at work on this checkout must inherit."""
-        return () if self._held is None or os.name == "nt" else (self._held.fileno(),)
+        return () if self._held is None else systems.passed_on(self._held.fileno())
 
     def mark(self, mark: Mark) -> None:
         """Lock the index; raises :class:`CheckoutLockedError` when git, or somebody else, has it."""
@@ -138,14 +139,9 @@ def take_over(repository: Repository, git_dir: Path) -> FollowLock | None:
     )
     folder.mkdir(parents=True, exist_ok=True)
     held = (folder / "lock").open("ab")
-    if os.name != "nt":
-        import fcntl  # noqa: PLC0415 - not on Windows
-
-        try:
-            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            held.close()
-            return None
+    if not systems.WINDOWS and not systems.lock(held.fileno(), wait=False):
+        held.close()
+        return None
     return FollowLock(git_dir, folder, held)
 
 

@@ -27,6 +27,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Final, cast
 
 from plans.effects import step, write_atomic
+from plans.systems import WINDOWS, lock
 from worktrees import environment
 from worktrees.conversation import Conversation
 from worktrees.errors import (
@@ -216,19 +217,12 @@ class Git:
 
     @contextlib.contextmanager
     def _write_lock(self, *, shared: bool, wanted: bool) -> Iterator[tuple[int, ...]]:
-        if not wanted or os.name == "nt":
+        if not wanted or WINDOWS:
             yield ()
             return
-        import fcntl  # noqa: PLC0415 - not on Windows
-
-        with self._lock_file() as lock:
-            mode = fcntl.LOCK_SH if shared else fcntl.LOCK_EX | fcntl.LOCK_NB
-            try:
-                fcntl.flock(lock, mode)
-            except BlockingIOError:
-                yield ()
-                return
-            yield (lock.fileno(),)
+        with self._lock_file() as file:
+            held = lock(file.fileno(), wait=shared, shared=shared)
+            yield (file.fileno(),) if held else ()
 
 
 def _execute(
@@ -272,7 +266,7 @@ def _input(stdin: bytes | None) -> Iterator[BinaryIO]:
 
 def _process(descriptors: tuple[int, ...]) -> dict[str, Any]:
     """A process group of its own: Ctrl-C ends planctl in order, not a git child in the middle of a write."""
-    if os.name == "nt":
+    if WINDOWS:
         return {}
     return {"pass_fds": descriptors, "process_group": 0}
 

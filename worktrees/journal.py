@@ -16,9 +16,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
+from plans import systems
 from plans.effects import step
+from plans.systems import passed_on
 from worktrees.errors import SlotUnavailableError
-from worktrees.metadata_lock import take
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,17 +47,17 @@ class Journal:
     @property
     def descriptors(self) -> tuple[int, ...]:
         """To be inherited by every git child that works on the slot (nothing to inherit on Windows)."""
-        return () if os.name == "nt" else (self._children.fileno(),)
+        return passed_on(self._children.fileno())
 
     def take_over(self) -> bool:
         """Take the children's lock; False while a git child of an earlier maker is at work."""
-        return take(self._children, wait=False)
+        return systems.lock(self._children.fileno(), wait=False)
 
     def wait_for_children(self) -> None:
         """Return when no git child works on the slot any more: an interrupt ends planctl's wait, not git."""
         self._children.close()
         self._children = self._children_path.open("ab")
-        take(self._children, wait=True)
+        systems.lock(self._children.fileno(), wait=True)
 
     def close(self) -> None:
         """Give up the children's lock; those that still run keep their copy of it."""
@@ -91,7 +92,7 @@ def journal_of(repository: Repository, name: str) -> Iterator[Journal]:
     path = repository.state_dir / "slots" / f"{name}.making"
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a+b") as file:
-        if not take(file, wait=False):
+        if not systems.lock(file.fileno(), wait=False):
             raise SlotUnavailableError(f"{name} is being made by another process")
         journal = Journal(file, path.with_suffix(".git"))
         try:

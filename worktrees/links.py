@@ -9,6 +9,7 @@ import os
 from typing import TYPE_CHECKING, Final
 
 from plans.effects import step
+from plans.systems import WINDOWS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,7 +29,7 @@ def link_plan(folder: Path, plan: PlanId, slot: Path) -> bool:
         try:
             temporary.symlink_to(os.path.relpath(slot, link.parent), target_is_directory=True)
         except OSError:
-            if os.name != "nt":  # Windows asks for a privilege that most people do not have
+            if not WINDOWS:  # Windows asks for a privilege that most people do not have
                 raise
             return False
         temporary.replace(link)

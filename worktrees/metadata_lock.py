@@ -22,8 +22,10 @@ from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final
 
+from plans import systems
 from plans.effects import step
 from plans.errors import PlanctlError
+from plans.systems import WINDOWS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -56,7 +58,7 @@ def metadata_lock(repository: Repository) -> Iterator[tuple[int, ...]]:
     """
     path = repository.state_dir / "worktrees.lock"
     path.parent.mkdir(parents=True, exist_ok=True)
-    if os.name == "nt":
+    if WINDOWS:
         import filelock  # noqa: PLC0415 - only where flock is missing
 
         try:
@@ -73,7 +75,7 @@ def metadata_lock(repository: Repository) -> Iterator[tuple[int, ...]]:
 
 def _take_in_time(lock: BinaryIO, path: Path) -> None:
     holder, waited, rest = b"", 0.0, _FIRST_REST
-    while not take(lock, wait=False):
+    while not systems.lock(lock.fileno(), wait=False):
         signed = path.read_bytes()
         if signed != holder:  # another one's turn: things move
             holder, waited = signed, 0.0
@@ -113,33 +115,3 @@ def _read(signed: bytes) -> tuple[int | None, str]:
         return int(turn["pid"]), str(turn["command"])
     except (ValueError, KeyError, TypeError):  # taken and not signed yet, or by an older planctl
         return None, ""
-
-
-def take(lock: BinaryIO, *, wait: bool, shared: bool = False) -> bool:
-    """Take a kernel lock on an open file; False when it is held and ``wait`` is False.
-
-    Exclusive, or ``shared`` with others that take it so (on Windows it is exclusive always).
-
-    It is held until the file, and every copy of it that a child inherited, is closed.
-    """
-    if os.name == "nt":  # one byte far beyond the content, so that the content stays readable
-        import msvcrt  # noqa: PLC0415 - only there
-
-        lock.seek(1 << 30)
-        try:
-            msvcrt.locking(  # type: ignore[attr-defined,unused-ignore]
-                lock.fileno(),
-                msvcrt.LK_LOCK if wait else msvcrt.LK_NBLCK,  # type: ignore[attr-defined,unused-ignore]
-                1,
-            )
-        except OSError:
-            return False
-        return True
-    import fcntl  # noqa: PLC0415 - not on Windows
-
-    try:
-        kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
-        fcntl.flock(lock, kind if wait else kind | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True

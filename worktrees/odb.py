@@ -23,6 +23,7 @@ import pygit2
 from pygit2.enums import ObjectType, RepositoryOpenFlag
 
 from plans.effects import step, sync_folder
+from plans.systems import TO_SYNC
 from worktrees.coreconfig import is_true
 from worktrees.errors import (
     GitFailedError,
@@ -198,7 +199,7 @@ def _sync(path: Path) -> None:
         if path.is_dir():
             sync_folder(path)
             return
-        descriptor = os.open(path, os.O_RDONLY if os.name != "nt" else os.O_RDWR)
+        descriptor = os.open(path, TO_SYNC)
         try:
             os.fsync(descriptor)
         finally:

@@ -18,9 +18,11 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
+from plans import systems
 from plans.effects import step, sync_files, sync_folder, write_atomic
+from plans.systems import passed_on
 from worktrees.beforehand import Before, Kind, put_back, remember
-from worktrees.metadata_lock import metadata_lock, take
+from worktrees.metadata_lock import metadata_lock
 from worktrees.removal import delete_tree
 from worktrees.restorehead import put_head_back
 
@@ -66,12 +68,12 @@ def restoring(
     waited for.
     """
     with _lock_file(repository) as file:
-        if not take(file, wait=False):
+        if not systems.lock(file.fileno(), wait=False):
             waits(_holder(repository))
-            take(file, wait=True)
+            systems.lock(file.fileno(), wait=True)
         _name_holder(file, str(os.getpid()))
         try:
-            yield () if os.name == "nt" else (file.fileno(),)
+            yield passed_on(file.fileno())
         finally:
             with contextlib.suppress(OSError):  # a name that stays is overwritten by the next
                 _name_holder(file, "")
@@ -84,7 +86,7 @@ def not_restoring(repository: Repository) -> Iterator[None]:
     For who takes a worktree away from its holder: a restore looks at whose it is once, at its beginning.
     """
     with _lock_file(repository) as file:
-        take(file, wait=True, shared=True)
+        systems.lock(file.fileno(), wait=True, shared=True)
         yield
 
 
@@ -93,7 +95,7 @@ def is_restoring(repository: Repository) -> bool:
     if not (repository.state_dir / "restores.lock").exists():
         return False
     with _lock_file(repository) as file:
-        return not take(file, wait=False, shared=True)
+        return not systems.lock(file.fileno(), wait=False, shared=True)
 
 
 def _name_holder(file: BinaryIO, name: str) -> None:

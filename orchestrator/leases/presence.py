@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, BinaryIO, Final
 
 from orchestrator.errors import BusyError
 from plans.effects import step
+from plans.systems import WINDOWS, lock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,7 +42,7 @@ def alone(state_dir: Path) -> Iterator[bool]:
 
 @contextlib.contextmanager
 def _locked(state_dir: Path, *, shared: bool) -> Iterator[bool]:
-    if os.name == "nt":
+    if WINDOWS:
         yield True
         return
     while True:
@@ -49,22 +50,12 @@ def _locked(state_dir: Path, *, shared: bool) -> Iterator[bool]:
             state_dir.mkdir(parents=True, exist_ok=True)
             file = (state_dir / FILE).open("ab")
         with file:
-            if not _take(file, shared=shared):
+            if not lock(file.fileno(), wait=False, shared=shared):
                 yield False
                 return
             if _is_named(file, state_dir / FILE):
                 yield True
                 return
-
-
-def _take(file: BinaryIO, *, shared: bool) -> bool:
-    import fcntl  # noqa: PLC0415 - not on Windows
-
-    try:
-        fcntl.flock(file, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 def _is_named(file: BinaryIO, path: Path) -> bool:

@@ -8,12 +8,12 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import platform
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from orchestrator.clock import machine
 from orchestrator.running.spec import shell_argv
+from plans.systems import described
 from worktrees.bring import sources_of
 
 if TYPE_CHECKING:
@@ -39,11 +39,11 @@ class Environment:
 
     def digest(self, check: Check) -> str:
         """The sha256 (hex) of the canonical JSON of the environment of one check."""
-        project = self.project
+        project, (system, architecture) = self.project, described()
         facts: dict[str, Any] = {
             "schema": _SCHEMA,
-            "os": platform.system(),
-            "arch": platform.machine(),
+            "os": system,
+            "arch": architecture,
             "machine": project.environment_id or machine(),
             "check": list(check.argv),
             "setup": list(shell_argv(project.setup)) if project.setup else [],

@@ -22,19 +22,6 @@ if TYPE_CHECKING:
 
 NOT_FOUND: Final = 127
 """Exit status of a command that could not be started, as shells have it."""
-_ROWS_AND_COLUMNS: Final = (24, 80)
-
-
-def open_terminal() -> tuple[int, int]:
-    """Return (ours, the command's): a pseudo terminal that leaves line ends as they are."""
-    import termios  # noqa: PLC0415 - few commands want a terminal
-
-    ours, theirs = os.openpty()
-    settings = termios.tcgetattr(theirs)
-    settings[1] &= ~termios.ONLCR  # output flags: the log is a text file, not a teletype
-    termios.tcsetattr(theirs, termios.TCSANOW, settings)
-    termios.tcsetwinsize(theirs, _ROWS_AND_COLUMNS)
-    return ours, theirs
 
 
 def fork(orders: Orders, terminal: tuple[int, int] | None) -> tuple[int, int]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import shutil
-import sys
 from typing import TYPE_CHECKING, Final
+
+from plans.systems import MACOS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,7 +24,7 @@ def desktop_argv(
 ) -> tuple[str, ...] | None:
     """The program and its arguments. ``title`` must not begin with a dash."""
     path = environ.get("PATH")
-    if sys.platform == "darwin":
+    if MACOS:
         found = shutil.which("osascript", path=path)
         lines = [word for line in _APPLE_SCRIPT for word in ("-e", line)]
         return (found, *lines, title, text) if found else None

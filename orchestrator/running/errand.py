@@ -15,8 +15,8 @@ import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from orchestrator.running import platforms
 from orchestrator.running.log import plain
+from plans import systems
 from plans.effects import step
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ def _wait(child: subprocess.Popen[bytes], is_over: Callable[[], bool]) -> bool:
 
 
 def _has_ended(child: subprocess.Popen[bytes]) -> bool:
-    if not platforms.POSIX:
+    if not systems.POSIX:
         return child.poll() is not None
     return os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
 
@@ -94,7 +94,7 @@ def _has_ended(child: subprocess.Popen[bytes]) -> bool:
 def _end(child: subprocess.Popen[bytes]) -> None:
     """Kill what is left of its group, then bury it: until then the group's number is its own."""
     with contextlib.suppress(ProcessLookupError, PermissionError), step("running.errand-end"):
-        if platforms.POSIX:
+        if systems.POSIX:
             os.killpg(child.pid, signal.SIGKILL)
         else:
             child.kill()

@@ -12,12 +12,12 @@ Files are never removed: removing one that somebody has open would make two lock
 from __future__ import annotations
 
 import os
-import sys
 import urllib.parse
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from plans.effects import step
+from plans.systems import lock, unlock
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -38,36 +38,14 @@ def try_lock(path: Path) -> int | None:
         path.parent.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
     try:
-        _lock(descriptor)
-    except OSError as error:
+        held = lock(descriptor, wait=False)
+    except OSError:
         os.close(descriptor)
-        if isinstance(error, BlockingIOError | PermissionError):
-            return None
         raise
-    return descriptor
-
-
-def _lock(descriptor: int) -> None:
-    if sys.platform == "win32":
-        import msvcrt  # noqa: PLC0415 - Windows only
-
-        msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
-    else:
-        import fcntl  # noqa: PLC0415 - not on Windows
-
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-
-
-def _unlock(descriptor: int) -> None:
-    """Unlock the open file itself, and so for each process that has inherited it: flock(2)."""
-    if sys.platform == "win32":
-        import msvcrt  # noqa: PLC0415 - Windows only
-
-        msvcrt.locking(descriptor, msvcrt.LK_UNLCK, 1)
-    else:
-        import fcntl  # noqa: PLC0415 - not on Windows
-
-        fcntl.flock(descriptor, fcntl.LOCK_UN)
+    if held:
+        return descriptor
+    os.close(descriptor)
+    return None
 
 
 class Grant:
@@ -85,7 +63,7 @@ class Grant:
         """Give back all but ``keep`` of the locks, for everybody who has them by way of this grant."""
         freed, self._descriptors = self._descriptors[keep:], self._descriptors[:keep]
         for descriptor in freed:
-            _unlock(descriptor)
+            unlock(descriptor)
             os.close(descriptor)
 
     def release(self) -> None:

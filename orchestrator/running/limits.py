@@ -32,16 +32,6 @@ class Usage:
         return self.used * 10 > self.most * 9
 
 
-def file_limit() -> int | None:
-    """How many files this process, and what it starts, may have open at once; None without a limit."""
-    if os.name == "nt":
-        return None
-    import resource  # noqa: PLC0415 - not on Windows
-
-    soft = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
-    return None if soft == resource.RLIM_INFINITY else soft
-
-
 def open_files(root: Path = Path("/")) -> Usage | None:
     """Files that are open in the whole system."""
     figures = _figures(root / "proc/sys/fs/file-nr")

@@ -14,16 +14,14 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import sys
 
 from orchestrator.running.steps import step
+from plans.systems import LINUX, POSIX
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Final
 
-LINUX: Final = sys.platform.startswith("linux")
-POSIX: Final = os.name == "posix"
 MARKER: Final = "PLANCTL_ATTEMPT"
 """The environment variable that marks every process of an attempt."""
 _PR_SET_CHILD_SUBREAPER: Final = 36

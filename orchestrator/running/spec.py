@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from orchestrator.errors import LaunchFailedError
 from orchestrator.running.records import Outcome
+from plans import systems
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -112,6 +113,6 @@ class Ended:
 
 def shell_argv(command: str) -> tuple[str, ...]:
     """The argv for a command line that the plan's author wrote. planctl never composes one."""
-    if os.name == "nt":
+    if systems.WINDOWS:
         return (os.environ.get("COMSPEC", "cmd.exe"), "/d", "/s", "/c", command)
     return ("/bin/sh", "-c", command)

@@ -19,6 +19,7 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, Final
 
 from orchestrator.running import platforms, trees
+from plans import systems
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
@@ -49,7 +50,7 @@ def strays(
 
     ``spared`` are left, with what they descend from and what descends from them.
     """
-    if os.name == "nt" or not patterns:
+    if systems.WINDOWS or not patterns:
         return []
     table = platforms.all_processes()
     kept = _family(table, {*spared, os.getpid()})
@@ -143,7 +144,7 @@ def _ancestors(table: dict[int, Process], pid: int) -> Iterator[int]:
 
 
 def _now_runs(pid: int) -> str:
-    if platforms.LINUX:
+    if systems.LINUX:
         words = platforms.image_of(pid).decode("utf-8", "surrogateescape").split("\0")
         return _line(words[:-1])
     import psutil  # noqa: PLC0415 - as above

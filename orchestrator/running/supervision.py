@@ -24,6 +24,7 @@ from orchestrator.running import platforms, trees
 from orchestrator.running.records import ENDED, STARTED, STOP, Outcome, read_record, write_record
 from orchestrator.running.spec import GRACE, CommandSpec, Ended, Running, Supervised
 from orchestrator.sessions.identity import here, is_alive
+from plans import systems
 from plans.effects import step
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 
 PROGRAM: Final = Path(__file__).with_name("supervisor_main.py")
 """What every supervisor runs."""
-_ISOLATED: Final = ("-I", "-S") if platforms.LINUX else ("-I",)  # elsewhere it needs psutil
+_ISOLATED: Final = ("-I", "-S") if systems.LINUX else ("-I",)  # elsewhere it needs psutil
 _children: Final[dict[int, subprocess.Popen[bytes]]] = {}
 """Supervisors that this process launched, for reaping: a process has one set of children."""
 
@@ -42,8 +43,8 @@ def launch(spec: CommandSpec) -> Supervised:
     Raises :class:`LaunchFailedError` and :class:`OSError`; then nothing runs.
     """
     spec.require_sound()
-    if not platforms.POSIX:
-        raise LaunchFailedError(spec.attempt, f"supervisors do not run on {sys.platform} yet")
+    if not systems.POSIX:
+        raise LaunchFailedError(spec.attempt, f"supervisors do not run on {systems.NAME} yet")
     with step("running.folders"):
         spec.record_dir.mkdir(parents=True, exist_ok=True)
         spec.log.parent.mkdir(parents=True, exist_ok=True)

@@ -29,6 +29,7 @@ import time
 from orchestrator.running import child, platforms, trees
 from orchestrator.running.records import ABOUT, ENDED, STARTED, STOP, Outcome, read_record, write_record
 from orchestrator.running.steps import step
+from plans import systems
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 TICK: Final = 1.0
 """Seconds between looks at what sends no signal: the launcher's death and the file ``stop``."""
 _CHUNK: Final = 65536
+_ROWS, _COLUMNS = 24, 80
 
 
 class Orders:
@@ -112,7 +114,7 @@ class Supervisor:
 
     def run(self, ready: int) -> None:
         """Steps 1 to 5 of the module's text."""
-        terminal = child.open_terminal() if self.orders.tty else None
+        terminal = systems.open_terminal(_ROWS, _COLUMNS) if self.orders.tty else None
         self.pid, gate = child.fork(self.orders, terminal)
         if terminal is not None:
             self.terminal = terminal[0]

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from plans import systems
 from worktrees import environment
 
 if TYPE_CHECKING:
@@ -88,6 +88,6 @@ def command_environment(source: Mapping[str, str], folder: Path) -> dict[str, st
     environment.scrub(result)
     for name in (*_DROPPED, *NAMES, *STAGE_NAMES, *CONFLICT_NAMES):
         result.pop(name, None)
-    if os.name == "posix":
+    if systems.POSIX:
         result["PWD"] = str(folder)
     return result

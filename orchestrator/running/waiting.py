@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final
 from orchestrator.running import platforms, supervision, trees
 from orchestrator.running.records import Outcome
 from orchestrator.running.spec import GRACE, CommandSpec, Ended, Supervised
+from plans import systems
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -65,7 +66,7 @@ class Wake(threading.Event):
 
 def make_wake() -> threading.Event:
     """A :class:`Wake`, or where pipes cannot be waited for (Windows) a plain event."""
-    return Wake() if platforms.POSIX else threading.Event()
+    return Wake() if systems.POSIX else threading.Event()
 
 
 def wait(handles: Sequence[Supervised], wake: threading.Event, seconds: float) -> tuple[Supervised, ...]:
@@ -96,7 +97,7 @@ def _descriptors(handles: Sequence[Supervised]) -> Iterator[tuple[int, ...]]:
 
 
 def _readable(descriptors: Sequence[int], seconds: float | None) -> tuple[int, ...]:
-    if not platforms.POSIX:
+    if not systems.POSIX:
         threading.Event().wait(seconds)
         return ()
     poller = select.poll()

@@ -19,6 +19,8 @@ import urllib.request
 from http import HTTPStatus
 from http.client import HTTPException, InvalidURL
 
+from plans.systems import POSIX
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Final, NoReturn
@@ -49,7 +51,7 @@ def main() -> NoReturn:
 
 def _end_with(parent: int) -> None:
     """End when whoever would end this was killed, and nobody waits for an answer any more."""
-    while os.name != "posix" or os.getppid() == parent:
+    while not POSIX or os.getppid() == parent:
         threading.Event().wait(_LOOK)
     os._exit(TEMPORARY)
 

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import os
 import re
-import sys
 from dataclasses import dataclass
 from itertools import takewhile
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Final
 
 from orchestrator.sessions.identity import started
+from plans.systems import LINUX
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -140,11 +140,11 @@ def worker(above: Sequence[Ancestor]) -> Ancestor:
 
 
 def _parent(pid: int) -> int:
-    return _linux_parent(pid) if sys.platform == "linux" else _parent_by_psutil(pid)
+    return _linux_parent(pid) if LINUX else _parent_by_psutil(pid)
 
 
 def _command(pid: int) -> tuple[str, ...]:
-    return _linux_command(pid) if sys.platform == "linux" else _command_by_psutil(pid)
+    return _linux_command(pid) if LINUX else _command_by_psutil(pid)
 
 
 def _stack(pid: int) -> int:
@@ -152,7 +152,7 @@ def _stack(pid: int) -> int:
 
     0 where it is not told; then one command line says that it is one program.
     """
-    return _linux_stat(pid, _STACK) if sys.platform == "linux" else 0
+    return _linux_stat(pid, _STACK) if LINUX else 0
 
 
 def _linux_parent(pid: int) -> int:

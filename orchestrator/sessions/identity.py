@@ -8,18 +8,18 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
 from orchestrator.clock import boot_id, host
 from plans.effects import step
+from plans.systems import LINUX, WINDOWS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _FIRST_NAMESPACE: Final = "pid:[4026531836]"  # PROC_PID_INIT_INO of the kernel
-_TOLERANCE: Final = 0.02 if sys.platform == "linux" else 1.5
+_TOLERANCE: Final = 0.02 if LINUX else 1.5
 _STATE, _THREADS, _STARTED = 0, 17, 19  # of /proc/<pid>/stat, counted from behind the name; see proc(5)
 
 
@@ -56,10 +56,7 @@ def is_alive(pid: int, started: float, boot: str, host: str, *, this_boot: str |
         return True
     if pid <= 0:
         return False
-    if sys.platform == "linux":
-        found = _linux_start(pid)
-    else:
-        found = _start_by_psutil(pid)
+    found = _linux_start(pid) if LINUX else _start_by_psutil(pid)
     if found is None or started <= 0:
         return _exists(pid)  # one of the two moments is not known
     return abs(found - started) < _TOLERANCE
@@ -108,7 +105,7 @@ def signal_process(pid: int, started_at: float, boot: str, host: str, number: in
 
 def started(pid: int) -> float | None:
     """When the process started, as kept in ``Session.process_started``; None when it cannot be told."""
-    return _linux_start(pid) if sys.platform == "linux" else _start_by_psutil(pid)
+    return _linux_start(pid) if LINUX else _start_by_psutil(pid)
 
 
 def _namespace(host: str) -> str:
@@ -146,7 +143,7 @@ def _start_by_psutil(pid: int) -> float | None:
 
 def _exists(pid: int) -> bool:
     """Whether there is such a pid at all, seen or not."""
-    if os.name == "nt":
+    if WINDOWS:
         import psutil  # noqa: PLC0415 - os.kill would end the process there
 
         return psutil.pid_exists(pid)

@@ -15,8 +15,9 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.errors import BusyError
+from plans import systems
 from plans.effects import step, write_atomic
-from worktrees.metadata_lock import sign, signer, take
+from worktrees.metadata_lock import sign, signer
 from worktrees.removal import delete_tree
 
 if TYPE_CHECKING:
@@ -99,7 +100,7 @@ def standing(repository: Repository, prepared: Prepared) -> Iterator[bool]:
     with step("resolver.lock"):
         lock = path.open("ab")
     with lock:
-        if not take(lock, wait=False):
+        if not systems.lock(lock.fileno(), wait=False):
             raise BusyError(f"the merge in {prepared.slot}", signer(path))
         sign(lock)
         yield _read(_path(repository, prepared.slot)) == prepared

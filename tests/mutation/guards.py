@@ -194,7 +194,7 @@ GUARDS = (
         (
             Edit(
                 "worktrees/conversation.py",
-                "        fcntl.flock(self._lock, fcntl.LOCK_SH)\n        yield",
+                "        lock(self._lock.fileno(), wait=True, shared=True)\n        yield",
                 "        yield",
             ),
         ),
@@ -206,8 +206,8 @@ GUARDS = (
         (
             Edit(
                 "worktrees/git.py",
-                "            mode = fcntl.LOCK_SH if shared else fcntl.LOCK_EX | fcntl.LOCK_NB",
-                "            mode = fcntl.LOCK_UN if shared else fcntl.LOCK_EX | fcntl.LOCK_NB",
+                "            held = lock(file.fileno(), wait=shared, shared=shared)",
+                "            held = shared or lock(file.fileno(), wait=shared, shared=shared)",
             ),
         ),
         (WRITES,),
@@ -404,7 +404,7 @@ GUARDS = (
         (
             Edit(
                 "orchestrator/slots/prepared.py",
-                "        if not take(lock, wait=False):",
+                "        if not systems.lock(lock.fileno(), wait=False):",
                 "        if not lock:",
             ),
         ),

@@ -70,6 +70,6 @@ def test_l4_patience_counts_anew_for_each_holder(repo: GitRepo, monkeypatch: pyt
         path.write_text(os.urandom(4).hex())
         return next(turns, True)
 
-    monkeypatch.setattr(metadata_lock, "take", taken)
+    monkeypatch.setattr(metadata_lock.systems, "lock", taken)
     with metadata_lock.metadata_lock(find(repo.path)) as held:
         assert held

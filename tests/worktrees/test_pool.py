@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from plans import systems
 from tests.support.campaigns import Record
 from tests.support.pools import pool_of, slots_left, start_add, start_remove
 from tests.support.repo import GitRepo
@@ -22,7 +23,6 @@ from worktrees.errors import (
     SlotUnavailableError,
     UnknownRevisionError,
 )
-from worktrees.metadata_lock import take
 from worktrees.pool import Pool, SlotOptions, pool_folder, slot_name
 from worktrees.repository import find
 
@@ -216,7 +216,7 @@ def test_git_that_outlived_its_planctl_is_not_disturbed(repo: GitRepo, tmp_path:
 def wait_for_git(pool: Pool) -> None:
     """Wait, on the kernel's lock, until no git child of the slot is left."""
     with (pool.git.repository.state_dir / "slots" / "slot-01.git").open("ab") as lock:
-        take(lock, wait=True)
+        systems.lock(lock.fileno(), wait=True)
 
 
 def test_what_is_not_planctls_is_never_taken(repo: GitRepo) -> None:

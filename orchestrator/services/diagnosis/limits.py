@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Final
 
-from orchestrator.running.limits import file_limit, inotify, open_files
+from orchestrator.running.limits import inotify, open_files
 from orchestrator.services.diagnosis.ward import Examined, Gravity, Issue
+from plans.systems import file_limit
 
 if TYPE_CHECKING:
     from plans.project import ProjectSettings

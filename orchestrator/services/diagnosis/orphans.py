@@ -18,8 +18,8 @@ from orchestrator.running.strays import Stray, end, strays
 from orchestrator.services.diagnosis.ward import Examined, Gravity, Issue
 from orchestrator.sessions.death import living_session
 from orchestrator.states import LIVING_SESSIONS
+from plans import systems
 from plans.effects import step
-from worktrees.metadata_lock import take
 from worktrees.removal import delete_tree
 from worktrees.slot import registered
 
@@ -116,7 +116,9 @@ def _holder(path: Path) -> tuple[int | None, str]:
     if len(inside) != 1 or inside[0].is_symlink() or not inside[0].is_file():
         return None, "it does not say which process holds it"
     with inside[0].open("rb") as file:
-        if not take(file, wait=False):  # a child has it by inheritance, whatever became of who signed it
+        if not systems.lock(
+            file.fileno(), wait=False
+        ):  # a child has it by inheritance, whatever became of who signed it
             return None, "somebody holds the system's lock on it"
         pid = _pid_in(file.read(_SMALL))
     return (pid, "") if pid else (None, "it does not say which process of this machine holds it")

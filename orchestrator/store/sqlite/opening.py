@@ -14,7 +14,6 @@ tell apart two virtual machines cloned with one machine id.
 from __future__ import annotations
 
 import contextlib
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -27,6 +26,7 @@ from orchestrator.store.sqlite.migrations import is_current, migrate
 from orchestrator.store.sqlite.store import SqliteStore
 from orchestrator.store.sqlite.tokens import FLOOR, next_floor
 from plans.effects import step
+from plans.systems import WINDOWS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -102,7 +102,7 @@ def _made_ready(path: Path, clock: Clock, suspects: contextlib.ExitStack, *, ver
     try:
         database = _prepared(path, clock, gone_to, suspects, verify=verify)
     except StoreCorruptError:
-        if os.name == "nt":
+        if WINDOWS:
             suspects.close()  # Windows renames no open file
         gone_to = setting_aside.begin(path, clock.now())
         database = _prepared(path, clock, gone_to, suspects, verify=verify)

@@ -19,9 +19,10 @@ from orchestrator.running import platforms, supervision, trees, waiting
 from orchestrator.running.platforms import Process
 from orchestrator.running.records import Outcome
 from orchestrator.running.spec import Ended, ParentDeath, Supervised
+from plans import systems
 from tests.support.commands import Commands, commands_in, gone
 
-pytestmark = pytest.mark.skipif(not platforms.LINUX, reason="the tree is proven through /proc")
+pytestmark = pytest.mark.skipif(not systems.LINUX, reason="the tree is proven through /proc")
 
 DAEMON = """
 import os, signal, sys, time

@@ -334,7 +334,7 @@ def test_another_machine_is_refused_until_a_person_says_otherwise(
 def test_a_reboot_and_a_new_host_name_are_no_other_machine(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(clock_module, "_system_id", lambda: "6ec57f84c680d3a3778b")
+    monkeypatch.setattr(clock_module, "machine_id", lambda: "6ec57f84c680d3a3778b")
     clock_module.machine.cache_clear()
     open_sqlite(path, FakeClock("boot-1")).store.close()
     clock_module.machine.cache_clear()

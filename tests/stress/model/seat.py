@@ -7,9 +7,9 @@ import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from plans import systems
 from tests.support.queues import Queue, queue_of
 from tests.support.repo import GitRepo
-from worktrees.metadata_lock import take
 
 
 @dataclass
@@ -69,7 +69,7 @@ class Seat:
     def is_kept_out(self) -> bool:
         """Whether somebody is in a transaction of the store, or has the lock on git's list of worktrees."""
         with (self.repo.path / ".git/planctl/worktrees.lock").open("ab") as lock:
-            if not take(lock, wait=False):
+            if not systems.lock(lock.fileno(), wait=False):
                 return True
         with self._sql(seconds=0) as store:
             try:
