@@ -279,6 +279,10 @@ class NotPreparedError(PlanctlError):
         super().__init__(f"no worktree could be prepared for {plan}: {reason}")
 
 
+class HeldUpError(NotPreparedError):
+    """The same, because of what others hold just now: another try may have it."""
+
+
 class SlotInUseError(PlanctlError):
     """A slot cannot be given up: something is at work in it, or waits there for a person."""
 

@@ -155,7 +155,8 @@ _SESSION_SCRIPT: Final = f"""\
 [ -x "$python" ] && [ -f "$planctl" ] || exit 0
 tell() {{ exec "$python" -P -c '{_SESSION}' "$@" >/dev/null 2>&1; }}
 agent=$(ps -o ppid= -p "$PPID" 2>/dev/null) && [ -n "$agent" ] || exit 0 # whose session would it be?
-if [ -n "${{CI-}}" ] || [ "${{TERM-}}" = dumb ]; then
+case ${{CI-}} in "" | 0 | [Ff]alse | FALSE) ci= ;; *) ci=1 ;; esac
+if [ -n "$ci" ] || [ "${{TERM-}}" = dumb ]; then
     (tell now "$1" "$2" $agent)
 else
     exec 3<&0

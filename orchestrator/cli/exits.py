@@ -120,6 +120,7 @@ EXITS: Final[Mapping[type[Exception], Exit]] = {
         INVALID, "let XDG_STATE_HOME name a folder that you can write to, then `planctl resume` goes on"
     ),
     own.NotUninstalledError: Exit(NO, "move it away, then `planctl uninstall` goes on; nothing was lost"),
+    own.HeldUpError: Exit(BUSY, "`planctl status` shows who is at work; then try again"),
     own.NotPreparedError: Exit(NO, "`planctl logs PLAN` shows what its set-up said"),
     own.SlotInUseError: Exit(NO, "`planctl status` shows what is at work"),
     own.StoreRefusedError: Exit(INVALID, "`planctl doctor` shows it; nothing was changed"),

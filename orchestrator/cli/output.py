@@ -12,7 +12,9 @@ import os
 import sys
 import threading
 from enum import IntEnum, StrEnum
-from typing import TYPE_CHECKING, Final, TextIO
+from typing import TYPE_CHECKING, TextIO
+
+from orchestrator.screens import has_screen
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -39,8 +41,6 @@ class Colour(StrEnum):
 
 Part = str | tuple[str, Colour]
 """A piece of a line, plain or coloured."""
-
-_OFF: Final = ("", "0", "false")
 
 
 class Output:
@@ -130,7 +130,7 @@ class Output:
         return sys.stdout if live and not self.is_cut else None
 
     def _is_screen(self, stream: str) -> bool:
-        if self._environ.get("TERM") == "dumb" or self._environ.get("CI", "").lower() not in _OFF:
+        if not has_screen(self._environ):
             return False
         file: TextIO | None = getattr(sys, stream)
         return file is not None and file.isatty()

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from orchestrator.clock import seconds_between, written
-from orchestrator.states import OPEN_ENTRIES, EntryState, SessionState
+from orchestrator.states import LIVING_SESSIONS, OPEN_ENTRIES, EntryState, SessionState
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -60,7 +60,10 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class Metrics:
-    """One moment. ``events`` counts them by name; ``waits`` and ``labels`` are sums with seconds."""
+    """One moment. ``events`` counts them by name; ``waits`` and ``labels`` are sums with seconds.
+
+    ``sessions`` are heard of in time; ``living`` all that have not ended.
+    """
 
     at: str
     since: str | None
@@ -74,6 +77,7 @@ class Metrics:
     queue: Mapping[str, int]
     oldest_seconds: float
     sessions: int
+    living: int
     done: Sequence[Done]
     days: float
 
@@ -118,6 +122,7 @@ def measure(store: Store, clock: Clock, since: str | None = None) -> Metrics:
         queue={str(state): sum(e.state is state for e in entries) for state in IN_QUEUE},
         oldest_seconds=_age_of_oldest(entries, now),
         sessions=sum(session.state is SessionState.ACTIVE for session in sessions),
+        living=sum(session.state in LIVING_SESSIONS for session in sessions),
         done=_done(store.work(since), sessions),
         days=_days(store, now, since),
     )
@@ -195,6 +200,7 @@ def metrics_data(metrics: Metrics) -> dict[str, Any]:
         },
         "sessions": {
             "active": metrics.sessions,
+            "living": metrics.living,
             "done": [
                 {
                     "session": one.session,

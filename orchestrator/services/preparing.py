@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import threading
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from orchestrator.errors import BusyError, NotPreparedError, UsageError
+from orchestrator.errors import BusyError, HeldUpError, NotPreparedError, UsageError
 from orchestrator.events import EventName
 from orchestrator.scheduling.basing import FINISHED, PHASES
 from orchestrator.scheduling.branching import require_usable
@@ -42,12 +42,15 @@ if TYPE_CHECKING:
     from plans.model import Dependency, Plan
 
 
+_LOCKED: Final = "metadata-locked"
+
+
 def add_worktree(bench: Workbench, name: str, here: Path, *, adopt: bool = False) -> Attempt:
     """Prepare a worktree for the plan ``name`` (an id or a path) and return its attempt, ``prepared``.
 
     Raises what reading plans does, BusyError when the plan is at work, BranchExistsError, UsageError when
-    something it depends on is missing, DiskFloorError; then nothing was written. NotPreparedError for what
-    failed later.
+    something it depends on is missing, DiskFloorError; then nothing was written. HeldUpError for what
+    others hold, NotPreparedError for what else failed later.
     """
     outlook = read_outlook(bench, Request(names=(name,), adopt=adopt, land=False), here)
     (plan,) = outlook.plans
@@ -60,8 +63,15 @@ def add_worktree(bench: Workbench, name: str, here: Path, *, adopt: bool = False
     prepared = bench.store.attempt(attempt.id)
     assert prepared is not None
     if prepared.state is not AttemptState.PREPARED:
-        raise NotPreparedError(plan.id, str(prepared.reason.get("detail", prepared.state)))
+        raise _not_prepared(prepared)
     return prepared
+
+
+def _not_prepared(attempt: Attempt) -> NotPreparedError:
+    """Others are in the way where it waits, or where they do not give the list of worktrees back."""
+    is_held_up = attempt.state is AttemptState.WAITING or attempt.reason.get("code") == _LOCKED
+    why = str(attempt.reason.get("detail") or attempt.reason.get("code") or attempt.state)
+    return (HeldUpError if is_held_up else NotPreparedError)(attempt.plan, why)
 
 
 def _require_idle(bench: Workbench, plan: Plan) -> None:

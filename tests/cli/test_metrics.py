@@ -12,7 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from orchestrator.cli.display.prometheus import FAMILIES, exposition
 from orchestrator.clock import SystemClock
 from orchestrator.services.metrics import measure, metrics_data, moment, spread
-from orchestrator.states import AttemptState, EntryState, TaskState
+from orchestrator.states import AttemptState, EntryState, SessionState, TaskState
 from orchestrator.store.memory.store import MemoryStore
 from orchestrator.store.protocol import Store
 from orchestrator.store.sqlite.opening import open_sqlite
@@ -90,6 +90,17 @@ def test_s4_12_prometheus_reads_what_is_exposed(filled: GitRepo) -> None:
     assert found["planctl_label_task_seconds_total", (("label", "python"),)] == 360
     assert found["planctl_queue_oldest_age_seconds", ()] > 0
     assert f'repository="{filled.path}"' in said.stdout
+
+
+def test_s4_12_a_session_counts_until_it_has_ended() -> None:
+    """One that was not heard of in time has not ended."""
+    store, states = MemoryStore(), (SessionState.ACTIVE, SessionState.STALE, SessionState.ENDED)
+    for state in states:
+        store.add_session(a_session(str(state), state=state))
+    metrics = measure(store, SystemClock())
+    assert samples(exposition(metrics, "/r").decode())["planctl_sessions", ()] == 2
+    found = metrics_data(metrics)["sessions"]
+    assert (found["active"], found["living"]) == (1, 2)
 
 
 def test_s4_12_every_family_has_its_help_type_and_unit() -> None:

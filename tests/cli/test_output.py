@@ -68,6 +68,7 @@ def test_q_and_v_say_less_and_more(
         ({"TERM": "xterm", "NO_COLOR": "1"}, False, True),
         ({"TERM": "xterm", "NO_COLOR": ""}, True, True),
         ({"TERM": "dumb"}, False, False),
+        ({"TERM": ""}, False, False),
         ({"TERM": "xterm", "CI": "true"}, False, False),
         ({"TERM": "xterm", "CI": "false"}, True, True),
     ],

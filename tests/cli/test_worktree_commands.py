@@ -12,6 +12,7 @@ from orchestrator.states import AttemptState, SlotState
 from tests.support.cli import Said, planctl
 from tests.support.faces import LIMIT, bench_at, cli, reading, store_of, write_plan
 from tests.support.repo import GitRepo
+from worktrees import metadata_lock
 from worktrees.repository import find
 
 
@@ -100,6 +101,18 @@ def test_worktree_add_refuses_what_is_at_work_and_what_is_not_its_own(plans: Git
     assert list(listed(plans)) == ["slot-01"], "nothing was made for it"
     assert planctl("worktree", "add", "two", "--adopt", repo=plans.path).code == 0
     assert planctl("worktree", "add", "three", repo=plans.path).code == 2
+
+
+def test_l4_worktree_add_behind_a_stopped_holder_can_be_tried_again(
+    plans: GitRepo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What others hold is exit 4; the worktree is made when they have let go."""
+    monkeypatch.setattr(metadata_lock, "PATIENCE", 0.05)
+    with metadata_lock.metadata_lock(find(plans.path)):
+        said = planctl("worktree", "add", "one", "--json", repo=plans.path)
+    assert (said.code, said.data["error"]["code"]) == (4, "held-up")
+    assert "worktrees.lock for 0.05 seconds" in said.data["error"]["message"]
+    assert (add(plans, "one").path / "plans/one.md").exists()
 
 
 def test_s10_worktree_add_refuses_a_plan_whose_dependency_has_not_landed(plans: GitRepo) -> None:

@@ -181,7 +181,7 @@ FAMILIES: Final = (
         "Time that sessions worked on completed tasks, by each label of the session.",
         lambda m: _each("label", {one.label: one.seconds for one in m.labels}),
     ),
-    Family("planctl_sessions", "gauge", "Sessions that have not ended.", lambda m: _one(m.sessions)),
+    Family("planctl_sessions", "gauge", "Sessions that have not ended.", lambda m: _one(m.living)),
     Family(
         "planctl_leases_lost_total",
         "counter",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from orchestrator.errors import LeaseLostError, SweepStoppedError
 from orchestrator.leases.lease import holder_of
+from orchestrator.screens import has_screen
 from orchestrator.services.watchdog.election import LEASE, Tenure, paused, stand
 from orchestrator.services.watchdog.report import Swept
 from orchestrator.services.watchdog.sweep import Sweep
@@ -23,15 +24,13 @@ if TYPE_CHECKING:
 
 EVERY: Final = 10.0
 """Seconds between two sweeps, and between two looks whether a watchdog is wanted."""
-_DUMB: Final = ("", "dumb")
-_OFF: Final = ("", "0", "false")
 
 
 def is_wanted(environ: Mapping[str, str]) -> bool:
     """Whether a run is to have one beside it: not in CI, on a dumb terminal, or where it is turned off."""
     if environ.get("PLANCTL_WATCHDOG", "1").lower() in ("0", "off", "false"):
         return False
-    return environ.get("CI", "").lower() in _OFF and environ.get("TERM", "") not in _DUMB
+    return has_screen(environ)
 
 
 class Watchdog:
