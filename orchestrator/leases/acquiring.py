@@ -3,12 +3,13 @@
 1. ask at once; what is free costs one transaction
 2. else stand in line (a row with a ticket), and at each retry, in one transaction: look who is before us and
    what is held, and take it when nothing is in the way
-3. when it is not had: sessions in our way whose process is proven dead are ended, and we look again at once
-4. when everybody of a circle waits for the next, the last in the line gives way (:class:`DeadlockError`);
-   what it holds stays with it, and who takes several at once (:func:`acquire_all`) gives those back and
-   begins anew
-5. whatever ends the wait, the row goes; that of a process that was killed is over ``WAIT_EXPIRY`` seconds
-   after its last look
+3. when it is not had: sessions in our way whose process is proven dead are ended, waits whose process is
+   lose their place, and we look again at once
+4. when everybody of a circle waits for the next, and none of them is proven dead, the last in the line gives
+   way (:class:`DeadlockError`); what it holds stays with it, and who takes several at once
+   (:func:`acquire_all`) gives those back and begins anew
+5. whatever ends the wait, the row goes; that of a process that was killed, and whose death nobody can prove
+   from here, is over ``WAIT_EXPIRY`` seconds after its last look
 
 Promised: a waiter is granted the lease before all that stand behind it and are in its way. Not promised:
 that it is had the moment it is free; that takes until the next look, ten seconds at most.
@@ -18,7 +19,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from orchestrator.errors import BusyError, DeadlockError
 from orchestrator.leases import ledger
@@ -40,7 +41,7 @@ WAIT_EXPIRY: Final = 30.0
 """Seconds after its last look that a waiter still has its place; more than the longest pause."""
 
 
-def _nobody(_sessions: Sequence[str]) -> bool:
+def _nobody(_sessions: Sequence[str], _waits: Sequence[LeaseWait]) -> bool:
     return False
 
 
@@ -48,9 +49,22 @@ def _none_beside(_store: Store) -> Sequence[Lease]:
     return ()
 
 
+class Waiter(NamedTuple):
+    """The process that waits, as sessions keep theirs; pid 0: it is not told."""
+
+    pid: int = 0
+    started: float = 0.0
+    host: str = ""
+
+
+_UNKNOWN: Final = Waiter()
+
+
 @dataclass(frozen=True)
 class Manner:
-    """How to wait. ``bury`` ends those of the sessions that are proven dead, and says whether there were any.
+    """How to wait. ``make_way`` ends those of the sessions, and those waits, whose process is proven dead.
+
+    It says whether there were any. ``waiter`` is who others can prove to be dead.
 
     ``limit`` is how many seconds in all, None for as many retries as ``backoff`` has. ``beside`` are rights
     of others that no grant stands for, as what plans at work write: read in the transaction of each look,
@@ -60,7 +74,8 @@ class Manner:
     backoff: Backoff = field(default_factory=Backoff)
     cancelled: threading.Event = field(default_factory=threading.Event)
     show: Callable[[Retry], None] = lambda _: None
-    bury: Callable[[Sequence[str]], bool] = _nobody
+    make_way: Callable[[Sequence[str], Sequence[LeaseWait]], bool] = _nobody
+    waiter: Waiter = _UNKNOWN
     limit: float | None = None
     beside: Callable[[Store], Sequence[Lease]] = _none_beside
     own: Collection[str] = ()
@@ -81,7 +96,7 @@ def acquire(store: Store, clock: Clock, wanted: Wanted, manner: Manner | None = 
     granted = try_acquire(store, clock, wanted, manner.beside_of(wanted.name))
     if granted is not None:
         return granted
-    wait = store.add_wait(asked_wait(clock, wanted))
+    wait = store.add_wait(asked_wait(clock, wanted, manner.waiter))
     try:
         return _waited(store, clock, wanted, wait, manner)
     except BusyError as busy:
@@ -120,8 +135,8 @@ def acquire_all(
             return held
 
 
-def asked_wait(clock: Clock, wanted: Wanted) -> LeaseWait:
-    """The wait for ``wanted``, begun now, without a ticket."""
+def asked_wait(clock: Clock, wanted: Wanted, waiter: Waiter = _UNKNOWN) -> LeaseWait:
+    """The wait of ``waiter`` for ``wanted``, begun now, without a ticket."""
     now = clock.monotonic()
     return LeaseWait(
         name=wanted.name,
@@ -135,6 +150,9 @@ def asked_wait(clock: Clock, wanted: Wanted) -> LeaseWait:
         patterns=wanted.patterns,
         priority=wanted.priority,
         purpose=wanted.purpose,
+        pid=waiter.pid,
+        process_started=waiter.started,
+        host=waiter.host,
     )
 
 
@@ -144,9 +162,8 @@ def _waited(store: Store, clock: Clock, wanted: Wanted, wait: LeaseWait, manner:
         found = _look(store, clock, wanted, wait, manner)
         if isinstance(found, Lease):
             return found
-        if manner.bury(found.sessions):
+        if manner.make_way(found.sessions, found.ahead) or _is_circle_of_the_dead(store, clock, wait, manner):
             continue
-        _give_way(store, clock, wait, manner)
         waited = clock.monotonic() - wait.asked
         left = None if manner.limit is None else manner.limit - waited
         retry = next(retries, None)
@@ -174,14 +191,21 @@ def _look(store: Store, clock: Clock, wanted: Wanted, wait: LeaseWait, manner: M
         return granted
 
 
-def _give_way(store: Store, clock: Clock, wait: LeaseWait, manner: Manner) -> None:
-    """Raise :class:`DeadlockError` when all wait for each other and this one is the last in the line."""
+def _is_circle_of_the_dead(store: Store, clock: Clock, wait: LeaseWait, manner: Manner) -> bool:
+    """Whether all seemed to wait for each other, and one of them was dead and is gone now.
+
+    Raises :class:`DeadlockError` when all live, and this one is the last in the line.
+    """
     now = clock.monotonic()
     with store.transaction(durable=False):
         leases, waits = [*store.leases(), *manner.beside(store)], store.waits()
     found = circle(wait, waits, waits_for(leases, waits, now=now, boot=wait.boot))
-    if found and victim(found).ticket == wait.ticket:
-        raise DeadlockError(wait.name, tuple(one.session for one in found))
+    if not found or victim(found).ticket != wait.ticket:
+        return False
+    sessions = tuple(one.session for one in found)
+    if manner.make_way(sessions, found):
+        return True
+    raise DeadlockError(wait.name, sessions)
 
 
 def _shown(store: Store, clock: Clock, wait: LeaseWait, why: Blocked, retry: Retry) -> Retry:

@@ -12,8 +12,9 @@ from orchestrator.leases.lease import Wanted
 from orchestrator.leases.ledger import Action, end, spells
 from orchestrator.leases.line import blocked, expected_wait, turn
 from orchestrator.scheduling.reservations import files_at_work
-from orchestrator.sessions.cleanup import bury
+from orchestrator.sessions.death import is_abandoned
 from orchestrator.sessions.identity import is_alive
+from orchestrator.sessions.turns import minding_the_dead
 from orchestrator.store.scopes import FILES, Scope, is_over
 from plans.errors import PatternSyntaxError
 from plans.folding import EXACT
@@ -94,7 +95,7 @@ def take(
     Raises LeaseBusyError with the holder, DeadlockError.
     """
     began = clock.monotonic()
-    manner = replace(_minding(manner, store, clock, standing), bury=lambda keys: bury(store, clock, keys))
+    manner = minding_the_dead(_minding(manner, store, clock, standing), store, clock)
     try:
         return acquire_all(store, clock, wanted, manner)
     except BusyError as busy:
@@ -160,9 +161,9 @@ def held_rows(store: Store, clock: Clock, name: str | None = None) -> list[dict[
 
 
 def waiting_rows(store: Store, clock: Clock, name: str | None = None) -> list[dict[str, Any]]:
-    """Every wait in the order of the line, with its place, whom it waits for and an estimate."""
+    """Every wait in the order of the line, with place, whom it waits for, an estimate; not of the dead."""
     now, boot = clock.monotonic(), clock.boot()
-    alive = [w for w in store.waits(name) if not is_over(w, now=now, boot=boot)]
+    alive = [w for w in store.waits(name) if not (is_over(w, now=now, boot=boot) or is_abandoned(w, boot))]
     beside = files_at_work(store, clock)
     ordered = sorted(alive, key=lambda w: (w.name, *turn(w)))
     return [_waiting(store, clock, wait, alive, beside) for wait in ordered]

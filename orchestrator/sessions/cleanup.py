@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Final
 from orchestrator.errors import BusyError, StaleRecordError
 from orchestrator.events import EventName
 from orchestrator.leases.kernel_lock import KernelLock
-from orchestrator.leases.ledger import Action, end
-from orchestrator.sessions.death import is_dead
+from orchestrator.leases.ledger import Action, end, note_wait
+from orchestrator.sessions.death import is_abandoned, is_dead
 from orchestrator.sessions.staleness import Judgement, judged, orphaned
 from orchestrator.states import LIVING_SESSIONS, SessionState, TaskState
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from orchestrator.clock import Clock
     from orchestrator.store.protocol import Store
-    from orchestrator.store.records import Lease, Session
+    from orchestrator.store.records import Lease, LeaseWait, Session
     from orchestrator.store.taskrecords import TaskRecord
 
 PROCESS_DEAD: Final = "its process is dead"
@@ -69,6 +69,7 @@ def _reap(store: Store, clock: Clock) -> Reaped:
                 stale.append(store.move_session(session, SessionState.STALE))
         except StaleRecordError:
             continue  # it has beaten, or ended, since we looked: it is well
+    drop_abandoned(store, clock, store.waits())
     sessions = {session.id: session for session in store.sessions()}
     released += [
         lease
@@ -92,6 +93,18 @@ def bury(store: Store, clock: Clock, keys: Sequence[str]) -> bool:
                 continue  # it was ended, or has beaten, since we looked
             buried = True
     return buried
+
+
+def drop_abandoned(store: Store, clock: Clock, waits: Sequence[LeaseWait]) -> bool:
+    """The places of waits whose process is proven dead are free; whether there were any."""
+    found = False
+    for wait in waits:
+        if is_abandoned(wait, clock.boot()):
+            with store.transaction(durable=False):
+                if store.drop_wait(wait.ticket):
+                    note_wait(store, clock, wait, Action.GAVE_UP, PROCESS_DEAD)
+                    found = True
+    return found
 
 
 def _end(store: Store, clock: Clock, session: Session) -> list[Lease]:

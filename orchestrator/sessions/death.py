@@ -14,7 +14,7 @@ from orchestrator.states import AttemptState, SessionState
 
 if TYPE_CHECKING:
     from orchestrator.store.protocol import Store
-    from orchestrator.store.records import Session
+    from orchestrator.store.records import LeaseWait, Session
 
 
 def is_dead(store: Store, session: Session, boot: str) -> bool:
@@ -28,6 +28,12 @@ def living_session(store: Store, key: str | None, boot: str | None = None) -> Se
     if session is None or session.state is SessionState.ENDED:
         return None
     return session if _lives(session, boot) else None
+
+
+def is_abandoned(wait: LeaseWait, boot: str) -> bool:
+    """Whether the process that waits is proven gone; its session may live on."""
+    process = (wait.pid, wait.process_started, wait.boot, wait.host)
+    return wait.pid > 0 and not is_alive(*process, this_boot=boot)
 
 
 def _lives(session: Session, boot: str | None) -> bool:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
-from dataclasses import replace
 from typing import TYPE_CHECKING, Self
 
 from orchestrator.clock import new_id
@@ -19,8 +18,9 @@ from orchestrator.leases.acquiring import Manner, acquire
 from orchestrator.leases.heartbeat import Heartbeat, Pace
 from orchestrator.leases.lease import HeldLease, Wanted, holder_of, try_acquire
 from orchestrator.leases.ledger import end
-from orchestrator.sessions.cleanup import bury, release_all
+from orchestrator.sessions.cleanup import release_all
 from orchestrator.sessions.identity import container, here, started
+from orchestrator.sessions.turns import minding_the_dead
 from orchestrator.states import SessionState
 from orchestrator.store.records import Session
 
@@ -103,8 +103,7 @@ class SessionHandle:
         manner = manner or Manner()
 
         def taken(store: Store) -> Lease:
-            burying = replace(manner, bury=lambda keys: bury(store, self._clock, keys))
-            return acquire(store, self._clock, wanted, burying)
+            return acquire(store, self._clock, wanted, minding_the_dead(manner, store, self._clock))
 
         return self._take(wanted.name, taken)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from orchestrator.sessions.death import living_session
 from orchestrator.slots.prepared import is_prepared
 from orchestrator.states import TERMINAL_ATTEMPTS, AttemptState, SessionState, SlotState
 
@@ -73,13 +74,13 @@ def _is_coming(bench: Workbench, slot: Slot, holder: Attempt | None, run: str) -
 
 
 def session_is_alive(bench: Workbench, key: str | None) -> bool:
-    """Whether a session is at work, as far as its heartbeat tells."""
+    """Whether a session is at work: it beats, and its process is not proven dead."""
     return is_at_work(bench.store, bench.clock, key)
 
 
 def is_at_work(store: Store, clock: Clock, key: str | None) -> bool:
     """The same for those who have no workbench."""
-    session = store.session(key) if key else None
-    if session is None or session.state is not SessionState.ACTIVE:
-        return False
-    return session.boot == clock.boot() and session.expires > clock.monotonic()
+    session = living_session(store, key, clock.boot())
+    return (
+        session is not None and session.state is SessionState.ACTIVE and session.expires > clock.monotonic()
+    )

@@ -79,7 +79,11 @@ class Lease(Record):
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class LeaseWait(Record):
-    """A session waits for a lease; ``ticket`` is its number, ``asked`` and ``expires`` are monotonic."""
+    """A session waits for a lease; ``ticket`` is its number, ``asked`` and ``expires`` are monotonic.
+
+    ``pid``, ``process_started`` and ``host`` are of the process that waits, which need not be the session's;
+    pid 0: not known.
+    """
 
     name: str
     session: str
@@ -92,6 +96,9 @@ class LeaseWait(Record):
     patterns: tuple[str, ...] = ()
     priority: float = 50
     purpose: str = ""
+    pid: int = 0
+    process_started: float = 0.0
+    host: str = ""
     ticket: int = 0
 
 

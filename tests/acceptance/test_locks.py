@@ -153,6 +153,58 @@ def test_after_a_kill_the_next_has_it_at_once(repo: GitRepo) -> None:
     os.kill(grandchild, signal.SIGKILL)
 
 
+def waiting(repo: GitRepo, *arguments: str) -> subprocess.Popen[str]:
+    """One that stands in line, and is shown there."""
+    process = start("lock", *arguments, cwd=repo.path)
+    assert process.stderr is not None
+    assert "retry 1" in process.stderr.readline()
+    return process
+
+
+def kill(process: subprocess.Popen[str]) -> None:
+    process.kill()
+    process.wait()
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("acquire", "build", "--session", "bob"), ("run", "build", "--purpose", "x")],
+    ids=["acquire", "run"],
+)
+def test_a_waiter_that_was_killed_has_no_place_in_the_line(repo: GitRepo, words: tuple[str, ...]) -> None:
+    """Its session, the agent's, lives on: what is proven is the death of the process that waits."""
+    lock(repo, "acquire", "build", "--session", "ada")
+    command = ("--", "true") if words[0] == "run" else ()
+    first = waiting(repo, *words, "--timeout", "10m", *command)
+    (row,) = lock(repo, "list")["waiting"]
+    assert row["position"] == 1
+    kill(first)
+    assert lock(repo, "list")["waiting"] == [] or words[0] == "run"
+    busy = lock(repo, "acquire", "build", "--session", "cleo", "--no-wait", code=4)["error"]
+    assert "agent ada" in busy["message"]
+    lock(repo, "release", "build", "--session", "ada")
+    assert lock(repo, "acquire", "build", "--session", "cleo", "--no-wait")["leases"][0]["token"] == 2
+    assert lock(repo, "list")["waiting"] == []
+
+
+def test_s1_13_a_waiter_that_was_killed_closes_no_circle(repo: GitRepo) -> None:
+    """Ada waited for bob, and was killed while she did: bob waits for what she holds, and is told no more."""
+    lock(repo, "acquire", "x", "--session", "ada")
+    lock(repo, "acquire", "y", "--session", "bob")
+    kill(waiting(repo, "acquire", "y", "--session", "ada", "--timeout", "10m"))
+    busy = lock(repo, "acquire", "x", "--session", "bob", "--timeout", "0.1", code=4)["error"]
+    assert busy["code"] == "lease-busy"
+    (note,) = [n for n in lock(repo, "list", "--history")["history"] if n["session"] == "ada"][1:]
+    assert (note["action"], note["detail"]) == ("gave-up", "its process is dead")
+
+
+def test_a_sweep_takes_the_places_of_the_dead(repo: GitRepo) -> None:
+    lock(repo, "acquire", "build", "--session", "ada")
+    kill(waiting(repo, "acquire", "build", "--session", "bob", "--timeout", "10m"))
+    run("watchdog", "--once", cwd=repo.path)
+    assert [n["action"] for n in lock(repo, "list", "build", "--history")["history"]] == ["granted", "gave-up"]
+
+
 def test_who_was_stopped_and_wakes_up_changes_nothing(repo: GitRepo) -> None:
     """After its time another has the lease; the first finds out, ends its command, and takes nothing back."""
     repo.write("planctl.yaml", "leases: {heartbeat: 0.2, expiry: 1s}\n")

@@ -77,6 +77,19 @@ def test_a_reservation_of_a_dead_holder_holds_up_nobody_for_long(repo: GitRepo, 
     assert landings(repo) == ["api"]
 
 
+def test_files_of_a_plan_whose_run_was_killed_are_free_at_once(repo: GitRepo, gates: Gates) -> None:
+    """Who waits proves the death himself: neither a watchdog nor the end of a minute is waited for."""
+    commit_plans(repo, {"api": {"files": {"write": ["a"]}, "run": gates.command("api", "echo a > a")}})
+    process = conduct(repo, "api")
+    gates.await_at("api")
+    lock(repo, "acquire", "--files", "a", "--session", "ada", "--no-wait", code=4)
+    process.kill()
+    end_of(process)
+    taken = lock(repo, "acquire", "--files", "a", "--session", "ada", "--no-wait")
+    assert taken["leases"][0]["files"] == ["a"]
+    gates.open("api")
+
+
 def test_a_run_does_not_wait_for_who_waits_for_it(repo: GitRepo) -> None:
     """What its own session has reserved, and a ``lock run`` above it, is not in its way."""
     commit_plans(repo, {"api": {"files": {"write": ["a"]}, "run": "echo a > a"}})

@@ -26,9 +26,9 @@ UPDATE leases SET expires = max(expires, :expires) WHERE session = :session AND 
 -- name: release(name, session, token)!
 DELETE FROM leases WHERE name = :name AND session = :session AND token = :token;
 
--- name: add_wait(name, session, boot, expires, asked_at, asked, scope, branch, patterns, priority, purpose)<!
-INSERT INTO lease_waits (name, session, boot, expires, asked_at, asked, scope, branch, patterns, priority, purpose)
-VALUES (:name, :session, :boot, :expires, :asked_at, :asked, :scope, :branch, :patterns, :priority, :purpose);
+-- name: add_wait(name, session, boot, expires, asked_at, asked, scope, branch, patterns, priority, purpose, pid, process_started, host)<!
+INSERT INTO lease_waits (name, session, boot, expires, asked_at, asked, scope, branch, patterns, priority, purpose, pid, process_started, host)
+VALUES (:name, :session, :boot, :expires, :asked_at, :asked, :scope, :branch, :patterns, :priority, :purpose, :pid, :process_started, :host);
 
 -- name: keep_wait(ticket, expires)!
 UPDATE lease_waits SET expires = :expires WHERE ticket = :ticket;

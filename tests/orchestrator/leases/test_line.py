@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import pytest
 
@@ -159,6 +159,27 @@ def test_s1_13_who_is_earlier_in_the_circle_waits_on_and_gets_it(scene: Scene) -
             ledger.end(scene.store, scene.clock, y)
 
     assert scene.acquire("ada", "y", show).session == "ada"
+
+
+def test_s1_13_a_circle_with_a_dead_one_in_it_is_none(scene: Scene) -> None:
+    """Of three that seem to wait for each other, the one in the middle is dead: it goes, and nobody else."""
+    names = {"ada": "x", "bob": "y", "cleo": "z"}
+    leases = {session: scene.held(session, name) for session, name in names.items()}
+    scene.waits("ada", "y")
+    scene.waits("bob", "z")
+    scene.clock.advance(1)
+    made_way: list[tuple[str, ...]] = []
+
+    def make_way(keys: Sequence[str], waits: Sequence[LeaseWait]) -> bool:
+        made_way.append(tuple(keys))
+        return sum(scene.store.drop_wait(wait.ticket) for wait in waits if wait.session == "bob") > 0
+
+    def show(_: Retry) -> None:
+        ledger.end(scene.store, scene.clock, leases["ada"])
+
+    manner = Manner(show=show, make_way=make_way)
+    assert acquire(scene.store, scene.clock, Wanted("x", "cleo"), manner).session == "cleo"
+    assert made_way == [("ada",), ("cleo", "ada", "bob"), ("ada",)]
 
 
 @pytest.mark.parametrize("seed", range(30))

@@ -18,6 +18,7 @@ from orchestrator.leases.heartbeat import Pace
 from orchestrator.leases.kernel_lock import KernelLock
 from orchestrator.sessions import identity
 from orchestrator.sessions.cleanup import bury, reap
+from orchestrator.sessions.death import is_abandoned
 from orchestrator.sessions.identity import here, is_alive, started
 from orchestrator.sessions.registry import start_session
 from orchestrator.sessions.staleness import Judgement, judged, orphaned
@@ -28,7 +29,7 @@ from orchestrator.store.sqlite.opening import open_sqlite
 from orchestrator.store.taskrecords import TaskRecord
 from tests.support.clock import FakeClock
 from tests.support.faces import add_dead_session
-from tests.support.records import a_lease, a_run, a_session, an_attempt
+from tests.support.records import a_lease, a_run, a_session, a_wait, an_attempt
 
 CLOCK = SystemClock()
 BUSY = Pace(every=0.005)
@@ -316,6 +317,22 @@ def test_a_process_is_alive_until_the_contrary_is_proven(monkeypatch: pytest.Mon
     monkeypatch.setattr(identity, "_stat", lambda _: None)  # hidden from this user
     monkeypatch.setattr(identity, "_start_by_psutil", lambda _: None)
     assert is_alive(pid, mine, boot, host)
+
+
+def test_a_wait_is_abandoned_when_its_process_is_proven_gone() -> None:
+    """Never by a doubt: another container's, one whose start is not known, one that never told who it is."""
+    mine = started(os.getpid())
+    assert mine is not None
+    known = {"pid": os.getpid(), "process_started": mine, "boot": boot_id(), "host": here()}
+    for more, gone in [
+        ({}, False),
+        ({"process_started": mine - 5}, True),
+        ({"process_started": 0.0}, False),
+        ({"boot": "another"}, True),
+        ({"pid": 0}, False),
+        ({"process_started": mine - 5, "host": "there/pid:[4026532999]"}, False),
+    ]:
+        assert is_abandoned(a_wait(**{**known, **more}), boot_id()) is gone, more
 
 
 def test_the_host_of_a_container_names_its_pids(monkeypatch: pytest.MonkeyPatch) -> None:

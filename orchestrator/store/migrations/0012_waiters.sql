@@ -1,0 +1,4 @@
+-- The process that waits, which need not be that of its session: when it is gone, its place in the line is.
+ALTER TABLE lease_waits ADD COLUMN pid INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE lease_waits ADD COLUMN process_started REAL NOT NULL DEFAULT 0;
+ALTER TABLE lease_waits ADD COLUMN host TEXT NOT NULL DEFAULT '';
