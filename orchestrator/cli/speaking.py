@@ -34,12 +34,13 @@ def speaking(
     """
     from orchestrator.bootstrap import attending  # noqa: PLC0415 - `--help` does without
     from orchestrator.services.sessions import require_living  # noqa: PLC0415 - as above
-    from orchestrator.services.speaking import named_session, speaker  # noqa: PLC0415 - as above
+    from orchestrator.services.speaking import named_session, noted_place, speaker  # noqa: PLC0415 - as above
 
     with attending(invocation.repository) as (store, clock):
         if not revive and (key := named_session(speaks, os.environ)) is not None:
             require_living(store, key)
-        yield store, clock, speaker(store, clock, speaks, os.environ, expiry=session_expiry(invocation))
+        found = speaker(store, clock, speaks, os.environ, expiry=session_expiry(invocation))
+        yield store, clock, noted_place(store, found, invocation.repository)
 
 
 def session_expiry(invocation: Invocation) -> float:

@@ -215,6 +215,7 @@ def session_data(session: Session, clock: Clock) -> dict[str, Any]:
         "process_started": session.process_started,
         "terminal": session.terminal,
         "container": session.container,
+        "worktree": session.worktree or None,
         "boot": session.boot,
         "children": [dict(child) for child in session.children],
         "ended_at": session.ended_at,

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from orchestrator.clock import Clock
     from orchestrator.sessions.ancestry import Ancestor
     from orchestrator.store.protocol import Store
+    from worktrees.repository import Repository
 
 AGENT: Final = "agent"
 """The kind of a session that planctl did not start."""
@@ -103,6 +104,22 @@ def checked_id(text: str) -> str:
     if not _ID.fullmatch(text):
         raise UsageError(f"{text[:80]!r} is no id of a session: 1 to 64 of A-Z a-z 0-9 . _ : @ - are allowed")
     return text
+
+
+def noted_place(store: Store, session: Session, repository: Repository) -> Session:
+    """``session``; where it is a named agent's, with the linked worktree of its own that it speaks from.
+
+    Not a slot of the pool, which is looked after with the plan that has it, nor the main checkout.
+    """
+    own = str(repository.top or "") if repository.git_dir != repository.common_dir else ""
+    named = session.kind == AGENT and session.agent
+    if not named or own in {"", session.worktree} or any(slot.path == own for slot in store.slots()):
+        return session
+    with store.transaction(durable=False):
+        now = store.session(session.id)
+        if now is None or now.state is SessionState.ENDED:
+            return session
+        return store.update_session(now, worktree=own)
 
 
 def registered_above(

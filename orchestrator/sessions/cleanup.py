@@ -110,10 +110,14 @@ def drop_abandoned(store: Store, clock: Clock, waits: Sequence[LeaseWait]) -> bo
 def _end(store: Store, clock: Clock, session: Session) -> list[Lease]:
     """Its rights are free; its children and worktrees are noted for a watchdog to look after."""
     with store.transaction():
-        left = {task.worktree for task in store.tasks(claimed_by=session.id) if task.worktree}
-        behind = tuple(sorted({*session.left_behind, *left}))
+        behind = tuple(sorted({*session.left_behind, *worktrees_of(store, session)}))
         store.move_session(session, SessionState.ENDED, ended_at=clock.now(), left_behind=behind)
         return release_all(store, clock, session.id, PROCESS_DEAD)
+
+
+def worktrees_of(store: Store, session: Session) -> set[str]:
+    """Where it works: the worktrees of its tasks, and its own."""
+    return {session.worktree, *(task.worktree for task in store.tasks(claimed_by=session.id))} - {""}
 
 
 def reopen(store: Store, clock: Clock, task: TaskRecord, why: str) -> TaskRecord:

@@ -18,8 +18,9 @@ class Session(Record):
     """A living process that does work. Identity is (pid, process_started); ``expires`` is monotonic.
 
     ``labels`` are what it can do, ``children`` the processes of its own, ``{pid, started}``: those that it
-    told of, and those that a watchdog saw below it. ``left_behind`` are worktrees in which it had tasks when
-    it was found dead. Both are emptied once what is left of it has been looked after.
+    told of, and those that a watchdog saw below it. ``worktree`` is the one of its own where a named agent
+    works. ``left_behind`` are that and those in which it had tasks when it was found dead. Children and what
+    is left behind are emptied once what is left of it has been looked after.
     """
 
     id: str
@@ -42,6 +43,7 @@ class Session(Record):
     labels: tuple[str, ...] = ()
     children: tuple[Mapping[str, Any], ...] = ()
     left_behind: tuple[str, ...] = ()
+    worktree: str = ""
     version: int = 0
 
 

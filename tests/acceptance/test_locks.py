@@ -202,7 +202,10 @@ def test_a_sweep_takes_the_places_of_the_dead(repo: GitRepo) -> None:
     lock(repo, "acquire", "build", "--session", "ada")
     kill(waiting(repo, "acquire", "build", "--session", "bob", "--timeout", "10m"))
     run("watchdog", "--once", cwd=repo.path)
-    assert [n["action"] for n in lock(repo, "list", "build", "--history")["history"]] == ["granted", "gave-up"]
+    assert [n["action"] for n in lock(repo, "list", "build", "--history")["history"]] == [
+        "granted",
+        "gave-up",
+    ]
 
 
 def test_who_was_stopped_and_wakes_up_changes_nothing(repo: GitRepo) -> None:

@@ -140,6 +140,70 @@ def test_s3_11_what_a_crashed_session_leaves_is_put_right(repo: GitRepo, slot: P
     assert sweep(repo, 0)["found"] is False
 
 
+def bytes_of(top: Path) -> dict[str, tuple[bytes, int]]:
+    """Every file of a worktree, and its index, with the times that a touch would change."""
+    git = Path((top / ".git").read_text().removeprefix("gitdir:").strip())
+    files = [p for p in top.rglob("*") if p.is_file()]
+    return {str(p): (p.read_bytes(), p.stat().st_mtime_ns) for p in (*files, git / "index", git / "HEAD")}
+
+
+@pytest.mark.parametrize("registered", ["there", "in the main checkout"])
+def test_s3_11_work_of_a_crashed_agent_in_a_worktree_of_its_own_is_kept(
+    repo: GitRepo, registered: str
+) -> None:
+    """Nothing is touched there; with a task it is filed under the task's plan, and told by doctor and log."""
+    repo.commit("one", {"kept.txt": "as it was\n"})
+    repo.git("worktree", "add", "-q", "-b", "mine", "../mine")
+    own = repo.path.parent / "mine"
+    with Agent(repo) as agent:
+        at = f"--repo '{own}' " if registered == "there" else ""
+        agent.says(f"{at}session start --agent forge")
+        agent.says(f"--repo '{own}' session heartbeat")
+        agent.does(f"cd '{own}' && echo new > new.txt && echo changed > kept.txt && git add kept.txt")
+        agent.does("echo mine > users.txt")
+        agent.kill()
+    before = bytes_of(own)
+    done = sweep(repo, 1)
+    (reference,) = done["rescues"]
+    assert reference.startswith("refs/planctl/rescue/mine/")
+    assert (repo.git("show", f"{reference}:new.txt"), repo.git("show", f"{reference}:kept.txt")) == (
+        "new",
+        "changed",
+    )
+    assert bytes_of(own) == before
+    assert (repo.path / "users.txt").exists(), "nothing is kept of the main checkout"
+    assert [line for line in log_of(repo) if f"[work-rescued] {own} as {reference}" in line]
+    waiting = [i for i in asked(repo, "doctor")["issues"] if i["code"] == "rescue-waiting"]
+    assert [issue["subject"] for issue in waiting] == ["mine"]
+    assert sweep(repo, 0)["found"] is False
+
+
+def test_s3_11_who_has_no_name_or_works_in_the_main_checkout_is_a_person_there(repo: GitRepo) -> None:
+    """A shell that is closed in a worktree leaves its edits where they are, and nothing is filed of them."""
+    repo.git("worktree", "add", "-q", "-b", "mine", "../mine")
+    for start_, place in (("session start", "../mine"), ("session start --agent forge", ".")):
+        with Agent(repo) as agent:
+            agent.says(f"--repo {place} {start_}")
+            agent.does(f"echo new > {place}/new.txt")
+            agent.kill()
+        assert sweep(repo, 1)["rescues"] == []
+
+
+def test_s3_11_of_a_task_in_a_worktree_of_its_own_the_work_is_filed_under_its_plan(repo: GitRepo) -> None:
+    repo.write("plans/api.md", "---\nplan: api\n---\n# API\n## Phase 1: One\n- [ ] 1.1 Do it\n")
+    repo.git("add", ".")
+    repo.git("commit", "-qm", "plan")
+    repo.git("worktree", "add", "-q", "-b", "mine", "../mine")
+    with Agent(repo) as agent:
+        assert '"claimed"' in agent.says("--repo ../mine task claim api:1.1 --json")
+        agent.does("echo half > ../mine/half.txt")
+        agent.kill()
+    (reference,) = sweep(repo, 1)["rescues"]
+    (task,) = asked(repo, "task", "list")["tasks"]
+    assert task["left"]["rescue"] == reference
+    assert repo.git("show", f"{reference}:half.txt") == "half"
+
+
 @pytest.mark.parametrize(
     "at",
     mostly(

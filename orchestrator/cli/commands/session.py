@@ -39,13 +39,15 @@ def start(invocation: Invocation, /, key: str | None, named: str | None, **optio
     """
     from orchestrator.bootstrap import attending  # noqa: PLC0415 - `--help` does without
     from orchestrator.services import sessions  # noqa: PLC0415 - as above
+    from orchestrator.services.speaking import noted_place  # noqa: PLC0415 - as above
 
     if key is not None and named is not None and key != named:
         raise click.UsageError(f"ID is {key}, and --id says {named}")
     expiry = session_expiry(invocation)
     newcomer = sessions.Newcomer(key or named, expiry=expiry, **options)
     with attending(invocation.repository) as (store, clock):
-        session = sessions.begin(store, clock, newcomer, os.environ)
+        begun = sessions.begin(store, clock, newcomer, os.environ)
+        session = noted_place(store, begun, invocation.repository)
         data = sessions.session_data(session, clock)
     if invocation.as_json:
         invocation.output.data(data)

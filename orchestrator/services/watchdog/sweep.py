@@ -3,7 +3,7 @@
 1. look: every session, and whether its process is proven gone; every process that carries a command's mark
 2. decide (:mod:`.cases`)
 3. what processes of such sessions still live are ended, whole trees: TERM, then KILL
-4. uncommitted work in the worktrees where they had tasks is captured
+4. uncommitted work in the worktrees where they had tasks, or that were their own, is captured
 5. runs, attempts, commands and slots that nobody is in charge of are put right, as ``doctor --fix`` does
 6. in one transaction, which makes sure first that this is still the watchdog: the sessions are ended, their
    leases, tasks and places in lines given back, and that they were looked after is noted
@@ -27,7 +27,7 @@ from orchestrator.services.orphans import is_anything_orphaned
 from orchestrator.services.watchdog.cases import Scene, Why, cases, has_come_back, roots
 from orchestrator.services.watchdog.noticing import notice
 from orchestrator.services.watchdog.report import Swept
-from orchestrator.sessions.cleanup import reap
+from orchestrator.sessions.cleanup import reap, worktrees_of
 from orchestrator.sessions.death import is_dead
 from orchestrator.states import LIVING_SESSIONS, SessionState
 from plans.effects import step
@@ -157,10 +157,9 @@ class Sweep:
             self._fail("process", f"{said} could not be ended")
 
     def _left_in(self, case: Case) -> Sequence[str]:
-        """The worktrees where it had tasks."""
-        session = case.session
-        has = {task.worktree for task in self._store.tasks(claimed_by=session.id)}
-        return sorted({*session.left_behind, *has} - {""})
+        """The worktrees where it worked; of one that was ended before, those that nobody has looked after."""
+        session, ended = case.session, case.session.state is SessionState.ENDED
+        return sorted({*session.left_behind, *(() if ended else worktrees_of(self._store, session))})
 
     def _rescue(self, case: Case, worktree: str) -> None:
         from orchestrator.services.watchdog.rescuing import rescue_at  # noqa: PLC0415 - git, only now
