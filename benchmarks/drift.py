@@ -19,12 +19,13 @@ from benchmarks.repositories import Shape, copy_of, git
 from orchestrator.bootstrap import working
 from orchestrator.clock import SystemClock
 from orchestrator.scheduling.driftwatch import DriftWatch
+from orchestrator.scheduling.leakwatch import LeakWatch
 from orchestrator.scheduling.observe import Observer
 from orchestrator.scheduling.view import Options
 from orchestrator.states import AttemptState
 from orchestrator.store.records import Attempt, RunRecord
 from orchestrator.workbench import Workbench
-from plans.graph import build_graph
+from plans.graph import PlanGraph, build_graph
 from plans.ids import PlanId
 from plans.model import Manifest, Plan
 from plans.patterns import PatternSet
@@ -33,8 +34,9 @@ from worktrees.repository import find
 
 SHAPE = Shape("middle", 500, 10, 4)
 """5,000 files."""
-WORKTREES = 16
+WORKTREES, FEW_WORKTREES = 16, 4
 ROUNDS = 5
+TURNS = 200
 
 
 def results(scratch: Path, cache: Path) -> Iterator[Result]:
@@ -60,6 +62,23 @@ def results(scratch: Path, cache: Path) -> Iterator[Result]:
     )  # fmt: skip
 
 
+def leak_watch(scratch: Path, cache: Path) -> Iterator[Result]:
+    """The watch over the main checkout: each turn looks for processes, now and then one looks at files."""
+    path = copy_of(SHAPE, cache, scratch / "leaks")
+    places = [_worktree(path, number) for number in range(FEW_WORKTREES)]
+    with working(find(path), "run") as (bench, _session):
+        clock = _Elapsing()
+        plans = _at_work(bench, places).plans
+        watch = LeakWatch(replace(bench, clock=clock), "r", plans)
+        watch.look()
+        clock.left = TURNS
+        start, began = clock.monotonic(), _processor()
+        watch.watch(threading.Event(), lambda: None)
+        share = (_processor() - began) / (clock.monotonic() - start) * 100
+    name = f"the leak watch, main checkout of {SHAPE.size:,} files, {FEW_WORKTREES} plans: share of a core"
+    yield Result(name, share, rounds=TURNS, target=Target(2), unit="%")
+
+
 def _plainly(places: list[Path]) -> float:
     """Processor time of ``git status`` in each, which does not write its index either."""
     start = _processor()
@@ -82,6 +101,13 @@ class _Pauses(SystemClock):
         return event.is_set()
 
 
+class _Elapsing(_Pauses):
+    """The same, and time passes by them."""
+
+    def monotonic(self) -> float:
+        return super().monotonic() + self.paused
+
+
 class _Watch(DriftWatch):
     def once(self, clock: _Pauses) -> tuple[float, float]:
         """Look once at each worktree: seconds of processor time, and those that would have passed."""
@@ -92,6 +118,14 @@ class _Watch(DriftWatch):
 
 
 def _watch(bench: Workbench, places: list[Path]) -> _Watch:
+    graph = _at_work(bench, places)
+    run = bench.store.run("r")
+    assert run is not None
+    observer = Observer(bench, run, graph, Options(WORKTREES, OverlapMode.ISOLATE))
+    return _Watch(bench, "r", observer, graph.plans)
+
+
+def _at_work(bench: Workbench, places: list[Path]) -> PlanGraph:
     """A run in the store whose plans are all at work."""
     write = PatternSet.parse(["src/**"])
     plans = {name: _plan(name, write) for name in (place.name for place in places)}
@@ -104,8 +138,7 @@ def _watch(bench: Workbench, places: list[Path]) -> _Watch:
         bench.store.add_attempt(attempt)
         made = bench.store.move_attempt(attempt, AttemptState.PREPARING, worktree=str(place))
         bench.store.move_attempt(made, AttemptState.RUNNING)
-    observer = Observer(bench, run, graph, Options(WORKTREES, OverlapMode.ISOLATE))
-    return _Watch(bench, "r", observer, graph.plans)
+    return graph
 
 
 def _plan(name: str, write: PatternSet) -> Plan:

@@ -14,7 +14,9 @@ from statistics import median
 
 import psutil
 
+from benchmarks.drift import leak_watch
 from benchmarks.measure import ROOT, Result, Side, Target, compare, in_turn
+from benchmarks.takeover import takeovers
 from orchestrator.bootstrap import thread_store
 from orchestrator.clock import SystemClock
 from orchestrator.leases.heartbeat import Pace
@@ -54,7 +56,6 @@ for _ in range(int(sys.argv[3])):
 
 
 def results(scratch: Path, cache: Path) -> Iterator[Result]:
-    del cache
     repository = _repository(scratch / "sessions")
     clock = SystemClock()
     store = thread_store(repository)()
@@ -71,6 +72,8 @@ def results(scratch: Path, cache: Path) -> Iterator[Result]:
     yield Result("a watchdog of 100 sessions at rest, resident", resident, unit="MB")
     yield Result("a watchdog of 100 sessions at rest, processor time", share, target=Target(1), unit="%")
     yield _many_heartbeats(repository, 16)
+    yield from takeovers(repository)
+    yield from leak_watch(scratch, cache)
     for processes in (2, 8, 64):
         place = _repository(scratch / f"claims{processes}")
         assert place.top is not None

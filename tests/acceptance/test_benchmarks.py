@@ -9,10 +9,23 @@ from types import ModuleType
 
 import pytest
 
-from benchmarks import drift, figures, forecast, landing, memory, plans, provisioning, startup, zuul_merger
+from benchmarks import (
+    drift,
+    figures,
+    forecast,
+    landing,
+    memory,
+    plans,
+    provisioning,
+    startup,
+    takeover,
+    zuul_merger,
+)
 from benchmarks.measure import Result, Side, Target, compare
 from benchmarks.repositories import Shape
+from tests.support.repo import GitRepo
 from tests.support.slices import seldom
+from worktrees.repository import find
 
 TINY = Shape("tiny", 3, 2, 4)
 SMALL = {
@@ -41,6 +54,20 @@ def test_a_section_measures_both_sides(
     for result in found:
         assert result.ours != 0
         assert bool(result.reference_name) == bool(result.reference)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="kill -9 and kill -STOP")
+@pytest.mark.parametrize("part", [*seldom("takeover", "leak watch")])
+def test_take_over_and_leak_watch_are_measured(
+    part: str, repo: GitRepo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(takeover, "ROUNDS", 1)
+    for name, value in {"TURNS": 3, "SHAPE": TINY}.items():
+        monkeypatch.setattr(drift, name, value)
+    leak_watch = drift.leak_watch(tmp_path / "scratch", tmp_path / "cache")
+    found = [*(takeover.takeovers(find(repo.path)) if part == "takeover" else leak_watch)]
+    assert len(found) == (3 if part == "takeover" else 1)
+    assert all(result.ours > 0 for result in found)
 
 
 def test_both_sides_are_measured_in_turn_and_what_prepares_them_is_not() -> None:
