@@ -76,6 +76,10 @@ PUTTING_BACK = (
 )
 GUARDING = f"{MERGING}/test_guards.py"
 BATCHES = f"{MERGING}/test_batches.py"
+SECOND = (
+    "tests/acceptance/test_order_of_landings.py::"
+    "test_s10_work_stacked_on_a_second_run_of_a_plan_waits_for_that_not_for_its_first_landing"
+)
 LANES = "tests/orchestrator/merging/test_lanes_sound.py"
 CHILDREN = "tests/worktrees/test_references.py"
 TRANSACTION = (
@@ -249,6 +253,16 @@ GUARDS = (
         (WRONG,),
     ),
     Guard(
+        "post-check-work",
+        "what it merges is the work of the entry, and nobody else's",
+        (
+            Edit(
+                POSTCHECK, "if parents[1:] not in ((), (work.head,)):", "if len(parents) > len((old, work)):"
+            ),
+        ),
+        (WRONG,),
+    ),
+    Guard(
         "post-check-tree",
         "its tree is the one that the verdict speaks of",
         (Edit(POSTCHECK, "        or _other_tree(bench, candidate, trees)\n", ""),),
@@ -277,6 +291,30 @@ GUARDS = (
             ),
         ),
         (f"{BATCHES}::test_s2_s6_a_wrong_commit_over_a_batch_is_refused",),
+    ),
+    Guard(
+        "post-check-over",
+        "the commit over a batch follows the target, and its last member",
+        (
+            Edit(
+                POSTCHECK,
+                "    if bench.objects.parents(candidate.commit) != (old, last):",
+                "    if not bench.objects.parents(candidate.commit):",
+            ),
+        ),
+        (f"{BATCHES}::test_s2_s6_a_wrong_commit_over_a_batch_is_refused",),
+    ),
+    Guard(
+        "proof-forward",
+        "a landing that does not contain what the target was before is told",
+        (
+            Edit(
+                POSTCHECK,
+                "    if not objects.is_ancestor(intent.old, intent.new):",
+                "    if not intent.old:",
+            ),
+        ),
+        (f"{GUARDING}::test_s4_s6_s8_the_proof_of_a_landing_tells_each_flaw",),
     ),
     Guard(
         "proof",
@@ -333,6 +371,18 @@ GUARDS = (
         (f"{CONTRACT}::test_a_new_grant_to_the_same_session_outdates_the_old_one",),
     ),
     Guard(
+        "holder-reaped",
+        "a holder that has died is not waited for till its lease runs out",
+        (
+            Edit(
+                "orchestrator/merging/worker.py",
+                '        reap(self._bench.store, self._bench.clock, self._bench.folder() / "cleanup.lock")\n',
+                "",
+            ),
+        ),
+        (f"{MERGING}/test_fence.py::test_l2_a_holder_that_dies_while_others_wait_is_followed_at_once",),
+    ),
+    Guard(
         "candidate-kept",
         "a candidate has a reference before anything relies on it",
         (
@@ -345,6 +395,24 @@ GUARDS = (
         (f"{GUARDING}::test_s15_a_candidate_is_kept_by_a_reference_before_it_is_checked",),
     ),
     Guard(
+        "candidate-kept-batch",
+        "so have those of a batch, and the commit over them",
+        (Edit("orchestrator/merging/batching.py", "        keep(self._tenure, named)\n", ""),),
+        (f"{GUARDING}::test_s15_the_commits_of_a_batch_are_kept_by_references_before_it_is_checked",),
+    ),
+    Guard(
+        "stack-unlanded",
+        "what stands on work that is still to land waits for that, whatever of its plan has landed before",
+        (
+            Edit(
+                "orchestrator/merging/planner.py",
+                "if plan not in view.landed or view.unlanded.get(entry.id) == plan:",
+                "if plan not in view.landed:",
+            ),
+        ),
+        (SECOND,),
+    ),
+    Guard(
         "outside-checked",
         "what somebody else put on the target is checked before more lands on it",
         (
@@ -355,6 +423,24 @@ GUARDS = (
             ),
         ),
         (f"{MERGING}/test_outside.py::test_s1_an_outside_commit_is_recorded_and_checked_before_more_lands",),
+    ),
+    Guard(
+        "lanes-meet",
+        "what meets is checked on top of the other",
+        (
+            Edit(
+                "orchestrator/merging/lanes.py",
+                "return self._all_meet or self._meetings.meet(bench, a, b)",
+                "return self._all_meet",
+            ),
+        ),
+        ("tests/orchestrator/merging/test_lanes.py::test_s13_what_meets_is_checked_on_top_of_the_other",),
+    ),
+    Guard(
+        "lanes-drawn",
+        "a share of the keys is drawn",
+        (Edit("orchestrator/merging/lanes.py", "% SAMPLE == 0", "% SAMPLE < 0"),),
+        ("tests/orchestrator/merging/test_lanes.py::test_s13_a_share_is_drawn_by_the_key_and_checked_whole",),
     ),
     Guard(
         "lanes-sampled",
@@ -433,6 +519,30 @@ GUARDS = (
             ),
         ),
         (f"{MERGING}/test_processing.py::test_p24_a_red_base_pauses_the_queue_and_blames_nobody",),
+    ),
+    Guard(
+        "control-verdict",
+        "nor for one of which one cannot tell",
+        (
+            Edit(
+                "orchestrator/merging/judge.py",
+                "        return Judgement(Outcome.NO_VERDICT, check, base)\n",
+                "        return Judgement(Outcome.RED, check, red)\n",
+            ),
+        ),
+        (f"{MERGING}/test_invariants.py::test_s12_where_the_base_has_no_verdict_nobody_is_blamed",),
+    ),
+    Guard(
+        "environment-brought",
+        "a verdict is of what the check was brought as well",
+        (
+            Edit(
+                "orchestrator/merging/environment.py",
+                '"brought": [list(row) for row in self.brought],',
+                '"brought": [],',
+            ),
+        ),
+        (f"{MERGING}/test_environment.py::test_s11_another_place_asks_for_another_verdict",),
     ),
     Guard(
         "watchdog-identity",

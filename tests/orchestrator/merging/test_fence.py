@@ -4,19 +4,29 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
 import pytest
 
+from orchestrator.clock import SystemClock
 from orchestrator.merging.tenure import EPOCH
 from orchestrator.states import EntryState, IntentState
 from tests.support.fenced import LIMIT, First, Gate, lose_lease
+from tests.support.nursery import Nursery, nursery_in, only_where_processes_fork
 from tests.support.process import run, start
 from tests.support.queues import MAIN, configure, landed_once, queue_of, require_sound
 from tests.support.repo import GitRepo
 from tests.support.slices import mostly, seldom
 from worktrees import references
+
+
+@pytest.fixture
+def nursery(tmp_path: Path) -> Iterator[Nursery]:
+    with nursery_in(tmp_path) as nursery:
+        yield nursery
+
 
 GATES = [
     ("queue.epoch", "before"),
@@ -112,3 +122,54 @@ def test_l2_a_living_worker_is_waited_for_and_named(repo: GitRepo) -> None:
         assert said.code == 4, said
         assert queue.session.id in said.data["error"]["message"]
         assert queue.states() == {"one": "queued"}
+
+
+@only_where_processes_fork
+def test_l2_a_holder_that_dies_while_others_wait_is_followed_at_once(repo: GitRepo, nursery: Nursery) -> None:
+    """Whoever waits sees that the process is gone; the minute of its lease is not waited for."""
+    repo.branch("one", {"one": "1\n"})
+    with queue_of(repo) as queue:
+        entry = queue.add("one")
+        holder = nursery.start(repo, "candidate.keep:after:1", signal.SIGSTOP)
+        assert not holder.wait()
+        looks = 0
+
+        def waiting() -> None:
+            nonlocal looks
+            looks += 1
+            if looks == 1:
+                holder.end()
+
+        queue.worker().drain(lambda idle: idle, waiting)
+        assert 0 < looks < 5, "a look is half a second"
+        assert queue.entry(entry).state is EntryState.LANDED
+    require_sound(repo)
+
+
+@only_where_processes_fork
+def test_l2_a_holder_that_is_stopped_is_followed_within_its_minute(
+    repo: GitRepo, nursery: Nursery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may wake up again: it keeps the queue for as long as its lease lasts, and no longer."""
+    waited, now = [0.0], SystemClock.monotonic
+    monkeypatch.setattr(SystemClock, "monotonic", lambda clock: now(clock) + waited[0])
+    repo.branch("one", {"one": "1\n"})
+    with queue_of(repo) as queue:
+        entry = queue.add("one")
+        holder = nursery.start(repo, "candidate.keep:after:1", signal.SIGSTOP)
+        assert not holder.wait()
+        taken: list[float] = []
+
+        def waiting() -> None:
+            assert waited[0] <= 60, "its minute is over"
+            waited[0] += 10
+            taken.append(waited[0])
+
+        queue.worker().drain(lambda idle: idle, waiting)
+        assert 50 <= taken[-1] <= 70
+        assert queue.entry(entry).state is EntryState.LANDED
+        holder.go_on()
+        assert holder.wait()
+        holder.require_well()
+        assert landed_once(repo, entry.id) == queue.main()
+    require_sound(repo)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +13,10 @@ import pytest
 from orchestrator.errors import FencePassedError, LeaseLostError
 from orchestrator.merging import making
 from orchestrator.merging.pausing import PAUSED, noted
+from orchestrator.merging.postcheck import flaw
 from orchestrator.merging.takeover import take_over
 from orchestrator.states import EntryState, IntentState
-from orchestrator.submitting.key import candidate_reference, landed_reference
+from orchestrator.submitting.key import batch_reference, candidate_reference, landed_reference
 from tests.support.nursery import Nursery, nursery_in, only_where_processes_fork
 from tests.support.queues import MAIN, Queue, configure, landed_once, queue_of, require_sound
 from tests.support.repo import GitRepo
@@ -138,6 +141,31 @@ def test_s15_a_candidate_is_kept_by_a_reference_before_it_is_checked(repo: GitRe
     require_sound(repo)
 
 
+@only_where_processes_fork
+def test_s15_the_commits_of_a_batch_are_kept_by_references_before_it_is_checked(
+    repo: GitRepo, nursery: Nursery
+) -> None:
+    """Those of its members, which landed references will name, and the one that is checked."""
+    configure(repo, check="test -e README.md", queue="batch")
+    with queue_of(repo) as queue:
+        entries = [queue.work(name, {name: "1\n"}) for name in ("one", "two", "three")]
+        killed = nursery.start(repo, "provision.checkout:before:1")
+        assert killed.wait()
+        checked = [queue.entry(entry) for entry in entries]
+        assert [entry.state for entry in checked] == [EntryState.CHECKING] * 3
+        kept = {queue.bench.references.read(candidate_reference(entry.id)) for entry in entries}
+        assert kept == {entry.candidate for entry in checked}
+        assert len(kept) == 3
+        over = queue.bench.references.read(batch_reference(entries[0].id))
+        assert over is not None
+        assert repo.head(f"{over}^2") == checked[-1].candidate
+        repo.git("gc", "-q", "--prune=now")
+        assert repo.git("rev-parse", f"{over}^{{commit}}") == over
+        nursery.drain(repo)
+        assert set(queue.states().values()) == {"landed"}
+    require_sound(repo)
+
+
 def test_s15_a_candidate_of_which_a_content_was_pruned_is_held(
     queue: Queue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -158,6 +186,24 @@ def test_s15_a_candidate_of_which_a_content_was_pruned_is_held(
     held = queue.entry(one)
     assert (held.state, held.reason["code"], held.reason["paths"]) == ("held", "missing-object", ["one"])
     assert queue.main() == old
+
+
+def test_s4_s6_s8_the_proof_of_a_landing_tells_each_flaw(queue: Queue) -> None:
+    landed = queue.land("one", {"one": "1\n"})
+    (intent,) = queue.bench.store.intents({IntentState.DONE})
+    beside = queue.repo.branch("beside", {"beside": "1\n"}, start="main~1")
+    told = partial(flaw, queue.bench, (landed,))
+    assert told(intent) is None
+    assert "does not contain" in str(told(replace(intent, old=beside))), "S6: not forward"
+    assert "which does not contain" in str(told(replace(intent, new=queue.repo.branch("new", {"x": "1\n"}))))
+    assert "the landed reference of" in str(told(replace(intent, members={landed.id: beside})))
+    name = landed_reference(queue.bench.landed, "one", landed.id)
+    queue.repo.git("update-ref", name, beside)
+    assert "the landed reference of" in str(told(intent)), "S4: it says something else"
+    assert "which is to land with it" in str(told(replace(intent, members={landed.id: beside})))
+    queue.repo.git("update-ref", name, intent.new)
+    queue.repo.git("update-ref", MAIN, intent.old)
+    assert f"is at {intent.old}, which does not contain" in str(told(intent)), "S8: it is not there"
 
 
 def test_s8_a_landing_that_its_references_do_not_prove_stops_the_queue(

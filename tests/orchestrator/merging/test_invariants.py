@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from orchestrator.merging.tenure import EPOCH
 from orchestrator.states import EntryState, IntentState
 from orchestrator.submitting.submit import Work, submit
 from tests.support.queues import MAIN, Queue, configure, landed_once, queue_of, require_sound
@@ -51,11 +52,11 @@ def test_s6_what_somebody_took_off_the_target_is_not_put_back(queue: Queue) -> N
     assert queue.repo.head("main^1") == base
     assert queue.main() == two.landed_commit
     assert one.landed_commit not in queue.repo.git("rev-list", "main").split()
-    log = queue.repo.git("reflog", "show", "--format=%H %gs", "main").splitlines()
-    moved = [line.split(" ", 1)[0] for line in log if line.endswith("planctl: land")]
-    assert moved == [two.landed_commit, one.landed_commit]
-    for commit in moved:
-        queue.repo.git("merge-base", "--is-ancestor", f"{commit}^1", commit)
+    log = (queue.repo.path / ".git/logs/refs/heads/main").read_text().splitlines()
+    moves = [line.split(" ", 2)[:2] for line in log if line.endswith("\tplanctl: land")]
+    assert [new for _, new in moves] == [one.landed_commit, two.landed_commit]
+    for old, new in moves:
+        queue.repo.git("merge-base", "--is-ancestor", old, new)
 
 
 def test_s9_branches_and_their_work_stay_whatever_becomes_of_it(queue: Queue) -> None:
@@ -108,6 +109,16 @@ def test_s12_blame_needs_a_base_that_passes_in_the_same_environment(queue: Queue
     with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as store:
         found = store.execute("SELECT DISTINCT command, environment FROM verdicts").fetchall()
     assert len(found) == 1, "both by one command in one environment"
+
+
+def test_s12_where_the_base_has_no_verdict_nobody_is_blamed(queue: Queue) -> None:
+    """Red, and of the base one cannot tell: held for a person in the end, not refused."""
+    configure(queue.repo, check="'test -e one && exit 1; exit 75'", queue="serial")
+    one = queue.land("one", {"one": "1\n"})
+    assert (one.state, one.reason["code"]) == (EntryState.HELD, "no-verdict")
+    said = {(e.data["of_target"], e.data["passed"]) for e in queue.events("check.finished")}
+    assert said == {(False, False), (True, None)}
+    assert queue.events("entry.rejected") == []
 
 
 def test_s14_the_queue_lands_beside_a_user_in_the_middle_of_something(queue: Queue) -> None:
@@ -176,13 +187,45 @@ def test_s16_draining_again_changes_nothing(queue: Queue) -> None:
     for name, files in (("one", {"one": "1\n"}), ("two", {"bad": "2\n"}), ("three", {"three": "3\n"})):
         queue.work(name, files)
     queue.drain()
-    before = queue.main(), queue.bench.store.entries(), queue.bench.store.intents(), queue.checks_run()
+    before = what_there_is(queue)
     queue.drain()
     queue.drain()
-    assert before == (
-        queue.main(), queue.bench.store.entries(), queue.bench.store.intents(), queue.checks_run()
-    )  # fmt: skip
+    assert what_there_is(queue) == before
     assert queue.bench.store.intents({IntentState.OPEN}) == []
+
+
+def what_there_is(queue: Queue) -> tuple[object, ...]:
+    """Everything that a worker which finds nothing to do leaves alone: all but the epoch of its tenure."""
+    lines = queue.repo.git("for-each-ref", "--format=%(refname) %(objectname)").splitlines()
+    references = [line for line in lines if not line.startswith(f"{EPOCH} ")]
+    store = queue.bench.store
+    return references, store.entries(), store.intents(), queue.checks_run(), queue.events("entry.")
+
+
+class Unending(threading.Event):
+    """Somebody wakes the worker again before it has heard of the last time."""
+
+    def clear(self) -> None:
+        """It stays set."""
+
+
+def test_s16_wake_ups_without_end_change_nothing(queue: Queue) -> None:
+    configure(queue.repo, check="test ! -e bad", queue="serial")
+    for name, files in (("one", {"one": "1\n"}), ("two", {"bad": "2\n"}), ("three", {"three": "3\n"})):
+        queue.work(name, files)
+    wake, seen = Unending(), list[tuple[object, ...]]()
+    wake.set()
+
+    def done(idle: bool) -> bool:
+        if idle:
+            seen.append(what_there_is(queue))
+        return len(seen) > MOST_LOOKS
+
+    queue.worker(wake=wake).drain(done)
+    assert queue.states() == {"one": "landed", "two": "rejected", "three": "landed"}
+    assert len(queue.events("entry.landed")) == 2
+    assert all(look == seen[1] for look in seen[1:]), "it has tidied up, and then nothing changes"
+    assert what_there_is(queue) == seen[1]
 
 
 def test_l5_an_outside_push_ends_only_what_it_meets(queue: Queue) -> None:

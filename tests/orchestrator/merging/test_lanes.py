@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import time
 from collections.abc import Iterator
@@ -12,10 +13,12 @@ import pytest
 
 from orchestrator.merging import processing
 from orchestrator.merging.apart import Meetings
+from orchestrator.merging.lanes import is_sampled
 from orchestrator.merging.pausing import MERGED, noted
 from orchestrator.services import queue as service
 from orchestrator.states import EntryState
 from orchestrator.store.records import Entry
+from orchestrator.submitting.key import landing_key
 from tests.support.invariants import has_passed
 from tests.support.queues import MAIN, Queue, configure, drain_beside, landed_once, queue_of, require_sound
 from tests.support.records import an_entry
@@ -136,7 +139,7 @@ def test_l5_an_outside_push_voids_only_what_it_meets(
         assert outside, "what came from outside is checked before more lands on it"
 
 
-def test_what_meets_is_checked_on_top_of_the_other(repo: GitRepo) -> None:
+def test_s13_what_meets_is_checked_on_top_of_the_other(repo: GitRepo) -> None:
     configure(repo, check="'! test -e bad'", queue="lanes", check_jobs=3)
     repo.write("shared", "".join(f"{n}\n" for n in range(30)))
     repo.commit("shared")
@@ -230,6 +233,36 @@ def test_s13_a_missed_conflict_is_found_told_and_merges_the_lanes(
         assert noted(queue.bench.store, MAIN, MERGED) is None
 
 
+def test_s13_a_share_is_drawn_by_the_key_and_checked_whole(repo: GitRepo) -> None:
+    """The first lands by its own tree, the others by lane: one that is drawn at least, one that is not."""
+    keys = (hashlib.sha256(b"%d" % number).hexdigest() for number in range(8000))
+    assert 900 < sum(is_sampled(an_entry(key)) for key in keys) < 1100, "one of eight"
+    configure(repo, check="'! test -e bad'", queue="lanes", check_jobs=4)
+    with queue_of(repo) as queue:
+        drawn = [hand_in_one(queue, name, drawn=True) for name in ("one", "two")]
+        plain = [hand_in_one(queue, name, drawn=False) for name in ("three", "four")]
+        queue.drain()
+        assert set(queue.states().values()) == {"landed"}
+        by_lane = {e.data["entry"] for e in queue.events("entry.landed") if "lane" in e.data["proof"]}
+        whole = {e.data["commit"] for e in queue.events("check.finished") if e.data["of_target"]}
+        sampled = [queue.entry(entry).landed_commit in whole for entry in drawn if entry.id in by_lane]
+        assert sampled
+        assert all(sampled)
+        sampled = [queue.entry(entry).landed_commit in whole for entry in plain if entry.id in by_lane]
+        assert sampled
+        assert not any(sampled)
+
+
+def hand_in_one(queue: Queue, file: str, *, drawn: bool) -> Entry:
+    """A branch whose key is, or is not, one of those whose landings are sampled."""
+    for number in range(200):
+        branch = f"{file}-{number}"
+        queue.repo.branch(branch, {file: f"{number}\n"})
+        if is_sampled(an_entry(landing_key(MAIN, branch, queue.repo.head(branch)))) is drawn:
+            return queue.add(branch)
+    raise AssertionError("no key of 200 is")
+
+
 def test_s13_a_green_sample_lets_the_rest_go_on(repo: GitRepo, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(processing, "is_sampled", lambda _: True)
     configure(repo, check="'! test -e bad'", queue="lanes", check_jobs=3)
@@ -256,7 +289,7 @@ def test_s13_a_green_sample_lets_the_rest_go_on(repo: GitRepo, monkeypatch: pyte
         ({"docs/guide.md": "1"}, {"docs/guide.md.txt": "1"}, False),
     ],
 )
-def test_what_is_apart(repo: GitRepo, mine: dict[str, str], theirs: dict[str, str], meet: bool) -> None:
+def test_s13_what_is_apart(repo: GitRepo, mine: dict[str, str], theirs: dict[str, str], meet: bool) -> None:
     with queue_of(repo) as queue:
         a = queue.work("mine", dict(mine))
         b = queue.work("theirs", dict(theirs))

@@ -39,7 +39,7 @@ def test_s2_4_commits_reach_main_one_at_a_time(queue: Queue) -> None:
 
 
 @pytest.mark.parametrize("method", ["merge", "squash", "rebase"])
-def test_every_method_lands_and_marks_what_was_not_checked(queue: Queue, method: str) -> None:
+def test_s1_every_method_lands_and_marks_what_was_not_checked(queue: Queue, method: str) -> None:
     queue.repo.git("checkout", "-q", "-b", "w")
     queue.repo.commit("one", {"one.txt": "1\n"})
     queue.repo.commit("two", {"two.txt": "2\n"})

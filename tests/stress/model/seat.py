@@ -66,6 +66,12 @@ class Seat:
         with self._sql() as store, store:
             store.execute("UPDATE leases SET expires = 0 WHERE name = ?", (f"queue:{self.target}",))
 
+    def grants(self) -> int:
+        """How many times the queue has been given to somebody."""
+        with self._sql("?mode=ro") as store:
+            found = store.execute("SELECT token FROM lease_tokens WHERE name = ?", (f"queue:{self.target}",))
+            return int(found.fetchone()[0])
+
     def is_kept_out(self) -> bool:
         """Whether somebody is in a transaction of the store, or has the lock on git's list of worktrees."""
         with (self.repo.path / ".git/planctl/worktrees.lock").open("ab") as lock:

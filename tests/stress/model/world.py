@@ -43,6 +43,7 @@ class World:
     ``branches`` with their heads and ``markers`` with a file of theirs by name; ``main`` the
     first-parent commits known so far, ``outside`` those that somebody else made; ``landed`` the
     commit that a key made; ``halted`` workers; ``pruned``: objects were pruned while a worker was halted.
+    ``tally`` counts what has happened.
     """
 
     folder: Path
@@ -60,6 +61,7 @@ class World:
     halted: list[Worker] = field(default_factory=list)
     pruned: bool = False
     tally: Counter[str] = field(default_factory=Counter)
+    _granted: list[int] = field(default_factory=list)
     _trees: dict[str, Tree] = field(default_factory=dict)
     _numbers: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
 
@@ -116,6 +118,7 @@ class World:
         self, name: str, *, after: str | None = None, method: str | None = None, seat: Seat | None = None
     ) -> None:
         """Queue a branch, as a plan that lands after another where ``after`` names one."""
+        self.tally["handed in"] += 1
         seat = seat or self.home
         head = self.branches[name]
         if after is None:
@@ -138,6 +141,7 @@ class World:
 
     def push_again(self, name: str, kind: str) -> None:
         """A new commit on the branch: mended to what main says of it, or more of the same."""
+        self.tally["pushed again"] += 1
         number = next(self._numbers)
         files = self._files(kind, number, f"own-{number}")
         self.markers[name] = f"own-{number}"
@@ -152,9 +156,11 @@ class World:
         with contextlib.suppress(NothingToDoError, UsageError):
             service.drop(self.queue.bench, job.key)
             job.wanted = False
+            self.tally["cancelled"] += 1
 
     def push_outside(self, kind: str) -> None:
         """Somebody moves main without the queue."""
+        self.tally["pushed past"] += 1
         number, tip = next(self._numbers), self.there.head(MAIN)
         if kind == "mend":
             files, gone = {f"own-{number}": f"mended {number}\n"}, faults(self.tree(tip))
@@ -164,11 +170,13 @@ class World:
 
     def collect(self) -> None:
         """``git gc`` takes away whatever nothing refers to."""
+        self.tally["collected"] += 1
         self.pruned = self.pruned or bool(self.halted)
         self.repo.git("gc", "-q", "--prune=now")
 
     def restart(self) -> None:
         """The user's own planctl ends and begins anew."""
+        self.tally["restarted"] += 1
         self.home.restart()
 
     def lay(self, name: str, flaw: str, times: int) -> None:
@@ -200,12 +208,14 @@ class World:
             return
         self.halted.append(worker)
         self.tally["halted"] += 1
+        self._granted.append(self.home.grants())
         self.home.expire_lease()
 
     def wake(self) -> None:
         """The worker that was stopped first goes on, and comes to its end."""
         if self.halted:
             worker = self.halted.pop(0)
+            self.tally["robbed"] += self.home.grants() > self._granted.pop(0)
             worker.go_on()
             assert worker.wait()
             worker.require_well()
@@ -245,5 +255,9 @@ class World:
     def close(self) -> None:
         for worker in self.halted:
             worker.end()
+        self.tally["flaked"] += self.steering.has_met("flake")
+        self.tally["timed out"] += self.steering.has_met("hang")
         for seat in self.seats:
+            said = [event.data["passed"] for event in seat.queue.events("check.finished")]
+            self.tally.update(passed=said.count(True), failed=said.count(False))
             seat.end()
