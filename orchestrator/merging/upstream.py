@@ -24,6 +24,7 @@ from orchestrator.submitting.remote import UNREACHABLE
 from worktrees.errors import GitFailedError, ReferenceMovedError
 from worktrees.fetch import refresh
 from worktrees.remoteerrors import RemoteUnreachableError
+from worktrees.shallow import is_shallow
 
 if TYPE_CHECKING:
     from orchestrator.workbench import Workbench
@@ -137,7 +138,8 @@ def _read_trailers(bench: Workbench, mirror: Mirror) -> None:
     tip, read = bench.target_tip(), bench.store.value(_read_to(mirror))
     if tip != read:
         note_landings(bench, mirror, tip, read)
-        bench.store.set_value(_read_to(mirror), tip)
+        if not is_shallow(bench.repository):  # else what lies behind its edge is still to be read
+            bench.store.set_value(_read_to(mirror), tip)
 
 
 def _is_long_ago(bench: Workbench, mirror: Mirror) -> bool:
