@@ -17,7 +17,7 @@ from worktrees.commit import Author
 from worktrees.hot import NONE, Hot
 from worktrees.merge import Conflicted, Merged
 from worktrees.mergehot import merge_hot
-from worktrees.trailers import co_authors, with_trailers
+from worktrees.trailers import OWN_TRAILERS, co_authors, with_trailers
 from worktrees.writer import Draft, write_commit
 
 if TYPE_CHECKING:
@@ -94,8 +94,8 @@ def make_candidate(  # noqa: PLR0913, PLR0917 - what is landed, onto what, how, 
     """Bring ``work`` onto the commit ``target``; no reference is touched.
 
     ``message`` is the commit's for merge and squash (rebase keeps those of the commits). ``trailers`` end
-    every new commit; such trailers in the message are replaced. ``hot``: the target's hot files.
-    Raises :class:`SigningFailedError`, :class:`GitFailedError`, and as
+    every new commit; such trailers in the message are replaced, and planctl's own removed.
+    ``hot``: the target's hot files. Raises :class:`SigningFailedError`, :class:`GitFailedError`, and as
     :func:`merge_hot`.
     """
     if objects.is_ancestor(work.head, target):
@@ -131,7 +131,9 @@ class _Onto:
 
     def end(self, message: str, more: tuple[tuple[str, str], ...] = ()) -> str:
         """Return ``message`` with the trailers at its end."""
-        return with_trailers(message, (*more, *self.trailers.items()), replacing=self.trailers)
+        return with_trailers(
+            message, (*more, *self.trailers.items()), replacing=(*OWN_TRAILERS, *self.trailers)
+        )
 
 
 def _unfit(objects: Objects, target: str, work: Work) -> Reason | None:

@@ -13,7 +13,6 @@ from __future__ import annotations
 import contextlib
 import re
 import threading
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -68,21 +67,10 @@ def mirror_lock(repository: Repository) -> Iterator[None]:
         yield
 
 
-@dataclass(frozen=True, slots=True)
-class Follow:
-    """How a look is followed, if there is anything to follow.
+def refresh(git: Git, references: References, mirror: Mirror, seconds: float, *, whole: bool) -> None:
+    """Look, and follow what has moved.
 
-    ``whole``: even if neither target nor epoch has moved, for somebody may have deleted landed references.
-    ``begins`` is called before the first of those is taken away here.
-    """
-
-    whole: bool
-    begins: Callable[[], None]
-
-
-def refresh(git: Git, references: References, mirror: Mirror, seconds: float, follow: Follow) -> bool:
-    """Look, and follow; whether landed references that were known have gone there, or name others.
-
+    ``whole``: even if neither target nor epoch has, for somebody may have deleted landed references.
     Raises RemoteUnreachableError, UnknownRemoteError, RemoteBranchMissingError.
     """
     with mirror_lock(git.repository):
@@ -91,10 +79,9 @@ def refresh(git: Git, references: References, mirror: Mirror, seconds: float, fo
         if theirs not in seen:
             raise RemoteBranchMissingError(mirror.remote, mirror.branch)
         known = {name: references.read(mirror.own(name)) for name in (theirs, EPOCH)}
-        if not follow.whole and all(known[name] == seen.get(name) for name in known):
-            return False
+        if not whole and all(known[name] == seen.get(name) for name in known):
+            return
         before = references.list(f"{mirror.landed}/")
-        follow.begins()
         _forget_heads(references, mirror, lambda n: _is_in_the_way(n, theirs))
         _fetch(git, mirror, [*seen, f"{LANDED}/*"], seconds, prune=True)
         if EPOCH not in seen and known[EPOCH]:
@@ -103,7 +90,6 @@ def refresh(git: Git, references: References, mirror: Mirror, seconds: float, fo
         _forget(
             references, [Delete(n, o) for n, o in after.items() if n not in before and not _is_key(mirror, n)]
         )
-        return any(after.get(name) != commit for name, commit in before.items())
 
 
 def fetch_branches(

@@ -6,13 +6,14 @@
 | ``refs/heads/plan/x``, where work comes from | ``refs/planctl/remote/origin/heads/plan/x`` |
 | ``refs/planctl/epoch`` | ``refs/planctl/remote/origin/epoch`` |
 | ``refs/planctl/landed/…`` | ``refs/planctl/remote/origin/landed/…`` |
-| the trailers of the target's commits | ``refs/planctl/remote/origin/told/…`` |
+| the trailers of the target's commits | ``refs/planctl/remote/origin/told/<target>/…`` |
 
 The user's branches, and the remote-tracking ones that ``git fetch`` keeps, are another matter.
 """
 
 from __future__ import annotations
 
+import hashlib
 import re
 from dataclasses import dataclass
 from typing import Final
@@ -24,6 +25,7 @@ EPOCH: Final = "refs/planctl/epoch"
 LANDED: Final = "refs/planctl/landed"
 _OWN: Final = "refs/planctl/"
 _HEADS: Final = "refs/heads/"
+_DIGITS: Final = 20
 _NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
 _TARGET: Final = re.compile(rf"{ROOT}/([^/]+)/heads/(.+)")
 
@@ -57,8 +59,12 @@ class Mirror:
 
     @property
     def told(self) -> str:
-        """The folder of the landings that are told by the trailers of the target's commits."""
-        return f"{self.folder}/told"
+        """The folder of the landings that the trailers of the target's commits tell.
+
+        Each target has its own, called after a digest of its name: a commit that was picked onto another one
+        carries the trailers along, and is no landing of that key there.
+        """
+        return f"{self.folder}/told/{hashlib.sha256(self.branch.encode()).hexdigest()[:_DIGITS]}"
 
     def own(self, theirs: str) -> str:
         """Where the reference that the remote calls ``theirs`` is mirrored."""

@@ -22,6 +22,8 @@ KEY_TRAILER: Final = "Planctl-Key"
 """Of a landing's commit: the landing key."""
 BATCH_TRAILER: Final = "Planctl-Batch"
 """Of the commit over a batch: the key of its first member; the landings are its side chain."""
+OWN_TRAILERS: Final = (PLAN_TRAILER, RUN_TRAILER, KEY_TRAILER, BATCH_TRAILER)
+"""What only planctl says of a landing, never the message of the work that lands."""
 _TRAILER: Final = re.compile(r"([A-Za-z0-9-]+)[ \t]*:(.*)", re.DOTALL)
 _BY_GIT: Final = ("Signed-off-by: ", "(cherry picked from commit ")
 _CO_AUTHOR: Final = "co-authored-by"

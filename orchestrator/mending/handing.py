@@ -15,6 +15,7 @@ from orchestrator.merging.evidence import SHOWN_PATHS
 from orchestrator.merging.settle import settle
 from orchestrator.running.log import last_lines
 from orchestrator.states import EntryState
+from orchestrator.submitting.heads import keep_head
 from orchestrator.submitting.newhead import work_of_head
 from orchestrator.submitting.submit import key_of, submit
 from worktrees.durable import sync_work
@@ -46,9 +47,11 @@ def resolved(
     assert work is not None, "it holds a commit of the target"
     sync_work(bench.git, bench.objects, old.branch, head, work.base)
     attempt = store.attempt(old.attempt) if old.attempt else None
+    key = key_of(work)
+    keep_head(bench, key, head)
     with store.transaction():
         require_held(bench, lease)
-        freed, key = store.update_entry(old, attempt=None), key_of(work)
+        freed = store.update_entry(old, attempt=None)
         detail = f"its conflict was resolved; {old.branch} is at {head[:12]}, queued as {key}"
         why = {"code": "resolved", "detail": detail, "entry": key, "log": prepared.log}
         settle(bench, freed, EntryState.DROPPED, reason=why)

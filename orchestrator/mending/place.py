@@ -8,8 +8,8 @@
 | is checked out by a person | nowhere: as above |
 | else | in a free slot of the pool, given back afterwards |
 
-A branch that only the remote has, or that is ahead there, is made or moved on here in the slot that is taken:
-the resolution is a commit on it. One that was made goes again when nothing comes of it.
+A branch that only the remote has, or that is ahead there, is made or moved on here once the journal says so
+(:func:`move_in`): the resolution is a commit on it. One that was made goes again when nothing comes of it.
 """
 
 from __future__ import annotations
@@ -51,7 +51,10 @@ TAKEN: Final = "resolve-"
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A slot on the branch, clean; ``taken`` for this alone, as the branch was ``made`` here."""
+    """A slot for the branch, clean; one that is ``taken`` for this alone is not on it yet.
+
+    ``made``: the branch is not here yet either, and will be made for this.
+    """
 
     slot: Slot
     tree: SlotTree
@@ -110,28 +113,27 @@ def _take(bench: Workbench, keeper: SlotKeeper, entry: Entry, name: str) -> Plac
     try:
         tree = keeper.make_ready(slot, entry.head)
         exclude(bench.repository)
-        made = _bring_here(bench, entry)
-        attach(bench.git, bench.references, tree, entry.branch)
     except RescueIncompleteError as error:
         set_aside(bench, slot, error)
         return Back("resolver-worktree", f"there is no worktree for {entry.branch}: {error}")
     except (PlanctlError, OSError) as error:
         keeper.try_give_back(slot)
         return Back("resolver-worktree", f"there is no worktree for {entry.branch}: {error}")
-    return Place(slot, tree, taken=True, made=made)
+    return Place(slot, tree, taken=True, made=branch_commit(bench.references, entry.branch) is None)
 
 
-def _bring_here(bench: Workbench, entry: Entry) -> bool:
-    """Have the branch here at the entry's head, which holds all that is here: ``branch_head`` said so.
+def move_in(bench: Workbench, entry: Entry, place: Place) -> None:
+    """Have the branch at the entry's head, which holds all that is here, and the slot that was taken on it.
 
-    Whether it was made.
+    Raises ReferenceMovedError where somebody else has made the branch meanwhile, BranchInUseError,
+    GitFailedError.
     """
-    here, reference = branch_commit(bench.references, entry.branch), branch_reference(entry.branch)
-    if here == entry.head:
-        return False
-    change = Update(reference, entry.head, here) if here else Create(reference, entry.head)
-    bench.references.transact([change], message="planctl: as on the remote", step="resolver.bring")
-    return here is None
+    reference = branch_reference(entry.branch)
+    here = None if place.made else branch_commit(bench.references, entry.branch)
+    if here != entry.head:
+        change = Update(reference, entry.head, here) if here else Create(reference, entry.head)
+        bench.references.transact([change], message="planctl: as on the remote", step="resolver.bring")
+    attach(bench.git, bench.references, place.tree, entry.branch)
 
 
 def take_away(bench: Workbench, branch: str, head: str) -> None:

@@ -2,8 +2,8 @@
 
 The order matters; killed anywhere, whoever looks next goes on or has put everything back:
 
-1. the place: the plan's worktree, or a free slot on the branch
-2. the journal of the slot (slots/prepared.py): from here on nobody else gets it
+1. the place: the plan's worktree, or a free slot
+2. the journal of the slot (slots/prepared.py): from here on nobody else gets it; it is put on the branch
 3. the merge of the target's tip is prepared, as ``git merge`` leaves it
 4. the resolver runs under a supervisor, as long as it likes; others land meanwhile
 5. it ended well: the merge is committed, the journal ``done``; in one transaction the new head is queued in
@@ -24,7 +24,7 @@ from orchestrator.events import EventName
 from orchestrator.mending.handing import again, back, merges_now, resolved, tell
 from orchestrator.mending.holding import current, own_worktree, require_held, rewrite
 from orchestrator.mending.judging import outcome
-from orchestrator.mending.place import TAKEN, Back, Place, find_place, leave, take_away
+from orchestrator.mending.place import TAKEN, Back, Place, find_place, leave, move_in
 from orchestrator.mending.preparing import keep_ignored, merge_into, merges_by_now
 from orchestrator.mending.returning import end_command, put_back
 from orchestrator.mending.telling import Told, tell_resolver
@@ -36,6 +36,7 @@ from orchestrator.running.waiting import make_wake, wait
 from orchestrator.slots.prepared import Prepared, begin, journals
 from orchestrator.states import EntryState
 from plans.errors import PlanctlError
+from worktrees.errors import BranchInUseError, GitFailedError, ReferenceMovedError, UnknownRevisionError
 from worktrees.marked import marked, marked_in, marker_sizes
 from worktrees.merge import Conflicted, merge_trees
 from worktrees.preparedmerge import fingerprint, unmerged
@@ -54,6 +55,8 @@ if TYPE_CHECKING:
 LATER: Final = "resolver-later"
 _NOT_NOW: Final = 75
 """``EX_TEMPFAIL``."""
+_BRANCH: Final = (BranchInUseError, ReferenceMovedError, UnknownRevisionError)
+"""What somebody else has done with the branch meanwhile."""
 _LOOK: Final = 0.2
 """Seconds between two looks whether the resolver is still wanted."""
 
@@ -164,10 +167,20 @@ class Resolution:
             found = self._journal()
             if place.taken and (found is None or found.record != name):
                 leave(bench, self._keeper, name)
-                if place.made:
-                    take_away(bench, entry.branch, entry.head)
             raise
-        return self._prepare(place, prepared)
+        return self._prepare(place, prepared) if self._moved_in(place, prepared) else None
+
+    def _moved_in(self, place: Place, prepared: Prepared) -> bool:
+        """Whether the merge can be prepared there; else it was handed back."""
+        if not place.taken:
+            return True
+        try:
+            move_in(self._bench, self._entry, place)
+        except (GitFailedError, *_BRANCH, OSError) as error:
+            why = Back("resolver-worktree", f"there is no worktree for {self._entry.branch}: {error}")
+            back(self._bench, self._keeper, self._entry, why, prepared, lease=self._lease)
+            return False
+        return True
 
     def _prepare(self, place: Place, prepared: Prepared) -> Prepared | None:
         bench, entry, tree = self._bench, self._entry, place.tree

@@ -5,7 +5,7 @@ All of it under the lock of :func:`standing`, so that nothing is done in a workt
 1. locks that killed git children left are taken away: nothing of the resolver lives any more
 2. if anything was changed since the merge was prepared, it is rescued
 3. the head that was handed in keeps a name, whatever became of its branch
-4. the merge is ended, the worktree clean on its branch, where that stands now
+4. the merge is ended, the worktree clean on its branch, where that stands now; one that was made here goes
 5. the journal goes, and a slot that was taken for this alone is given back
 
 What cannot be kept whole is left as it is, and said. Killed in between, the next one does all of it again.
@@ -28,7 +28,7 @@ from orchestrator.slots.unlocking import unlock
 from orchestrator.states import EntryState
 from plans.errors import PlanctlError
 from worktrees.archive import park
-from worktrees.branches import branch_commit
+from worktrees.branches import branch_commit, detach_in_place
 from worktrees.errors import GitFailedError, RescueIncompleteError
 from worktrees.git import branch_reference
 from worktrees.preparedmerge import fingerprint, take_back
@@ -69,12 +69,15 @@ def _put_back(bench: Workbench, keeper: SlotKeeper, prepared: Prepared) -> dict[
         try:
             said |= _saved(bench, keeper, prepared, slot, tree)
             take_back(bench.git, tree, prepared.branch)
+            if prepared.made:
+                detach_in_place(bench.git, tree)
         except RescueIncompleteError as error:
             said |= {"not_rescued": str(error), **({"rescue": error.reference} if error.reference else {})}
         except (PlanctlError, OSError) as error:
             said |= {"not_put_back": str(error)}
+    said |= _unmake(bench, prepared)  # while the journal names it, so that no crash forgets it
     close(bench, keeper, prepared)
-    return said | _unmake(bench, prepared)
+    return said | _unmake(bench, prepared) if "not_put_back" in said else said
 
 
 def _keep_head(bench: Workbench, prepared: Prepared) -> dict[str, str]:
@@ -85,7 +88,7 @@ def _keep_head(bench: Workbench, prepared: Prepared) -> dict[str, str]:
         if tip is None:
             create = [Create(branch_reference(branch), head)]
             bench.references.transact(create, message="planctl: was deleted", step="resolver.keep")
-            return {"kept": f"{branch} was deleted, and is at {head[:12]} again"}
+            return {} if prepared.made else {"kept": f"{branch} was deleted, and is at {head[:12]} again"}
         if bench.objects.is_ancestor(head, tip):
             return {}
         (name,) = park(bench.git, prepared.slot, [head])

@@ -34,6 +34,7 @@ from orchestrator.merging.checkroom import CancelledCheckError, CheckRoom
 from orchestrator.merging.foresight import FAULTS, Foresight, Line, Turn
 from orchestrator.merging.judge import checks_needed
 from orchestrator.merging.lanes import Look
+from orchestrator.merging.resolving import keep_ahead
 from orchestrator.merging.verdicts import Verdicts
 from orchestrator.running.waiting import make_wake
 from plans.project_file import MAX_JOBS
@@ -237,6 +238,7 @@ class Ahead:
     def _carry_out(self, job: _Job) -> None:
         passed: bool | None = None
         try:
+            keep_ahead(job.now.bench, job.turn.entries[-1].id, job.turn.candidate.commit)
             passed = _check(job, CheckRoom(job.now.bench, self._keeper, job.cancel), self._tally)
         except CancelledCheckError:
             _tell_stopped(job, "what was to land before it will not")

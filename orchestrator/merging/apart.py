@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from orchestrator.merging.making import GITS_FAULT, work_of
 from plans.patterns import PatternSet
 from worktrees.changes import own_changes
+from worktrees.errors import MissingObjectError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -95,14 +96,18 @@ class Meetings:
 def same_work(objects: Objects, checked: Candidate, old: str, candidate: Candidate) -> bool:
     """Whether ``candidate`` changes ``old`` in exactly what ``checked`` changed below it, file by file.
 
-    A folder that somebody renamed meanwhile takes new files along: then another tree was checked.
+    A folder that somebody renamed meanwhile takes new files along: then another tree was checked. Nor is it
+    when what was checked has been pruned since.
     """
 
     def made(before: str, after: str) -> set[tuple[str, int, str]]:
         return {(c.path, c.new_mode, c.new_object) for c in objects.changes(before, after)}
 
-    below = objects.parents(checked.steps[0])[0]
-    return made(below, checked.commit) == made(old, candidate.commit)
+    try:
+        before = made(objects.parents(checked.steps[0])[0], checked.commit)
+    except MissingObjectError:
+        return False
+    return before == made(old, candidate.commit)
 
 
 def _touched(bench: Workbench, paths: Iterable[str], reads: PatternSet) -> _Touched:

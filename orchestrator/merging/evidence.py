@@ -10,7 +10,7 @@ from orchestrator.running.log import last_lines
 from orchestrator.states import EntryState
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from orchestrator.merging.judge import Judgement
     from orchestrator.store.records import Entry
@@ -87,6 +87,13 @@ def git_killed(error: GitFailedError, entry: Entry) -> tuple[EntryState, dict[st
     """Somebody ended git, which says nothing of the work; what becomes of it as with :func:`no_verdict`."""
     times = int(entry.reason.get("killed", 0)) + 1
     why = {"code": "git-killed", "detail": str(error), "messages": error.stderr, "killed": times}
+    return _tried(times, MOST_KILLED), why
+
+
+def missing(detail: str, paths: Sequence[str], entry: Entry) -> tuple[EntryState, dict[str, Any]]:
+    """An object is not there: a ``git gc`` ran beside, or the work itself lacks it; as :func:`no_verdict`."""
+    times = int(entry.reason.get("killed", 0)) + 1
+    why = {"code": "missing-object", "detail": detail, "paths": list(paths), "killed": times}
     return _tried(times, MOST_KILLED), why
 
 

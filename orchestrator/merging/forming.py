@@ -24,6 +24,7 @@ from orchestrator.settings import hot_of
 from orchestrator.submitting.landed import landed_commits
 from worktrees.candidate import Candidate
 from worktrees.errors import FragmentLostError
+from worktrees.shallow import lacks_history
 from worktrees.writer import Draft, write_commit
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ def form(bench: Workbench, unit: Sequence[Entry], old: str) -> Batch | None:
     """The batch of the first of ``unit``, to one that only its own turn can deal with; None: fewer than two.
 
     That is one which conflicts with those before, is there already, changes what guards the target, is
-    refused by the post-check, needs a command for a hot file, or alone has a check.
+    refused by the post-check, needs a command for a hot file, lacks history, or alone has a check.
     Raises :data:`GITS_FAULT` where git fails on the batch as a whole.
     """
     with bench.objects.flushed_together():
@@ -91,7 +92,8 @@ def _chain(bench: Workbench, unit: Sequence[Entry], old: str) -> tuple[Candidate
 
 def _step(bench: Workbench, entry: Entry, below: str, old: str) -> Candidate | None:
     own_check = entry.check and not bench.settings.project.check
-    if own_check or landed_commits(bench, entry.plan or entry.branch, old, key=entry.id):
+    known = landed_commits(bench, entry.plan or entry.branch, old, key=entry.id)
+    if own_check or known or lacks_history(bench.git, old, entry.head):
         return None
     try:
         made = candidate_of(bench, entry, below, replace(hot_of(bench.settings.project), rebuild=give_up))

@@ -15,7 +15,7 @@ no rule of planctl knows.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from orchestrator.settings import hot_of
 from orchestrator.submitting.landed import landed_by
@@ -29,6 +29,10 @@ if TYPE_CHECKING:
     from orchestrator.store.records import Entry, Intent
     from orchestrator.workbench import Workbench
     from worktrees.candidate import Candidate, Work
+
+
+MISSING: Final = "missing-object"
+"""The code of a candidate that names what is not there: made anew it may be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +111,7 @@ def _incomplete(bench: Workbench, old: str, candidate: Candidate) -> Refusal | N
     gone = sorted(path for path, object_ in new.items() if not objects.has(object_))
     if not gone or objects.is_partial:
         return None
-    return Refusal("missing-object", f"the content is not there: {_some(tuple(gone))}", tuple(gone))
+    return Refusal(MISSING, f"the content is not there: {_some(tuple(gone))}", tuple(gone))
 
 
 def _is_assembled(bench: Workbench, candidate: Candidate, path: str) -> bool:

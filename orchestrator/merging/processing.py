@@ -4,9 +4,10 @@
 | --- | --- |
 | the work is on the target already | landed |
 | it does not merge | conflicted, with all paths, stages and git's messages |
+| a shallow clone lacks history between it and the target | held, for a person |
 | it would change what guards the target, or the post-check refuses it | held, for a person |
-| git is killed meanwhile | queued again; held after the third time |
-| git fails on it (an assertion in its merge, a signature, a missing object) | held, with git's words |
+| git is killed meanwhile, or an object is not there | queued again; held after the third time |
+| git fails on it (an assertion in its merge, a signature) | held, with git's words |
 | a hot file cannot be made anew for the work's sake | rejected, with the log |
 | a hot file would lose text, or its command changes others | held, for a person |
 | a check is red and the target's own is green | rejected, with the log |
@@ -25,7 +26,7 @@ from orchestrator.errors import StaleRecordError
 from orchestrator.merging.apart import same_work
 from orchestrator.merging.checkroom import CancelledCheckError
 from orchestrator.merging.conflicting import conflicted
-from orchestrator.merging.evidence import git_killed, no_verdict, proof, red, target_red
+from orchestrator.merging.evidence import git_killed, missing, no_verdict, proof, red, target_red
 from orchestrator.merging.following import in_the_way, look_ahead
 from orchestrator.merging.judge import Before, Judgement, Outcome, Refused, judge
 from orchestrator.merging.landing import Landing, Member, land
@@ -34,7 +35,7 @@ from orchestrator.merging.lanes import NOTHING_CARRIED, Carried, is_sampled
 from orchestrator.merging.making import GITS_FAULT, candidate_of, work_of
 from orchestrator.merging.pausing import turn_red
 from orchestrator.merging.policy import changed_policy, is_policy_change_allowed
-from orchestrator.merging.postcheck import refusal
+from orchestrator.merging.postcheck import MISSING, refusal
 from orchestrator.merging.regenerating import BeyondHotFilesError, NotRegeneratedError, Regenerator
 from orchestrator.merging.resolving import keep, remove_unreachable
 from orchestrator.settings import hot_of
@@ -46,8 +47,10 @@ from worktrees.errors import (
     CheckoutInTheWayError,
     FragmentLostError,
     GitFailedError,
+    MissingObjectError,
 )
 from worktrees.merge import Conflicted
+from worktrees.shallow import lacks_history
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -119,6 +122,9 @@ class Processor:
         known = landed_commits(self._bench, entry.plan or entry.branch, old, key=entry.id)
         if known:
             return self._end(entry, EntryState.LANDED, {"rests": "before"}, landed_commit=known[0])
+        if lacks_history(self._bench.git, old, entry.head):
+            detail = "history between the work and the target is lacking: this clone is shallow"
+            return self._end(entry, EntryState.HELD, {"code": "shallow", "detail": detail})
         remove_unreachable(self._tenure, entry)
         made = candidate_of(self._bench, entry, old, self._hot(entry, old))
         match made:
@@ -192,6 +198,8 @@ class Processor:
         found = refusal(self._bench, case.old, candidate, case.work, judgement.trees)
         if found is None:
             return None
+        if found.code == MISSING:
+            return self._end(entry, *missing(found.detail, found.paths, entry))
         why = {"code": found.code, "detail": found.detail, "paths": list(found.paths)}
         return self._end(entry, EntryState.HELD, why)
 
@@ -225,6 +233,8 @@ class Processor:
         newest = self._newest(entry)
         if isinstance(error, GitFailedError) and error.was_killed:
             return self._end(newest, *git_killed(error, newest))
+        if isinstance(error, MissingObjectError):
+            return self._end(newest, *missing(str(error), (), newest))
         why = {"code": "git-failed", "detail": str(error), "messages": str(getattr(error, "stderr", ""))}
         return self._end(newest, EntryState.HELD, why)
 

@@ -5,7 +5,7 @@
 2. each open intent: landed → its checkouts follow even where a mark was taken away, and its entries are
    landed; else what there is of it is taken back, its entries queued
 3. entries left half-way go back to the queue
-4. candidates of entries that have ended are let go
+4. candidates and heads of entries that have ended are let go, heads of the others kept
 5. check slots of dead sessions: what still runs there is ended, and the slot is free
 
 Everything is told from what is there now. Idempotent: a second run changes nothing.
@@ -24,6 +24,7 @@ from orchestrator.running.waiting import end
 from orchestrator.sessions.identity import is_alive
 from orchestrator.slots.keeper import CHECK
 from orchestrator.states import EntryState, IntentState, SessionState, SlotState
+from orchestrator.submitting.heads import KEPT, keep_head
 
 if TYPE_CHECKING:
     from orchestrator.merging.tenure import Tenure
@@ -45,6 +46,8 @@ def recover(tenure: Tenure, keeper: SlotKeeper) -> None:
     for entry in bench.store.entries(target=bench.target, states=_HALF_WAY):
         tenure.settle(entry, EntryState.QUEUED, reason={**entry.reason, "code": "recovered"})
     forget_candidates(tenure)
+    for entry in bench.store.entries(target=bench.target, states=KEPT):
+        keep_head(bench, entry.id, entry.head)
     for slot in bench.store.slots(purpose=CHECK, states={SlotState.LEASED, SlotState.RESCUING}):
         if not _is_in_use(bench.store, slot):
             _free(tenure, keeper, slot)

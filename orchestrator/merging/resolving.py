@@ -11,9 +11,16 @@ import contextlib
 from typing import TYPE_CHECKING
 
 from orchestrator.states import OPEN_ENTRIES, IntentState
-from orchestrator.submitting.key import CANDIDATES, entry_of_candidate, landed_reference
+from orchestrator.submitting.heads import KEPT
+from orchestrator.submitting.key import (
+    CANDIDATES,
+    HEADS,
+    ahead_reference,
+    entry_of_candidate,
+    landed_reference,
+)
 from orchestrator.submitting.landed import landed_by
-from worktrees.errors import GitFailedError
+from worktrees.errors import GitFailedError, MissingObjectError
 from worktrees.references import Create, Delete, Update
 
 if TYPE_CHECKING:
@@ -51,26 +58,46 @@ def remove_unreachable(tenure: Tenure, entry: Entry) -> None:
 
 
 def keep(tenure: Tenure, candidates: Mapping[str, str]) -> None:
-    """Refer to candidates by these names before anything relies on them (S15)."""
+    """Refer to candidates by these names before anything relies on them (S15); raises as Tenure.transact.
+
+    MissingObjectError for one that a ``git gc`` has pruned.
+    """
     references = tenure.bench.references
     was = {name: references.read(name) for name in candidates}
     changes = [
         Update(name, commit, old) if (old := was[name]) else Create(name, commit)
         for name, commit in candidates.items()
     ]
-    tenure.transact(changes, message="planctl: candidate", step="candidate.keep")
+    try:
+        tenure.transact(changes, message="planctl: candidate", step="candidate.keep")
+    except GitFailedError as error:
+        for commit in candidates.values():
+            if not tenure.bench.objects.has_commit(commit):
+                raise MissingObjectError(commit) from error  # pruned between its making and now
+        raise
+
+
+def keep_ahead(bench: Workbench, key: str, commit: str) -> None:
+    """Refer to what is checked ahead of the turn of ``key``, until that has ended: its verdict is used later.
+
+    Nothing is decided by it, so no fence is asked. Raises GitFailedError.
+    """
+    name = ahead_reference(key, commit)
+    if bench.references.read(name) is None:
+        bench.references.transact([Create(name, commit)], message="planctl: ahead", step="candidate.ahead")
 
 
 def forget_candidates(tenure: Tenure) -> None:
-    """Remove the references of candidates whose entries have ended, all at once.
+    """Remove the references of candidates and heads whose entries have ended, all at once.
 
     That they cannot be removed now (somebody is packing references) harms nothing: the next worker does it.
     """
     bench = tenure.bench
     ended = [
         Delete(name, commit)
-        for name, commit in bench.references.list(f"{CANDIDATES}/").items()
-        if (entry := bench.store.entry(entry_of_candidate(name))) and entry.state not in OPEN_ENTRIES
+        for folder, states in ((CANDIDATES, OPEN_ENTRIES), (HEADS, KEPT))
+        for name, commit in bench.references.list(f"{folder}/").items()
+        if (entry := bench.store.entry(entry_of_candidate(name))) and entry.state not in states
     ]
     if ended:
         with contextlib.suppress(GitFailedError):

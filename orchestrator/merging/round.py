@@ -17,6 +17,7 @@ from orchestrator.merging.locked import LockedEntries
 from orchestrator.merging.outside import hindrance_of_tip, notice_move
 from orchestrator.merging.pausing import SAMPLED, TIP, UNVERIFIED, noted, standstill
 from orchestrator.merging.planner import Process, QueueView, Stay, beside_others, line, plan_serial
+from orchestrator.merging.postcheck import MISSING
 from orchestrator.merging.processing import Processor
 from orchestrator.merging.rates import measured, note_outcomes
 from orchestrator.planning.cost import LARGEST
@@ -126,7 +127,7 @@ class Round:
 
     def _after(self, ended: Entry) -> None:
         self._note_blocked(ended)
-        if ended.reason.get("code") == "no-verdict":
+        if ended.reason.get("code") in {"no-verdict", MISSING}:
             self._later.add(ended.id)
         if ended.state is not EntryState.LANDED:
             self._composition.is_out(ended.id)

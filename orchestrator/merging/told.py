@@ -1,14 +1,19 @@
 """What the trailers of a remote's target tell: its landings, noted in the mirror's folder ``told``.
 
 Only of the target's first-parent history, and of the side chains of batches: whoever writes a branch may
-write what trailers they like.
+write what trailers they like. Also what a landed reference tells as well: anybody may delete that on the
+remote, at any time.
 """
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Final
 
 from orchestrator.submitting.key import BY_KEY, landed_folder
+from plans.errors import InvalidNameError
+from plans.ids import PlanId
+from worktrees.errors import ReferenceMovedError
 from worktrees.references import Create, Update
 from worktrees.trailers import BATCH_TRAILER, KEY_TRAILER, PLAN_TRAILER, trailers_of
 
@@ -24,22 +29,27 @@ _MERGED: Final = 2
 
 
 def note_landings(bench: Workbench, mirror: Mirror, tip: str, read: str | None) -> None:
-    """Note the landings that are new on the target since ``read``, unless a landed reference tells them.
+    """Note the landings that are new on the target since ``read``: all, if the target has lost that.
 
     A commit that the target has lost again is replaced by that of a later landing of the same key.
     """
-    by_key = {n.rpartition("/")[2]: c for n, c in bench.references.list(f"{mirror.landed}/").items()}
-    since = (f"^{read}",) if read and bench.objects.has_commit(read) else ()
+    known = read is not None and bench.objects.has_commit(read) and bench.objects.is_ancestor(read, tip)
     made: dict[str, str] = {}
-    for name, commit in _landings(bench, mirror, tip, since):
-        known = by_key.get(name.rpartition("/")[2])
-        if known is None or not bench.objects.is_ancestor(known, tip):
-            made.setdefault(name, commit)  # the newest comes first
+    for name, commit in _landings(bench, mirror, tip, (f"^{read}",) if known else ()):
+        made.setdefault(name, commit)  # the newest comes first
     tell(bench, made, tip)
 
 
 def tell(bench: Workbench, made: Mapping[str, str], tip: str) -> None:
     """Have references in the folder ``told`` name these commits, unless the target has what they name."""
+    while changes := _untold(bench, made, tip):
+        # another process of this clone has told some of it meanwhile
+        with contextlib.suppress(ReferenceMovedError):
+            bench.references.transact(changes, message="planctl: remote", step="remote.trailers")
+            return
+
+
+def _untold(bench: Workbench, made: Mapping[str, str], tip: str) -> list[Change]:
     changes: list[Change] = []
     for name, commit in made.items():
         found = bench.references.read(name)
@@ -47,8 +57,7 @@ def tell(bench: Workbench, made: Mapping[str, str], tip: str) -> None:
             changes.append(Create(name, commit))
         elif not bench.objects.is_ancestor(found, tip):
             changes.append(Update(name, commit, found))
-    if changes:
-        bench.references.transact(changes, message="planctl: remote", step="remote.trailers")
+    return changes
 
 
 def _landings(
@@ -64,5 +73,12 @@ def _landings(
         if BATCH_TRAILER in trailers and len(parents) == _MERGED:
             yield from _landings(bench, mirror, parents[1], (f"^{parents[0]}",))
         elif len(key) == _DIGITS and key.isalnum():
-            plan = trailers.get(PLAN_TRAILER)
-            yield f"{landed_folder(mirror.told, plan or BY_KEY)}/{key}", commit
+            yield f"{landed_folder(mirror.told, _subject(trailers))}/{key}", commit
+
+
+def _subject(trailers: Mapping[str, str]) -> str:
+    """Whose landing it is; whoever may push may write whatever there, also what is no name of a reference."""
+    try:
+        return PlanId.parse(trailers[PLAN_TRAILER])
+    except (KeyError, InvalidNameError):
+        return BY_KEY

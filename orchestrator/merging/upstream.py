@@ -1,7 +1,9 @@
 """The remote whose target counts: what this clone knows of it, and how it is brought up to date.
 
 What has landed is told by the landed references, and by the trailers of the target's own commits, from which
-the mirror's folder ``told`` is made. Both are always read: not every clone may write the former.
+the mirror's folder ``told`` is made. Both are always read: not every clone may write the former, and whoever
+deletes those there takes nothing from the latter. For each target a mark says to which commit it has been
+read; it is moved when what was read stands in ``told``.
 
 ``plain``: the server takes no references of planctl's own (``refs/planctl/…``), only branches. Then the
 target's lease alone is the fence. A target that is taken while the epoch is refused shows it; the clone
@@ -20,8 +22,9 @@ from orchestrator.merging.told import note_landings
 from orchestrator.states import EntryState
 from orchestrator.submitting.remote import UNREACHABLE
 from worktrees.errors import GitFailedError, ReferenceMovedError
-from worktrees.fetch import Follow, refresh
+from worktrees.fetch import refresh
 from worktrees.remoteerrors import RemoteUnreachableError
+from worktrees.shallow import is_shallow
 
 if TYPE_CHECKING:
     from orchestrator.workbench import Workbench
@@ -78,19 +81,11 @@ def bring_up_to_date(bench: Workbench, *, whole: bool = False) -> None:
     if mirror is None:
         return
     try:
-        seconds, read = bench.settings.project.remote_timeout, list[str | None]()
-
-        def begins() -> None:
-            # killed before it is known what has gone, trailers are read anew: they may tell what that told
-            read.append(bench.store.value(_read_to(mirror)))
-            bench.store.set_value(_read_to(mirror), None)
-
         whole = whole or _is_long_ago(bench, mirror)
-        gone = refresh(bench.git, bench.references, mirror, seconds, Follow(whole, begins))
+        refresh(bench.git, bench.references, mirror, bench.settings.project.remote_timeout, whole=whole)
         if whole:
             _note_whole(bench, mirror)
-        known = read[0] if read else bench.store.value(_read_to(mirror))
-        _read_trailers(bench, mirror, None if gone else known)
+        _read_trailers(bench, mirror)
     except (GitFailedError, ReferenceMovedError, OSError) as error:
         raise RemoteUnreachableError(
             mirror.remote, f"it answers, which cannot be noted here: {error}"
@@ -135,16 +130,16 @@ def _plain(mirror: Mirror) -> str:
 
 
 def _read_to(mirror: Mirror) -> str:
-    return f"remote.{mirror.remote}.{mirror.branch}.trailers"
+    return f"remote.{mirror.remote}.{mirror.branch}.told"
 
 
-def _read_trailers(bench: Workbench, mirror: Mirror, read: str | None) -> None:
-    """Note what trailers of the target tell that are new since ``read``; and that they are read so far."""
-    tip = bench.target_tip()
+def _read_trailers(bench: Workbench, mirror: Mirror) -> None:
+    """Note what trailers of the target tell that are new; then that they are read so far."""
+    tip, read = bench.target_tip(), bench.store.value(_read_to(mirror))
     if tip != read:
         note_landings(bench, mirror, tip, read)
-    if tip != bench.store.value(_read_to(mirror)):
-        bench.store.set_value(_read_to(mirror), tip)
+        if not is_shallow(bench.repository):  # else what lies behind its edge is still to be read
+            bench.store.set_value(_read_to(mirror), tip)
 
 
 def _is_long_ago(bench: Workbench, mirror: Mirror) -> bool:

@@ -17,14 +17,16 @@ from orchestrator.services.conductors import conductor_of
 from orchestrator.services.entries import require_entry
 from orchestrator.slots.keeper import slot_of_attempt
 from orchestrator.states import AttemptState, EntryState
+from orchestrator.submitting.heads import head_kept, keep_head
 from orchestrator.submitting.landed import is_on_target
 from orchestrator.submitting.newhead import work_of_head
 from orchestrator.submitting.remote import branch_head
-from orchestrator.submitting.submit import Work, requeue, submit
+from orchestrator.submitting.submit import Work, key_of, requeue, submit
 from plans.document import read_plan
 from worktrees.durable import sync_work
 from worktrees.fetch import fetch_branches
 from worktrees.git import branch_reference
+from worktrees.shallow import is_shallow, lacks_history
 from worktrees.state import DIRT
 
 if TYPE_CHECKING:
@@ -158,15 +160,12 @@ def resubmit(bench: Workbench, attempt: Attempt) -> Entry:
         return old
     head = branch_head(bench, attempt.branch) or old.head
     if head == old.head:
-        return (
-            requeue(bench.store, bench.clock, attempt)
-            if attempt.state is not _A.QUEUED
-            else _again(bench, old)
-        )
+        return requeue(bench, attempt, old) if attempt.state is not _A.QUEUED else _again(bench, old)
     work = work_of_head(bench, old, head)
     if work is None:
         raise UsageError(f"{attempt.branch} has no common history with the target")
     sync_work(bench.git, bench.objects, attempt.branch, head, work.base)
+    keep_head(bench, key_of(work), work.head)
     with bench.store.transaction():
         entry = submit(bench, work, attempt)
         _supersede(bench, old, entry)
@@ -185,14 +184,18 @@ def _again(bench: Workbench, entry: Entry) -> Entry:
     """Queue an entry anew that stands still; one on its way, or on the target, is returned as it is."""
     if entry.state not in _STANDING or (entry.state is EntryState.LANDED and is_on_target(bench, entry)):
         return entry
-    return settle(bench, entry, EntryState.QUEUED, reason={})
+    with head_kept(bench, entry.id, entry.head):
+        return settle(bench, entry, EntryState.QUEUED, reason={})
 
 
 def _common_base(bench: Workbench, name: str, head: str) -> str:
-    bases = bench.objects.merge_bases(bench.target_tip(), head)
+    tip = bench.target_tip()
+    bases = bench.objects.merge_bases(tip, head)
     if not bases:
-        lacking = ": this clone is shallow" if (bench.repository.common_dir / "shallow").exists() else ""
+        lacking = ": this clone is shallow" if is_shallow(bench.repository) else ""
         raise UsageError(f"{name} has no common history with the target{lacking}")
+    if lacks_history(bench.git, tip, head):
+        raise UsageError(f"history between {name} and the target is lacking: this clone is shallow")
     return bases[0]
 
 

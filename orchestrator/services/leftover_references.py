@@ -5,7 +5,7 @@
   ordinary branch
 - rescues stay, all of them: whether their work was done again, nobody can tell
 - what is archived stays unless what else stays leads to it; a pinned stash entry goes if it is in the list
-- of everything else (phases, tips, adopted, landed) the commits that nothing leads to are parked first;
+- of everything else (phases, tips, adopted, landed, entries) the commits that nothing leads to are parked;
   candidates, frozen runs, the epoch and what mirrors a remote are planctl's alone
 """
 

@@ -3,6 +3,7 @@
 | reference | becomes |
 | --- | --- |
 | ``epoch``, ``candidates/…`` | absent: the next worker makes its own |
+| ``entries/…`` | the head that the store knows |
 | ``landed/…`` | the commit that the store or the target's history knows; absent where it never landed |
 | ``phases/…`` | the commit of the store; absent where it knows none: nobody can be stacked on it any more |
 | ``remote/…`` | absent: the next look at the remote brings it |
@@ -19,7 +20,7 @@ from orchestrator.merging.tenure import EPOCH
 from orchestrator.scheduling.basing import PHASES
 from orchestrator.scheduling.freeze import RUNS
 from orchestrator.states import EntryState, IntentState
-from orchestrator.submitting.key import CANDIDATES, LANDED
+from orchestrator.submitting.key import CANDIDATES, HEADS, LANDED
 from worktrees.damage import broken_references, put_back, remove_broken
 from worktrees.mirror import ROOT as REMOTES
 from worktrees.references import OWN
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
     from orchestrator.workbench import Workbench
 
-_MADE_ANEW: Final = (EPOCH, f"{CANDIDATES}/", f"{PHASES}/")
+_MADE_ANEW: Final = (EPOCH, f"{CANDIDATES}/", f"{HEADS}/", f"{PHASES}/")
 
 
 def is_mendable(name: str) -> bool:
@@ -70,6 +71,8 @@ def _places(bench: Workbench, name: str, tip: str) -> Iterator[str]:
     elif name.startswith(f"{PHASES}/"):
         plan = name.removeprefix(f"{PHASES}/").rpartition("/")[0]
         yield from (done.commit for done in bench.store.phases_done(plan) if done.phase == last)
+    elif name.startswith(f"{HEADS}/") and (entry := bench.store.entry(last)):
+        yield entry.head
     elif name.startswith(f"{RUNS}/") and (run := bench.store.run(last)):
         yield run.frozen
 

@@ -35,7 +35,7 @@ class Prepared:
     alone. ``holder`` is the attempt that held it then. ``marked`` are the paths in conflict that have
     conflict markers, or had before a recorded resolution was used; ``print`` is the worktree then.
     ``done``: the merge is committed as ``commit``, so that nothing is to be taken back any more.
-    ``rescue`` keeps the ignored files that the merge wrote over. ``made``: the branch was made here for this,
+    ``rescue`` keeps the ignored files that the merge wrote over. ``made``: the branch is made here for this,
     of one that only the remote has.
     """
 

@@ -11,6 +11,7 @@ from worktrees.mirror import LANDED, canonical
 __all__ = [
     "BY_KEY",
     "CANDIDATES",
+    "HEADS",
     "LANDED",
     "candidate_reference",
     "landed_folder",
@@ -18,11 +19,13 @@ __all__ = [
     "landing_key",
 ]
 CANDIDATES: Final = "refs/planctl/candidates"
+HEADS: Final = "refs/planctl/entries"
 BY_KEY: Final = "by-key"
 """Takes the place of a branch's name where only the key is known: from a trailer, see ``upstream``."""
 _UNSAFE: Final = re.compile(r"[^A-Za-z0-9_-]+")
 _DIGITS: Final = 20
 _BATCH: Final = "batch-"
+_AHEAD: Final = "ahead-"
 
 
 def landing_key(target: str, subject: str, head: str) -> str:
@@ -57,9 +60,22 @@ def batch_reference(key: str) -> str:
     return f"{CANDIDATES}/{_BATCH}{key}"
 
 
+def ahead_reference(key: str, commit: str) -> str:
+    """The reference that keeps a candidate that is checked ahead of the turn of ``key``."""
+    return f"{CANDIDATES}/{_AHEAD}{key}-{commit}"
+
+
+def head_reference(key: str) -> str:
+    """The reference that keeps what an entry is to land, whatever becomes of its branch."""
+    return f"{HEADS}/{key}"
+
+
 def entry_of_candidate(reference: str) -> str:
-    """The entry that a candidate's or a batch's reference is named after."""
-    return reference.rpartition("/")[2].removeprefix(_BATCH)
+    """The entry that a candidate's, a batch's or a head's reference is named after."""
+    name = reference.rpartition("/")[2]
+    return (
+        name.removeprefix(_AHEAD).partition("-")[0] if name.startswith(_AHEAD) else name.removeprefix(_BATCH)
+    )
 
 
 def _slug(subject: str) -> str:

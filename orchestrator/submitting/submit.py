@@ -9,6 +9,7 @@ from orchestrator.errors import UsageError
 from orchestrator.events import EventName, entry_event
 from orchestrator.states import MOVING_ENTRIES, AttemptState, EntryState
 from orchestrator.store.records import Attempt, Entry
+from orchestrator.submitting.heads import head_kept
 from orchestrator.submitting.key import landing_key
 from orchestrator.submitting.landed import is_on_target
 from worktrees.mirror import shown_target
@@ -16,7 +17,6 @@ from worktrees.mirror import shown_target
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from orchestrator.clock import Clock
     from orchestrator.store.protocol import Store
     from orchestrator.workbench import Workbench
 
@@ -59,7 +59,7 @@ def submit(
     ``work.arrival`` is the age of an entry whose place this one takes, ``reason`` is stored while it waits.
     """
     store, clock = bench.store, bench.clock
-    with store.transaction():
+    with head_kept(bench, key_of(work), work.head), store.transaction():
         added = store.add_entry(_entry(work, clock.now(), attempt, reason or {}))
         entry = _for_target(store, added, work.target)
         is_new = entry.version == 0
@@ -111,11 +111,15 @@ def _follow(store: Store, now: str, attempt: Attempt, entry: Entry, head: str) -
         )
 
 
-def requeue(store: Store, clock: Clock, attempt: Attempt) -> Entry:
-    """Queue a conflicted or rejected attempt anew, at its old age; raises StaleRecordError when it is not."""
-    with store.transaction():
-        entry = store.entry(attempt.entry or "")
-        assert entry is not None, "an attempt is conflicted or rejected by its entry"
+def requeue(bench: Workbench, attempt: Attempt, old: Entry) -> Entry:
+    """Queue a conflicted or rejected attempt anew, at its old age, by its entry as it is now.
+
+    Raises StaleRecordError when it is not.
+    """
+    store, clock = bench.store, bench.clock
+    with head_kept(bench, old.id, old.head), store.transaction():
+        entry = store.entry(old.id)
+        assert entry is not None, "entries stay"
         if entry.state in AGAIN:
             entry = store.move_entry(entry, EntryState.QUEUED, reason={}, finished_at=None)
         store.move_attempt(attempt, AttemptState.QUEUED, reason={})

@@ -51,7 +51,7 @@ def test_the_keys_of_a_batch_are_told_by_its_side_chain_where_trailers_tell(remo
     done = merge(two, *(f"plan/{n}" for n in range(4)), "--json")
     assert {e["state"] for e in done.data["entries"]} == {"landed"}
     assert remote.main() == main
-    known = two.git("for-each-ref", "--format=%(refname:lstrip=6)", "refs/planctl/remote/origin/told")
+    known = two.git("for-each-ref", "--format=%(refname:lstrip=7)", "refs/planctl/remote/origin/told")
     assert sorted(known.split()) == sorted(remote.keys())
 
 

@@ -6,10 +6,14 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.submitting.submit import Work, submit
 from tests.support.plans import commit_plans
 from tests.support.process import run
-from tests.support.remotes import Remote, merge, remote_of
+from tests.support.remotes import Remote, merge, queue_at, remote_of
 from tests.support.repo import GitRepo
+from tests.support.slices import mostly
+
+MIRRORED = "refs/planctl/remote/origin/heads/plan/b"
 
 
 @pytest.fixture
@@ -42,6 +46,39 @@ def test_p22_a_shallow_clone_says_what_it_lacks_and_lands_when_it_has_it(remote:
     assert remote.landed() == {}
     clone.git("fetch", "-q", "--unshallow")
     assert "1 of 1 landed" in merge(clone, "--branches", "plan/*").err
+
+
+@pytest.mark.parametrize("plain", mostly([False, True], [True]))
+def test_s4_a_shallow_clone_does_not_land_again_what_lies_behind_its_edge(
+    remote: Remote, plain: bool
+) -> None:
+    """It landed and was reverted there, and a way around leads to the fork."""
+    if plain:
+        remote.hook('case "$1" in refs/planctl/*) exit 1; esac', "update")
+    author = remote.clone("job-0")
+    for name in ("plan/b", "late"):
+        author.branch(name, {name.replace("/", "-"): "1\n"}, "origin/main")
+    remote.push(author, "plan/b", "late")
+    merge(author, "plan/b")
+    author.git("pull", "-q")
+    author.git("revert", "--no-edit", "-m1", "HEAD")
+    for number in range(5):
+        author.git("commit", "-q", "--allow-empty", "-m", f"then {number}")
+    remote.push(author, "main")
+    merge(author, "late")
+    before = remote.main()
+    clone = remote.clone("job", "--depth=4")
+    done = merge(clone, "plan/b", code=2)
+    assert "history between plan/b and the target is lacking: this clone is shallow" in done.err
+    with queue_at(clone) as queue:
+        base = clone.head("origin/main^2^")
+        work = Work(queue.bench.target, "plan/b", queue.bench.references.resolve(MIRRORED), base)
+        entry = submit(queue.bench, work)
+        queue.drain()
+        assert (queue.entry(entry).state, queue.entry(entry).reason["code"]) == ("held", "shallow")
+    clone.git("fetch", "-q", "--unshallow")
+    assert "1 of 1 landed" in merge(clone, "plan/b").err
+    assert remote.main() == before
 
 
 def test_p22_plans_start_from_the_remotes_target_and_land_there(repo: GitRepo, tmp_path: Path) -> None:

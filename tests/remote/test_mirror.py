@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from orchestrator.merging import upstream
 from orchestrator.merging.upstream import IDLE, WHOLE, Upstream, bring_up_to_date
-from orchestrator.submitting.landed import landed_by
+from orchestrator.submitting.key import landing_key
+from orchestrator.submitting.landed import landed_by, landed_plans
 from tests.support.clock import FakeClock
 from tests.support.process import run
 from tests.support.remotes import LANDED, Remote, merge, queue_at, remote_of
@@ -25,6 +30,16 @@ def remote(repo: GitRepo, tmp_path: Path) -> Remote:
 def forget_landed(remote: Remote) -> None:
     for name in remote.bare.git("for-each-ref", "--format=%(refname)", LANDED).splitlines():
         remote.bare.git("update-ref", "-d", name)
+
+
+@contextlib.contextmanager
+def on_release(clone: GitRepo) -> Iterator[None]:
+    """In there the branch release is the target, for as long as this lasts."""
+    settings = clone.path / "planctl.yaml"
+    before = settings.read_text(encoding="utf-8")
+    settings.write_text(f"{before}target: release\n", encoding="utf-8")
+    yield
+    settings.write_text(before, encoding="utf-8")
 
 
 def test_s4_work_whose_landing_was_taken_away_with_its_reference_lands_again(remote: Remote) -> None:
@@ -53,10 +68,117 @@ def test_landed_references_that_were_deleted_are_no_more_in_the_mirror_and_trail
     mirrored = one.git("for-each-ref", "--format=%(objectname)", "refs/planctl/remote/origin/landed")
     assert mirrored == "\n".join(remote.landed().values())
     told = one.git("for-each-ref", "--format=%(objectname)", "refs/planctl/remote/origin/told")
-    assert told == landed
+    assert sorted(told.split()) == sorted([landed, *remote.landed().values()])
     after = remote.main()
     merge(one, "plan/a")
     assert remote.main() == after
+
+
+def test_s4_of_landed_references_that_were_deleted_the_trailers_of_every_target_tell(remote: Remote) -> None:
+    """Who lands on the one is who sees that those of the other have gone."""
+    one = remote.clone("one")
+    one.git("branch", "release")
+    remote.push(one, "release")
+    one.branch("plan/a", {"a": "1\n"})
+    with on_release(one):
+        merge(one, "plan/a")
+    landed = remote.bare.head("refs/heads/release")
+    forget_landed(remote)
+    with queue_at(one) as queue:
+        bring_up_to_date(queue.bench, whole=True)
+        assert queue.bench.references.list(f"{queue.bench.landed}/") == {}
+    with on_release(one), queue_at(one) as queue:
+        (entry,) = queue.bench.store.entries()
+        assert landed_by(queue.bench, entry.branch, entry.id) == landed
+
+
+def test_s4_a_reader_does_not_speak_for_another_that_pruned_and_was_killed(
+    remote: Remote, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = remote.clone("one")
+    one.branch("plan/a", {"a": "1\n"})
+    merge(one, "plan/a")
+    landed = remote.main()
+    one.branch("plan/b", {"b": "1\n"}, landed)
+    with queue_at(one) as queue:
+        refresh = upstream.refresh
+
+        def refreshed(*arguments: Any, **options: Any) -> Any:
+            found = refresh(*arguments, **options)
+            monkeypatch.setattr(upstream, "refresh", refresh)
+            forget_landed(remote)
+            remote.push(one, "plan/b:main")
+            killed = run(
+                *("queue", "run", "--once", "--remote", "origin"),
+                cwd=one.path,
+                env={"PLANCTL_KILL_AT": "remote.fetch:after"},
+            )
+            assert killed.code == -9, killed.err
+            return found
+
+        monkeypatch.setattr(upstream, "refresh", refreshed)
+        (entry,) = queue.bench.store.entries()
+        bring_up_to_date(queue.bench, whole=True)
+        assert queue.bench.references.list(f"{queue.bench.landed}/") == {}
+        assert landed_by(queue.bench, entry.branch, entry.id) == landed
+
+
+def test_s4_killed_before_it_is_noted_what_trailers_tell_they_are_read_anew(remote: Remote) -> None:
+    one, two = remote.clone("one"), remote.clone("two")
+    with queue_at(one):
+        pass
+    two.branch("plan/a", {"a": "1\n"})
+    remote.push(two, "plan/a")
+    merge(two, "plan/a")
+    killed = run(
+        *("queue", "run", "--once", "--remote", "origin"),
+        cwd=one.path,
+        env={"PLANCTL_KILL_AT": "remote.trailers:before"},
+    )
+    assert killed.code == -9, killed.err
+    forget_landed(remote)
+    with queue_at(one) as queue:
+        bring_up_to_date(queue.bench, whole=True)
+        key = landing_key("refs/heads/main", "plan/a", two.head("plan/a"))
+        assert landed_by(queue.bench, "plan/a", key) == remote.main()
+
+
+def test_s4_what_is_picked_onto_another_target_takes_no_landing_from_the_first(
+    repo: GitRepo, tmp_path: Path
+) -> None:
+    """A backport carries the trailers along; here they are the only witness."""
+    remote = remote_of(repo, tmp_path / "plain", check="test ! -e bad", method="squash")
+    remote.hook('case "$1" in refs/planctl/*) exit 1; esac', "update")
+    one = remote.clone("one")
+    one.branch("plan/a", {"a": "1\n"})
+    one.branch("release", {"o": "1\n"})
+    merge(one, "plan/a")
+    one.git("pull", "-q", "origin", "main")
+    one.git("checkout", "-q", "release")
+    one.git("cherry-pick", "main")
+    one.git("checkout", "-q", "main")
+    one.git("revert", "--no-edit", "HEAD")
+    remote.push(one, "main", "release")
+    undone = remote.main()
+    with on_release(one), queue_at(one):
+        pass
+    merge(one, "plan/a")
+    assert remote.main() == undone
+
+
+@pytest.mark.parametrize("method", ["squash", "rebase"])
+def test_a_branch_that_names_a_plan_in_its_messages_lands_nothing_of_that_plan(
+    repo: GitRepo, tmp_path: Path, method: str
+) -> None:
+    remote = remote_of(repo, tmp_path / "there", check="test ! -e bad", method=method)
+    one = remote.clone("one")
+    one.branch("fix", {"a": "1\n"}, message="fix\n\nPlan-Id: model\nPlanctl-Run: r1\nReviewed-by: me")
+    merge(one, "fix")
+    with queue_at(one) as queue:
+        assert landed_plans(queue.bench, ["model"], queue.bench.target_tip()) == {}
+    assert (
+        remote.bare.git("log", "-1", "--format=%(trailers:key=Reviewed-by,valueonly)", "main").strip() == "me"
+    )
 
 
 @pytest.mark.stress
@@ -192,14 +314,14 @@ def test_landed_references_that_were_deleted_alone_are_noticed_in_time(remote: R
     with queue_at(one) as queue:
         (entry,) = queue.bench.store.entries()
         clock = FakeClock()
-        upstream = Upstream(replace(queue.bench, clock=clock))
-        upstream.look(idle=True)
+        looks = Upstream(replace(queue.bench, clock=clock))
+        looks.look(idle=True)
         forget_landed(remote)
         clock.advance(IDLE + 1)
-        upstream.look(idle=True)
+        looks.look(idle=True)
         mirrored = f"{queue.bench.landed}/"
         assert queue.bench.references.list(mirrored), "a look asks for target and epoch, which stand still"
         clock.advance(WHOLE)
-        upstream.look(idle=True)
+        looks.look(idle=True)
         assert queue.bench.references.list(mirrored) == {}
         assert landed_by(queue.bench, entry.branch, entry.id) == landed, "the trailers tell it"

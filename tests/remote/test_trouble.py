@@ -53,7 +53,7 @@ def test_trouble_that_lasts_is_given_up_only_when_no_plan_is_at_work(
 def test_what_landed_just_now_was_looked_at_just_now(remote: Remote, monkeypatch: pytest.MonkeyPatch) -> None:
     looks, clock = list[bool](), FakeClock()
     with queue_at(remote.clone("one")) as queue:
-        monkeypatch.setattr(upstream, "refresh", lambda *_: looks.append(True))
+        monkeypatch.setattr(upstream, "refresh", lambda *_, **__: looks.append(True))
         entry = queue.work("plan/a", {"a": "1\n"})
         lease = queue.session.hold(f"queue:{queue.bench.target}", "test")
         tenure = Tenure(replace(queue.bench, clock=clock), lease, "")

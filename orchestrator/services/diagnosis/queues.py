@@ -10,7 +10,7 @@ from orchestrator.merging.takeover import take_over
 from orchestrator.services.diagnosis.ward import Examined, Gravity, Issue
 from orchestrator.slots.keeper import SlotKeeper
 from orchestrator.states import OPEN_ENTRIES, EntryState, IntentState
-from orchestrator.submitting.key import CANDIDATES
+from orchestrator.submitting.key import CANDIDATES, HEADS, entry_of_candidate
 from worktrees.archive import is_parked_or_landed, park
 from worktrees.leftfollow import left_behind
 from worktrees.references import Delete
@@ -56,7 +56,7 @@ def examine_queue(ward: Ward) -> Examined:
         issues += [
             Issue("candidate-left", Gravity.ERROR, name, "its entry of the queue has ended", _recover)
             for name in ward.references.list(f"{CANDIDATES}/")
-            if name.rpartition("/")[2] in ended
+            if entry_of_candidate(name) in ended
         ]
     issues += _lonely_candidates(ward)
     waiting = sum(e.state not in (EntryState.LANDED, EntryState.DROPPED) for e in entries)
@@ -64,12 +64,15 @@ def examine_queue(ward: Ward) -> Examined:
 
 
 def _lonely_candidates(ward: Ward) -> list[Issue]:
-    found = ward.references.list(f"{CANDIDATES}/")
-    lonely = {n: c for n, c in found.items() if ward.store.entry(n.removeprefix(f"{CANDIDATES}/")) is None}
-    detail = "no entry of the queue has this candidate"
+    kinds = {
+        CANDIDATES: "no entry of the queue has this candidate",
+        HEADS: "no entry of the queue has this head",
+    }
     return [
         Issue("candidate-without-entry", Gravity.ERROR, n, detail, partial(_forget, name=n, commit=c))
-        for n, c in lonely.items()
+        for folder, detail in kinds.items()
+        for n, c in ward.references.list(f"{folder}/").items()
+        if ward.store.entry(entry_of_candidate(n)) is None
     ]
 
 
@@ -84,7 +87,7 @@ def _recover(bench: Workbench, session: SessionHandle) -> None:
 
 def _forget(bench: Workbench, _session: SessionHandle, name: str, commit: str) -> None:
     """Remove the reference; a commit that has not landed is parked first."""
-    if bench.references.read(name) != commit or bench.store.entry(name.removeprefix(f"{CANDIDATES}/")):
+    if bench.references.read(name) != commit or bench.store.entry(entry_of_candidate(name)):
         return
     if not is_parked_or_landed(bench.git, commit, [bench.target]):
         park(bench.git, _LABEL, [commit])

@@ -68,17 +68,16 @@ def _landings(bench: Workbench, unreadable: list[str]) -> Iterable[Landed]:
     tip = bench.references.read(bench.target)
     candidates = bench.references.list(f"{CANDIDATES}/")
     found = {
-        name.removeprefix(f"{folder}/"): commit
-        for folder in reversed(landed_folders(bench))
+        name.rpartition("/")[2]: (name.removeprefix(f"{folder}/").rpartition("/")[0], commit)
+        for folder in reversed(landed_folders(bench))  # of a key that several tell, the landed reference
         for name, commit in bench.references.list(f"{folder}/").items()
     }
-    for name, commit in found.items():
-        slug, _, key = name.rpartition("/")
+    for key, (slug, commit) in found.items():
         try:
             parents = bench.objects.parents(commit) or (commit,)
             trailers = trailers_of(bench.objects.message(commit))
         except PlanctlError as error:
-            unreadable.append(f"{name}: {error}")
+            unreadable.append(f"{slug}/{key}: {error}")
             continue
         own = trailers.get(KEY_TRAILER) == key
         plan = trailers.get(PLAN_TRAILER) if own else None

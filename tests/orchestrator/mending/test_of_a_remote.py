@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 from pathlib import Path
 
 import pytest
@@ -12,9 +13,11 @@ from orchestrator.mending import resolution
 from orchestrator.services.enqueue import bring_branches
 from orchestrator.states import EntryState
 from tests.support.mending import mend
+from tests.support.process import run
 from tests.support.queues import require_sound
 from tests.support.remotes import merge, queue_at, remote_of
 from tests.support.repo import GitRepo
+from tests.support.slices import mostly
 
 
 def test_p18_a_branch_that_was_made_here_goes_again_when_nothing_comes_of_it(
@@ -30,6 +33,30 @@ def test_p18_a_branch_that_was_made_here_goes_again_when_nothing_comes_of_it(
     assert mine.git("branch", "--list", "two") == ""
     kept = mine.git("log", "-1", "--format=%s", "three")
     assert kept == "kept", "a branch with a commit of the resolver's stays"
+    require_sound(mine)
+
+
+STEPS = (
+    "resolver.bring",
+    "branch.attach",
+    "resolver.merge",
+    "branch.detach",
+    "resolver.unbring",
+    "resolver.forget",
+)
+MOMENTS = [f"{step}:{side}" for step in STEPS for side in ("before", "after")]
+
+
+@pytest.mark.parametrize("moment", mostly(MOMENTS, ["branch.attach:after", "resolver.unbring:before"]))
+def test_p18_a_branch_that_was_made_here_goes_again_whenever_planctl_is_killed(
+    repo: GitRepo, tmp_path: Path, moment: str
+) -> None:
+    mine = two_of_a_remote(repo, tmp_path, "exit 1")
+    killed = run("merge", "two", cwd=mine.path, env={"PLANCTL_KILL_AT": moment})
+    assert killed.code == -signal.SIGKILL, f"{moment} was never reached: {killed}"
+    (entry,) = merge(mine, "two", "--json", code=1).data["entries"]
+    assert (entry["state"], entry["reason"]["code"]) == ("conflicted", "resolver-failed"), entry
+    assert mine.git("branch", "--list", "two") == ""
     require_sound(mine)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import re
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +19,7 @@ from orchestrator.merging.planner import QueueView, line
 from orchestrator.services import queue as service
 from orchestrator.states import EntryState, SlotState
 from orchestrator.store.records import Entry
+from orchestrator.submitting.key import CANDIDATES
 from tests.support.queues import Queue, configure, drain_beside, queue_of, require_sound
 from tests.support.records import an_entry
 from tests.support.repo import GitRepo
@@ -81,6 +83,21 @@ def require_checked(queue: Queue) -> None:
     landed = queue.repo.git("log", "--first-parent", "--format=%T", "--grep=^Merge", "main").splitlines()
     assert landed
     assert set(landed) <= trees
+
+
+def test_s15_what_is_checked_ahead_is_kept_until_its_entry_has_ended(queue: Queue, checks: Checks) -> None:
+    entries = [queue.work(name, {name: "1\n"}) for name in BRANCHES[:2]]
+
+    def person() -> None:
+        assert checks.begin(2) == ["one", "onetwo"]
+        kept = queue.repo.git("for-each-ref", "--format=%(refname:lstrip=3) %(tree)", CANDIDATES)
+        assert len(re.findall(f"ahead-{entries[1].id}-", kept)) == 1, kept
+        queue.repo.git("gc", "-q", "--prune=now")
+        checks.go("one", "onetwo")
+
+    drain_beside(queue, person)
+    assert {queue.entry(entry).state for entry in entries} == {EntryState.LANDED}
+    assert queue.repo.git("for-each-ref", CANDIDATES) == ""
 
 
 def test_p6_checks_of_what_waits_run_at_once_and_each_tree_once(queue: Queue, checks: Checks) -> None:

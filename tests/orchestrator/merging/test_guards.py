@@ -176,7 +176,7 @@ def test_s15_a_candidate_of_which_a_content_was_pruned_is_held(
 
     def then_pruned(*arguments: Any, **options: Any) -> Any:
         candidate = made(*arguments, **options)
-        path.unlink()
+        path.unlink(missing_ok=True)  # it is made anew, twice
         return candidate
 
     monkeypatch.setattr(making, "make_candidate", then_pruned)
