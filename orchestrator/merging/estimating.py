@@ -8,15 +8,14 @@ value of the store, written with the outcomes of :mod:`.rates`. A store that is 
 
 from __future__ import annotations
 
-import json
 import threading
-from dataclasses import asdict
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING
 
 from orchestrator.merging.checks import target_check
 from orchestrator.merging.making import GITS_FAULT, work_of
 from orchestrator.merging.rates import is_landed, is_refused, measured, note_outcomes
-from orchestrator.planning.estimate import MOST_PATHS, Estimate, Experience, Past, Traits, Weights
+from orchestrator.planning.estimate import MOST_PATHS, Estimate, Experience, Traits
+from orchestrator.planning.remembered import VALUE, read, written
 from worktrees.changes import own_changes
 
 if TYPE_CHECKING:
@@ -24,11 +23,8 @@ if TYPE_CHECKING:
 
     from orchestrator.merging.tenure import Tenure
     from orchestrator.merging.verdicts import Tally
-    from orchestrator.store.protocol import Store
     from orchestrator.store.records import Entry
     from orchestrator.workbench import Workbench
-
-VALUE: Final = "estimates"
 
 
 class Estimates:
@@ -38,6 +34,11 @@ class Estimates:
         self._lock = threading.Lock()
         self._traits: dict[str, Traits | None] = {}
         self._read: tuple[str | None, Mapping[str, Experience]] = (None, {})
+
+    def experience(self, bench: Workbench) -> Experience:
+        """What became of entries at the target."""
+        with self._lock:
+            return self._experience(bench)
 
     def of(self, bench: Workbench, entries: Iterable[Entry]) -> dict[str, Estimate]:
         """By id. Who is seen for the first time is looked at now."""
@@ -70,12 +71,12 @@ class Estimates:
             if learned is known:
                 return None
             every = {**self._read[1], bench.target: learned}
-            return json.dumps({target: _stored(each) for target, each in every.items()})
+            return written(every)
 
     def _experience(self, bench: Workbench) -> Experience:
         text = bench.store.value(VALUE)
         if text != self._read[0]:
-            self._read = text, experiences(text)
+            self._read = text, read(text)
         return self._read[1].get(bench.target) or Experience()
 
     def _seen(self, bench: Workbench, entry: Entry) -> Traits | None:
@@ -98,16 +99,6 @@ def remember(tenure: Tenure, estimates: Estimates, ended: Collection[Entry], tal
         note_outcomes(bench.store, bench.target, ended, tally)
 
 
-def all_experiences(store: Store) -> Mapping[str, Experience]:
-    """What is remembered, by target."""
-    return experiences(store.value(VALUE))
-
-
-def experiences(text: str | None) -> Mapping[str, Experience]:
-    """As :data:`VALUE` holds them."""
-    return {target: _loaded(found) for target, found in json.loads(text or "{}").items()}
-
-
 def _traits(bench: Workbench, entry: Entry) -> Traits:
     paths = own_changes(bench.objects, work_of(entry))
     few = paths if len(paths) <= MOST_PATHS else ()
@@ -121,13 +112,3 @@ def _own_check(bench: Workbench, entry: Entry) -> bool | None:
         return None
     said = bench.store.verdicts(bench.objects.tree_of(entry.head), check.key, None)
     return next((verdict.passed for verdict in said if verdict.passed is not None), None)
-
-
-def _stored(known: Experience) -> dict[str, Any]:
-    return {"past": [asdict(row) for row in known.past], "weights": asdict(known.weights)}
-
-
-def _loaded(found: Mapping[str, Any]) -> Experience:
-    past = tuple(Past(**{**row, "paths": tuple(row["paths"])}) for row in found["past"])
-    weights = found["weights"]
-    return Experience(past, Weights(tuple(weights["mean"]), tuple(map(tuple, weights["spread"]))))

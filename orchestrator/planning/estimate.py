@@ -77,12 +77,18 @@ class Past:
     usual: float
     at: str = ""
 
+    @property
+    def outcome(self) -> Told:
+        """What was told of it, and what came."""
+        return Told(self.told, self.usual, self.landed)
+
 
 @dataclass(frozen=True, slots=True)
 class Effect:
     """What one piece of evidence does: the odds of landing times ``odds``.
 
     Of paths, the worst one, with how many of its entries landed of how many; of a size, the usual one.
+    ``holds``: whether its own check was green.
     """
 
     evidence: Evidence
@@ -90,7 +96,9 @@ class Effect:
     path: str = ""
     landed: int = 0
     of: int = 0
+    files: int = 0
     usual_files: float = 0.0
+    holds: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +175,7 @@ class Experience:
     @cached_property
     def calibration(self) -> Calibration:
         """How right the estimates of those that are remembered were."""
-        return calibrated(Told(row.told, row.usual, row.landed) for row in self.past)
+        return calibrated(row.outcome for row in self.past)
 
     @cached_property
     def _by_path(self) -> Mapping[str, tuple[int, int]]:
@@ -197,11 +205,11 @@ class Experience:
         size = log2(max(1, traits.files)) - self._usual_size if self.past else 0.0
         own = 0.0 if traits.own is None else 1.0 if traits.own else -1.0
         return (
-            (Effect(Evidence.SIZE, 1.0, usual_files=2**self._usual_size), size),
+            (Effect(Evidence.SIZE, 1.0, files=traits.files, usual_files=2**self._usual_size), size),
             self._worst_path(traits, base),
             (Effect(Evidence.MENDED, 1.0), float(refused and not again)),
             (Effect(Evidence.AGAIN, 1.0), float(refused and again)),
-            (Effect(Evidence.OWN, 1.0), own),
+            (Effect(Evidence.OWN, 1.0, holds=own > 0), own),
         )
 
     def _worst_path(self, traits: Traits, base: float) -> tuple[Effect, float]:
