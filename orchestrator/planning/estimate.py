@@ -163,13 +163,13 @@ class Experience:
             told += weight * value
             if value or effect.evidence is Evidence.SIZE:
                 effects.append(replace(effect, odds=exp(adds)))
-        return Estimate(_probability(told), usual, self.calibration.is_better, tuple(effects))
+        return Estimate(_probability(told), _rounded(usual), self.calibration.is_better, tuple(effects))
 
     def after(self, traits: Traits, usual: float, *, landed: bool, at: str = "") -> Experience:
         """Once that entry was decided."""
         told = self.estimate(traits, usual).told
         values = [value for _, value in self._evidence(traits, log_odds(usual))]
-        row = Past(traits.id, traits.name, traits.files, traits.paths, landed, told, usual, at)
+        row = Past(traits.id, traits.name, traits.files, traits.paths, landed, told, _rounded(usual), at)
         return Experience((*self.past, row)[-KEPT:], self.weights.after([*values, 1.0], told, landed=landed))
 
     @cached_property
@@ -225,4 +225,9 @@ class Experience:
 def _probability(odds: float) -> float:
     """Of log odds, and never surer than :data:`SURE`: what is not decided is not certain."""
     most = log_odds(SURE)
-    return 1 / (1 + exp(-max(-most, min(most, odds))))
+    return _rounded(1 / (1 + exp(-max(-most, min(most, odds)))))
+
+
+def _rounded(probability: float) -> float:
+    """No finer than anybody can tell, so that what says nothing leaves the base rate as it is."""
+    return round(probability, 6)

@@ -15,6 +15,7 @@ from orchestrator.clock import seconds_between, written
 from orchestrator.planning.calibration import calibrated
 from orchestrator.planning.remembered import VALUE, read
 from orchestrator.states import LIVING_SESSIONS, OPEN_ENTRIES, EntryState, SessionState
+from worktrees.mirror import shown_target
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -137,7 +138,7 @@ def measure(store: Store, clock: Clock, since: str | None = None) -> Metrics:
 def _estimates(store: Store, since: str | None) -> Mapping[str, Calibration]:
     """Targets where nothing was decided are left out."""
     found = {
-        target: calibrated(row.outcome for row in known.past if row.at >= (since or ""))
+        shown_target(target): calibrated(row.outcome for row in known.past if row.at >= (since or ""))
         for target, known in read(store.value(VALUE)).items()
     }
     return {target: one for target, one in sorted(found.items()) if one.outcomes}

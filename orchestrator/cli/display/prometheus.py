@@ -149,7 +149,7 @@ FAMILIES: Final = (
     Family(
         "planctl_estimates",
         "gauge",
-        "Of the last entries those estimated to land with at most this chance, above the next smaller one.",
+        "Of the last entries those estimated to land with less than this chance, by what came.",
         lambda m: [
             ("", {"target": target, "chance": f"{bucket.high:g}", "outcome": outcome}, count)
             for target, one in m.estimates.items()

@@ -40,7 +40,7 @@ def test_each_decision_is_remembered_with_what_was_told_of_it(repo: GitRepo) -> 
         assert past[0].told == expected[past[0].id], "of what was known before its check"
         assert {row.id: row.paths for row in past}[good.id] == ("good", "src/b.py")
         assert all(row.usual == 0.95 for row in past[:1])
-        assert measure(queue.bench.store, queue.bench.clock).estimates[MAIN].outcomes == 2
+        assert measure(queue.bench.store, queue.bench.clock).estimates["main"].outcomes == 2
 
 
 def test_what_needs_no_check_says_nothing(repo: GitRepo) -> None:
@@ -107,15 +107,15 @@ def test_the_planner_assumes_what_is_likely(repo: GitRepo) -> None:
 def test_p19_explain_says_how_likely_it_is_and_by_what(repo: GitRepo) -> None:
     configure(repo, check="'! test -e bad'")
     with queue_of(repo) as queue:
-        queue.work("one", {"bad": "1\n", "src/a.py": "1\n"})
-        queue.drain()
+        for name in ("one", "and one more"):
+            queue.land(name.replace(" ", "-"), {"bad": "1\n", "src/a.py": "1\n"})
         queue.work("two", {"src/a.py": "2\n"})
         chance = explain(queue.bench, "two")["chance"]
         assert 0 < chance["success"] < chance["usual"]
-        assert chance["calibration"]["outcomes"] == 1
+        assert chance["calibration"]["outcomes"] == 2
         assert explain(queue.bench, "one")["chance"] is None, "it is decided"
     said = planctl("queue", "explain", "two", repo=repo.path)
-    assert "chance: " in said.out
-    assert "of the last 1 with src/a.py 0 landed: odds x 0." in said.out
-    assert "over 1 outcomes" in said.out
-    assert "Brier score" in planctl("metrics", repo=repo.path).out
+    assert "chance: " in said.stdout
+    assert "of the last 2 with src/a.py 0 landed: odds x 0." in said.stdout
+    assert "over 2 outcomes" in said.stdout
+    assert "Brier score" in planctl("metrics", repo=repo.path).stdout
