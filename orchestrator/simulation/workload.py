@@ -89,9 +89,9 @@ def draw(recipe: Recipe, seed: int) -> tuple[Change, ...]:
     random = Random(seed)  # noqa: S311 - a simulation, to be repeated
     found: list[Change] = []
     landed: set[str] = set()
-    arrivals = recipe.recorded or tuple(_arrivals(random, recipe))
-    made = touches(random, recipe.files, len(arrivals), recipe.failure) if recipe.files else []
-    for number, came in enumerate(arrivals):
+    count = len(recipe.recorded) or recipe.changes
+    made = touches(random, recipe.files, count, recipe.failure) if recipe.files else []
+    for number, came in enumerate(recipe.recorded or _arrivals(random, recipe)):
         touch = made[number] if made else None
         paths = came.paths or (touch.paths if touch else frozenset())
         meets = came.meets
