@@ -66,7 +66,7 @@ class Done:
 class Metrics:
     """One moment. ``events`` counts them by name; ``waits`` and ``labels`` are sums with seconds.
 
-    ``sessions`` are heard of in time; ``living`` all that have not ended. ``estimates`` of entries, by target,
+    ``sessions`` are heard of in time; ``living`` all that have not ended. ``estimates`` by target,
     of the last two hundred at most.
     """
 
