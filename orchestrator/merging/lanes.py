@@ -33,6 +33,7 @@ from plans.project import QueuePolicy
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from orchestrator.merging.estimating import Estimates
     from orchestrator.merging.foresight import Foresight
     from orchestrator.planning.model import Wanted
     from orchestrator.store.records import Entry
@@ -84,7 +85,8 @@ class Lanes:
     All of it speaks of the target at one commit, the *tip*: who asks from another is told nothing new.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, estimates: Estimates) -> None:
+        self._estimates = estimates
         self._lock = threading.RLock()
         self._tip = ""
         self._meetings = Meetings()
@@ -201,8 +203,9 @@ class Lanes:
         self._look_at(bench)
         self._entries.update((entry.id, entry) for entry in line)
         rates = measured(bench.store, bench.target).rates
+        chance = self._estimates.of(bench, line)
         view = Snapshot(
-            tuple(Item(entry.id, 1 - rates.failure) for entry in line),
+            tuple(Item(entry.id, chance[entry.id].success) for entry in line),
             _before(line, lambda a, b: self._meet(bench, a, b)),
             _before(line, lambda a, b: a.plan is not None and a.plan in b.after),
             known=self._known(),

@@ -10,11 +10,12 @@ import json
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Final
 
+from orchestrator.planning.estimate import BELIEVED
 from orchestrator.planning.model import Rates
 from orchestrator.states import EntryState
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
     from orchestrator.merging.verdicts import Tally
     from orchestrator.store.protocol import Store
@@ -24,8 +25,6 @@ _KEPT: Final = 100
 """Outcomes after which the weight of one has fallen to 1/e."""
 _CHECKS: Final = 5
 """The mean time of a check is that of about so many of the last."""
-_BELIEVED: Final = 10
-"""Outcomes that the rates of a queue nothing is known of are worth."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +60,8 @@ class Outcomes:
         known = self.landed + self.refused
         usual = Rates()
         return Rates(
-            failure=(self.refused + usual.failure * _BELIEVED) / (known + _BELIEVED),
-            flake=(self.accidents + usual.flake * _BELIEVED) / (known + self.accidents + _BELIEVED),
+            failure=(self.refused + usual.failure * BELIEVED) / (known + BELIEVED),
+            flake=(self.accidents + usual.flake * BELIEVED) / (known + self.accidents + BELIEVED),
         )
 
 
@@ -72,16 +71,24 @@ def measured(store: Store, target: str) -> Outcomes:
     return replace(Outcomes(), **json.loads(found)) if found else Outcomes()
 
 
-def note_outcomes(store: Store, target: str, ended: Iterable[Entry], tally: Tally) -> None:
+def note_outcomes(store: Store, target: str, ended: Collection[Entry], tally: Tally) -> None:
     """Count what has just become of entries, and what ``tally`` has of checks."""
     accidents, checks = tally.taken()
-    states = [(entry.state, entry.reason.get("code"), entry.unchecked) for entry in ended]
-    landed = states.count((EntryState.LANDED, None, False))
-    refused = states.count((EntryState.REJECTED, "red", False))
+    landed, refused = sum(map(is_landed, ended)), sum(map(is_refused, ended))
     if landed or refused or accidents or checks:
         known = measured(store, target)
         more = known.and_more(landed=landed, refused=refused, accidents=accidents, checks=checks)
         store.set_value(_key(target), json.dumps(asdict(more)))
+
+
+def is_landed(entry: Entry) -> bool:
+    """Whether it has landed by a check."""
+    return (entry.state, entry.reason.get("code"), entry.unchecked) == (EntryState.LANDED, None, False)
+
+
+def is_refused(entry: Entry) -> bool:
+    """Whether it was rejected for a red check."""
+    return (entry.state, entry.reason.get("code")) == (EntryState.REJECTED, "red")
 
 
 def _key(target: str) -> str:

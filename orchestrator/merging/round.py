@@ -11,6 +11,7 @@ from orchestrator.errors import StaleRecordError
 from orchestrator.merging.ahead import DEPTH, Now
 from orchestrator.merging.batching import Batcher, Ended
 from orchestrator.merging.composition import TOGETHER, Composition, unit_size
+from orchestrator.merging.estimating import Estimates, remember
 from orchestrator.merging.landing import ALONE
 from orchestrator.merging.lanes import BY_STACKS, Lanes
 from orchestrator.merging.locked import LockedEntries
@@ -19,7 +20,7 @@ from orchestrator.merging.pausing import SAMPLED, TIP, UNVERIFIED, noted, stands
 from orchestrator.merging.planner import Process, QueueView, Stay, beside_others, line, plan_serial
 from orchestrator.merging.postcheck import MISSING
 from orchestrator.merging.processing import Processor
-from orchestrator.merging.rates import measured, note_outcomes
+from orchestrator.merging.rates import measured
 from orchestrator.planning.cost import LARGEST
 from orchestrator.states import OPEN_ENTRIES, EntryState
 from orchestrator.submitting.landed import landed_plans
@@ -70,7 +71,8 @@ class Round:
         self._later: set[str] = set()
         self._composition = Composition()
         self._size = 1
-        self._lanes = Lanes()
+        self._estimates = Estimates()
+        self._lanes = Lanes(self._estimates)
         self._looks_from = ""
         self.is_busy = False
 
@@ -95,6 +97,8 @@ class Round:
         """Bring ``unit`` as far as it goes; once a person has dropped an entry there is no more to do."""
         self._ahead.hold()
         self._checker.use(self._tenure.bench)
+        if self._tenure.bench.settings.project.check:
+            self._estimates.of(self._tenure.bench, unit)  # before its checks, to be held against what comes
         if len(unit) > 1:
             together = Batcher(self._tenure, self._checker, self._look_ahead).process(unit, self._tip)
             if together is not None:
@@ -141,8 +145,7 @@ class Round:
         self._own = noted(bench.store, bench.target, TIP) or "" if landed else ""
         if landed:
             self._lanes.has_landed(bench, landed, self._own)
-        with self._tenure.writing(durable=False):
-            note_outcomes(bench.store, bench.target, entries, self._checker.tally)
+        remember(self._tenure, self._estimates, entries, self._checker.tally)
 
     def _look_ahead(self, unit: tuple[Entry, ...]) -> None:
         bench, tip, later = self._tenure.bench, self._tip, frozenset(self._later)

@@ -112,8 +112,13 @@ def _chance(view: Snapshot, number: int, evidence: Sequence[tuple[int, Known]], 
 
 
 def _shifted(probability: float, shift: float) -> float:
+    return 1 / (1 + exp(-shift - log_odds(probability)))
+
+
+def log_odds(probability: float) -> float:
+    """Of a probability that is not surer than :data:`SURE`, else of that."""
     within = min(SURE, max(1 - SURE, probability))
-    return 1 / (1 + exp(-shift - log(within / (1 - within))))
+    return log(within / (1 - within))
 
 
 def outcome(was: Known, rates: Rates) -> float:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from orchestrator.errors import RemoteUnseenError
 from orchestrator.merging.composition import unit_size
+from orchestrator.merging.estimating import Estimates
 from orchestrator.merging.pausing import standstill
 from orchestrator.merging.rates import measured
 from orchestrator.services.entries import require_entry
@@ -90,7 +91,7 @@ def _worker(bench: Workbench) -> dict[str, Any] | None:
 
 
 def explain(bench: Workbench, name: str) -> dict[str, Any]:
-    """``{"entry", "why", "cure", "paused", "worker", "expected", "proof", "history"}``.
+    """``{"entry", "why", "cure", "paused", "worker", "expected", "chance", "proof", "history"}``.
 
     Raises NothingToDoError.
     """
@@ -109,9 +110,20 @@ def explain(bench: Workbench, name: str) -> dict[str, Any]:
         "paused": shown["paused"],
         "worker": shown["worker"],
         "expected": when and asdict(when),
+        "chance": _chance(bench, entry),
         "proof": proofs[-1] if proofs and entry.state is EntryState.LANDED else None,
         "history": history,
     }
+
+
+def _chance(bench: Workbench, entry: Entry) -> dict[str, Any] | None:
+    """How likely it is to land, by what, and how right such estimates were; None once that is decided."""
+    if entry.state not in MOVING_ENTRIES or not bench.settings.project.check:
+        return None
+    estimates = Estimates()
+    found = estimates.of(bench, [entry])[entry.id]
+    calibration = estimates.experience(bench).calibration
+    return {"success": found.success, **asdict(found), "calibration": asdict(calibration)}
 
 
 def _dealt_with_at_once(bench: Workbench, waiting: int) -> int:

@@ -7,17 +7,21 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from orchestrator.clock import seconds_between, written
+from orchestrator.planning.calibration import calibrated
+from orchestrator.planning.remembered import VALUE, read
 from orchestrator.states import LIVING_SESSIONS, OPEN_ENTRIES, EntryState, SessionState
+from worktrees.mirror import shown_target
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from orchestrator.clock import Clock
+    from orchestrator.planning.calibration import Calibration
     from orchestrator.store.measures import Sum, Work
     from orchestrator.store.protocol import Store
     from orchestrator.store.records import Entry, Session
@@ -62,7 +66,8 @@ class Done:
 class Metrics:
     """One moment. ``events`` counts them by name; ``waits`` and ``labels`` are sums with seconds.
 
-    ``sessions`` are heard of in time; ``living`` all that have not ended.
+    ``sessions`` are heard of in time; ``living`` all that have not ended. ``estimates`` by target,
+    of the last two hundred at most.
     """
 
     at: str
@@ -80,6 +85,7 @@ class Metrics:
     living: int
     done: Sequence[Done]
     days: float
+    estimates: Mapping[str, Calibration]
 
     def entries(self, state: EntryState) -> int:
         """How often an entry came into ``state``."""
@@ -125,7 +131,17 @@ def measure(store: Store, clock: Clock, since: str | None = None) -> Metrics:
         living=sum(session.state in LIVING_SESSIONS for session in sessions),
         done=_done(store.work(since), sessions),
         days=_days(store, now, since),
+        estimates=_estimates(store, since),
     )
+
+
+def _estimates(store: Store, since: str | None) -> Mapping[str, Calibration]:
+    """Targets where nothing was decided are left out."""
+    found = {
+        shown_target(target): calibrated(row.outcome for row in known.past if row.at >= (since or ""))
+        for target, known in read(store.value(VALUE)).items()
+    }
+    return {target: one for target, one in sorted(found.items()) if one.outcomes}
 
 
 def spread(values: Iterable[float]) -> Spread:
@@ -193,6 +209,7 @@ def metrics_data(metrics: Metrics) -> dict[str, Any]:
             "landed_ratio": metrics.landed_ratio,
             "per_day": metrics.landings_per_day,
         },
+        "estimates": [{"target": name, **asdict(one)} for name, one in metrics.estimates.items()],
         "checks": {
             **metrics.verdicts,
             "reused": metrics.events.get("check.reused", 0),

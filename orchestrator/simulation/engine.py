@@ -16,8 +16,10 @@ from random import Random
 from typing import TYPE_CHECKING
 
 from orchestrator.planning import window
+from orchestrator.planning.calibration import Told
+from orchestrator.planning.estimate import MOST_PATHS, Experience, Traits
 from orchestrator.planning.knowledge import after_ejection, after_landing, moved, noted
-from orchestrator.planning.model import Known, Rates, Snapshot, Stack, Wanted
+from orchestrator.planning.model import Item, Known, Rates, Snapshot, Stack, Wanted
 from orchestrator.simulation.line import Line
 from orchestrator.simulation.oracle import broken
 from orchestrator.simulation.workload import by_age
@@ -25,6 +27,7 @@ from orchestrator.simulation.workload import by_age
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from orchestrator.planning.estimate import Estimate
     from orchestrator.simulation.line import Key
     from orchestrator.simulation.workload import Change
 
@@ -36,7 +39,8 @@ class Conditions:
     """Where the planner works: ``slots`` checks at once, ``rates`` as it is told, the true ``flake`` rate.
 
     ``order`` is the queue's, by keys that do not change with time. ``twice``: one stack may be checked twice
-    at once.
+    at once. ``learns``: it is told what is estimated by what became of the changes before, see
+    :mod:`orchestrator.planning.estimate`; else what each change says.
     """
 
     slots: int
@@ -45,18 +49,21 @@ class Conditions:
     seed: int = 0
     order: Key = by_age
     twice: bool = True
+    learns: bool = False
 
 
 @dataclass(slots=True)
 class Outcome:
     """What came of a simulation; ``busy`` the seconds that checks took in all.
 
-    ``turnaround`` in seconds, in the order in which the changes were decided.
+    ``turnaround`` in seconds, in the order in which the changes were decided. ``told``: what was estimated of
+    each, where that is learned.
     """
 
     landed: list[str] = field(default_factory=list)
     ejected: list[str] = field(default_factory=list)
     turnaround: dict[str, float] = field(default_factory=dict)
+    told: list[Told] = field(default_factory=list)
     checks: int = 0
     stopped: int = 0
     busy: float = 0.0
@@ -86,6 +93,10 @@ class Simulation:
         self._known: dict[Stack, Known] = {}
         self._landed: set[str] = set()
         self._window = window.FIRST
+        self._experience = Experience()
+        self._usual = 1 - conditions.rates.failure
+        self._traits = {change.id: _traits(change) for change in changes}
+        self._estimates: dict[str, Estimate] = {}
         self.outcome = Outcome()
 
     def run(self) -> Outcome:
@@ -132,7 +143,7 @@ class Simulation:
 
     def _snapshot(self) -> Snapshot:
         return Snapshot(
-            items=self._waiting.items,
+            items=self._items(),
             meets=self._waiting.meets,
             known=self._known,
             running=tuple(running.stack for running in self._running.values()),
@@ -141,6 +152,22 @@ class Simulation:
             window=self._window,
             twice=self._conditions.twice,
         )
+
+    def _items(self) -> tuple[Item, ...]:
+        if not self._conditions.learns:
+            return self._waiting.items
+        return tuple(Item(item.id, self._estimate(item.id).success) for item in self._waiting.items)
+
+    def _estimate(self, name: str) -> Estimate:
+        if name not in self._estimates:
+            self._estimates[name] = self._experience.estimate(self._traits[name], self._usual)
+        return self._estimates[name]
+
+    def _learn(self, name: str, *, landed: bool) -> None:
+        if self._conditions.learns:
+            self.outcome.told.append(Told(self._estimate(name).told, self._usual, landed))
+            self._experience = self._experience.after(self._traits[name], self._usual, landed=landed)
+            self._estimates = {}
 
     def _begin(self, stack: Stack, now: float) -> None:
         number = next(self._numbers)
@@ -173,6 +200,8 @@ class Simulation:
         self._landed |= landed
         self._window = window.after(self._window, landed=True)
         self.outcome.landed += stack.tested
+        for name in stack.tested:
+            self._learn(name, landed=True)
         self._decide(stack.tested, now)
 
     def _eject(self, name: str, now: float) -> None:
@@ -180,6 +209,7 @@ class Simulation:
         self._stop({n for n, r in self._running.items() if name in r.stack.members}, now)
         self._window = window.after(self._window, landed=False)
         self.outcome.ejected.append(name)
+        self._learn(name, landed=False)
         self._decide((name,), now)
 
     def _decide(self, names: tuple[str, ...], now: float) -> None:
@@ -188,3 +218,8 @@ class Simulation:
 
     def _meets(self, one: str, other: str) -> bool:
         return other in self._changes[one].meets or one in self._changes[other].meets
+
+
+def _traits(change: Change) -> Traits:
+    few = tuple(sorted(change.paths)) if len(change.paths) <= MOST_PATHS else ()
+    return Traits(change.id, change.id, len(change.paths), few)

@@ -4,7 +4,7 @@ The first line names the columns. ``arrives`` has to be there: seconds, or a tim
 all lines. The others may be missing, or empty in a line, and are then drawn by the recipe: ``id``;
 ``seconds``, how long the check takes; ``outcome``, ``passed`` or ``failed``, of the change by itself;
 ``priority``. ``meets`` has the ids of earlier changes that it overlaps with, with spaces between them; where
-the column is there, an empty field means none.
+the column is there, an empty field means none. ``paths`` has the files that it changes, likewise.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from orchestrator.simulation.workload import Recorded
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-COLUMNS: Final = ("arrives", "id", "seconds", "outcome", "priority", "meets")
+COLUMNS: Final = ("arrives", "id", "seconds", "outcome", "priority", "meets", "paths")
 _OUTCOMES: Final = {"passed": True, "failed": False}
 
 
@@ -44,7 +44,9 @@ def read_recorded(lines: Iterable[str]) -> tuple[Recorded, ...]:
     found.sort(key=lambda each: each[1].arrives)
     _check_names(found)
     first = found[0][1].arrives
-    return tuple(Recorded(c.arrives - first, c.id, c.seconds, c.sound, c.priority, c.meets) for _, c in found)
+    return tuple(
+        Recorded(c.arrives - first, c.id, c.seconds, c.sound, c.priority, c.meets, c.paths) for _, c in found
+    )
 
 
 def share_failed(recorded: Sequence[Recorded]) -> float | None:
@@ -84,7 +86,8 @@ def _change(line: int, row: dict[str | None, str | None]) -> Recorded:
             seconds=_seconds(fields.get("seconds", "")),
             sound=_outcome(fields.get("outcome", "")),
             priority=int(fields["priority"]) if fields.get("priority") else None,
-            meets=frozenset(fields["meets"].split()) if "meets" in fields else None,
+            meets=_names(fields.get("meets")),
+            paths=_names(fields.get("paths")),
         )
     except ValueError as error:
         raise RecordedError(line, str(error)) from error
@@ -99,6 +102,10 @@ def _time(text: str) -> float:
     if not isfinite(found):
         raise ValueError(f"{text!r} is no time")
     return found
+
+
+def _names(text: str | None) -> frozenset[str] | None:
+    return None if text is None else frozenset(text.split())
 
 
 def _seconds(text: str) -> float | None:

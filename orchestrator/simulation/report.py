@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from statistics import mean, median, quantiles
 from typing import TYPE_CHECKING, Final
 
+from orchestrator.planning.calibration import calibrated
 from orchestrator.planning.model import Rates
 from orchestrator.planning.policy import Policy, plan
 from orchestrator.simulation.engine import Conditions, Simulation
@@ -15,6 +16,7 @@ from orchestrator.simulation.workload import draw
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from orchestrator.planning.calibration import Calibration
     from orchestrator.simulation.engine import Outcome
     from orchestrator.simulation.workload import Change, Recipe
 
@@ -38,7 +40,8 @@ class Row:
     ``p50``, ``p95``, ``p99``: medians over the seeds of the quantiles of seconds from arrival to decision;
     ``checks``, ``stopped`` (before their end) and ``seconds`` (of checks) for each change; ``per_landed``
     checks for each that landed; ``wrong``: the share of good changes that were rejected by accident;
-    ``curve``: the quantiles of :data:`CURVE`, as ``p50`` is one.
+    ``curve``: the quantiles of :data:`CURVE`, as ``p50`` is one. ``calibration`` of the estimates, where the
+    planner had to learn them.
     """
 
     policy: str
@@ -51,6 +54,7 @@ class Row:
     seconds: float
     wrong: float
     curve: tuple[float, ...] = field(repr=False)
+    calibration: Calibration | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +79,8 @@ def compare(setting: Setting, policies: Sequence[Policy]) -> Iterator[Row]:
 
 def _simulate(setting: Setting, policy: Policy, seed: int, changes: Sequence[Change]) -> Outcome:
     rates = Rates(setting.recipe.failure, setting.flake)
-    conditions = Conditions(setting.slots, rates, setting.flake, seed)
+    learns = setting.recipe.told is None and setting.recipe.tells_paths
+    conditions = Conditions(setting.slots, rates, setting.flake, seed, learns=learns)
     outcome = Simulation(changes, lambda view: plan(view, policy), conditions).run()
     differing = serial(_in_order(changes, outcome)) ^ frozenset(outcome.landed)
     if differing and not setting.flake:
@@ -109,6 +114,7 @@ def _row(
         seconds=busy / changes,
         wrong=wrong / max(1, good),
         curve=tuple(median(quantile(some, n) for some in waits) for n in CURVE),
+        calibration=calibrated(told) if (told := [one for o in outcomes for one in o.told]) else None,
     )
 
 

@@ -13,6 +13,8 @@ from math import inf, log
 from random import Random
 from typing import TYPE_CHECKING, Final
 
+from orchestrator.simulation.repository import touches
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -26,7 +28,8 @@ LONGEST: Final = 7200.0
 class Change:
     """One change. Times in seconds; ``meets`` names earlier changes, ``breaks`` some of these.
 
-    ``success`` is what the planner is told of it: the probability that it lands.
+    ``success`` is what the planner is told of it: the probability that it lands. ``paths``: the files that it
+    changes, where that is known.
     """
 
     id: str
@@ -38,6 +41,7 @@ class Change:
     success: float
     sequence: int = 0
     priority: int = 50
+    paths: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +54,7 @@ class Recorded:
     sound: bool | None = None
     priority: int | None = None
     meets: frozenset[str] | None = None
+    paths: frozenset[str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +62,9 @@ class Recipe:
     """``rate`` in changes per hour, inf: all at once; ``told``: how often an estimate is right.
 
     ``told`` None: nothing is known of a change but the share that fails. ``priorities`` are given out by
-    chance, each as often. ``recorded`` changes come in place of ``changes`` at the ``rate``.
+    chance, each as often. ``recorded`` changes come in place of ``changes`` at the ``rate``. ``files``: they
+    are of a repository with so many (:mod:`.repository`), and meet where they have one in common; 0: nothing
+    is known of files.
     """
 
     changes: int = 500
@@ -69,6 +76,12 @@ class Recipe:
     even: bool = False
     priorities: tuple[int, ...] = (50,)
     recorded: tuple[Recorded, ...] = ()
+    files: int = 0
+
+    @property
+    def tells_paths(self) -> bool:
+        """Whether the planner can learn from what changes touch."""
+        return bool(self.files) or any(came.paths for came in self.recorded)
 
 
 def draw(recipe: Recipe, seed: int) -> tuple[Change, ...]:
@@ -76,12 +89,16 @@ def draw(recipe: Recipe, seed: int) -> tuple[Change, ...]:
     random = Random(seed)  # noqa: S311 - a simulation, to be repeated
     found: list[Change] = []
     landed: set[str] = set()
+    count = len(recipe.recorded) or recipe.changes
+    made = touches(random, recipe.files, count, recipe.failure) if recipe.files else []
     for number, came in enumerate(recipe.recorded or _arrivals(random, recipe)):
+        touch = made[number] if made else None
+        paths = came.paths or (touch.paths if touch else frozenset())
         meets = came.meets
         if meets is None:
-            meets = _some(random, [c.id for c in found], recipe.meets)
+            meets = _meeting(random, found, paths, recipe)
         breaks = _some(random, sorted(meets), recipe.breaks)
-        fails = random.random() < recipe.failure
+        fails = touch.fails if touch else random.random() < recipe.failure
         sound = not fails if came.sound is None else came.sound
         lands = sound and not breaks & landed
         change = Change(
@@ -94,6 +111,7 @@ def draw(recipe: Recipe, seed: int) -> tuple[Change, ...]:
             breaks=breaks,
             sequence=number,
             priority=_priority(random, recipe) if came.priority is None else came.priority,
+            paths=paths,
         )
         found.append(change)
         if lands:
@@ -118,6 +136,12 @@ def _arrivals(random: Random, recipe: Recipe) -> Iterator[Recorded]:
 
 def _priority(random: Random, recipe: Recipe) -> int:
     return recipe.priorities[0] if len(recipe.priorities) == 1 else random.choice(recipe.priorities)
+
+
+def _meeting(random: Random, earlier: list[Change], paths: frozenset[str], recipe: Recipe) -> frozenset[str]:
+    if recipe.tells_paths:
+        return frozenset(change.id for change in earlier if paths & change.paths)
+    return _some(random, [change.id for change in earlier], recipe.meets)
 
 
 def _some(random: Random, names: list[str], share: float) -> frozenset[str]:

@@ -196,8 +196,8 @@ class Queue(Protocol):
     def add_verdict(self, verdict: Verdict) -> None:
         """Insert, durably; StaleRecordError when the id is taken."""
 
-    def verdicts(self, tree: str, command: str, environment: str) -> Sequence[Verdict]:
-        """What was said of this tree by this command in this environment, newest first."""
+    def verdicts(self, tree: str, command: str, environment: str | None) -> Sequence[Verdict]:
+        """What was said of this tree by this command in this environment (None: in any), newest first."""
 
     def add_intent(self, intent: Intent) -> None:
         """Insert, durably: when this returns, a power cut does not lose it.

@@ -11,6 +11,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from orchestrator.cli.display.prometheus import FAMILIES, exposition
 from orchestrator.clock import SystemClock
+from orchestrator.planning.estimate import Experience, Traits
+from orchestrator.planning.remembered import VALUE, written
 from orchestrator.services.metrics import measure, metrics_data, moment, spread
 from orchestrator.states import AttemptState, EntryState, SessionState, TaskState
 from orchestrator.store.memory.store import MemoryStore
@@ -23,6 +25,7 @@ from tests.support.records import a_run, a_session, a_verdict, an_attempt, an_en
 from tests.support.repo import GitRepo
 from tests.support.runs import fingerprint
 
+TOLD = ("estimate", "base_rate")
 PAGE = (DOCS / "metrics.md").read_text(encoding="utf-8")
 
 
@@ -50,6 +53,8 @@ def fill(store: Store) -> None:
         (120, "task.completed", None, {"labels": ["python"], "seconds": 360.0}),
     ):
         store.emit(event, at=at(second), run="r1", plan=plan, **data)
+    known = Experience().after(Traits("e1", "api", 1), 0.9, landed=True, at=at(100))
+    store.set_value(VALUE, written({"refs/heads/main": known}))
     task = TaskRecord("api:1", "api", "1")
     store.add_task(task)
     claimed = store.move_task(task, TaskState.CLAIMED, claimed_by="s1")
@@ -89,6 +94,16 @@ def test_s4_12_prometheus_reads_what_is_exposed(filled: GitRepo) -> None:
     assert found["planctl_plans", (("state", "landed"),)] == 1
     assert found["planctl_label_task_seconds_total", (("label", "python"),)] == 360
     assert found["planctl_queue_oldest_age_seconds", ()] > 0
+    of_main = ("target", "main")
+    scores = {told: found["planctl_estimate_brier_score", (of_main, ("told", told))] for told in TOLD}
+    assert scores == {told: pytest.approx(0.01) for told in TOLD}
+    counted = {
+        outcome: (("chance", "0.95"), ("outcome", outcome), of_main) for outcome in ("landed", "rejected")
+    }
+    assert {outcome: found["planctl_estimates", key] for outcome, key in counted.items()} == {
+        "landed": 1,
+        "rejected": 0,
+    }
     assert f'repository="{filled.path}"' in said.stdout
 
 
@@ -151,6 +166,10 @@ def test_s4_12_every_key_of_the_json_is_documented(filled: GitRepo) -> None:
         }
     ]
     assert data["landings"]["landed_ratio"] == 0.5
+    (estimates,) = data["estimates"]
+    assert (estimates["target"], estimates["outcomes"]) == ("main", 1)
+    later = planctl("metrics", "--json", "--since", at(101), repo=filled.path).data
+    assert later["estimates"] == []
     assert data["durations"]["check"] == {"count": 1, "seconds": 12.5, "median": 12.5, "p95": 12.5}
 
 
@@ -158,6 +177,7 @@ def test_s4_12_tables_for_people(filled: GitRepo) -> None:
     said = planctl("metrics", repo=filled.path).stdout
     rows = {" ".join(line.split()) for line in said.splitlines()}
     assert rows >= {"landed of all decided 50.0%", "plan at work 1 60 s 60 s 60 s", "claude python 1 10.0 1"}
+    assert "0.90 to 0.95 1 0.900 1.000" in rows
     assert "age of the oldest" in said
     assert "\x1b" not in said
 

@@ -75,3 +75,25 @@ def test_priorities_are_held_against_a_serial_queue_as_well(tmp_path: Path) -> N
     done = run(*FEW, "--rate", "10", "--priority", "50", "--priority", "90", "--json", cwd=tmp_path)
     assert done.code == 0, done.err
     assert all(row["wrong"] == 0 for row in json.loads(done.out)["rows"])
+
+
+def test_chances_are_learned_from_files_and_their_calibration_is_shown(tmp_path: Path) -> None:
+    few = ("simulate", "--changes", "30", "--seeds", "2", "--policy", "ranked", "--failure", "0.2")
+    asked = (*few, "--files", "40")
+    (found,) = json.loads(run(*asked, "--json", cwd=tmp_path).out)["estimates"]
+    assert (found["policy"], found["outcomes"]) == ("ranked", 60)
+    assert sum(bucket["count"] for bucket in found["buckets"]) == 60
+    said = run(*asked, cwd=tmp_path).out
+    assert "estimates of ranked" in said
+    assert f"Brier score {found['brier']:.4f}" in said
+    told = run(*asked, "--told", "0.9", cwd=tmp_path).out
+    assert "Brier" not in told, "what is told is not learned"
+
+
+def test_recorded_paths_say_what_overlaps_and_are_learned_from(tmp_path: Path) -> None:
+    good, bad = "{0},passed,{0}.py\n", "{0},failed,bad.py\n"
+    rows = "".join((bad if number % 2 else good).format(number) for number in range(40))
+    (tmp_path / "came.csv").write_text(f"arrives,outcome,paths\n{rows}")
+    asked = ("simulate", "--arrivals", "came.csv", "--policy", "ranked", "--seeds", "1", "--slots", "8")
+    (estimates,) = json.loads(run(*asked, "--json", cwd=tmp_path).out)["estimates"]
+    assert estimates["brier"] < 0.9 * estimates["usual"]

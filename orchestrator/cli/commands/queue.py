@@ -222,6 +222,7 @@ def _say_paused(invocation: Invocation, why: str | None) -> None:
 def explain(invocation: Invocation, name: str) -> None:
     """Say why an entry (its id, plan or branch) is where it is, and what would change that."""
     from orchestrator.bootstrap import looking  # noqa: PLC0415 - as above
+    from orchestrator.cli.display.chance import chance_lines  # noqa: PLC0415 - as above
     from orchestrator.services import explaining  # noqa: PLC0415 - as above
 
     found, output = (
@@ -239,6 +240,8 @@ def explain(invocation: Invocation, name: str) -> None:
         output.text("  the queue stands still: ", str(found["paused"]))
     if found["expected"]:
         output.text("  expected: ", _when(found["expected"]))
+    for line in chance_lines(found["chance"]):
+        output.text("  ", line)
     if found["cure"]:
         output.text(("  hint: ", Colour.DIM), str(found["cure"]))
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import csv
-import dataclasses
 import io
-from dataclasses import replace
+from dataclasses import asdict, replace
 from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TextIO
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
     from orchestrator.simulation.workload import Recipe
 
 _POLICIES: Final = ("serial", "batch", "prefix", "lanes", "ranked", "auto")
+_NOT_SHOWN: Final = frozenset({"curve", "calibration"})
 _SHARE: Final = click.FloatRange(0, 1)
 _HEAD: Final = (
     "policy",
@@ -54,6 +54,12 @@ _HEAD: Final = (
 @click.option(
     "--told", type=_SHARE, help="How often an outcome is estimated right; without, by --failure alone."
 )
+@click.option(
+    "--files",
+    type=click.IntRange(0),
+    default=0,
+    help="Changes are of a repository with so many files: these say what fails, and what overlaps.",
+)
 @click.option("--seeds", type=click.IntRange(1), default=5, help="How many times, each drawn anew.")
 @click.option(
     "--priority", "priorities", type=int, multiple=True, help="Changes have one of these, each as often."
@@ -77,6 +83,7 @@ def command(
     simulation is held against what would land serially. The oracle knows every outcome beforehand. No
     repository is needed.
     """
+    from orchestrator.cli.display.calibration import calibration_lines  # noqa: PLC0415 - as below
     from orchestrator.planning.policy import Policy  # noqa: PLC0415 - `--help` does without
     from orchestrator.simulation.report import Setting, compare  # noqa: PLC0415 - as above
 
@@ -88,11 +95,17 @@ def command(
         with step("simulate.plot"):
             write_atomic(plot, draw(rows).encode(), durable=False)
     if invocation.as_json:
-        invocation.output.document({"rows": [_fields(row) for row in rows]})
+        found = {"rows": [_fields(row) for row in rows]}
+        learned = [{"policy": row.policy, **asdict(row.calibration)} for row in rows if row.calibration]
+        invocation.output.document({**found, **({"estimates": learned} if learned else {})})
     elif as_csv:
         invocation.output.text(_csv(rows))
     else:
         invocation.output.text(_table(rows))
+        for row in rows:
+            if row.calibration:
+                for line in calibration_lines(f"estimates of {row.policy}", row.calibration):
+                    invocation.output.text(*line)
 
 
 def _recipe(*, arrivals: TextIO | None, priorities: tuple[int, ...], **options: Any) -> Recipe:
@@ -124,7 +137,7 @@ def _drawing() -> Callable[[Sequence[Row]], str]:
 
 
 def _fields(row: Row) -> dict[str, Any]:
-    return {name: value for name, value in dataclasses.asdict(row).items() if name != "curve"}
+    return {name: value for name, value in asdict(row).items() if name not in _NOT_SHOWN}
 
 
 def _csv(rows: list[Row]) -> str:

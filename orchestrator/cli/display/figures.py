@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from orchestrator.cli.display.calibration import calibration_lines
 from orchestrator.cli.display.leases import lasting
 from orchestrator.cli.output import Colour
 from orchestrator.services.metrics import per_hour
@@ -42,6 +43,8 @@ def lines(metrics: Metrics) -> Iterator[Line]:
     yield from _table("waits of plans that have ended", ("reason", "times", "in all", "mean"), rows)
     yield from _table("queue now", ("", ""), _queue(metrics))
     yield from _table("checks", ("", ""), _checks(metrics))
+    for target, found in metrics.estimates.items():
+        yield from calibration_lines(f"estimates of what lands on {one_line(target)}", found)
     yield from _velocity(metrics)
 
 

@@ -137,6 +137,27 @@ FAMILIES: Final = (
         lambda m: _one(math.nan if m.landed_ratio is None else m.landed_ratio),
     ),
     Family(
+        "planctl_estimate_brier_score",
+        "gauge",
+        "Mean square of the estimated chance to land minus what came, of the last entries; less is better.",
+        lambda m: [
+            ("", {"target": target, "told": told}, score)
+            for target, one in m.estimates.items()
+            for told, score in (("estimate", one.brier), ("base_rate", one.usual))
+        ],
+    ),
+    Family(
+        "planctl_estimates",
+        "gauge",
+        "Of the last entries those estimated to land with less than this chance, by what came.",
+        lambda m: [
+            ("", {"target": target, "chance": f"{bucket.high:g}", "outcome": outcome}, count)
+            for target, one in m.estimates.items()
+            for bucket in one.buckets
+            for outcome, count in (("landed", bucket.landed), ("rejected", bucket.count - bucket.landed))
+        ],
+    ),
+    Family(
         "planctl_checks_total",
         "counter",
         "Checks that ran, by verdict; none: it blames nobody.",

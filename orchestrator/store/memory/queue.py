@@ -53,10 +53,10 @@ class MemoryQueue(Tables):
         """See the protocol; memory is as durable as its process."""
         self._add("verdicts", verdict.id, verdict)
 
-    def verdicts(self, tree: str, command: str, environment: str) -> Sequence[Verdict]:
+    def verdicts(self, tree: str, command: str, environment: str | None) -> Sequence[Verdict]:
         """See the protocol."""
-        subject = (tree, command, environment)
-        return self._all("verdicts", lambda v: (v.tree, v.command, v.environment) == subject)[::-1]
+        said = self._all("verdicts", lambda v: (v.tree, v.command) == (tree, command))[::-1]
+        return [v for v in said if environment in (None, v.environment)]
 
     def add_intent(self, intent: Intent) -> None:
         """See the protocol; memory is as durable as its process."""

@@ -5,7 +5,8 @@ VALUES (:id, :tree, :command, :environment, :commit, :passed, :exit_code, :start
         :seconds, :log, :tainted, :detail);
 
 -- name: verdicts(tree, command, environment)
-SELECT * FROM verdicts WHERE tree = :tree AND command = :command AND environment = :environment
+SELECT * FROM verdicts
+WHERE tree = :tree AND command = :command AND (:environment IS NULL OR environment = :environment)
 ORDER BY seq DESC;
 
 -- name: add_intent(id, members, target, old, new, epoch, created_at, checkouts, state, version)!

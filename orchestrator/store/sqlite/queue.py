@@ -68,7 +68,7 @@ class SqliteQueue(Tables):
         """See the protocol."""
         self._add(_VERDICT, "landings.add_verdict", verdict, verdict.id)
 
-    def verdicts(self, tree: str, command: str, environment: str) -> Sequence[Verdict]:
+    def verdicts(self, tree: str, command: str, environment: str | None) -> Sequence[Verdict]:
         """See the protocol."""
         subject = {"tree": tree, "command": command, "environment": environment}
         return self._all(_VERDICT, "landings.verdicts", **subject)

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.merging import processing
+from orchestrator.merging.estimating import Estimates
 from orchestrator.merging.foresight import Foresight, Turn
 from orchestrator.merging.lanes import SAMPLE, Lanes, Look
 from orchestrator.merging.pausing import MERGED, SAMPLED, UNPROVEN, noted
@@ -73,7 +74,7 @@ def test_who_looks_from_another_tip_is_told_nothing_new(repo: GitRepo) -> None:
     with queue_of(repo) as queue:
         line = tuple(queue.work(name, {name: "1\n"}) for name in ("a", "b"))
         bench, tip = queue.bench.refreshed(), queue.main()
-        lanes, foresight = Lanes(), Foresight()
+        lanes, foresight = Lanes(Estimates()), Foresight()
         lanes.outside(bench, "", tip)
         first, second = lanes.turns(Look(bench, tip, line), foresight, ())
         lanes.ended(first, True)
@@ -219,7 +220,7 @@ def test_root_files_count_from_the_commit_that_names_them(repo: GitRepo) -> None
 
     with queue_of(repo) as queue:
         line = (queue.work("one", {"one": "1\n"}), queue.work("two", {"two": "1\n"}))
-        lanes = Lanes()
+        lanes = Lanes(Estimates())
         lanes.outside(queue.bench.refreshed(), "", queue.main())
         assert turns(lanes, queue, line) == [2, 2], "each by itself"
         before = queue.main()

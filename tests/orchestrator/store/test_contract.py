@@ -326,6 +326,9 @@ def test_verdicts_are_found_by_tree_command_and_environment_newest_first(store: 
         store.add_verdict(verdict)
     assert list(store.verdicts("t1", "make test", "env")) == [second, first]
     assert list(store.verdicts("t1", "make test", "other")) == []
+    elsewhere = a_verdict("v5", environment="other")
+    store.add_verdict(elsewhere)
+    assert list(store.verdicts("t1", "make test", None)) == [elsewhere, second, first]
 
 
 def test_one_landing_at_a_time_on_a_target(store: Store) -> None:
