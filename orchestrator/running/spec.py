@@ -94,7 +94,8 @@ class Ended:
 
     ``seconds`` from its start to its own end. ``left`` are pids that could not be ended. ``command_alive``
     only with ``lost``: something of the tree still runs, and :func:`supervision.stop_tree` ends it.
-    ``finished`` is the wall time in seconds since 1970, None when unknown.
+    ``finished`` is the wall time in seconds since 1970, ``mark`` the start mark of a process that would have
+    begun then; None when unknown.
     """
 
     outcome: Outcome
@@ -104,6 +105,7 @@ class Ended:
     left: tuple[int, ...] = ()
     command_alive: bool = False
     finished: float | None = None
+    mark: float | None = None
 
     @property
     def succeeded(self) -> bool:

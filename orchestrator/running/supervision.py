@@ -216,6 +216,7 @@ def _parsed_end(value: dict[str, Any]) -> Ended:
         seconds=float(value["seconds"]),
         left=tuple(int(pid) for pid in value["left"]),
         finished=float(value["at"]),
+        mark=None if value.get("mark") is None else float(value["mark"]),
     )
 
 
@@ -269,9 +270,9 @@ def stop_tree(handle: Supervised, grace: float = GRACE) -> tuple[int, ...]:
     return _end(lambda: _orphans(handle), grace)
 
 
-def stop_marked(attempt: str, grace: float = GRACE) -> tuple[int, ...]:
-    """As :func:`stop_tree` for an attempt of which only the id is known, by its marker alone."""
-    return _end(lambda: trees.orphans(attempt, None), grace)
+def stop_marked(attempt: str, grace: float = GRACE, until: float = trees.EVER) -> tuple[int, ...]:
+    """As :func:`stop_tree` by the marker alone; what began after ``until`` (a start mark) is another's."""
+    return _end(lambda: trees.orphans(attempt, None, until), grace)
 
 
 def marked_processes() -> dict[str, tuple[int, ...]]:

@@ -29,7 +29,7 @@ import time
 from orchestrator.running import child, platforms, trees
 from orchestrator.running.records import ABOUT, ENDED, STARTED, STOP, Outcome, read_record, write_record
 from orchestrator.running.steps import step
-from plans import systems
+from plans.systems import LINUX, open_terminal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ class Supervisor:
 
     def run(self, ready: int) -> None:
         """Steps 1 to 5 of the module's text."""
-        terminal = systems.open_terminal(_ROWS, _COLUMNS) if self.orders.tty else None
+        terminal = open_terminal(_ROWS, _COLUMNS) if self.orders.tty else None
         self.pid, gate = child.fork(self.orders, terminal)
         if terminal is not None:
             self.terminal = terminal[0]
@@ -277,8 +277,14 @@ class Supervisor:
             "seconds": seconds,
             "left": list(left),
             "at": time.time(),
+            "mark": _mark(),
         }
         write_record(self.orders.record_dir, ENDED, value, durable=True)
+
+
+def _mark() -> float:
+    """The start mark of a process that would begin now."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME) * os.sysconf("SC_CLK_TCK") if LINUX else time.time()
 
 
 def _launcher_agrees(ready: int) -> bool:

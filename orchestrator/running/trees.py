@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 KILL_LIMIT: Final = 30.0
 """Seconds after which what still lives (a process in uninterruptible sleep) is reported instead."""
+EVER: Final = float("inf")
 _FIRST_REST: Final = 0.002
 _LONGEST_REST: Final = 0.25
 _FREEZE_LIMIT: Final = 0.25
@@ -57,11 +58,12 @@ def tree_below(root: int, attempt: str) -> list[Process]:
     return [p for p in table.values() if p.pid != root and (p.pid in below or _marked(p, attempt))]
 
 
-def orphans(attempt: str, command: Process | None) -> list[Process]:
+def orphans(attempt: str, command: Process | None, until: float = EVER) -> list[Process]:
     """Return what lives of an attempt whose supervisor is dead. Never this process itself.
 
     ``command`` is its main process as it was recorded in this boot. Only if exactly that one lives do its
-    descendants and its session count: else the number may be another process's by now.
+    descendants and its session count: else the number may be another process's by now. ``until``: see
+    :func:`left_over`.
     """
     table = platforms.all_processes()
     root = table.get(command.pid) if command is not None else None
@@ -70,7 +72,17 @@ def orphans(attempt: str, command: Process | None) -> list[Process]:
         family = {root.pid, *descendants(table, (root.pid,))}
         family |= {p.pid for p in table.values() if p.session == root.pid}
     table.pop(os.getpid(), None)
-    return [p for p in table.values() if p.pid in family or _marked(p, attempt)]
+    family |= left_over(table, {p.pid for p in table.values() if _marked(p, attempt)}, until)
+    return [p for p in table.values() if p.pid in family]
+
+
+def left_over(table: Mapping[int, Process], marked: Collection[int], until: float) -> set[int]:
+    """Those of ``marked`` that had begun by ``until``, a start mark, and those that are below such a one.
+
+    The others began when the command was over, by the hand of somebody who has its environment.
+    """
+    early = {pid for pid in marked if pid in table and table[pid].started <= until}
+    return early | (descendants(table, early) & set(marked))
 
 
 def _marked(process: Process, attempt: str) -> bool:

@@ -17,7 +17,7 @@ import pytest
 from orchestrator.clock import SystemClock, new_id
 from orchestrator.errors import LeaseLostError, SweepStoppedError
 from orchestrator.running.platforms import find_process
-from orchestrator.running.records import STARTED, write_record
+from orchestrator.running.records import ENDED, STARTED, write_record
 from orchestrator.services.watchdog import noticing
 from orchestrator.services.watchdog.cases import Case, Scene, Why, cases, has_come_back
 from orchestrator.services.watchdog.election import LEASE, Tenure, at_work, pause, stand
@@ -76,18 +76,17 @@ def test_s3_2_who_is_looked_after_as_time_passes() -> None:
     left = replace(agent, id="left", state=SessionState.ENDED, children=({"pid": 8, "started": 1.0},))
     gone = [replace(agent, id="dead"), left, replace(left, id="in order", children=())]
 
-    def found(*, end_silent: bool = False, own: tuple[int, ...] = ()) -> dict[str, Why]:
+    def found(*silent: str) -> dict[str, Why]:
         now, boot = clock.monotonic(), clock.boot()
-        scene = Scene([agent, *gone], {"dead"}, now, boot, own, end_silent)
+        scene = Scene([agent, *gone], {"dead"}, now, boot, silent)
         return {case.session.id: case.why for case in cases(scene)}
 
-    assert found(end_silent=True) == {"dead": Why.DEAD, "left": Why.LEFT}
+    assert found("agent") == {"dead": Why.DEAD, "left": Why.LEFT}
     clock.set_wall(3600)
-    assert found(end_silent=True) == {"dead": Why.DEAD, "left": Why.LEFT}, "the wall clock ends nobody"
+    assert found("agent") == {"dead": Why.DEAD, "left": Why.LEFT}, "the wall clock ends nobody"
     clock.advance(61)
-    assert found() == {"dead": Why.DEAD, "left": Why.LEFT}, "late, but it lives"
-    assert found(end_silent=True)["agent"] is Why.SILENT
-    assert "agent" not in found(end_silent=True, own=(7,)), "the watchdog was started from it"
+    assert found() == {"dead": Why.DEAD, "left": Why.LEFT}, "late, but it lives, and may not be ended"
+    assert found("agent")["agent"] is Why.SILENT
 
 
 def test_s3_5_what_somebody_has_come_back_to_is_his() -> None:
@@ -223,6 +222,63 @@ def test_s3_5_who_lives_but_is_not_heard_of_is_ended_only_when_that_is_asked_for
     assert [p["pid"] for p in said.data["processes"]] == [silent.pid], "never what the watchdog runs below"
     assert said.data["sessions"] == ["silent"]
     assert silent.wait() < 0
+
+
+def test_s3_5_a_silent_persons_shell_is_never_ended(
+    repo: GitRepo, make: Callable[..., subprocess.Popen[bytes]]
+) -> None:
+    """Ended is an agent that has a name, in a process of its own; no shell, no editor, no process unnamed."""
+    agent, unnamed, editor = make(SLEEPER), make(SLEEPER), make(SLEEPER, "/usr/bin/nvim")
+    with subprocess.Popen(["sh", "-c", "echo .; read x; true"], stdin=-1, stdout=-1) as shell:
+        assert shell.stdout is not None
+        shell.stdout.readline()
+        with store_of(repo) as store:
+            for key, process, name in [
+                ("agent", agent, "forge"),
+                ("unnamed", unnamed, ""),
+                ("editor", editor, "forge"),
+                ("shell", shell, "me"),
+            ]:
+                mark = child_of(process)["started"]
+                add_session(store, key, process.pid, mark, kind="agent", agent=name, expires=1.0)
+        said = once(repo, "--end-silent")
+        assert [p["pid"] for p in said.data["processes"]] == [agent.pid]
+        assert [p.poll() for p in (unnamed, editor, shell)] == [None] * 3
+        shell.communicate(b"\n")
+    with reading(repo) as store:
+        ended = {s.id for s in store.sessions({SessionState.ENDED})}
+    assert ended & {"agent", "unnamed", "editor", "shell"} == {"agent"}
+
+
+def test_s3_5_what_somebody_starts_in_the_environment_of_a_command_that_has_ended_is_his(
+    repo: GitRepo, make: Callable[..., subprocess.Popen[bytes]]
+) -> None:
+    """The supervisor ended all there was before it said so; what began later was begun by a person."""
+    name = f"{new_id()}-0"
+    left, (gone, mark) = make(SLEEPER, PLANCTL_ATTEMPT=name), dead_process()
+    end = find_process(left.pid)
+    later = make(SLEEPER, PLANCTL_ATTEMPT=name)
+    begun = find_process(later.pid)
+    assert end is not None
+    assert begun is not None
+    assert begun.started > end.started
+    folder = repo.path / ".git/planctl/records" / name
+    folder.mkdir(parents=True)
+    about = {"attempt": name, "pid": gone, "started": mark, "boot": SystemClock().boot()}
+    mine = {"supervisor": gone, "supervisor_started": mark, "host": here(), "grace": 0.0}
+    write_record(str(folder), STARTED, {**about, **mine}, durable=False)
+    ending = {"outcome": "exited", "exit_code": 0, "signal": None, "seconds": 1.0, "left": [], "at": 1.0}
+    write_record(str(folder), ENDED, {**about, **ending, "mark": end.started}, durable=False)
+    found = planctl("doctor", "--json", repo=repo.path).data["issues"]
+    (issue,) = [i for i in found if i["code"] == "process-orphaned"]
+    assert f"pid {left.pid} of" in issue["detail"]
+    done = once(repo).data
+    assert [p["pid"] for p in done["processes"]] == [left.pid]
+    assert done["failures"] == []
+    assert (left.wait() < 0, later.poll()) == (True, None)
+    assert once(repo).data["found"] is False
+    planctl("doctor", "--fix", "--json", repo=repo.path)
+    assert later.poll() is None
 
 
 def test_s3_6_more_than_three_are_told_by_an_event(

@@ -26,14 +26,17 @@ class Why(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """One moment: all sessions, those whose process is proven gone, and ``own``, the sweeper's own line."""
+    """One moment: all sessions, those whose process is proven gone, and those that may be ended for silence.
+
+    ``silent`` are planctl's own and agents' with a name, in a process of their own that is proven to live: no
+    shell, terminal or editor, and nothing that the sweeper itself runs below. Empty unless that is asked for.
+    """
 
     sessions: Sequence[Session]
     dead: Collection[str]
     now: float
     boot: str
-    own: Collection[int]
-    end_silent: bool = False
+    silent: Collection[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +48,7 @@ class Case:
 
 
 def cases(scene: Scene) -> tuple[Case, ...]:
-    """Those to look after. One whose process lives is none, unless the silent are to be ended, too.
-
-    What the sweeper itself runs below (a shell that is a session) is never ended.
-    """
+    """Those to look after. One whose process lives is none, unless the silent are to be ended, too."""
     found = ((session, _why(session, scene)) for session in scene.sessions)
     return tuple(Case(session, why) for session, why in found if why is not None)
 
@@ -58,8 +58,7 @@ def _why(session: Session, scene: Scene) -> Why | None:
         return Why.LEFT if session.children or session.left_behind else None
     if session.id in scene.dead:
         return Why.DEAD
-    late = is_late(session, now=scene.now, boot=scene.boot)
-    if scene.end_silent and late and session.pid not in scene.own:
+    if session.id in scene.silent and is_late(session, now=scene.now, boot=scene.boot):
         return Why.SILENT
     return None
 

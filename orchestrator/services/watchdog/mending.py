@@ -14,6 +14,7 @@ from orchestrator.services.diagnosis.processes import examine_processes
 from orchestrator.services.diagnosis.runs import examine_attempts, examine_runs
 from orchestrator.services.diagnosis.slots import examine_slots
 from orchestrator.services.diagnosis.ward import Ward
+from orchestrator.services.orphans import left_of, over_since
 from plans.effects import step
 from plans.errors import PlanctlError
 
@@ -76,7 +77,11 @@ def _cured(ward: Ward, issue: Issue, bench: Workbench, session: SessionHandle) -
 
 def _processes_of(ward: Ward, subject: str) -> list[Process]:
     """The living processes of a command, or of all the commands of an attempt."""
-    pids = {p for name, found in ward.marked.items() if _is_of(name, subject) for p in found}
+    state_dir = ward.repository.state_dir
+    of_it = {name: found for name, found in ward.marked.items() if _is_of(name, subject)}
+    over = {name: over_since(ward.store, state_dir, name) is not None for name in of_it}
+    left = {name: left_of(ward.store, state_dir, name, found) for name, found in of_it.items() if over[name]}
+    pids = {pid for found in (of_it | left).values() for pid in found}
     return [process for pid in sorted(pids) if (process := platforms.find_process(pid))]
 
 

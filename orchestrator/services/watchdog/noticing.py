@@ -33,7 +33,7 @@ def notice(store: Store, sessions: Sequence[Session], check: Callable[[], None])
     ``check`` is called in each transaction, before it writes; it may raise.
     """
     living = [s for s in sessions if s.state is not SessionState.ENDED]
-    agents = [s for s in living if s.kind == LOCK or (s.kind == AGENT and s.agent)]
+    agents = [s for s in living if s.kind in {LOCK, AGENT} and is_told_of(s)]
     if not agents:
         return
     table = platforms.all_processes()
@@ -44,13 +44,24 @@ def notice(store: Store, sessions: Sequence[Session], check: Callable[[], None])
             _write(store, session.id, found, check)
 
 
+def is_told_of(session: Session) -> bool:
+    """Whether its process is said to be an agent's (it has a name), or is planctl's own."""
+    return session.kind != AGENT or bool(session.agent)
+
+
+def own_process(session: Session) -> Process | None:
+    """The session's process, where it is proven to live and to be no place where people are at home."""
+    root = known_process(session.pid, session.process_started, session.boot, session.host)
+    words = words_of(session.pid)
+    return None if not words[0] or is_shell(words) or is_home(words) else root
+
+
 def _children(
     session: Session, table: Mapping[int, Process], spared: Collection[int]
 ) -> tuple[Mapping[str, Any], ...] | None:
     """Those that were known and live, and those that are new; None where it is not for us to tell."""
-    root = known_process(session.pid, session.process_started, session.boot, session.host)
-    words = words_of(session.pid)
-    if root is None or not words[0] or is_shell(words) or is_home(words):
+    root = own_process(session)
+    if root is None:
         return None
     kept = [c for c in session.children if proven(c["pid"], c["started"], session.boot, session.host)]
     known = {child["pid"] for child in kept}

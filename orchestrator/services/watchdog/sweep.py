@@ -25,7 +25,7 @@ from orchestrator.running.families import Family, known_process, own_line
 from orchestrator.running.supervision import marked_processes
 from orchestrator.services.orphans import is_anything_orphaned
 from orchestrator.services.watchdog.cases import Scene, Why, cases, has_come_back, roots
-from orchestrator.services.watchdog.noticing import notice
+from orchestrator.services.watchdog.noticing import is_told_of, notice, own_process
 from orchestrator.services.watchdog.report import Swept
 from orchestrator.sessions.cleanup import reap, worktrees_of
 from orchestrator.sessions.death import is_dead
@@ -34,7 +34,7 @@ from plans.effects import step
 from plans.errors import PlanctlError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from orchestrator.running.families import EndedProcess
     from orchestrator.services.watchdog.cases import Case
@@ -99,8 +99,14 @@ class Sweep:
         boot = self._clock.boot()
         living = [s for s in sessions if s.state is not SessionState.ENDED]
         dead = {s.id for s in living if is_dead(self._store, s, boot)}
-        now, silent = self._clock.monotonic(), self._post.end_silent
-        return Scene(sessions, dead, now, boot, own_line() if silent else (), end_silent=silent)
+        silent = self._silent(s for s in living if s.id not in dead) if self._post.end_silent else set()
+        return Scene(sessions, dead, self._clock.monotonic(), boot, silent)
+
+    def _silent(self, living: Iterable[Session]) -> set[str]:
+        """Those that may be ended when they are not heard of: a person's shell never is."""
+        own = own_line()
+        told = (s for s in living if is_told_of(s) and s.pid not in own)
+        return {session.id for session in told if own_process(session) is not None}
 
     def _guarded(self, what: str, work: Callable[[], None]) -> None:
         """Do ``work``; what fails of it is told, and keeps nothing else from being done."""

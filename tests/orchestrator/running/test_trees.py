@@ -114,6 +114,27 @@ def commands(tmp_path: Path) -> Iterator[Commands]:
         yield made
 
 
+def test_what_began_when_a_command_was_over_is_left_over_only_below_what_it_left() -> None:
+    rows = [(1, 0, 1.0), (10, 1, 5.0), (11, 10, 9.0), (12, 1, 9.0), (13, 11, 9.5), (14, 12, 9.5)]
+    table = {pid: Process(pid, parent, 0, began) for pid, parent, began in rows}
+    marked = {10, 11, 12, 14, 99}
+    assert trees.left_over(table, marked, 6.0) == {10, 11}
+    assert trees.left_over(table, marked, trees.EVER) == {10, 11, 12, 14}
+    assert trees.left_over(table, marked, 1.0) == set()
+
+
+def test_the_record_of_an_end_tells_what_began_before_it_from_what_began_after(commands: Commands) -> None:
+    me = platforms.find_process(os.getpid())
+    ended, _ = commands.run("exit 0")
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as later:
+        begun = platforms.find_process(later.pid)
+        later.communicate(b"\n")
+    assert me is not None
+    assert begun is not None
+    assert ended.mark is not None
+    assert me.started < ended.mark < begun.started + 1, "in ticks of the kernel"
+
+
 @pytest.mark.parametrize("how", ["plain", "setsid", "group", "setsid deaf", "setsid bare", "setsid stopped"])
 def test_p15_a_daemon_ends_with_the_command_that_left_it(commands: Commands, how: str) -> None:
     fifo = commands.fifo("fifo")
