@@ -7,13 +7,11 @@ alone. Supervisors load this module: nothing heavy may be imported at its top.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from typing import Final
 
 NAME: Final = sys.platform
@@ -40,7 +38,7 @@ def lock(descriptor: int, *, wait: bool, shared: bool = False) -> bool:
     if sys.platform == "win32":
         import msvcrt  # noqa: PLC0415 - there alone
 
-        with _far_beyond(descriptor):
+        with _FarBeyond(descriptor):
             try:
                 msvcrt.locking(descriptor, msvcrt.LK_LOCK if wait else msvcrt.LK_NBLCK, 1)
             except OSError:
@@ -61,7 +59,7 @@ def unlock(descriptor: int) -> None:
     if sys.platform == "win32":
         import msvcrt  # noqa: PLC0415 - there alone
 
-        with _far_beyond(descriptor):
+        with _FarBeyond(descriptor):
             msvcrt.locking(descriptor, msvcrt.LK_UNLCK, 1)
     else:
         import fcntl  # noqa: PLC0415 - not on Windows
@@ -69,14 +67,19 @@ def unlock(descriptor: int) -> None:
         fcntl.flock(descriptor, fcntl.LOCK_UN)
 
 
-@contextlib.contextmanager
-def _far_beyond(descriptor: int) -> Iterator[None]:
-    at = os.lseek(descriptor, 0, os.SEEK_CUR)
-    os.lseek(descriptor, _FAR, os.SEEK_SET)
-    try:
-        yield
-    finally:
-        os.lseek(descriptor, at, os.SEEK_SET)
+class _FarBeyond:
+    """While this lasts, the file is at the byte that is locked."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._at = 0
+
+    def __enter__(self) -> None:
+        self._at = os.lseek(self._descriptor, 0, os.SEEK_CUR)
+        os.lseek(self._descriptor, _FAR, os.SEEK_SET)
+
+    def __exit__(self, *_: object) -> None:
+        os.lseek(self._descriptor, self._at, os.SEEK_SET)
 
 
 def described() -> tuple[str, str]:
@@ -138,6 +141,8 @@ def machine_id() -> str:
 
         found, patience = (ctypes.c_ubyte * 16)(), (ctypes.c_long * 2)(1, 0)
         return bytes(found).hex() if ctypes.CDLL(None).gethostuuid(found, patience) == 0 else ""
+    import contextlib  # noqa: PLC0415 - supervisors do without
+
     for path in _IDS:
         with contextlib.suppress(OSError):  # missing or not for us to read: the next, or none
             with open(path, encoding="ascii", errors="replace") as file:  # noqa: PTH123 - as platforms.py

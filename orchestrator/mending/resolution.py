@@ -29,8 +29,7 @@ from orchestrator.mending.preparing import keep_ignored, merge_into, merges_by_n
 from orchestrator.mending.returning import end_command, put_back
 from orchestrator.mending.telling import Told, tell_resolver
 from orchestrator.running.places import record_folder
-from orchestrator.running.records import Outcome
-from orchestrator.running.spec import CommandSpec, Ended, ParentDeath, shell_argv
+from orchestrator.running.spec import CommandSpec, Ended, Outcome, ParentDeath, shell_argv
 from orchestrator.running.supervision import find, launch, poll, stop_tree, stop_wish
 from orchestrator.running.waiting import make_wake, wait
 from orchestrator.slots.prepared import Prepared, begin, journals

@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 from orchestrator.errors import LaunchFailedError
 from orchestrator.events import EventName
-from orchestrator.running.records import Outcome
-from orchestrator.running.spec import CommandSpec, ParentDeath, shell_argv
+from orchestrator.running.spec import CommandSpec, Outcome, ParentDeath, shell_argv
 from orchestrator.running.surroundings import command_environment
 from orchestrator.running.waiting import run_to_end
 from orchestrator.slots.keeper import CHECK, SlotKeeper

@@ -10,8 +10,8 @@ Output goes to the descriptors 1 and 2, which are the log already; only a termin
 from __future__ import annotations
 
 import os
-import signal
 
+from orchestrator.running.lean import signal
 from orchestrator.running.steps import step
 
 TYPE_CHECKING = False

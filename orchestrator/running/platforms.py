@@ -11,10 +11,9 @@ elsewhere. Every signal goes through :func:`send`, which proves identity first.
 
 from __future__ import annotations
 
-import contextlib
 import os
-import signal
 
+from orchestrator.running.lean import Ignoring, signal
 from orchestrator.running.steps import step
 from plans.systems import LINUX, POSIX
 
@@ -136,7 +135,7 @@ def is_in(pid: int, folder: str) -> bool:
 def written_by(pid: int, folder: str) -> tuple[str, ...]:
     """The files below ``folder`` that ``pid`` has open for writing. Linux only, else none."""
     found = set()
-    with contextlib.suppress(OSError):  # gone, or another user's
+    with Ignoring(OSError):  # gone, or another user's
         for name in os.listdir(f"/proc/{pid}/fd"):
             path = os.readlink(f"/proc/{pid}/fd/{name}")
             if path.startswith(f"{folder}/") and _is_open_to_write(pid, name):
@@ -208,10 +207,12 @@ def become_subreaper() -> bool:
     if not LINUX:
         return False
     try:
-        import ctypes  # noqa: PLC0415 - Linux only, and not every Python was built with it
+        from _ctypes import call_function, dlopen, dlsym  # noqa: PLC0415 - Linux only, and not in every Python
     except ImportError:
         return False
-    return int(ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)) == 0
+    # ctypes itself would make some fifty types first, which is 5 ms of every supervisor's start.
+    prctl = dlsym(dlopen(None, 0), "prctl")  # type: ignore[arg-type] # None: what is loaded already
+    return int(call_function(prctl, (_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0))) == 0
 
 
 def is_still(pid: int) -> bool:
@@ -269,7 +270,7 @@ def _foreign_processes() -> dict[int, Process]:
 def _foreign_variable(pid: int, name: str) -> str | None:
     import psutil  # noqa: PLC0415 - not needed on Linux
 
-    with contextlib.suppress(psutil.Error):  # gone, or another user's
+    with Ignoring(psutil.Error):  # gone, or another user's
         environment: dict[str, Any] = psutil.Process(pid).environ()
         return environment.get(name)
     return None
@@ -277,6 +278,6 @@ def _foreign_variable(pid: int, name: str) -> str | None:
 
 def _session(pid: int) -> int:
     if POSIX:
-        with contextlib.suppress(OSError):  # gone, or another user's
+        with Ignoring(OSError):  # gone, or another user's
             return os.getsid(pid)
     return 0

@@ -13,10 +13,9 @@ All are JSON objects. The supervisor loads this module: no heavy imports.
 
 from __future__ import annotations
 
-import json
 import os
-from enum import StrEnum
 
+from orchestrator.running.lean import json_of
 from orchestrator.running.steps import step
 
 TYPE_CHECKING = False
@@ -33,26 +32,21 @@ ABOUT: Final = {"plan": "PLANCTL_PLAN", "run": "PLANCTL_RUN", "base": "PLANCTL_B
 """Fields of ``started``, and the variables of the command's environment that they come from."""
 
 
-class Outcome(StrEnum):
-    """How a command came to its end. The first cause counts.
+class How:
+    """How a command came to its end, as ``ended`` says it; what each means is said at ``spec.Outcome``."""
 
-    ``exited``: by itself, with a status or a signal that planctl did not send. ``timed_out``, ``stopped``
-    (somebody asked), ``parent_died``: its supervisor ended it. ``lost``: its supervisor was killed, or its
-    launcher died before the command was let go; the exit status is unknowable.
-    """
-
-    EXITED = "exited"
-    TIMED_OUT = "timed_out"
-    STOPPED = "stopped"
-    PARENT_DIED = "parent_died"
-    LOST = "lost"
+    EXITED: Final = "exited"
+    TIMED_OUT: Final = "timed_out"
+    STOPPED: Final = "stopped"
+    PARENT_DIED: Final = "parent_died"
+    LOST: Final = "lost"
 
 
 def write_record(folder: str, name: str, value: Mapping[str, Any], *, durable: bool) -> None:
     """Replace the record ``name`` in one moment. Raises :class:`OSError`."""
     path = os.path.join(folder, name)
     temporary = f"{path}.{os.getpid()}.tmp"
-    data = json.dumps(value).encode("ascii") + b"\n"
+    data = json_of(value).encode("ascii") + b"\n"
     with step("running.draft"), open(temporary, "wb") as stream:
         stream.write(data)
         stream.flush()
@@ -66,7 +60,13 @@ def read_record(folder: str, name: str) -> dict[str, Any] | None:
     """Return the record, or None when it is absent or not a whole JSON object."""
     try:
         with open(os.path.join(folder, name), "rb") as stream:
-            value = json.loads(stream.read())
-    except (FileNotFoundError, NotADirectoryError, ValueError):
+            data = stream.read()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    import json  # noqa: PLC0415 - a supervisor mostly finds none
+
+    try:
+        value = json.loads(data)
+    except ValueError:
         return None
     return value if isinstance(value, dict) else None

@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 from orchestrator.errors import LaunchFailedError
-from orchestrator.running.records import Outcome
+from orchestrator.running.records import How
 from plans import systems
 
 if TYPE_CHECKING:
@@ -19,6 +19,21 @@ if TYPE_CHECKING:
 GRACE: Final = 10.0
 """Seconds between TERM and KILL unless somebody says otherwise."""
 _ATTEMPT: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
+
+
+class Outcome(StrEnum):
+    """How a command came to its end. The first cause counts.
+
+    ``exited``: by itself, with a status or a signal that planctl did not send. ``timed_out``, ``stopped``
+    (somebody asked), ``parent_died``: its supervisor ended it. ``lost``: its supervisor was killed, or its
+    launcher died before the command was let go; the exit status is unknowable.
+    """
+
+    EXITED = How.EXITED
+    TIMED_OUT = How.TIMED_OUT
+    STOPPED = How.STOPPED
+    PARENT_DIED = How.PARENT_DIED
+    LOST = How.LOST
 
 
 class ParentDeath(StrEnum):

@@ -18,16 +18,15 @@ Its budget is 15 MB resident and 1 % of a processor; nothing heavy may be import
 
 from __future__ import annotations
 
-import contextlib
 import errno
-import json
+import marshal
 import os
 import select
-import signal
 import time
 
 from orchestrator.running import child, platforms, trees
-from orchestrator.running.records import ABOUT, ENDED, STARTED, STOP, Outcome, read_record, write_record
+from orchestrator.running.lean import Ignoring, signal
+from orchestrator.running.records import ABOUT, ENDED, STARTED, STOP, How, read_record, write_record
 from orchestrator.running.steps import step
 from plans.systems import LINUX, open_terminal
 
@@ -42,16 +41,14 @@ _ROWS, _COLUMNS = 24, 80
 
 
 class Orders:
-    """What the launcher wants; made from JSON in which bytes are written as Latin-1 text."""
+    """What the launcher, of the same interpreter, has marshalled; see ``supervision``."""
 
     def __init__(self, value: dict[str, Any]) -> None:
         self.attempt: str = value["attempt"]
-        self.argv: list[bytes] = [text.encode("latin-1") for text in value["argv"]]
-        self.cwd: bytes = value["cwd"].encode("latin-1")
-        self.environment: dict[bytes, bytes] = {
-            name.encode("latin-1"): text.encode("latin-1") for name, text in value["environment"].items()
-        }
-        self.record_dir: str = os.fsdecode(value["record_dir"].encode("latin-1"))
+        self.argv: list[bytes] = value["argv"]
+        self.cwd: bytes = value["cwd"]
+        self.environment: dict[bytes, bytes] = value["environment"]
+        self.record_dir: str = os.fsdecode(value["record_dir"])
         self.timeout: float | None = value["timeout"]
         self.tty: bool = value["tty"]
         self.stops_with_parent: bool = value["parent_death"] == "stop"
@@ -65,7 +62,7 @@ class Orders:
 def main(ready: int) -> None:
     """Supervise one command. ``ready`` is the descriptor on which the launcher waits for a line."""
     os.set_inheritable(ready, False)  # noqa: FBT003 - its only form
-    orders = Orders(json.loads(_read_orders()))
+    orders = Orders(marshal.loads(_read_orders()))
     for descriptor in orders.hold:  # kept by this process and no other
         os.set_inheritable(descriptor, False)  # noqa: FBT003 - its only form
     Supervisor(orders).run(ready)
@@ -123,7 +120,7 @@ class Supervisor:
         if not _launcher_agrees(ready):
             os.close(gate)
             os.waitpid(self.pid, 0)
-            self._record_end(Outcome.LOST, 0.0, ())
+            self._record_end(How.LOST, 0.0, ())
             return
         started = time.monotonic()
         os.write(gate, b"g")
@@ -135,18 +132,18 @@ class Supervisor:
             os.close(descriptor)
         self._record_end(outcome, (self.ended_at or time.monotonic()) - started, left)
 
-    def _watch(self, started: float) -> Outcome:
+    def _watch(self, started: float) -> str:
         deadline = None if self.orders.timeout is None else started + self.orders.timeout
         while True:
             self._reap()
             if self.status is not None:
-                return Outcome.EXITED
+                return How.EXITED
             if self.asked_to_stop or self._grace_asked() is not None:
-                return Outcome.STOPPED
+                return How.STOPPED
             if deadline is not None and time.monotonic() >= deadline:
-                return Outcome.TIMED_OUT
+                return How.TIMED_OUT
             if self.orders.stops_with_parent and os.getppid() != self.orders.launcher:
-                return Outcome.PARENT_DIED
+                return How.PARENT_DIED
             self.rest(TICK if deadline is None else min(TICK, deadline - time.monotonic()))
 
     def rest(self, seconds: float) -> None:
@@ -154,7 +151,7 @@ class Supervisor:
         descriptors = [self.signals] if self.terminal is None else [self.signals, self.terminal]
         readable, _, _ = select.select(descriptors, (), (), max(0.0, seconds))
         if self.signals in readable:
-            with contextlib.suppress(BlockingIOError):
+            with Ignoring(BlockingIOError):
                 os.read(self.signals, _CHUNK)
         if self.terminal in readable:
             self._copy_terminal()
@@ -174,8 +171,8 @@ class Supervisor:
                 self.status = status
                 self.ended_at = time.monotonic()
 
-    def _end_tree(self, outcome: Outcome) -> tuple[int, ...]:
-        if outcome is Outcome.EXITED and self.childless and self.subreaper:
+    def _end_tree(self, outcome: str) -> tuple[int, ...]:
+        if outcome is How.EXITED and self.childless and self.subreaper:
             return ()  # the usual end, without a look at every process of the machine
         asked = self._grace_asked()
         grace = self.orders.grace if asked is None else asked
@@ -198,7 +195,7 @@ class Supervisor:
         self._reap()
         for pid in platforms.own_children():
             # it became another user's; told as left over
-            with contextlib.suppress(PermissionError), step("supervisor.kill"):
+            with Ignoring(PermissionError), step("supervisor.kill"):
                 os.kill(pid, signal.SIGKILL)
         self._reap()
         if seconds:
@@ -265,13 +262,13 @@ class Supervisor:
         value = self.orders.environment.get(variable.encode("ascii"))
         return None if value is None else value.decode("latin-1")
 
-    def _record_end(self, outcome: Outcome, seconds: float, left: tuple[int, ...]) -> None:
+    def _record_end(self, outcome: str, seconds: float, left: tuple[int, ...]) -> None:
         code = None if self.status is None else os.waitstatus_to_exitcode(self.status)
         value = {
             "attempt": self.orders.attempt,
             "boot": self.orders.boot,
             "pid": self.pid,
-            "outcome": str(outcome),
+            "outcome": outcome,
             "exit_code": code if code is not None and code >= 0 else None,
             "signal": -code if code is not None and code < 0 else None,
             "seconds": seconds,

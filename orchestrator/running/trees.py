@@ -16,10 +16,10 @@ parents, its session and its environment after its supervisor was killed.
 from __future__ import annotations
 
 import os
-import signal
 import time
 
 from orchestrator.running import platforms
+from orchestrator.running.lean import signal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

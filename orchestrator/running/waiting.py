@@ -15,8 +15,7 @@ import time
 from typing import TYPE_CHECKING, Final
 
 from orchestrator.running import platforms, supervision, trees
-from orchestrator.running.records import Outcome
-from orchestrator.running.spec import GRACE, CommandSpec, Ended, Supervised
+from orchestrator.running.spec import GRACE, CommandSpec, Ended, Outcome, Supervised
 from plans import systems
 
 if TYPE_CHECKING:

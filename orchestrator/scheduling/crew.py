@@ -5,8 +5,7 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING
 
-from orchestrator.running.records import Outcome
-from orchestrator.running.spec import Ended, Running
+from orchestrator.running.spec import Ended, Outcome, Running
 from orchestrator.running.supervision import find, poll, stop
 from orchestrator.running.waiting import wait
 from orchestrator.scheduling.launching import record_dir

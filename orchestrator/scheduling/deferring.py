@@ -17,8 +17,9 @@ from orchestrator.agents.moments import moment
 from orchestrator.agents.profiles import SAID_BY_75
 from orchestrator.events import EventName
 from orchestrator.running.log import lines_since
-from orchestrator.running.records import STARTED, Outcome, read_record
+from orchestrator.running.records import STARTED, read_record
 from orchestrator.running.retryfile import read_retry_at
+from orchestrator.running.spec import Outcome
 from orchestrator.scheduling.branching import note_tip
 from orchestrator.scheduling.commands import stages
 from orchestrator.scheduling.deferral import Deferral, deferral

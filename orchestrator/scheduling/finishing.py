@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.errors import StoreUnusableError
 from orchestrator.events import EventName
-from orchestrator.running.records import Outcome
+from orchestrator.running.spec import Outcome
 from orchestrator.running.supervision import stop_tree, stop_wish
 from orchestrator.scheduling.basing import FINISHED, PHASES
 from orchestrator.scheduling.branching import note_tip

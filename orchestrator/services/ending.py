@@ -16,8 +16,7 @@ import threading
 from typing import TYPE_CHECKING, Final
 
 from orchestrator.running import supervision
-from orchestrator.running.records import Outcome
-from orchestrator.running.spec import Ended, Running
+from orchestrator.running.spec import Ended, Outcome, Running
 from orchestrator.running.waiting import wait
 from orchestrator.scheduling.adopt import adopt_attempt, latest_stage
 from orchestrator.scheduling.launching import record_dir

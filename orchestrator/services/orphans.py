@@ -13,7 +13,7 @@ from orchestrator.clock import boot_id
 from orchestrator.running import platforms
 from orchestrator.running.places import record_folder
 from orchestrator.running.platforms import MARKER
-from orchestrator.running.records import Outcome
+from orchestrator.running.spec import Outcome
 from orchestrator.running.supervision import find, proven_end
 from orchestrator.running.trees import EVER, left_over
 from orchestrator.services.conductors import conductor_of

@@ -14,9 +14,8 @@ from pathlib import Path
 import pytest
 
 from orchestrator.errors import LaunchFailedError
-from orchestrator.running import platforms, supervision, waiting
-from orchestrator.running.records import Outcome
-from orchestrator.running.spec import Ended, Running
+from orchestrator.running import platforms, records, supervision, waiting
+from orchestrator.running.spec import Ended, Outcome, Running
 from tests.support.commands import Commands, commands_in, gone
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="supervisors are POSIX so far")
@@ -304,11 +303,34 @@ def test_supervisor_loads_nothing_heavy() -> None:
     argv = [sys.executable, "-I", "-S", "-c"]
     source = (
         "import sys; sys.path.append(sys.argv[1]); import orchestrator.running.supervisor;"
-        "heavy = {'typing', 'pathlib', 'subprocess', 'dataclasses', 'psutil', 'datetime', 'tempfile'};"
+        "from orchestrator.running import platforms; platforms.become_subreaper();"
+        "heavy = {'typing', 'pathlib', 'subprocess', 'dataclasses', 'psutil', 'datetime', 'tempfile',"
+        " 'json', 're', 'enum', 'signal', 'contextlib', 'functools', 'collections', 'types', 'ctypes'};"
         "print(*sorted(heavy & {*sys.modules}))"
     )
     root = Path(supervision.__file__).parents[2]
     assert subprocess.check_output([*argv, source, str(root)], text=True).strip() == ""
+
+
+def test_records_are_written_as_json_writes_them(tmp_path: Path) -> None:
+    value = {
+        "none": None,
+        "yes": True,
+        "no": False,
+        "one": 1,
+        "zero": 0,
+        "some": 1.5e-07,
+        "of": [1, 2],
+        "": [],
+    }
+    odd = {
+        "text": 'a "quoted" \\ line\n\t\0',
+        "\udcff": "\udcfe",
+        "wide": "\N{SNOWMAN} \N{GRINNING FACE} \x7f",
+    }
+    records.write_record(str(tmp_path), "record", {**value, **odd, "inner": odd}, durable=False)
+    assert (tmp_path / "record").read_text() == json.dumps({**value, **odd, "inner": odd}) + "\n"
+    assert records.read_record(str(tmp_path), "record") == {**value, **odd, "inner": odd}
 
 
 def test_descriptors_of_locks_are_held_by_the_supervisor_alone(commands: Commands) -> None:

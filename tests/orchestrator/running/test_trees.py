@@ -17,8 +17,7 @@ from hypothesis import strategies as st
 
 from orchestrator.running import platforms, supervision, trees, waiting
 from orchestrator.running.platforms import Process
-from orchestrator.running.records import Outcome
-from orchestrator.running.spec import Ended, ParentDeath, Supervised
+from orchestrator.running.spec import Ended, Outcome, ParentDeath, Supervised
 from plans import systems
 from tests.support.commands import Commands, commands_in, gone
 
