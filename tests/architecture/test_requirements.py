@@ -29,10 +29,10 @@ def source(path: str) -> str:
 @cache
 def functions_of(path: str) -> dict[str, str]:
     """Name and text of each test function of a file."""
-    text = source(path)
+    lines = source(path).splitlines()
     return {
-        node.name: ast.get_source_segment(text, node) or ""
-        for node in ast.walk(ast.parse(text))
+        node.name: "\n".join(lines[node.lineno - 1 : node.end_lineno])
+        for node in ast.parse(source(path)).body
         if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")
     }
 
