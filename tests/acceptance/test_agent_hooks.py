@@ -19,6 +19,7 @@ from orchestrator.cli.main import COMMANDS
 from tests.support.faces import contents
 from tests.support.process import COMMAND, Done, run
 from tests.support.repo import GitRepo
+from tests.support.slices import mostly, seldom
 
 SETTINGS = b"""\
 {
@@ -28,6 +29,9 @@ SETTINGS = b"""\
 }
 """
 NOT_DUMB = {"TERM": "xterm", "CI": ""}
+MODES = (NOT_DUMB, {"CI": "true"})
+BROKEN = ("no python", "no package", "fails", "no script", "no repository")
+IN_CI = [(MODES[1], "fails")]
 
 
 def hooks(repo: GitRepo, *arguments: str, code: int = 0, **env: str) -> Done:
@@ -170,7 +174,7 @@ def told(repo: GitRepo, agent: Agent, tmp_path: Path) -> Path:
     return said
 
 
-@pytest.mark.parametrize("folder", [".", "src", "../linked"])
+@pytest.mark.parametrize("folder", [*seldom("."), "src", "../linked"])
 def test_s3_8_the_agent_goes_on_while_planctl_is_told_who_it_is(
     repo: GitRepo, agent: Agent, told: Path, folder: str
 ) -> None:
@@ -207,8 +211,10 @@ def as_agent(command: str, place: Path, event: str, env: dict[str, str]) -> subp
     )
 
 
-@pytest.mark.parametrize("mode", [NOT_DUMB, {"CI": "true"}], ids=["terminal", "ci"])
-@pytest.mark.parametrize("broken", ["no python", "no package", "fails", "no script", "no repository"])
+@pytest.mark.parametrize(
+    ("mode", "broken"),
+    mostly([(mode, how) for how in BROKEN for mode in MODES], [(NOT_DUMB, how) for how in BROKEN] + IN_CI),
+)
 def test_s3_8_when_planctl_is_missing_or_broken_the_agent_does_not_notice(
     repo: GitRepo, tmp_path: Path, broken: str, mode: dict[str, str]
 ) -> None:

@@ -16,6 +16,7 @@ from tests.support.plans import commit_plans
 from tests.support.process import Done, run
 from tests.support.repo import GitRepo
 from tests.support.runs import ending, multi
+from tests.support.slices import mostly
 from worktrees.hooks import _keep
 
 ALLOWED = {"PLANCTL_ALLOW_MAIN": "1"}
@@ -334,6 +335,13 @@ def test_p12_the_path_does_not_matter(guarded: GitRepo) -> None:
 
 
 CHAINED = ("pre-commit", "reference-transaction")
+STEPS = ("hooks.install", "hooks.keep", "file.replace", "hooks.put-back")
+MOMENTS = [(step, moment) for step in STEPS for moment in ("before", "after")]
+OFTEN = [
+    ("hooks.keep", "after"),
+    ("file.replace", "before"),
+    *(m for m in MOMENTS if m[0] == "hooks.put-back"),
+]
 
 
 @pytest.mark.parametrize("name", CHAINED)
@@ -376,8 +384,7 @@ def test_p12_what_a_hook_of_the_users_refuses_is_refused(repo: GitRepo, name: st
     assert repo.head() == before
 
 
-@pytest.mark.parametrize("moment", ["before", "after"])
-@pytest.mark.parametrize("step", ["hooks.install", "hooks.keep", "file.replace", "hooks.put-back"])
+@pytest.mark.parametrize(("step", "moment"), mostly(MOMENTS, OFTEN))
 def test_p12_killed_anywhere_the_users_hook_is_there_and_the_next_call_goes_on(
     repo: GitRepo, step: str, moment: str
 ) -> None:

@@ -37,7 +37,7 @@ MOMENTS = [
     "resolver.journal:before:3",
     "resolver.journal:after:3",
 ]
-OFTEN = ("resolver.merge:after", "running.launch:after", "resolver.commit:after", "resolver.journal:after:3")
+OFTEN = ("resolver.merge:after", "running.launch:after", "resolver.journal:after:3")
 BACK = ("resolver.reset", "resolver.clean", "resolver.forget")
 MOMENTS_BACK = [f"{step}:{side}" for step in BACK for side in ("before", "after")]
 
@@ -76,7 +76,7 @@ def test_p18_killed_while_a_conflict_is_resolved(repo: GitRepo, moment: str) -> 
     require_nothing_left(repo)
 
 
-@pytest.mark.parametrize("moment", mostly(MOMENTS, ["resolver.merge:after", "resolver.journal:before:2"]))
+@pytest.mark.parametrize("moment", mostly(MOMENTS, ["resolver.merge:after"]))
 def test_p18_a_disk_that_fails_while_a_conflict_is_resolved(repo: GitRepo, moment: str) -> None:
     """Once: it is said, and what was begun is put back or gone on with."""
     scene(repo, BOTH)
@@ -92,7 +92,7 @@ def test_p18_a_disk_that_fails_while_a_conflict_is_resolved(repo: GitRepo, momen
     require_nothing_left(repo)
 
 
-@pytest.mark.parametrize("moment", mostly(MOMENTS_BACK, ["resolver.reset:before", "resolver.clean:after"]))
+@pytest.mark.parametrize("moment", mostly(MOMENTS_BACK, ["resolver.clean:after"]))
 def test_p18_killed_while_a_worktree_is_put_back(repo: GitRepo, moment: str) -> None:
     head = scene(repo, "echo half > half.txt; exit 1")
     killed_at(repo, moment, "merge", "one", "two")

@@ -14,6 +14,7 @@ from tests.support.plans import commit_plans
 from tests.support.process import run
 from tests.support.queues import Queue, configure
 from tests.support.repo import GitRepo
+from tests.support.slices import seldom
 
 
 @pytest.mark.parametrize("committed", ["git commit -q --no-edit &&", ""], ids=["committed", "staged"])
@@ -26,7 +27,7 @@ def test_p18_markers_that_only_the_worktree_has_lost_are_no_resolution(queue: Qu
     assert "src/a.py" in ended.reason["detail"]
 
 
-@pytest.mark.parametrize("how", ["rm -rf", "git worktree remove --force"])
+@pytest.mark.parametrize("how", ["rm -rf", *seldom("git worktree remove --force")])
 def test_p18_a_resolver_that_takes_its_worktree_away_is_said_to_have(queue: Queue, how: str) -> None:
     two = conflict(queue, f'cd / && {how} "$PLANCTL_WORKTREE"'.replace("cd / && git", "git"))
     mend(queue)

@@ -21,7 +21,7 @@ from tests.support.plans import commit_plans, landings
 from tests.support.process import end_of, run, start
 from tests.support.queues import Queue, configure, is_clean, landed_once, queue_of, require_sound
 from tests.support.repo import GitRepo
-from tests.support.slices import sampled
+from tests.support.slices import sampled, seldom
 
 
 def script(folder: Path, text: str) -> str:
@@ -173,7 +173,7 @@ def test_p18_what_is_not_resolved_goes_back_with_the_worktree_as_it_was(
         assert str(slot.state) in ("free", "quarantined")
 
 
-@pytest.mark.parametrize("command", ["git add -A", "git commit -qam x"])
+@pytest.mark.parametrize("command", ["git add -A", *seldom("git commit -qam x")])
 def test_markers_of_another_size_are_markers(queue: Queue, command: str) -> None:
     queue.repo.commit("size", {".gitattributes": "*.py conflict-marker-size=20\n"})
     two = conflict(queue, command)
@@ -194,7 +194,7 @@ def test_an_empty_or_deleted_file_is_a_resolution_when_it_was_staged(queue: Queu
     ("command", "gone"),
     [
         ("git merge --abort; git reset -q --hard main", False),
-        ("git merge --abort; git checkout -q -b other main; git branch -q -D two", True),
+        *seldom(("git merge --abort; git checkout -q -b other main; git branch -q -D two", True)),
         ("git update-ref -d refs/heads/two; exit 1", True),
     ],
 )

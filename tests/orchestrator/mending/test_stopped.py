@@ -22,6 +22,7 @@ from tests.support.plans import commit_plans
 from tests.support.process import end_of, run, start
 from tests.support.queues import configure, queue_of, require_sound
 from tests.support.repo import GitRepo
+from tests.support.slices import seldom
 from worktrees.repository import find
 
 HALTED = """\
@@ -69,7 +70,7 @@ def test_p18_a_stopped_process_that_wakes_up_touches_no_worktree_of_another(
     require_sound(repo)
 
 
-@pytest.mark.parametrize("moment", ["resolver.reset:before:1", "running.folders:before:1"])
+@pytest.mark.parametrize("moment", ["resolver.reset:before:1", *seldom("running.folders:before:1")])
 def test_p18_nobody_takes_a_worktree_that_a_stopped_process_is_putting_back(
     repo: GitRepo, tmp_path: Path, moment: str
 ) -> None:

@@ -34,10 +34,8 @@ STEPS = (
 MOMENTS = [f"{step}:{side}" for step in STEPS for side in ("before", "after")]
 OFTEN = (
     "candidate.keep:after",
-    "landing.refs:before",
     "landing.refs:after",
     "checkout.update:after",
-    "checkout.unlock:before",
 )
 
 
