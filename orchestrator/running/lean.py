@@ -7,7 +7,10 @@ check and every plan.
 
 from __future__ import annotations
 
-from _json import encode_basestring_ascii
+try:
+    from _json import encode_basestring_ascii
+except ImportError:  # not in every Python
+    from json.encoder import encode_basestring_ascii
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

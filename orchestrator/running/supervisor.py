@@ -172,7 +172,7 @@ class Supervisor:
                 self.ended_at = time.monotonic()
 
     def _end_tree(self, outcome: str) -> tuple[int, ...]:
-        if outcome is How.EXITED and self.childless and self.subreaper:
+        if outcome == How.EXITED and self.childless and self.subreaper:
             return ()  # the usual end, without a look at every process of the machine
         asked = self._grace_asked()
         grace = self.orders.grace if asked is None else asked

@@ -303,7 +303,6 @@ def test_supervisor_loads_nothing_heavy() -> None:
     argv = [sys.executable, "-I", "-S", "-c"]
     source = (
         "import sys; sys.path.append(sys.argv[1]); import orchestrator.running.supervisor;"
-        "from orchestrator.running import platforms; platforms.become_subreaper();"
         "heavy = {'typing', 'pathlib', 'subprocess', 'dataclasses', 'psutil', 'datetime', 'tempfile',"
         " 'json', 're', 'enum', 'signal', 'contextlib', 'functools', 'collections', 'types', 'ctypes'};"
         "print(*sorted(heavy & {*sys.modules}))"
