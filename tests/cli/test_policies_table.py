@@ -17,13 +17,13 @@ DOCUMENT = Path(__file__).parents[2] / "docs/queue.md"
 def blocks() -> dict[str, str]:
     """Each command with what is shown below it, without the indent."""
     text = DOCUMENT.read_text(encoding="utf-8")
-    found = re.findall(r"^    \$ planctl (simulate .*)\n((?:    .*\n)+)", text, re.MULTILINE)
+    found = re.findall(r"^    \$ planctl (simulate .*)\n((?:    .*\n|\n(?=    ))+)", text, re.MULTILINE)
     return {command: re.sub(r"^    ", "", shown, flags=re.MULTILINE) for command, shown in found}
 
 
 def test_the_document_has_small_tables_and_that_of_the_recipe() -> None:
     """Without this the tests below could be empty."""
-    assert len(blocks()) == 3
+    assert len(blocks()) == 4
     assert sum("--changes 1000" in command for command in blocks()) == 1
 
 

@@ -222,7 +222,7 @@ def _say_paused(invocation: Invocation, why: str | None) -> None:
 def explain(invocation: Invocation, name: str) -> None:
     """Say why an entry (its id, plan or branch) is where it is, and what would change that."""
     from orchestrator.bootstrap import looking  # noqa: PLC0415 - as above
-    from orchestrator.cli.display.chance import chance_lines  # noqa: PLC0415 - as above
+    from orchestrator.cli.display.chance import chance_lines, when_landed  # noqa: PLC0415 - as above
     from orchestrator.services import explaining  # noqa: PLC0415 - as above
 
     found, output = (
@@ -239,7 +239,7 @@ def explain(invocation: Invocation, name: str) -> None:
     if found["paused"]:
         output.text("  the queue stands still: ", str(found["paused"]))
     if found["expected"]:
-        output.text("  expected: ", _when(found["expected"]))
+        output.text("  expected: ", when_landed(found["expected"]))
     for line in chance_lines(found["chance"]):
         output.text("  ", line)
     if found["cure"]:
@@ -259,13 +259,6 @@ def _show_reason(output: Output, reason: Mapping[str, Any]) -> None:
 def _other(other: Mapping[str, Any]) -> str:
     """What landed on the same paths."""
     return f"{other['plan'] or other['subject']}, {str(other['commit'])[:12]}"
-
-
-def _when(expected: Mapping[str, Any]) -> str:
-    """When it will have landed, and by what that is told."""
-    checks = f"{expected['checks']} check{'s' if expected['checks'] != 1 else ''}"
-    by = f"by the last {checks} of the target, {expected['median']:.0f} s at the median"
-    return f"landed in about {expected['seconds']:.0f} s if all before it pass, {by}"
 
 
 def _show_proof(output: Output, proof: Mapping[str, Any] | None) -> None:

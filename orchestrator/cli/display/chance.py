@@ -1,4 +1,4 @@
-"""How likely an entry is to land, and by what that is told, in words."""
+"""When an entry will have landed, how likely that is, and by what both are told, in words."""
 
 from __future__ import annotations
 
@@ -12,6 +12,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     Data = Mapping[str, Any]
+
+
+def when_landed(expected: Data) -> str:
+    """When it will have landed, and by what that is told."""
+    checks = f"{expected['checks']} check{'s' if expected['checks'] != 1 else ''}"
+    by = f"by the last {checks} of the target, {expected['median']:.0f} s at the median"
+    return f"landed in about {expected['seconds']:.0f} s if all before it pass, {by}"
 
 
 def chance_lines(chance: Data | None) -> Iterator[str]:
