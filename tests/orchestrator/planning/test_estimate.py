@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
-from math import log
+from math import inf, log
 from random import Random
 
 import pytest
@@ -12,8 +13,13 @@ from hypothesis import strategies as st
 
 from orchestrator.planning.calibration import Told, calibrated
 from orchestrator.planning.estimate import KEPT, MOST_PATHS, Evidence, Experience, Traits
+from orchestrator.planning.model import Rates
+from orchestrator.planning.policy import Policy, plan
 from orchestrator.planning.remembered import read, written
+from orchestrator.simulation.engine import Conditions, Simulation
+from orchestrator.simulation.oracle import serial
 from orchestrator.simulation.repository import Touch, touches
+from orchestrator.simulation.workload import Recipe, draw
 
 USUAL = 0.9
 PLAIN = Traits("e1", "api", 3, ("a.py",))
@@ -154,6 +160,19 @@ def test_where_size_and_paths_decide_it_beats_the_base_rate_and_is_calibrated(fa
         expected, seen_share = bucket.told, bucket.landed / bucket.count
         error = (expected * (1 - expected) / bucket.count) ** 0.5
         assert abs(seen_share - expected) < 0.05 + 3 * error, bucket
+
+
+def test_p6_what_was_learned_saves_checks_and_lands_the_same() -> None:
+    recipe = Recipe(changes=150, rate=inf, failure=0.2, files=300)
+    checks = Counter[bool]()
+    for seed in range(2):
+        changes = draw(recipe, seed)
+        for learns in (True, False):
+            where = Conditions(20, Rates(recipe.failure), seed=seed, learns=learns)
+            outcome = Simulation(changes, lambda view: plan(view, Policy.RANKED), where).run()
+            assert set(outcome.landed) == serial(changes)
+            checks[learns] += outcome.checks
+    assert checks[True] < 0.95 * checks[False]
 
 
 def test_where_nothing_decides_it_costs_nearly_nothing() -> None:
