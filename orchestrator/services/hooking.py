@@ -6,6 +6,8 @@ the other way round. The script goes with the last entry that names it.
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 
 GIT: Final = "git"
 SESSION: Final = "session"
+_REFUSED: Final = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT, errno.ENOTDIR}
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +58,8 @@ def install_git(git: Git, target: str) -> tuple[Path, ...]:
 def install_agent(git: Git, agent: Agent, path: Path, target: str) -> Path:
     """The entries of ``agent`` in its settings at ``path``; harmless when they are there.
 
-    Raises AgentSettingsError, nothing written, where that file cannot be read as the agent reads it.
+    Raises AgentSettingsError, nothing changed, where that file cannot be read as the agent reads it, or not
+    be written.
     """
     content = _read(path, agent)
     made = Made.NOTHING if content is not None else Made.FILE if path.parent.is_dir() else Made.FOLDER
@@ -63,13 +67,32 @@ def install_agent(git: Git, agent: Agent, path: Path, target: str) -> Path:
     install_hook(git, HookKind.SESSION, target)
     if text == content:
         return path
-    with step("hooks.settings"):
+    try:
+        _write(path, text, is_new=content is None)
+    except AgentSettingsError:
+        uninstall_hooks(git.repository, _uncalled(git.repository))
+        raise
+    return path
+
+
+def _write(path: Path, text: str, *, is_new: bool) -> None:
+    with _writable(path), step("hooks.settings"):
         path.parent.mkdir(parents=True, exist_ok=True)
-        if content is not None:
+        if not is_new:
             write_atomic(path.resolve(), text.encode())
         elif not create_atomic(path, text.encode()):
             raise AgentSettingsError(path, "somebody has just made it; try again")
-    return path
+
+
+@contextlib.contextmanager
+def _writable(path: Path) -> Iterator[None]:
+    """Raise AgentSettingsError where the user may not write there (a full disk is told as such)."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _REFUSED:
+            raise
+        raise AgentSettingsError(path, f"it cannot be written: {error.strerror}") from error
 
 
 def _put_in(text: str, agent: Agent, path: Path, made: Made) -> str:
@@ -84,7 +107,7 @@ def _put_in(text: str, agent: Agent, path: Path, made: Made) -> str:
 def uninstall_agent(agent: Agent, path: Path) -> bool:
     """Take its entries out of the settings at ``path``, the file too if it was made for them.
 
-    Whether there were any. Raises AgentSettingsError where the file cannot be read.
+    Whether there were any. Raises AgentSettingsError where the file cannot be read, or not be written.
     """
     content = _read(path, agent) if _is_mentioned(path) else None
     if content is None:
@@ -95,7 +118,7 @@ def uninstall_agent(agent: Agent, path: Path) -> bool:
         raise AgentSettingsError(path, str(error)) from error
     if text == content:
         return False
-    with step("hooks.settings"):
+    with _writable(path), step("hooks.settings"):
         if made is Made.NOTHING:
             write_atomic(path.resolve(), text.encode())
         else:
@@ -125,7 +148,7 @@ def uninstall(repository: Repository, wanted: Sequence[str], *, own: bool = Fals
             continue
         if _entry_state(agent, path) is EntryState.ALTERED:
             left.append(path)
-    kinds = [*(GIT_HOOKS if GIT in wanted else ()), *(() if _is_called(repository) else (HookKind.SESSION,))]
+    kinds = [*(GIT_HOOKS if GIT in wanted else ()), *_uncalled(repository)]
     gone += uninstall_hooks(repository, kinds)
     return Removed(tuple(gone), (*left, *altered_hooks(repository)))
 
@@ -175,9 +198,10 @@ def _of_agents(repository: Repository, *, both: bool = True) -> Iterator[Place]:
                 yield Place(agent.name, path, str(state))
 
 
-def _is_called(repository: Repository) -> bool:
-    """Whether entries are left that call the script, or may be."""
-    return any(place.state != EntryState.ABSENT for place in _of_agents(repository))
+def _uncalled(repository: Repository) -> Sequence[HookKind]:
+    """The script of agents, where no entry is left that calls it, or may."""
+    called = any(place.state != EntryState.ABSENT for place in _of_agents(repository))
+    return () if called else (HookKind.SESSION,)
 
 
 def _entry_state(agent: Agent, path: Path) -> EntryState:

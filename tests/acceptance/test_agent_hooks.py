@@ -100,6 +100,23 @@ def test_s3_8_a_link_stays_a_link(repo: GitRepo, tmp_path: Path) -> None:
     assert kept.read_bytes() == SETTINGS
 
 
+@pytest.mark.parametrize("home", ["/proc", "a file"])
+def test_s3_8_a_home_that_cannot_be_written_to_is_said_and_nothing_is_left(
+    repo: GitRepo, tmp_path: Path, home: str
+) -> None:
+    """Exit 2 with the place, no fault; neither the script that would be called, nor a folder."""
+    place = tmp_path / "home" if home == "a file" else Path(home)
+    if home == "a file":
+        place.write_text("no folder")
+    env = {"HOME": str(place), "CLAUDE_CONFIG_DIR": ""}
+    before = contents(repo.path)
+    done = run("hooks", "install", "claude", "--user", "--json", cwd=repo.path, env=env)
+    assert (done.code, done.data["error"]["code"]) == (2, "agent-settings"), done.err
+    assert f"{place}/.claude/settings.json" in done.data["error"]["message"]
+    assert contents(repo.path) == before
+    assert run("hooks", "uninstall", "claude", "--user", cwd=repo.path, env=env).code in (0, 1)
+
+
 @pytest.mark.parametrize("content", [b"", b"{ 'a': 1 }\n", b'{"hooks": []}\n', b"{}\xff"])
 def test_s3_8_what_cannot_be_read_is_left_alone_and_said(repo: GitRepo, content: bytes) -> None:
     path = repo.path / ".gemini/settings.json"
