@@ -75,6 +75,11 @@ PUTTING_BACK = (
 )
 GUARDING = f"{MERGING}/test_guards.py"
 BATCHES = f"{MERGING}/test_batches.py"
+KEEPER = "orchestrator/slots/keeper.py"
+LATE = (
+    "tests/orchestrator/test_late_work.py::"
+    "test_s9_what_came_into_a_freed_slot_is_rescued_before_another_plan_has_it"
+)
 SECOND = (
     "tests/acceptance/test_order_of_landings.py::"
     "test_s10_work_stacked_on_a_second_run_of_a_plan_waits_for_that_not_for_its_first_landing"
@@ -501,6 +506,18 @@ GUARDS = (
             ),
         ),
         (PUTTING_BACK,),
+    ),
+    Guard(
+        "work-saved",
+        "what is uncommitted in a slot is rescued before it is cleaned",
+        (Edit(KEEPER, "            if not spotless:\n                self.save(slot)\n", ""),),
+        ("tests/services/test_doctor.py::test_p9_a_slot_that_its_dead_session_held_is_rescued_and_free",),
+    ),
+    Guard(
+        "late-work-saved",
+        "so is what came into it after it was freed",
+        (Edit(KEEPER, "        self.save(slot, slot.name)\n        self.pool.q", "        self.pool.q"),),
+        (LATE,),
     ),
     Guard(
         "paused-landing",

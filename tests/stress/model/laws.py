@@ -126,7 +126,7 @@ class JudgedWorld(World):
         for key, own in made.items():
             job = self._all_jobs()[key]
             assert key not in self.landed, f"S4: {key} has landed twice"
-            assert all(self._has_landed_plan(plan) for plan in job.after), f"S10: {key} before {job.after}"
+            assert all(self._is_there(plan) for plan in job.after), f"S10: {key} before {job.after}"
             expected = self._brought(job, at, expected)
             assert expected is not None, f"S3: {key} meets what is on main"
             assert expected == self.tree(own), f"S3: {own} has another tree than a serial queue makes"
@@ -141,6 +141,13 @@ class JudgedWorld(World):
 
     def _has_landed_plan(self, plan: str) -> bool:
         return any(job.branch == plan for key, job in self._all_jobs().items() if key in self.landed)
+
+    def _is_there(self, plan: str) -> bool:
+        """Whether the work of a plan is on main, by a landing of its own or with what was built on it."""
+        if self._has_landed_plan(plan):
+            return True
+        tip = self.main[-1]
+        return any(j.branch == plan and self._brings_nothing(j, tip) for j in self._all_jobs().values())
 
     def _brings_nothing(self, job: Job, commit: str) -> bool:
         here = self.tree(commit)
@@ -248,8 +255,9 @@ class JudgedWorld(World):
 
     def _waits_rightly(self, job: Job, entries: dict[str, Entry]) -> bool:
         """It is to land after a plan that has not landed."""
-        return any(not self._has_landed_plan(plan) for plan in job.after) and (
-            entries[job.key].state in MOVING_ENTRIES
+        landed = {entry.branch for entry in entries.values() if entry.state is EntryState.LANDED}
+        return entries[job.key].state in MOVING_ENTRIES and any(
+            plan not in landed and not self._has_landed_plan(plan) for plan in job.after
         )
 
 

@@ -12,8 +12,8 @@ RULES = (
 )
 """What the design names; with a remote also ``cut``. In a long run each happens, or it fails."""
 HAPPENED = ("worlds", "batches", "landed", "rejected", "conflicted", *RULES, "cut", "refused")
-LONG = 10
-"""As many stories in a row have all of them."""
+LONG = 100
+"""As many stories in a row have all of them; in ten a flake, a time-out or a refusal may be missing."""
 
 
 def tell(record: Record, tally: Counter[str], *, rules: tuple[str, ...] = ()) -> None:
