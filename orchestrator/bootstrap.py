@@ -54,6 +54,17 @@ def open_readonly_store(repository: Repository, *, verify: bool = True) -> Store
     return open_snapshot(store_path(repository), SystemClock().boot(), verify=verify) or memory_store()
 
 
+def open_copy(repository: Repository) -> Store:
+    """As :func:`open_readonly_store`, for a process that has the store open: one that stays and is asked.
+
+    It reads no file of the store by hand: to close such a file takes this process's own locks on it away
+    (POSIX), under which its session works.
+    """
+    from orchestrator.store.sqlite.snapshot import copy_open  # noqa: PLC0415 - as above
+
+    return copy_open(store_path(repository), SystemClock().boot()) or memory_store()
+
+
 def memory_store() -> Store:
     """An empty store in memory, shared by all threads that are given it."""
     from orchestrator.store.memory.store import MemoryStore  # noqa: PLC0415 - as above
@@ -251,15 +262,17 @@ def looking(repository: Repository, remote: str | None = None) -> Workbench:
 
 
 @contextlib.contextmanager
-def watching(repository: Repository, note: str) -> Iterator[tuple[SessionHandle, Callable[[], Workbench]]]:
-    """A session of a watchdog, and what makes its workbench: git is loaded when there is work for it.
+def watching(
+    repository: Repository, note: str, kind: str = "watchdog"
+) -> Iterator[tuple[SessionHandle, Callable[[], Workbench]]]:
+    """A session of ``kind`` that looks after others, and what makes its workbench.
 
-    People are told of what happens from then on. Raises as :func:`attending`; making the workbench raises as
-    :func:`working` does.
+    git is loaded when there is work for it; from then on people are told of what happens. Raises as
+    :func:`attending`; making the workbench raises as :func:`working` does.
     """
     from orchestrator.notifying.notifier import notifying  # noqa: PLC0415 - as above
 
-    with holding(repository, "watchdog", note) as session, contextlib.ExitStack() as until_the_end:
+    with holding(repository, kind, note) as session, contextlib.ExitStack() as until_the_end:
 
         @cache
         def bench() -> Workbench:

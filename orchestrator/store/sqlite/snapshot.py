@@ -75,6 +75,27 @@ def open_snapshot(path: Path, boot: str, *, verify: bool = True) -> SqliteStore 
     raise BusyError("the store", "a writer that gives no moment to read it")
 
 
+def copy_open(path: Path, boot: str) -> SqliteStore | None:
+    """A copy in memory of a store that this process has open, by one more connection; None without one.
+
+    Raises as :func:`open_snapshot`.
+    """
+    try:
+        database = Database.connect(path, "rw")
+    except FileNotFoundError:
+        return None
+    with contextlib.closing(database):
+        database.set_up()
+        copy = Database(sqlite3.connect(":memory:", isolation_level=None), path)
+        try:
+            with translated(path):
+                database.connection.backup(copy.connection)
+            return _usable(copy, boot, verify=False)
+        except BaseException:
+            copy.close()
+            raise
+
+
 def _copy(path: Path, memory: sqlite3.Connection) -> None:
     with translated(path), _source(path) as source:
         source.backup(memory)
