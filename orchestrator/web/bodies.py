@@ -29,7 +29,7 @@ async def read_flags(request: Request, known: Mapping[str, bool]) -> dict[str, b
     if kind != "application/json":
         return _NOT_JSON
     said = request.headers.get("content-length", "0")
-    if not said.isdecimal() or int(said[:20]) > LARGEST:
+    if not said.isdecimal() or int(said) > LARGEST:
         return _TOO_LARGE
     try:
         async with asyncio.timeout(PATIENCE):

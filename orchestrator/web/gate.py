@@ -83,7 +83,12 @@ def is_loopback(address: str) -> bool:
 
 def is_name(text: str) -> bool:
     """Whether it can be the name or the address in a ``Host`` header, without a port."""
-    return _HOST.fullmatch(f"[{text}]" if ":" in text else text) is not None
+    if ":" not in text:
+        return _HOST.fullmatch(text) is not None
+    try:
+        return bool(_address(text))
+    except ValueError:
+        return False
 
 
 def _is_ours(host: str, address: str, names: Iterable[str]) -> bool:

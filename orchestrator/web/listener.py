@@ -40,8 +40,8 @@ class Impatient(H11Protocol):
 
     def _look(self, before: tuple[object, bool, bool]) -> None:
         now = self._stand()
-        if self.transport.is_closing():
-            return
+        if self not in self.connections:
+            return  # it has ended
         if now == before and now[1]:
             self.transport.abort()
             return

@@ -36,13 +36,15 @@ def _read(path: Path) -> str:
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
     except OSError as error:
         raise TokenUnusableError(path, error.strerror or str(error)) from error
-    with os.fdopen(descriptor, "rb") as file:
+    try:
         found = os.fstat(descriptor)
         if not stat.S_ISREG(found.st_mode):
             raise TokenUnusableError(path, "it is not a file")
         if os.name != "nt" and (found.st_uid != os.getuid() or stat.S_IMODE(found.st_mode) & 0o077):
             raise TokenUnusableError(path, f"others can read it (mode {stat.S_IMODE(found.st_mode):o})")
-        text = file.read(200).decode("ascii", "replace").strip()
+        text = os.read(descriptor, 200).decode("ascii", "replace").strip()
+    finally:
+        os.close(descriptor)
     if not _OURS.fullmatch(text):
         raise TokenUnusableError(path, "what is in it is no token")
     return text
