@@ -41,7 +41,7 @@ def open_store(repository: Repository, *, verify: bool = True) -> StoreOpened:
 
 
 def open_readonly_store(repository: Repository, *, verify: bool = True) -> Store:
-    """The store as it is now, for ``status`` and ``--dry-run``: a copy, no byte on disk is changed.
+    """The store as it is now, for who only reads: a copy, no byte on disk is changed.
 
     An empty one where there is none. A corrupt store is left where it is:
     :class:`~orchestrator.errors.StoreUnusableError`. ``verify=False``: whole pages of it are not looked at.
@@ -52,17 +52,6 @@ def open_readonly_store(repository: Repository, *, verify: bool = True) -> Store
     if not repository.state_dir.is_dir() and os.path.lexists(repository.state_dir):
         raise StoreUnusableError(store_path(repository), f"{repository.state_dir} is not a folder")
     return open_snapshot(store_path(repository), SystemClock().boot(), verify=verify) or memory_store()
-
-
-def open_copy(repository: Repository) -> Store:
-    """As :func:`open_readonly_store`, for a process that has the store open: one that stays and is asked.
-
-    It reads no file of the store by hand: to close such a file takes this process's own locks on it away
-    (POSIX), under which its session works.
-    """
-    from orchestrator.store.sqlite.snapshot import copy_open  # noqa: PLC0415 - as above
-
-    return copy_open(store_path(repository), SystemClock().boot()) or memory_store()
 
 
 def memory_store() -> Store:
@@ -265,10 +254,9 @@ def looking(repository: Repository, remote: str | None = None) -> Workbench:
 def watching(
     repository: Repository, note: str, kind: str = "watchdog"
 ) -> Iterator[tuple[SessionHandle, Callable[[], Workbench]]]:
-    """A session of ``kind`` that looks after others, and what makes its workbench.
+    """A session of ``kind`` that looks after others, and what makes its workbench when there is work for it.
 
-    git is loaded when there is work for it; from then on people are told of what happens. Raises as
-    :func:`attending`; making the workbench raises as :func:`working` does.
+    From then on people are told of what happens. Raises as :func:`attending`, the latter as :func:`working`.
     """
     from orchestrator.notifying.notifier import notifying  # noqa: PLC0415 - as above
 

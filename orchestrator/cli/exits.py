@@ -7,19 +7,20 @@
 from __future__ import annotations
 
 import errno
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 import orchestrator.errors as own
+import orchestrator.servingerrors as of_serving
 import plans.errors as of_plans
 import worktrees.errors as of_git
 import worktrees.metadata_lock as of_list
 import worktrees.remoteerrors as of_remote
 import worktrees.restoreerrors as of_restore
 from orchestrator.cli import advice
+from orchestrator.cli.errordata import error_data
 from orchestrator.cli.faults import write_log
 from orchestrator.cli.output import Colour
 from plans.drawing.escape import one_line
@@ -150,9 +151,9 @@ EXITS: Final[Mapping[type[Exception], Exit]] = {
     own.LocksInTheWayError: Exit(BUSY, "`planctl doctor` says whose they are"),
     own.RevertConflictError: Exit(NO, "revert by hand on a branch, then `planctl queue add BRANCH`"),
     own.SignalledError: Exit(INTERRUPTED),
-    own.PortInUseError: Exit(BUSY, advice.other_port),
-    own.MissingExtraError: Exit(INVALID, lambda error: f"pip install 'planctl[{error.extra}]'"),
-    own.TokenUnusableError: Exit(INVALID, "remove it: the next `planctl serve` makes a new one"),
+    of_serving.PortInUseError: Exit(BUSY, advice.other_port),
+    of_serving.MissingExtraError: Exit(INVALID, lambda error: f"pip install 'planctl[{error.extra}]'"),
+    of_serving.TokenUnusableError: Exit(INVALID, "remove it: the next `planctl serve` makes a new one"),
     own.FileExistsAlreadyError: Exit(
         INVALID, "nothing is ever overwritten: take another id, or edit the file"
     ),
@@ -202,9 +203,9 @@ def told_elsewhere(error: Exception, invocation: Invocation) -> dict[str, object
     """
     found = _found(error)
     if found is not None and found.code != FAULT:
-        return _data(error, str(error), found.advise(error), found.code)
+        return error_data(error, str(error), found.advise(error), found.code)
     _logged(error, found, invocation)
-    return _data(error, "it ended in a fault", "the server's own messages name a log of it", FAULT)
+    return error_data(error, "it ended in a fault", "the server's own messages name a log of it", FAULT)
 
 
 def _found(error: BaseException) -> Exit | None:
@@ -268,38 +269,4 @@ def _as_data(
     error: BaseException, fact: str, advice: str, code: int, invocation: Invocation, *, log: str | None = None
 ) -> None:
     if invocation.as_json:
-        invocation.output.data({"error": _data(error, fact, advice, code, log)})
-
-
-def _data(
-    error: BaseException, fact: str, advice: str, code: int, log: str | None = None
-) -> dict[str, object]:
-    name = type(error).__name__.removesuffix("Error")
-    said: dict[str, object] = {
-        "code": re.sub(r"(?<=[a-z])(?=[A-Z])", "-", name).lower(),
-        "message": fact,
-        "advice": advice,
-        "exit": code,
-    }
-    if isinstance(error, of_plans.CycleError):
-        said["ids"] = list(error.ids)
-    if isinstance(error, of_plans.InvalidPlansError):
-        said["problems"] = [problem_data(problem) for problem in error.problems]
-    if log is not None:
-        said["log"] = log
-    return said
-
-
-def problem_data(problem: of_plans.Problem) -> dict[str, object]:
-    """A problem under the names of the contract."""
-    return {
-        "plan": problem.plan,
-        "path": problem.path,
-        "line": problem.line,
-        "column": problem.column,
-        "field": problem.field,
-        "code": problem.code,
-        "severity": problem.severity,
-        "message": problem.message,
-        "hint": problem.hint,
-    }
+        invocation.output.data({"error": error_data(error, fact, advice, code, log)})

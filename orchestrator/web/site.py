@@ -1,7 +1,6 @@
 """What is answered: each thing one call of a service, made in a thread of its own with its own store.
 
-The server has the store open for its session, so whoever reads is given a copy that was made through a
-connection (:func:`orchestrator.bootstrap.open_copy`), and cannot write by mistake.
+Whoever reads is given a copy of the store, as the commands are: one moment, whatever is written meanwhile.
 """
 
 from __future__ import annotations
@@ -11,7 +10,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from orchestrator import __version__
-from orchestrator.bootstrap import open_copy, working
+from orchestrator.bootstrap import open_readonly_store, working
 from orchestrator.services.doctor import Report, cure, examine, report_data
 from orchestrator.services.metrics import measure
 from orchestrator.services.prometheus import exposition
@@ -40,19 +39,19 @@ class Site:
 
     def health(self) -> dict[str, Any]:
         """That the store answers, and which watchdog is at work."""
-        with contextlib.closing(open_copy(self.repository)) as store:
+        with contextlib.closing(open_readonly_store(self.repository)) as store:
             found = at_work(store, self.session.clock)
         return {"status": "ok", "version": __version__, "session": self.session.id, "watchdog": found}
 
     def status(self) -> dict[str, Any]:
         """What ``planctl status --json`` says."""
-        with contextlib.closing(open_copy(self.repository)) as store:
+        with contextlib.closing(open_readonly_store(self.repository)) as store:
             return asdict(status_of(store, self.session.clock, self.repository))
 
     def figures(self) -> bytes:
         """What ``planctl metrics --format prometheus`` says."""
         name = str(self.repository.primary_top or self.repository.common_dir)
-        with contextlib.closing(open_copy(self.repository)) as store:
+        with contextlib.closing(open_readonly_store(self.repository)) as store:
             return exposition(measure(store, self.session.clock), name)
 
     def examined(self) -> dict[str, Any]:
@@ -79,4 +78,4 @@ class Site:
 
     def _report(self) -> Report:
         own = frozenset({self.session.id})
-        return examine(self.repository, lambda: open_copy(self.repository), own)
+        return examine(self.repository, lambda: open_readonly_store(self.repository), own)

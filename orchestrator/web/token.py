@@ -12,7 +12,7 @@ import stat
 from typing import TYPE_CHECKING, Final
 
 from orchestrator.clock import new_secret
-from orchestrator.errors import TokenUnusableError
+from orchestrator.servingerrors import TokenUnusableError
 from plans.effects import create_atomic, step
 
 if TYPE_CHECKING:

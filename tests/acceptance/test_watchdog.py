@@ -23,7 +23,6 @@ from tests.support.process import end_of, end_started, run, start, until
 from tests.support.repo import GitRepo
 from tests.support.slices import mostly, seldom
 
-LIMIT = 60.0
 DEAF = "setsid sh -c 'trap \"\" TERM; sleep 1000 & sleep 1001 & wait'"
 MOMENTS = [
     f"{name}:{side}"

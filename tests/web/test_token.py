@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.errors import TokenUnusableError
+from orchestrator.servingerrors import TokenUnusableError
 from orchestrator.web.token import kept_token
 
 

@@ -77,8 +77,7 @@ def _look(*, orphans: bool) -> Look:
 def _mended(repository: Repository, first: Report, look: Look, *, orphans: bool) -> Report:
     """Cured, and examined again by ``look``, which is told whose session the cure was made in.
 
-    The second look opens the store as everybody does: a copy is made by reading the store's files, and to
-    close such a file takes this process's own locks on it away (POSIX), under which the session works.
+    The second look is at the store itself, which is open here.
 
     Of orphans exactly those that were shown: a pattern is no reason to go further than was agreed to.
     """

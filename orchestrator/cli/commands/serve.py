@@ -8,7 +8,7 @@ import click
 
 from orchestrator.cli.context import Command, Invocation, pass_invocation
 from orchestrator.cli.exits import DONE, SIGNALLED
-from orchestrator.errors import MissingExtraError
+from orchestrator.servingerrors import MissingExtraError
 from plans.drawing.escape import one_line
 
 if TYPE_CHECKING:
