@@ -3,7 +3,8 @@
 1. the socket listens: a port that is taken is told before anything is written
 2. a session is registered, so that others see the server and its death gives back what it held
 3. the token is read, or made
-4. side by side until ``ended`` is set: HTTP, and the watchdog, which stands for election like any other
+4. side by side, until ``ended`` is set or the session is lost: HTTP, and the watchdog, which stands for
+   election like any other
 5. requests at work are answered, a cure at work is finished and no further one begun, the session ends
 """
 
@@ -12,7 +13,7 @@ from __future__ import annotations
 import contextlib
 import threading
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from orchestrator.bootstrap import thread_store, watching
 from orchestrator.services.watchdog.log import CleanupLog
@@ -34,6 +35,10 @@ if TYPE_CHECKING:
     from orchestrator.web.place import Place, Wish
     from orchestrator.workbench import Workbench
     from worktrees.repository import Repository
+
+
+LOOK: Final = 3.0
+"""Seconds between two looks whether the session lives: as often as it beats."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +73,8 @@ def serve(
             if watches:
                 both.enter_context(_beside("watchdog", lambda: _look_after(site, bench, voice), ended))
             voice.begun(place, path, session.id)
-            ended.wait()
+            while session.is_alive() and not session.clock.wait(ended, LOOK):
+                continue
         session.require_alive()
 
 

@@ -15,6 +15,7 @@ import subprocess
 import sys
 import zlib
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -332,6 +333,49 @@ def test_s1_6_a_run_at_work_is_not_touched_by_what_is_mended(repo: GitRepo, gate
         assert end_of(conducted).code == 0
         assert_all_landed(repo, ["a"])
         assert served.ask("/doctor").data["healthy"] is True
+
+
+def test_s1_6_who_asks_while_others_write_sees_one_moment(repo: GitRepo) -> None:
+    """Runs are begun, and land, between any two reads of the store."""
+    plans: dict[str, dict[str, object]] = {
+        f"p{n}": {"files": {"write": [f"f{n}"]}, "run": f"echo {n} > f{n}"} for n in range(4)
+    }
+    commit_plans(repo, plans)
+    with serving(repo) as served:
+        conducted = start("run-multi", "--all", "--json", cwd=repo.path)
+
+        def ask(path: str) -> set[int]:
+            found = set()
+            while conducted.poll() is None:
+                found.add(served.ask(path).status)
+            return found
+
+        with ThreadPoolExecutor(4) as pool:
+            found = list(pool.map(ask, ("/status", "/status", "/metrics", "/doctor")))
+        assert found == [{200}] * 4
+        assert end_of(conducted).code == 0
+        assert {plan["state"] for plan in served.ask("/status").data["plans"]} == {"landed"}
+
+
+def test_s1_6_a_session_that_others_ended_is_the_servers_end(repo: GitRepo) -> None:
+    repo.write("planctl.yaml", "leases: {heartbeat: 100ms}\n")
+    with serving(repo, env={"PLANCTL_WATCHDOG": "off"}) as served:
+        with store_of(repo) as store:
+            session = store.session(served.told["session"])
+            assert session is not None
+            store.move_session(session, SessionState.ENDED, ended_at=SystemClock().now())
+        done = end_of(served.process)
+    assert done.code == 4
+    assert "was lost" in done.err
+
+
+def test_s1_6_nothing_is_taken_away_under_a_server(repo: GitRepo) -> None:
+    with serving(repo) as served:
+        refused = run("uninstall", cwd=repo.path)
+        assert refused.code == 4
+        assert served.ask("/doctor").data["healthy"] is True
+    assert run("uninstall", cwd=repo.path).code == 0
+    assert not (repo.path / ".git/planctl").exists()
 
 
 @pytest.fixture
