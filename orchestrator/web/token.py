@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from orchestrator.clock import new_secret
 from orchestrator.servingerrors import TokenUnusableError
+from plans import systems
 from plans.effects import create_atomic, step
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ def _read(path: Path) -> str:
         found = os.fstat(descriptor)
         if not stat.S_ISREG(found.st_mode):
             raise TokenUnusableError(path, "it is not a file")
-        if os.name != "nt" and (found.st_uid != os.getuid() or stat.S_IMODE(found.st_mode) & 0o077):
+        if not systems.WINDOWS and (found.st_uid != os.getuid() or stat.S_IMODE(found.st_mode) & 0o077):
             raise TokenUnusableError(path, f"others can read it (mode {stat.S_IMODE(found.st_mode):o})")
         text = os.read(descriptor, 200).decode("ascii", "replace").strip()
     finally:
