@@ -41,7 +41,7 @@ def open_store(repository: Repository, *, verify: bool = True) -> StoreOpened:
 
 
 def open_readonly_store(repository: Repository, *, verify: bool = True) -> Store:
-    """The store as it is now, for ``status`` and ``--dry-run``: a copy, no byte on disk is changed.
+    """The store as it is now, for who only reads: a copy, no byte on disk is changed.
 
     An empty one where there is none. A corrupt store is left where it is:
     :class:`~orchestrator.errors.StoreUnusableError`. ``verify=False``: whole pages of it are not looked at.
@@ -251,15 +251,16 @@ def looking(repository: Repository, remote: str | None = None) -> Workbench:
 
 
 @contextlib.contextmanager
-def watching(repository: Repository, note: str) -> Iterator[tuple[SessionHandle, Callable[[], Workbench]]]:
-    """A session of a watchdog, and what makes its workbench: git is loaded when there is work for it.
+def watching(
+    repository: Repository, note: str, kind: str = "watchdog"
+) -> Iterator[tuple[SessionHandle, Callable[[], Workbench]]]:
+    """A session of ``kind`` that looks after others, and what makes its workbench when there is work for it.
 
-    People are told of what happens from then on. Raises as :func:`attending`; making the workbench raises as
-    :func:`working` does.
+    From then on people are told of what happens. Raises as :func:`attending`, the latter as :func:`working`.
     """
     from orchestrator.notifying.notifier import notifying  # noqa: PLC0415 - as above
 
-    with holding(repository, "watchdog", note) as session, contextlib.ExitStack() as until_the_end:
+    with holding(repository, kind, note) as session, contextlib.ExitStack() as until_the_end:
 
         @cache
         def bench() -> Workbench:

@@ -121,6 +121,11 @@ def new_id() -> str:
     return "".join(_ALPHABET[(number >> shift) & 31] for shift in range(125, -1, -5))
 
 
+def new_secret() -> str:
+    """Draw 256 bits that nobody can guess, as 64 hexadecimal digits."""
+    return os.urandom(32).hex()
+
+
 def jitter(seconds: float, share: float) -> float:
     """``seconds`` ± up to ``share`` of it, drawn evenly."""
     drawn = int.from_bytes(os.urandom(4), "big") / 0xFFFFFFFF

@@ -243,16 +243,6 @@ class FileExistsAlreadyError(PlanctlError):
         super().__init__(f"{path} exists already")
 
 
-class PortInUseError(PlanctlError):
-    """A port is taken; ``holder`` says by whom where the system tells, ``free`` is one that is not taken."""
-
-    def __init__(self, port: int, holder: str | None, free: int | None) -> None:
-        self.port = port
-        self.holder = holder
-        self.free = free
-        super().__init__(f"port {port} is in use by {holder or 'another process'}")
-
-
 class HostFolderError(PlanctlError):
     """The folder where all runs of a user on this host meet cannot be used."""
 

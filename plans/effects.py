@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 _KILL_AT: Final = os.environ.get("PLANCTL_KILL_AT", "")
 _KILL_ONCE: Final = os.environ.get("PLANCTL_KILL_ONCE", "")
 _FAIL_AT: Final = os.environ.get("PLANCTL_FAIL_AT", "")
+_NEW: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
 _TRACE: Final = os.environ.get("PLANCTL_STEP_TRACE", "")
 _ARMED: Final = bool(_KILL_AT or _FAIL_AT or _TRACE)
 _seen: Final[Counter[str]] = Counter()
@@ -115,12 +116,12 @@ def write_atomic(
         sync_folder(path.parent)
 
 
-def create_atomic(path: Path, content: bytes) -> bool:
+def create_atomic(path: Path, content: bytes, mode: int = 0o666) -> bool:
     """Make ``path`` with ``content`` in one moment; False, and nothing done, when that name is taken.
 
     A link is a name taken, even one that leads nowhere. The content is written beside it, made durable and
     given its name by a hard link, which never replaces; where the file system has none, by an exclusive
-    open, which is not whole after a crash in that very moment.
+    open, which is not whole after a crash in that very moment. ``mode`` is that of the file, less the umask.
     """
     import shutil  # noqa: PLC0415 - as above
     import tempfile  # noqa: PLC0415 - as above
@@ -129,13 +130,13 @@ def create_atomic(path: Path, content: bytes) -> bool:
     try:
         with step("file.draft"):
             folder = Path(tempfile.mkdtemp(prefix=_draft(path), suffix=".tmp", dir=path.parent))
-            written = folder / "new"  # opened plainly, so that it gets the mode that new files get here
-            with written.open("xb") as temporary:
+            written = folder / "new"
+            with os.fdopen(os.open(written, _NEW, mode), "wb") as temporary:
                 temporary.write(content)
                 temporary.flush()
                 os.fsync(temporary.fileno())
         with step("file.create"):
-            made = _named_exclusively(written, path, content)
+            made = _named_exclusively(written, path, content, mode)
     finally:
         if folder is not None:
             with step("file.undraft"):
@@ -149,14 +150,14 @@ def _draft(path: Path) -> str:
     return f".{path.name[:60]}.{os.getpid()}-"
 
 
-def _named_exclusively(written: Path, path: Path, content: bytes) -> bool:
+def _named_exclusively(written: Path, path: Path, content: bytes, mode: int) -> bool:
     try:
         os.link(written, path)
     except FileExistsError:
         return False
     except OSError:  # no hard links here (FAT, some network file systems)
         try:
-            with path.open("xb") as file:
+            with os.fdopen(os.open(path, _NEW, mode), "wb") as file:
                 file.write(content)
         except FileExistsError:
             return False

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     import orchestrator.errors as own
+    import orchestrator.servingerrors as of_serving
     import plans.errors as of_plans
     import worktrees.restoreerrors as of_restore
     from worktrees.metadata_lock import MetadataLockedError
@@ -18,7 +19,7 @@ def nearest(error: of_plans.UnknownPlanError) -> str:
     return "`planctl lint` lists the plans, `planctl new ID` writes one"
 
 
-def other_port(error: own.PortInUseError) -> str:
+def other_port(error: of_serving.PortInUseError) -> str:
     """Try the port that it says is free."""
     return f"port {error.free} is free: try it" if error.free else "try another port"
 

@@ -7,19 +7,20 @@
 from __future__ import annotations
 
 import errno
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 import orchestrator.errors as own
+import orchestrator.servingerrors as of_serving
 import plans.errors as of_plans
 import worktrees.errors as of_git
 import worktrees.metadata_lock as of_list
 import worktrees.remoteerrors as of_remote
 import worktrees.restoreerrors as of_restore
 from orchestrator.cli import advice
+from orchestrator.cli.errordata import error_data
 from orchestrator.cli.faults import write_log
 from orchestrator.cli.output import Colour
 from plans.drawing.escape import one_line
@@ -150,7 +151,9 @@ EXITS: Final[Mapping[type[Exception], Exit]] = {
     own.LocksInTheWayError: Exit(BUSY, "`planctl doctor` says whose they are"),
     own.RevertConflictError: Exit(NO, "revert by hand on a branch, then `planctl queue add BRANCH`"),
     own.SignalledError: Exit(INTERRUPTED),
-    own.PortInUseError: Exit(BUSY, advice.other_port),
+    of_serving.PortInUseError: Exit(BUSY, advice.other_port),
+    of_serving.MissingExtraError: Exit(INVALID, lambda error: f"pip install 'planctl[{error.extra}]'"),
+    of_serving.TokenUnusableError: Exit(INVALID, "remove it: the next `planctl serve` makes a new one"),
     own.FileExistsAlreadyError: Exit(
         INVALID, "nothing is ever overwritten: take another id, or edit the file"
     ),
@@ -182,9 +185,7 @@ def report(error: BaseException, invocation: Invocation) -> int:
         return INTERRUPTED
     if isinstance(error, click.ClickException):
         return _usage(error, invocation)
-    found = next((EXITS[kind] for kind in type(error).__mro__ if kind in EXITS), None)
-    if isinstance(error, OSError) and error.errno in DISK:
-        found = _DISK_EXIT
+    found = _found(error)
     if found is None or found.code == FAULT:
         return _fault(error, found, invocation)
     code = found.code
@@ -193,6 +194,24 @@ def report(error: BaseException, invocation: Invocation) -> int:
     _say(error, str(error), found.advise(error), invocation)
     _as_data(error, str(error), found.advise(error), code, invocation)
     return code
+
+
+def told_elsewhere(error: Exception, invocation: Invocation) -> dict[str, object]:
+    """What a program on the other end of a connection is told of ``error``, as ``--json`` tells it.
+
+    A fault is reported here as ever, with its log; over there it is only named.
+    """
+    found = _found(error)
+    if found is not None and found.code != FAULT:
+        return error_data(error, str(error), found.advise(error), found.code)
+    _logged(error, found, invocation)
+    return error_data(error, "it ended in a fault", "the server's own messages name a log of it", FAULT)
+
+
+def _found(error: BaseException) -> Exit | None:
+    if isinstance(error, OSError) and error.errno in DISK:
+        return _DISK_EXIT
+    return next((EXITS[kind] for kind in type(error).__mro__ if kind in EXITS), None)
 
 
 def _usage(error: click.ClickException, invocation: Invocation) -> int:
@@ -211,13 +230,19 @@ def _usage(error: click.ClickException, invocation: Invocation) -> int:
 
 
 def _fault(error: BaseException, found: Exit | None, invocation: Invocation) -> int:
+    fact, advice, log = _logged(error, found, invocation)
+    said = "; ".join(filter(None, (advice, f"log: {log}" if log else "")))
+    _as_data(error, fact, said, FAULT, invocation, log=str(log) if log else None)
+    return FAULT
+
+
+def _logged(error: BaseException, found: Exit | None, invocation: Invocation) -> tuple[str, str, Path | None]:
+    """Write the log of a fault and say it; returns the fact, the advice, and the path of the log."""
     fact = str(error) if found else f"unexpected {type(error).__name__}: {error}"
     log = write_log(error, _state_dir(invocation))
     place, advice = f"log: {log}" if log else "", found.advise(error) if found else ""
     _say(error, f"{fact} ({place})" if place else fact, advice, invocation)
-    said = "; ".join(filter(None, (advice, place)))
-    _as_data(error, fact, said, FAULT, invocation, log=str(log) if log else None)
-    return FAULT
+    return fact, advice, log
 
 
 def _state_dir(invocation: Invocation) -> Path | None:
@@ -243,34 +268,5 @@ def _say(error: BaseException, fact: str, advice: str, invocation: Invocation) -
 def _as_data(
     error: BaseException, fact: str, advice: str, code: int, invocation: Invocation, *, log: str | None = None
 ) -> None:
-    if not invocation.as_json:
-        return
-    name = type(error).__name__.removesuffix("Error")
-    said: dict[str, object] = {
-        "code": re.sub(r"(?<=[a-z])(?=[A-Z])", "-", name).lower(),
-        "message": fact,
-        "advice": advice,
-        "exit": code,
-    }
-    if isinstance(error, of_plans.CycleError):
-        said["ids"] = list(error.ids)
-    if isinstance(error, of_plans.InvalidPlansError):
-        said["problems"] = [problem_data(problem) for problem in error.problems]
-    if log is not None:
-        said["log"] = log
-    invocation.output.data({"error": said})
-
-
-def problem_data(problem: of_plans.Problem) -> dict[str, object]:
-    """A problem under the names of the contract."""
-    return {
-        "plan": problem.plan,
-        "path": problem.path,
-        "line": problem.line,
-        "column": problem.column,
-        "field": problem.field,
-        "code": problem.code,
-        "severity": problem.severity,
-        "message": problem.message,
-        "hint": problem.hint,
-    }
+    if invocation.as_json:
+        invocation.output.data({"error": error_data(error, fact, advice, code, log)})

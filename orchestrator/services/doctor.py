@@ -84,6 +84,7 @@ _IN_ORDER = (
     keepsakes.examine_retention,
 )
 ROUNDS: Final = 3
+NOBODY: Final[frozenset[str]] = frozenset()
 _ORPHANS = (
     orphans.examine_strays,
     orphans.examine_locks,
@@ -112,8 +113,11 @@ class Report:
         return not any(i.gravity is Gravity.ERROR and i.key not in self.fixed for i in self.issues)
 
 
-def examine(repository: Repository, opened: Callable[[], Store], own: str | None = None) -> Report:
-    """Look at everything; nothing is changed. ``opened`` gives the store, a copy will do."""
+def examine(repository: Repository, opened: Callable[[], Store], own: frozenset[str] = NOBODY) -> Report:
+    """Look at everything; nothing is changed. ``opened`` gives the store, a copy will do.
+
+    ``own`` are the sessions of whoever looks: only others are somebody at work.
+    """
     git = Git(repository)
     checks = [ground.examine_git(git), ground.examine_repository(repository)]
     if any(check.issues for check in checks):
@@ -134,7 +138,9 @@ def examine(repository: Repository, opened: Callable[[], Store], own: str | None
     return _report(checks)
 
 
-def examine_orphans(repository: Repository, opened: Callable[[], Store], own: str | None = None) -> Report:
+def examine_orphans(
+    repository: Repository, opened: Callable[[], Store], own: frozenset[str] = NOBODY
+) -> Report:
     """Look for what earlier tools left, by the patterns of ``orphans:``; nothing is changed.
 
     Raises what reading the settings and opening the store do.
@@ -147,7 +153,7 @@ def examine_orphans(repository: Repository, opened: Callable[[], Store], own: st
 
 
 def _examine_all(
-    repository: Repository, git: Git, settings: Settings, store: Store, own: str | None
+    repository: Repository, git: Git, settings: Settings, store: Store, own: frozenset[str]
 ) -> list[Examined]:
     ward = Ward(repository, git, store, SystemClock(), settings.project, own)
     return [examined(ward) for examined in _IN_ORDER]
@@ -158,12 +164,19 @@ def _report(checks: list[Examined]) -> Report:
 
 
 def cure(
-    first: Report, bench: Workbench, session: SessionHandle, again: Callable[[], Report], rounds: int = ROUNDS
+    first: Report,
+    bench: Workbench,
+    session: SessionHandle,
+    again: Callable[[], Report],
+    rounds: int = ROUNDS,
+    *,
+    is_stopped: Callable[[], bool] = lambda: False,
 ) -> Report:
     """Try the cure of every issue that has one, then look again and say what is fixed.
 
     A cure that fails is named; the others are tried all the same. What only a cure brings to light (a store
     that was made anew knows of worktrees) is cured as well, if more than one of ``rounds`` is left.
+    Once ``is_stopped`` says so no further cure begins; what is left undone the last look finds again.
     """
     failures: list[str] = []
     seen: dict[tuple[str, str], Issue] = {}
@@ -173,7 +186,7 @@ def cure(
         seen |= {issue.key: issue for issue in fresh}
         if not any(issue.cure for issue in fresh):
             break
-        failures += [said for issue in fresh if (said := _tried(issue, bench, session))]
+        failures += [said for issue in fresh if not is_stopped() and (said := _tried(issue, bench, session))]
         now = again()
     left = {issue.key for issue in now.issues}
     fixed = tuple(issue for key, issue in seen.items() if key not in left)
@@ -197,6 +210,7 @@ def report_data(report: Report) -> dict[str, Any]:
         "healthy": report.is_healthy,
         "checks": [{"name": c.name, "status": c.status, "detail": c.detail} for c in report.checks],
         "issues": [_issue_data(issue, fixed=issue.key in report.fixed) for issue in report.issues],
+        "failures": list(report.failures),
     }
 
 

@@ -6,7 +6,7 @@ import errno
 import socket
 from typing import Final
 
-from orchestrator.errors import PortInUseError
+from orchestrator.servingerrors import PortInUseError
 
 _NEIGHBOURS: Final = 50
 _LAST: Final = 65535

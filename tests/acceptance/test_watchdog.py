@@ -5,9 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +19,10 @@ from tests.support.agents import Agent
 from tests.support.cli import planctl
 from tests.support.gates import Gates, assert_at_rest, store_of, supervised
 from tests.support.plans import commit_plans
-from tests.support.process import end_of, end_started, run, start
+from tests.support.process import end_of, end_started, run, start, until
 from tests.support.repo import GitRepo
 from tests.support.slices import mostly, seldom
 
-LIMIT = 60.0
 DEAF = "setsid sh -c 'trap \"\" TERM; sleep 1000 & sleep 1001 & wait'"
 MOMENTS = [
     f"{name}:{side}"
@@ -39,15 +36,6 @@ SIGNALS = ["running.signal:after", "running.signal:after:5", "file.append:after:
 def nothing_outlives_a_test() -> Any:
     yield
     end_started()
-
-
-def until(what: Callable[[], Any]) -> Any:
-    """What ``what`` gives once it gives something."""
-    deadline = time.monotonic() + LIMIT
-    while not (found := what()):
-        assert time.monotonic() < deadline, "it did not come"
-        threading.Event().wait(0.02)
-    return found
 
 
 def sweep(repo: GitRepo, code: int) -> Any:

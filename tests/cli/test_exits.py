@@ -14,6 +14,7 @@ import click
 import pytest
 
 import orchestrator.errors
+import orchestrator.servingerrors
 import plans.errors
 import worktrees.errors
 import worktrees.restoreerrors
@@ -23,6 +24,14 @@ from orchestrator.errors import BusyError, InterruptedRunError
 from plans.errors import CycleError, InvalidPlansError, PlanctlError, Problem
 from tests.support.cli import Said, add_command, planctl
 from tests.support.repo import GitRepo
+
+_MODULES = (
+    plans.errors,
+    worktrees.errors,
+    worktrees.restoreerrors,
+    orchestrator.errors,
+    orchestrator.servingerrors,
+)
 
 
 def fail_with(monkeypatch: pytest.MonkeyPatch, error: BaseException, *options: str, repo: Path) -> Said:
@@ -43,7 +52,7 @@ def logs(repo: GitRepo) -> list[Path]:
 def test_every_error_type_is_in_the_table() -> None:
     kinds = {
         kind
-        for module in (plans.errors, worktrees.errors, worktrees.restoreerrors, orchestrator.errors)
+        for module in _MODULES
         for kind in vars(module).values()
         if isinstance(kind, type) and issubclass(kind, PlanctlError) and kind is not PlanctlError
     }

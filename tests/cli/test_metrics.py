@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from orchestrator.cli.display.prometheus import FAMILIES, exposition
 from orchestrator.clock import SystemClock
 from orchestrator.planning.estimate import Experience, Traits
 from orchestrator.planning.remembered import VALUE, written
 from orchestrator.services.metrics import measure, metrics_data, moment, spread
+from orchestrator.services.prometheus import FAMILIES, exposition
 from orchestrator.states import AttemptState, EntryState, SessionState, TaskState
 from orchestrator.store.memory.store import MemoryStore
 from orchestrator.store.protocol import Store

@@ -76,7 +76,7 @@ def mended(repo: GitRepo, code: str, subject: str) -> None:
 def test_s1_6_a_healthy_repository_has_the_shape_of_the_contract(repo: GitRepo) -> None:
     said = doctor(repo)
     assert said.code == 0
-    assert set(said.data) == {"healthy", "checks", "issues"}
+    assert set(said.data) == {"healthy", "checks", "issues", "failures"}
     assert (said.data["healthy"], said.data["issues"]) == (True, [])
     names = [check["name"] for check in said.data["checks"]]
     assert {"git", "repository", "store", "sessions", "slots", "locks", "queue"} <= set(names)

@@ -10,8 +10,8 @@ import psutil
 import pytest
 
 from orchestrator.cli.context import Command, Invocation, pass_invocation
-from orchestrator.errors import PortInUseError
 from orchestrator.services.ports import listen
+from orchestrator.servingerrors import PortInUseError
 from tests.support.cli import add_command, planctl
 
 

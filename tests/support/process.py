@@ -7,12 +7,17 @@ import os
 import signal
 import subprocess
 import sys
+import threading
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from tests.support import forkserver
 
+LIMIT = 60.0
+"""Seconds to wait for what has to come."""
 COMMAND = (sys.executable, "-m", "orchestrator.cli")
 
 _IGNORE = (
@@ -95,6 +100,15 @@ def run(*arguments: str, cwd: Path, env: dict[str, str] | None = None, timeout: 
         out, err = process.communicate()
         raise AssertionError(f"planctl {arguments} hangs\n{out[-3000:]}\n{err[-3000:]}") from None
     return Done(process.returncode, out, err)
+
+
+def until(what: Callable[[], Any]) -> Any:
+    """What ``what`` gives once it gives something, which it is asked for again and again."""
+    deadline = time.monotonic() + LIMIT
+    while not (found := what()):
+        assert time.monotonic() < deadline, "it did not come"
+        threading.Event().wait(0.02)
+    return found
 
 
 def read_until(process: subprocess.Popen[str], event: str, plan: str | None = None) -> dict[str, Any]:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from orchestrator.store.protocol import Store
     from worktrees.repository import Repository
 
-    Look = Callable[[Repository, Callable[[], Store], str | None], Report]
+    Look = Callable[[Repository, Callable[[], Store], frozenset[str]], Report]
 
 
 @click.command("doctor", cls=Command)
@@ -31,12 +31,12 @@ def command(invocation: Invocation, *, fix: bool, orphans: bool, yes: bool) -> i
     left; warnings and hints do not count. With --verbose, hints and what is well are shown, too.
     """
     from orchestrator.bootstrap import open_readonly_store  # noqa: PLC0415 - `--help` does without
-    from orchestrator.services.doctor import report_data  # noqa: PLC0415 - as above
+    from orchestrator.services.doctor import NOBODY, report_data  # noqa: PLC0415 - as above
 
     if yes and not fix:
         raise click.UsageError("--yes goes with --fix")
     repository, output, look = invocation.repository, invocation.output, _look(orphans=orphans)
-    report = look(repository, lambda: open_readonly_store(repository), None)
+    report = look(repository, lambda: open_readonly_store(repository), NOBODY)
     asked = bool(report.curable) and output.can_ask() and not yes
     agreed = _agreed(invocation, report, orphans=orphans) if asked else fix
     if agreed and report.curable:
@@ -77,8 +77,7 @@ def _look(*, orphans: bool) -> Look:
 def _mended(repository: Repository, first: Report, look: Look, *, orphans: bool) -> Report:
     """Cured, and examined again by ``look``, which is told whose session the cure was made in.
 
-    The second look opens the store as everybody does: a copy is made by reading the store's files, and to
-    close such a file takes this process's own locks on it away (POSIX), under which the session works.
+    The second look is at the store itself, which is open here.
 
     Of orphans exactly those that were shown: a pattern is no reason to go further than was agreed to.
     """
@@ -86,5 +85,5 @@ def _mended(repository: Repository, first: Report, look: Look, *, orphans: bool)
     from orchestrator.services.doctor import ROUNDS, cure  # noqa: PLC0415 - as above
 
     with working(repository, "doctor") as (bench, session):
-        rounds = 1 if orphans else ROUNDS
-        return cure(first, bench, session, lambda: look(repository, bench.stores, session.id), rounds)
+        rounds, own = 1 if orphans else ROUNDS, frozenset({session.id})
+        return cure(first, bench, session, lambda: look(repository, bench.stores, own), rounds)

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from orchestrator.cli.context import Command, Invocation, pass_invocation
-from orchestrator.cli.exits import DONE, NO, problem_data
+from orchestrator.cli.errordata import problem_data
+from orchestrator.cli.exits import DONE, NO
 from orchestrator.cli.output import Colour
 from plans.drawing.escape import one_line
 from plans.errors import Problem, Severity

@@ -33,7 +33,7 @@ def command(invocation: Invocation, since: str | None, form: str) -> None:
         raise click.UsageError("--json and --format prometheus are two formats")
     metrics, output = _measured(invocation, since), invocation.output
     if form == "prometheus":
-        from orchestrator.cli.display.prometheus import exposition  # noqa: PLC0415 - as above
+        from orchestrator.services.prometheus import exposition  # noqa: PLC0415 - as above
 
         repository = invocation.repository
         output.raw(exposition(metrics, str(repository.primary_top or repository.common_dir)))

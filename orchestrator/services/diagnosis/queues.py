@@ -31,7 +31,7 @@ def examine_queue(ward: Ward) -> Examined:
     lease = ward.store.lease(f"queue:{ward.target}")
     worker = ward.living(lease.session) if lease else None
     issues: list[Issue] = []
-    if worker is None or worker.id == ward.own:
+    if worker is None or worker.id in ward.own:
         open_ = [i for i in ward.store.intents({IntentState.OPEN}) if i.target == ward.target]
         issues += [
             Issue(

@@ -78,14 +78,14 @@ class Examined:
 
 @dataclass(frozen=True)
 class Ward:
-    """One moment of a repository. ``store`` may be a copy; ``own`` is the session of this very doctor."""
+    """One moment of a repository. ``store`` may be a copy; ``own`` are the sessions of this very doctor."""
 
     repository: Repository
     git: Git
     store: Store
     clock: Clock
     project: ProjectSettings
-    own: str | None = None
+    own: frozenset[str] = frozenset()
 
     @property
     def target(self) -> str:
@@ -122,9 +122,9 @@ class Ward:
 
     @cached_property
     def is_alone(self) -> bool:
-        """Whether no living session but this doctor's own is at work."""
+        """Whether no living session but this doctor's own are at work."""
         active = self.store.sessions({SessionState.ACTIVE})
-        return not [s for s in active if s.id != self.own and self.living(s.id)]
+        return not [s for s in active if s.id not in self.own and self.living(s.id)]
 
     def is_conducted(self, run: RunRecord | None) -> bool:
         """Whether a process conducts the run."""

@@ -51,8 +51,9 @@ def mend(bench: Workbench, session: SessionHandle, check: Callable[[], None]) ->
 
     Each kind is looked for after those before it were cured: a command is ended before its slot is tidied.
     """
+    own = frozenset({session.id})
     for examine in _IN_ORDER:
-        ward = Ward(bench.repository, bench.git, bench.store, bench.clock, bench.settings.project, session.id)
+        ward = Ward(bench.repository, bench.git, bench.store, bench.clock, bench.settings.project, own)
         for issue in examine(ward).issues:
             if issue.code in CODES and issue.cure is not None:
                 check()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from typing import TYPE_CHECKING, Final
 
@@ -26,22 +27,35 @@ EVERY: Final = 10.0
 """Seconds between two sweeps, and between two looks whether a watchdog is wanted."""
 
 
+def is_turned_off(environ: Mapping[str, str] = os.environ) -> bool:
+    """Whether the user wants none that he did not start as one."""
+    return environ.get("PLANCTL_WATCHDOG", "1").lower() in ("0", "off", "false")
+
+
 def is_wanted(environ: Mapping[str, str]) -> bool:
     """Whether a run is to have one beside it: not in CI, on a dumb terminal, or where it is turned off."""
-    if environ.get("PLANCTL_WATCHDOG", "1").lower() in ("0", "off", "false"):
+    if is_turned_off(environ):
         return False
     return has_screen(environ)
 
 
 class Watchdog:
-    """One process's part in it; ``ended`` makes it stop before the next thing that it would do."""
+    """One process's part in it; ``ended`` makes it stop before the next thing that it would do.
+
+    ``hands`` is held while it sweeps, where others in this process mend things as well.
+    """
 
     def __init__(
-        self, post: Post, ended: threading.Event, tell: Callable[[Swept], None] = lambda _swept: None
+        self,
+        post: Post,
+        ended: threading.Event,
+        tell: Callable[[Swept], None] = lambda _swept: None,
+        hands: contextlib.AbstractContextManager[object] | None = None,
     ) -> None:
         self._post = post
         self._ended = ended
         self._tell = tell
+        self._hands = hands or contextlib.nullcontext()
         self._held: HeldLease | None = None
         self._stays = True
 
@@ -106,7 +120,8 @@ class Watchdog:
 
     def _sweep(self) -> Swept:
         assert self._held is not None, "only the watchdog sweeps"
-        return Sweep(self._post, Tenure(self._held, self._post.store, self._ended)).go()
+        with self._hands:
+            return Sweep(self._post, Tenure(self._held, self._post.store, self._ended)).go()
 
     def _step_down(self) -> None:
         if self._held is not None:

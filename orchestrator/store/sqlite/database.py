@@ -14,7 +14,9 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
+import threading
 from typing import TYPE_CHECKING, Any, Final
+from weakref import WeakSet
 
 from orchestrator.errors import (
     BusyError,
@@ -47,6 +49,11 @@ PRAGMAS: Final = (
 )
 
 
+_hands: Final = threading.RLock()
+_here: Final[WeakSet[Database]] = WeakSet()
+"""The connections of this process to files."""
+
+
 class StoreCorruptError(StoreUnusableError):
     """The file is no store any more: SQLite cannot make sense of it."""
 
@@ -76,10 +83,12 @@ class Database:
         if identity is None and mode == "rw":
             raise FileNotFoundError(path)
         require_allowed(path, os.R_OK | os.W_OK)
-        with translated(path):
+        with translated(path), _hands:
             uri = f"{path.absolute().as_uri()}?mode={mode}"
             connection = sqlite3.connect(uri, uri=True, timeout=BUSY_MS / 1000, isolation_level=None)
-        return cls(connection, path, identity or _identity(path))
+            database = cls(connection, path, identity or _identity(path))
+            _here.add(database)
+        return database
 
     def set_up(self) -> None:
         """Set what every connection needs, and read the first page.
@@ -187,6 +196,15 @@ class Database:
     def close(self) -> None:
         """Close the connection; harmless when called twice."""
         self.connection.close()
+        with _hands:
+            _here.discard(self)
+
+
+@contextlib.contextmanager
+def by_hand(path: Path) -> Iterator[bool]:
+    """Whether this process may open the store as files: it has no connection, nor gets one meanwhile."""
+    with _hands:
+        yield not any(database.path == path for database in _here)
 
 
 @contextlib.contextmanager

@@ -12,6 +12,9 @@ there, and writes read marks when they are. So the content is copied into memory
   will never come, and ends with "locking protocol" (``walBeginShmUnreliable``). A living writer is in that
   state for moments only; the time and size of both files tell.
 
+Where this very process has the store open, none of these: to close one of its files takes the process's own
+locks on it away (POSIX), under which its connections work. The copy is then made by one more connection.
+
 The copy cannot be written to. It costs about 2 ms per MB, a look through it included.
 """
 
@@ -25,7 +28,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from orchestrator.errors import BusyError, StoreUnusableError
-from orchestrator.store.sqlite.database import BUSY_MS, Database, require_allowed, translated
+from orchestrator.store.sqlite.database import BUSY_MS, Database, by_hand, require_allowed, translated
 from orchestrator.store.sqlite.migrations import migrate
 from orchestrator.store.sqlite.opening import require_sound, require_this_machine
 from orchestrator.store.sqlite.store import SqliteStore
@@ -56,6 +59,25 @@ def open_snapshot(path: Path, boot: str, *, verify: bool = True) -> SqliteStore 
     Raises :class:`StoreUnusableError` (a corrupt store is left where it is), or :class:`BusyError` when the
     file never stood still.
     """
+    with by_hand(path) as is_harmless:
+        if is_harmless:
+            return _read_by_hand(path, boot, verify=verify)
+    return _read_beside(path, boot, verify=verify)
+
+
+def _read_beside(path: Path, boot: str, *, verify: bool) -> SqliteStore:
+    """By one more connection of a process that has some."""
+    database = Database(sqlite3.connect(":memory:", isolation_level=None), path)
+    try:
+        with translated(path), _connected(path, "mode=ro") as source:
+            source.backup(database.connection)
+        return _usable(database, boot, verify=verify)
+    except BaseException:
+        database.close()
+        raise
+
+
+def _read_by_hand(path: Path, boot: str, *, verify: bool) -> SqliteStore | None:
     for _ in range(_TRIES):
         stamp = _stamp(path)
         if stamp is None:

@@ -396,6 +396,29 @@ def test_reading_beside_a_living_writer_sees_what_is_committed(
     assert not path.with_name("none.db").exists()
 
 
+def test_reading_takes_no_lock_away_from_a_writer_of_the_same_process(
+    path: Path, opened: Callable[[], Store]
+) -> None:
+    """To close a file of the store drops this process's locks on it (POSIX): another one would write then."""
+    store = opened()
+    other = (
+        "import sqlite3, sys\n"
+        "sqlite3.connect(sys.argv[1], timeout=0, isolation_level=None).execute('BEGIN IMMEDIATE')\n"
+    )
+    with store.transaction():
+        store.set_value("k", "v")
+        with contextlib.closing(open_snapshot(path, CLOCK.boot())) as copy:  # type: ignore[type-var]
+            assert copy.value("k") is None, "it is not committed"
+        done = subprocess.run(
+            [sys.executable, "-c", other, path], capture_output=True, text=True, check=False
+        )
+    assert "database is locked" in done.stderr
+    with contextlib.closing(open_snapshot(path, CLOCK.boot())) as copy:  # type: ignore[type-var]
+        assert copy.value("k") == "v"
+        with pytest.raises(StoreUnusableError, match="readonly"):
+            copy.set_value("k", "w")
+
+
 def test_reading_an_older_store_migrates_the_copy_only(path: Path) -> None:
     path.parent.mkdir()
     with contextlib.closing(sqlite3.connect(path)) as raw:
