@@ -63,7 +63,7 @@ def write_record(folder: str, name: str, value: Mapping[str, Any], *, durable: b
         os.replace(temporary, path)
 
 
-def take_back_record(folder: str, name: str) -> None:
+def take_back(folder: str, name: str) -> None:
     """As if the record ``name`` had never been written. Raises :class:`OSError`."""
     with step(f"running.take-back-{name}"):
         os.unlink(os.path.join(folder, name))
