@@ -1,7 +1,8 @@
 """The files by which a supervisor tells of its command, in one folder per attempt.
 
 - ``started``: written before the command is let go: who it is (pid, start mark, boot), who watches it, where
-  it works and for which plan, so that a store that was lost can be told of it.
+  it works and for which plan, so that a store that was lost can be told of it. Taken back when the launcher
+  dies before it lets go: then nothing was begun, and may be begun anew under the same name.
 - ``stop``: written by whoever asks for its end, with the grace in seconds.
 - ``ended``: written once, when nothing of its tree lives any more. Temporary file, fsync, rename: whole or
   absent, after a crash of the machine too. The folder is not synced: a record lost with the machine is an
@@ -9,7 +10,7 @@
 
 All are JSON objects. The supervisor loads this module: no heavy imports.
 """
-# ruff: noqa: PTH105, PTH118, PTH123 - pathlib would cost every supervisor 5 ms and 1 MB
+# ruff: noqa: PTH105, PTH108, PTH118, PTH123 - pathlib would cost every supervisor 5 ms and 1 MB
 
 from __future__ import annotations
 
@@ -54,6 +55,12 @@ def write_record(folder: str, name: str, value: Mapping[str, Any], *, durable: b
             os.fsync(stream.fileno())
     with step(f"running.record-{name}"):
         os.replace(temporary, path)
+
+
+def take_back(folder: str, name: str) -> None:
+    """As if the record ``name`` had never been written. Raises :class:`OSError`."""
+    with step(f"running.take-back-{name}"):
+        os.unlink(os.path.join(folder, name))
 
 
 def read_record(folder: str, name: str) -> dict[str, Any] | None:

@@ -25,8 +25,8 @@ class Outcome(StrEnum):
     """How a command came to its end. The first cause counts.
 
     ``exited``: by itself, with a status or a signal that planctl did not send. ``timed_out``, ``stopped``
-    (somebody asked), ``parent_died``: its supervisor ended it. ``lost``: its supervisor was killed, or its
-    launcher died before the command was let go; the exit status is unknowable.
+    (somebody asked), ``parent_died``: its supervisor ended it. ``lost``: its supervisor was killed; the exit
+    status is unknowable, and nobody records it.
     """
 
     EXITED = How.EXITED

@@ -61,7 +61,8 @@ def launch(spec: CommandSpec) -> Supervised:
             handle = find(spec.record_dir)
             if not byte or handle is None:
                 raise LaunchFailedError(spec.attempt, f"its supervisor failed, see {spec.log}")
-            _say(process.stdin.fileno(), b"g")
+            with step("running.let-go"):
+                _say(process.stdin.fileno(), b"g")
         except BrokenPipeError as error:
             raise LaunchFailedError(spec.attempt, f"its supervisor died, see {spec.log}") from error
     return handle

@@ -5,8 +5,8 @@ The order of steps:
 
 1. read the orders from stdin; become subreaper; fork the command's process, which waits at a gate
 2. record it (``started``), tell the launcher, wait for its word. A launcher that died before it gave its
-   word will never know of this command: then it is not started. After its word the record is there for
-   whoever resumes.
+   word will never know of this command: then it is not started, and the record is gone. After its word it is
+   there for whoever resumes.
 3. open the gate; watch for: its end, a request to stop (SIGTERM or the file ``stop``), the time limit, the
    launcher's death where the policy says so
 4. end what is left of the tree, also after an end of its own accord
@@ -24,7 +24,7 @@ import os
 import select
 import time
 
-from orchestrator.running import child, platforms, trees
+from orchestrator.running import child, platforms, records, trees
 from orchestrator.running.lean import Ignoring, signal
 from orchestrator.running.records import ABOUT, ENDED, STARTED, STOP, How, read_record, write_record
 from orchestrator.running.steps import step
@@ -120,7 +120,7 @@ class Supervisor:
         if not _launcher_agrees(ready):
             os.close(gate)
             os.waitpid(self.pid, 0)
-            self._record_end(How.LOST, 0.0, ())
+            records.take_back(self.orders.record_dir, STARTED)
             return
         started = time.monotonic()
         os.write(gate, b"g")

@@ -135,6 +135,7 @@ def test_parent_death_stop_is_no_end_for_the_plan(repo: GitRepo, gates: Gates) -
     [
         "running.launch:after",  # launched, and the store does not know
         "plan.pin:after",  # a phase pinned, and not recorded
+        "running.let-go:before:2",  # a further stage recorded, and not let go: the first is not run again
         *seldom("running.launch:before", "pointer.write:before"),
         *seldom("running.launch:after:2"),  # a further stage launched, and the store does not know
     ],

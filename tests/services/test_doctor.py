@@ -33,7 +33,9 @@ from tests.support.faces import (
     store_of,
     write_plan,
 )
+from tests.support.plans import commit_plans
 from tests.support.pools import pool_of
+from tests.support.process import run
 from tests.support.records import a_lease, a_run, a_slot, an_attempt, an_entry, an_intent
 from tests.support.repo import GitRepo
 
@@ -159,6 +161,26 @@ def test_a_run_that_nobody_conducts_is_interrupted_and_can_be_resumed(repo: GitR
     said = doctor(repo)
     assert issues(said)["run-interrupted r1"]["severity"] == "hint"
     assert "planctl resume r1" in issues(said)["run-interrupted r1"]["detail"]
+
+
+def test_plan_files_that_were_frozen_for_a_run_that_never_began_are_parked(repo: GitRepo) -> None:
+    commit_plans(repo, {"a": {"run": "true"}})
+    killed = run("run-multi", "a", cwd=repo.path, env={"PLANCTL_KILL_AT": "run.freeze:after"})
+    assert killed.code == -signal.SIGKILL
+    (frozen,) = repo.git("for-each-ref", "--format=%(refname)", "refs/planctl/runs").split()
+    commit, key = repo.head(frozen), f"frozen-without-run {frozen}"
+    with store_of(repo) as store:
+        add_session(store, "begins", os.getpid(), started(os.getpid()) or 0.0)
+    assert key not in issues(doctor(repo)), "somebody lives who may be about to store it"
+    with store_of(repo) as store:
+        (begins,) = [session for session in store.sessions() if session.id == "begins"]
+        store.move_session(begins, SessionState.ENDED)
+    assert issues(doctor(repo))[key]["severity"] == "warning"
+    assert issues(doctor(repo, "--fix"))[key]["fixed"] is True
+    left = repo.git("for-each-ref", "--format=%(refname) %(objectname)", "refs/planctl").splitlines()
+    assert [line.split()[1] for line in left if "/archive/" in line] == [commit]
+    assert issues(doctor(repo), "frozen-without-run") == {}
+    assert run("run-multi", "a", cwd=repo.path).code == 0
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ from orchestrator.states import (
     RunState,
     SessionState,
     SlotState,
+    TaskState,
 )
 from tests.support.gates import store_of
 from tests.support.repo import GitRepo
@@ -37,18 +38,24 @@ _HALF_WAY = {EntryState.MERGING, EntryState.CHECKING, EntryState.LANDING}
 
 def leftovers(repo: GitRepo) -> list[str]:
     """One line for each thing that is left over of ended processes; empty when all is in order."""
-    return [*_processes(repo), *_files(repo), *_records(repo)]
+    return [*held(repo), *_files(repo), *_worktrees(repo), *_records(repo)]
+
+
+def held(repo: GitRepo) -> list[str]:
+    """Of those, what keeps others waiting and needs no person: processes, and rights of sessions."""
+    return [*_processes(repo), *_rights(repo)]
 
 
 def _processes(repo: GitRepo) -> Iterator[str]:
-    """Processes that stand in the repository or its pool, or name them; this one and its parents excepted."""
+    """Processes that stand in the repository or its pool, or name them or carry their names; not this one."""
     near = os.fsencode(repo.path)
     for folder in Path("/proc").glob("[0-9]*"):
         try:
             line, cwd = (folder / "cmdline").read_bytes(), os.fsencode((folder / "cwd").readlink())
+            told = (folder / "environ").read_bytes()
         except OSError:
             continue  # it has ended, or is not ours to look at
-        if (near in line or cwd.startswith(near)) and int(folder.name) != os.getpid():
+        if (near in line + told or cwd.startswith(near)) and int(folder.name) != os.getpid():
             yield f"process {folder.name}: {line.replace(bytes(1), b' ').decode(errors='replace')[:200]}"
 
 
@@ -70,12 +77,38 @@ def _files(repo: GitRepo) -> Iterator[str]:
             yield f"in the pool {path.name}, which is no worktree"
 
 
-def _records(repo: GitRepo) -> Iterator[str]:
+def _worktrees(repo: GitRepo) -> Iterator[str]:
+    """What git knows of as a worktree of the pool is a slot, and each slot is such a worktree."""
+    pool = f"{repo.path}.worktrees/"
+    told = repo.git("worktree", "list", "--porcelain", "-z").split("\0")
+    known = {line.removeprefix("worktree ") for line in told if line.startswith("worktree ")}
     with store_of(repo) as store:
-        yield from (f"lease {lease.name}" for lease in store.leases())
+        slots = {slot.path for slot in store.slots() if slot.state is not SlotState.REMOVED}
+    yield from (f"worktree {path} is no slot" for path in known - slots if path.startswith(pool))
+    yield from (f"slot {path} is no worktree" for path in slots - known)
+
+
+def _rights(repo: GitRepo) -> Iterator[str]:
+    with store_of(repo) as store:
+        yield from (f"lease {lease.name} of {lease.session}" for lease in store.leases())
+        yield from (f"place of {wait.session} in the line for {wait.name}" for wait in store.waits())
         yield from (
             f"session {s.id} is {s.state}" for s in store.sessions() if s.state is not SessionState.ENDED
         )
+        yield from (
+            f"children of session {s.id}, which nobody looked after: {s.children} {s.left_behind}"
+            for s in store.sessions()
+            if s.children or s.left_behind
+        )
+        yield from (
+            f"task {task.id} is {task.state} by {task.claimed_by}"
+            for task in store.tasks()
+            if task.state in (TaskState.CLAIMED, TaskState.IN_PROGRESS)
+        )
+
+
+def _records(repo: GitRepo) -> Iterator[str]:
+    with store_of(repo) as store:
         yield from (f"run {r.id} is {r.state}" for r in store.runs() if r.state is not RunState.FINISHED)
         yield from (f"intent {i.id} is open" for i in store.intents({IntentState.OPEN}))
         attempts = {a.id: a for a in store.attempts()}
@@ -92,3 +125,6 @@ def _records(repo: GitRepo) -> Iterator[str]:
             entry = entries.get(line.rpartition("/")[2])
             if entry is None or entry.state not in OPEN_ENTRIES:
                 yield f"candidate {line}"
+        for line in repo.git("for-each-ref", "--format=%(refname)", "refs/planctl/runs").split():
+            if store.run(line.rpartition("/")[2]) is None:
+                yield f"plan files of no run {line}"

@@ -9,13 +9,18 @@ from orchestrator.errors import StaleRecordError
 from orchestrator.events import EventName
 from orchestrator.running.places import record_folder
 from orchestrator.running.supervision import find, stop_tree
+from orchestrator.scheduling.freeze import RUNS
 from orchestrator.services.conductors import conductor_of
 from orchestrator.services.diagnosis.ward import Examined, Gravity, Issue
 from orchestrator.services.orphans import is_lost
 from orchestrator.slots.lastsave import save_last
 from orchestrator.states import AttemptState, RunState
+from worktrees.archive import park
+from worktrees.references import Delete
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from orchestrator.services.diagnosis.ward import Ward
     from orchestrator.sessions.registry import SessionHandle
     from orchestrator.store.records import Attempt, RunRecord
@@ -26,6 +31,7 @@ def examine_runs(ward: Ward) -> Examined:
     """An active run without a living process is really an interrupted one, which waits for ``resume``."""
     open_ = ward.store.runs({RunState.ACTIVE, RunState.INTERRUPTED})
     issues = [issue for run in open_ if (issue := _run_issue(ward, run))]
+    issues += _frozen_for_nobody(ward)
     return Examined("runs", f"{len(open_)} runs are not finished", tuple(issues))
 
 
@@ -47,6 +53,21 @@ def _interrupt(bench: Workbench, _session: SessionHandle, run: str) -> None:
             return
         store.move_run(record, RunState.INTERRUPTED, finished_at=now)
         store.emit(EventName.RUN_INTERRUPTED, at=now, run=run)
+
+
+def _frozen_for_nobody(ward: Ward) -> Iterator[Issue]:
+    """Plan files are frozen before their run is stored: of somebody who lives, it may be about to be."""
+    if ward.is_alone:
+        for name, commit in ward.references.list(f"{RUNS}/").items():
+            if ward.store.run(name.rpartition("/")[2]) is None:
+                cure = partial(_forget, name=name, commit=commit)
+                yield Issue("frozen-without-run", Gravity.WARNING, name, "no run has these plan files", cure)
+
+
+def _forget(bench: Workbench, _session: SessionHandle, name: str, commit: str) -> None:
+    if bench.references.read(name) == commit and bench.store.run(name.rpartition("/")[2]) is None:
+        park(bench.git, "runs", [commit])
+        bench.references.transact([Delete(name, commit)], message="planctl: doctor", step="doctor.frozen")
 
 
 def examine_attempts(ward: Ward) -> Examined:

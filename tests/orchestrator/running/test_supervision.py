@@ -366,11 +366,12 @@ def test_launcher_killed_before_its_word_means_not_started(commands: Commands) -
         assert handle is not None
         assert platforms.is_alive(handle.pid, handle.started)
     assert process.wait(60) == 0
-    assert supervision.poll(handle) == replace(
-        commands.end(handle), outcome=Outcome.LOST, command_alive=False
-    )
+    assert supervision.find(spec.record_dir) is None, "nothing was begun"
+    assert supervision.poll(handle) == Ended(Outcome.LOST)
     assert gone(handle.pid)
     assert not (commands.folder / "ran").exists()
+    assert commands.end(supervision.launch(spec)).succeeded
+    assert (commands.folder / "ran").exists()
 
 
 @pytest.mark.parametrize(("side", "outcome"), [("before", Outcome.LOST), ("after", Outcome.EXITED)])

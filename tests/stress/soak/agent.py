@@ -1,7 +1,7 @@
 """An agent that planctl did not start: a process that calls planctl, act by act, until it is told to stop.
 
 ``python -m tests.stress.soak.agent REPO FOLDER NUMBER GENERATION SEED``. Each act is a line of JSON in
-``FOLDER/acts``: who, the words, the exit code, what was said on stderr, and the answer.
+``FOLDER/acts``: who, the words, the seconds it took, the exit code, what was said on stderr, and the answer.
 """
 
 from __future__ import annotations
@@ -9,15 +9,17 @@ from __future__ import annotations
 import json
 import os
 import random
-import subprocess
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.support.process import COMMAND
+from tests.support.process import run
 
+PATIENCE = 900.0
+"""Seconds that a planctl may take on a busy machine; longer is a fault of it."""
 HOLD = """
 import json, os, sys, time
 held = time.monotonic()
@@ -37,7 +39,6 @@ class Agent:
     number: int
     generation: int
     dice: random.Random
-    sent: int = 0
 
     @property
     def id(self) -> str:
@@ -45,26 +46,37 @@ class Agent:
 
     def say(self, *words: str) -> dict[str, Any]:
         """One planctl; its act is noted whole when it has ended, so a killed one has no line."""
-        done = subprocess.run(
-            [*COMMAND, *words],
-            cwd=self.repo,
-            capture_output=True,
-            stdin=subprocess.DEVNULL,
-            text=True,
-            check=False,
-        )
+        began = time.monotonic()
+        done = run(*words, cwd=self.repo, timeout=PATIENCE)
         answer: dict[str, Any] = {}
-        if done.stdout.startswith("{") and "--json" in words:
-            answer = json.loads(done.stdout.splitlines()[-1] if "\n{" in done.stdout else done.stdout)
-        act = {"by": self.id, "words": words, "code": done.returncode, "err": done.stderr, "answer": answer}
+        if done.out.startswith("{") and "--json" in words:
+            answer = json.loads(done.out.splitlines()[-1] if "\n{" in done.out else done.out)
+        act = {
+            "by": self.id,
+            "words": words,
+            "seconds": round(time.monotonic() - began, 3),
+            "code": done.code,
+            "err": done.err,
+            "answer": answer,
+        }
         with (self.folder / "acts").open("a", encoding="utf-8") as log:
             log.write(json.dumps(act) + "\n")
         return act
 
     def work(self) -> None:
         """One thing that agents do."""
-        acts = [self.heartbeat, self.task, self.hold, self.reserve, self.tell, self.submit, self.look]
-        self.dice.choices(acts, weights=[3, 4, 3, 2, 1, 4, 1])[0]()
+        acts: dict[Callable[[], object], int] = {
+            self.heartbeat: 3,
+            self.task: 4,
+            self.hold: 3,
+            self.reserve: 2,
+            self.tell: 1,
+            self.submit: 4,
+            self.run_plan: 4,
+            self.sweep: 1,
+            self.look: 1,
+        }
+        self.dice.choices([*acts], weights=[*acts.values()])[0]()
 
     def heartbeat(self) -> None:
         self.say("session", "heartbeat", self.id)
@@ -94,11 +106,21 @@ class Agent:
         self.say("session", "message", "all", "main is red, hold your horses")
 
     def submit(self) -> None:
-        branches = (self.folder / f"branches-{self.number}").read_text().split()
-        branch = branches[self.sent % len(branches)]
-        self.sent += 1
+        branch = self.dice.choice((self.folder / f"branches-{self.number}").read_text().split())
         self.say("queue", "add", branch, "--json")
         self.say("merge", branch, "--wait", "1")
+
+    def run_plan(self) -> None:
+        """A plan of its own from beginning to end; or what a killed ``run-multi`` has begun."""
+        if self.dice.random() < 0.5:
+            self.say(
+                "run-multi", self.dice.choice((self.folder / f"plans-{self.number}").read_text().split())
+            )
+        else:
+            self.say("resume")
+
+    def sweep(self) -> None:
+        self.say("watchdog", "--once", "--grace", "1s")
 
     def look(self) -> None:
         self.say(*self.dice.choice([("status",), ("task", "list"), ("lock", "list"), ("queue", "list")]))

@@ -16,10 +16,14 @@ from pathlib import Path
 
 import psutil
 
+from orchestrator.running.supervision import PROGRAM
 from tests.stress.soak.world import World
 from tests.stress.test_full_disks import KIB, filled
 
 HOUR = 3600
+HALF = 0.5
+ACTS = 2
+"""How many there are for each trouble, at least."""
 
 
 @dataclass
@@ -33,20 +37,33 @@ class Troubles:
 
     def __call__(self) -> None:
         kinds: list[Callable[[], bool]] = [self.kill, self.kill, self.kill_agent, self.pause, self.clock]
+        kinds += [self.kill_watchdog]
         if self.world.disk is not None:
             kinds += [self.full_disk, self.read_only_store]
+        seen = 0
         while not self.over.wait(self.dice.random()):
-            kind = self.dice.choice(kinds)
-            self.made[kind.__name__] += kind()
+            acts = self.world.count()
+            if acts >= seen + ACTS:  # a busy machine gets on more slowly
+                seen = acts
+                kind = self.dice.choice(kinds)
+                self.made[kind.__name__] += kind()
         self.world.shift(0)
 
+    def has_killed(self) -> bool:
+        """Whether a command or an agent was killed so far."""
+        return self.made["kill"] + self.made["kill_agent"] > 0
+
     def kill(self) -> bool:
-        """SIGKILL to one planctl and the command that it runs; its git ends its work, as after any kill."""
+        """SIGKILL to one planctl, and to what it runs or not; its git ends its work, as after any kill."""
         return self._kill(self.world.planctls())
 
     def kill_agent(self) -> bool:
         """An agent and the planctl it has called; it comes again, as another session."""
         return self._kill(self.world.agents())
+
+    def kill_watchdog(self) -> bool:
+        """One of those that stay: another one takes over."""
+        return self._kill(self.world.watchdogs())
 
     def _kill(self, found: list[psutil.Process]) -> bool:
         if not found:
@@ -54,7 +71,8 @@ class Troubles:
         with suppress(psutil.NoSuchProcess):
             chosen = self.dice.choice(found)
             chosen.suspend()  # so that it starts nothing while we look
-            doomed = [p for p in chosen.children(recursive=True) if not _is_git(p)]
+            spared = _supervised if self.dice.random() < HALF else _is_git
+            doomed = [p for p in chosen.children(recursive=True) if not (_is_git(p) or spared(p))]
             for process in (*reversed(doomed), chosen):
                 with suppress(psutil.NoSuchProcess):
                     process.kill()
@@ -63,7 +81,7 @@ class Troubles:
 
     def pause(self) -> bool:
         """SIGSTOP to one planctl, and SIGCONT after some seconds, less than a lease lasts."""
-        found = self.world.planctls()
+        found = [*self.world.planctls(), *self.world.watchdogs()]
         if not found:
             return False
         chosen = self.dice.choice(found)
@@ -98,6 +116,15 @@ class Troubles:
 def _is_git(process: psutil.Process) -> bool:
     try:
         return process.name().startswith("git")
+    except psutil.NoSuchProcess:
+        return True
+
+
+def _supervised(process: psutil.Process) -> bool:
+    """Whether it is made to outlive the planctl that started it: a supervisor, or a command of one."""
+    try:
+        line = [process, *process.parents()]
+        return any(PROGRAM.name in word for one in line for word in one.cmdline())
     except psutil.NoSuchProcess:
         return True
 
