@@ -596,9 +596,9 @@ GUARDS = (
         "a process that lives is not ended for its silence",
         (
             Edit(
-                "orchestrator/services/watchdog/cases.py",
-                "if scene.end_silent and late and",
-                "if late and",
+                "orchestrator/services/watchdog/sweep.py",
+                " if self._post.end_silent else set()",
+                "",
             ),
         ),
         (f"{WATCHDOG}::test_s3_5_who_lives_but_is_not_heard_of_is_ended_only_when_that_is_asked_for",),
