@@ -43,11 +43,9 @@ def with_check(check: str | None) -> Callable[[ProjectSettings], ProjectSettings
 def show(invocation: Invocation, *, every: bool) -> None:
     """List the entries in the order of the queue, and those that wait for a person."""
     from orchestrator.cli.display.queuelist import show_queue  # noqa: PLC0415 - `--help` does without
-    from orchestrator.cli.glance import glance  # noqa: PLC0415 - as above
-    from orchestrator.services.queuelist import queue_json  # noqa: PLC0415 - as above
+    from orchestrator.cli.glance import listed  # noqa: PLC0415 - as above
 
-    seen = glance(invocation.repository, invocation.remote)
-    found = queue_json(seen.store, seen.project, seen.tip, every=every)
+    found = listed(invocation.repository, invocation.remote, every=every)
     if invocation.as_json:
         invocation.output.document(found)
     else:
