@@ -30,6 +30,7 @@ from benchmarks import (
     plans,
     policies,
     provisioning,
+    queue,
     sessions,
     startup,
 )
@@ -48,6 +49,7 @@ SECTIONS = {
     "accuracy": accuracy,
     "planner": planner,
     "policies": policies,
+    "queue": queue,
     "sessions": sessions,
     "figures": figures,
 }

@@ -22,12 +22,12 @@ from plans.errors import InvalidPlansError, Problem, Severity
 from plans.folding import EXACT, Folding
 from plans.hotfiles import HotMerge
 from plans.project import ProjectSettings
-from plans.project_file import read_settings
 from worktrees.coreconfig import core_settings, is_true
 from worktrees.hot import NONE, Hot
 from worktrees.mirror import mirror_of, shown_target
 
 if TYPE_CHECKING:
+    from plans.project_file import ReadSettings
     from worktrees.git import Git
     from worktrees.objects import Objects
     from worktrees.repository import Repository
@@ -35,8 +35,6 @@ if TYPE_CHECKING:
 FILE: Final = "planctl.yaml"
 GUARDED: Final = ("check", "require_check", "method", "queue", "root_files", "enforce", "hot_files", "notify")
 _MOST_BYTES: Final = 1024 * 1024
-_parsed: Final = lru_cache(maxsize=8)(read_settings)
-"""A queue worker looks after each landing, and the same bytes mean the same settings."""
 
 
 class PolicySource(StrEnum):
@@ -63,8 +61,24 @@ class Settings:
     folding: Folding = EXACT
 
 
-def working_settings(repository: Repository) -> Settings:
-    """The settings of the working copy alone, without git: for commands that land nothing."""
+@lru_cache(maxsize=8)
+def _parsed(path: PurePosixPath, source: bytes) -> ReadSettings:
+    """A queue worker looks after each landing, and the same bytes mean the same settings."""
+    from plans.project_file import read_settings  # noqa: PLC0415 - YAML, for those who have a file
+
+    return read_settings(path, source)
+
+
+def working_settings(repository: Repository, *, remote: str | None = None) -> Settings:
+    """The settings of the working copy alone, without git: for commands that land nothing.
+
+    ``remote``: that of ``--remote``, which counts more than the one in the file.
+    """
+    own = _own_settings(repository)
+    return own if remote is None else replace(own, project=replace(own.project, remote=remote))
+
+
+def _own_settings(repository: Repository) -> Settings:
     source, problems = _working_copy(repository)
     names = _folding(repository)
     if source is None:
@@ -92,15 +106,12 @@ def load_settings(
 ) -> Settings:
     """The effective settings; see the module's text. Problems are collected, not raised.
 
-    ``remote``: that of ``--remote``, which counts more than the one in the file.
-
-    With ``objects`` the target's tip is read in process; without, by git, in any kind of repository.
+    ``remote`` as in :func:`working_settings`. With ``objects`` the target's tip is read in process; without,
+    by git, in any kind of repository.
     """
     from worktrees import files  # noqa: PLC0415 - GitPython costs 115 ms
 
-    own = working_settings(repository)
-    if remote is not None:
-        own = replace(own, project=replace(own.project, remote=remote))
+    own = working_settings(repository, remote=remote)
     target, reference = own.project.target, target_reference(own.project)
     tip = files.tip_of(git, reference) if objects is None else objects.reference(reference)
     if tip is None:

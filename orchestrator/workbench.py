@@ -103,6 +103,13 @@ class Workbench:
             raise TargetMissingError(shown_target(self.target))
         return tip
 
+    def seen_tip(self) -> str | None:
+        """The same, None for that of a remote which has not been looked at from here yet."""
+        try:
+            return self.target_tip()
+        except RemoteUnseenError:
+            return None
+
     def stamp(self) -> str:
         """A new ULID, for references and records."""
         return new_id()

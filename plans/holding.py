@@ -28,6 +28,8 @@ class Hold:
 
 def holds_of(plan: Plan) -> tuple[Hold, ...]:
     """The rows of a plan that starts, sorted by resource, those of phases in the plan's order."""
+    if not plan.resources and not plan.phases:
+        return ()  # nearly all, and each is asked in each round
     by_phases = [
         Hold(resource, amount, phase.id)
         for phase in plan.phases

@@ -19,11 +19,17 @@ _STALE: Final = 4
 
 
 def near_bases(
-    look: Callable[[str], tuple[int, tuple[str, ...]]], one: str, other: str, limit: int = 256
+    look: Callable[[str], tuple[int, tuple[str, ...]]],
+    one: str,
+    other: str,
+    limit: int = 256,
+    *,
+    only_one: set[str] | None = None,
 ) -> tuple[str, ...] | None:
     """Return the only best common ancestor, or nothing for unrelated histories; None: ask git.
 
-    ``look`` gives a commit's time and parents.
+    ``look`` gives a commit's time and parents. ``only_one`` is filled with what was found from ``one`` alone:
+    all that it contains and the result does not, and with skewed clocks some of what that contains.
     """
     if one == other:
         return (one,)
@@ -34,6 +40,8 @@ def near_bases(
     common: set[str] = set()
     for _ in range(limit):
         if not fresh:
+            if only_one is not None:
+                only_one.update(commit for commit, colour in paint.items() if colour == 1)
             best = [commit for commit in common if not paint[commit] & _STALE]
             return tuple(best) if len(best) <= 1 else None
         _, commit = heapq.heappop(waiting)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 _SPECIAL: Final = tuple(
     f"GIT_{who}_{what}" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL", "DATE")
 )
+_APART: Final = tuple(f"{who}.{what}" for who in ("author", "committer") for what in ("name", "email"))
 # What git would write as it is: no control characters, nothing that it strips from the ends.
 _PLAIN: Final = re.compile(r"(?=[^\s.,:;<>\"\\'])[^\x00-\x1f\x7f<>]*[^\s\x00-\x1f\x7f.,:;<>\"\\']")
 
@@ -54,7 +55,7 @@ def plain_committer(settings: Settings) -> tuple[str, str] | None:
     """
     if any(name in os.environ for name in _SPECIAL):
         return None
-    if any(settings.get(f"{who}.{what}") for who in ("author", "committer") for what in ("name", "email")):
+    *others, name, email = (value or "" for value in settings.several(*_APART, "user.name", "user.email"))
+    if any(others):
         return None
-    name, email = settings.get("user.name") or "", settings.get("user.email") or ""
     return (name, email) if _PLAIN.fullmatch(name) and _PLAIN.fullmatch(email) else None

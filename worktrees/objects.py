@@ -10,6 +10,7 @@ from pygit2.enums import DiffFind, ObjectType, SortMode
 
 from plans.effects import step
 from worktrees import trees
+from worktrees.bases import Bases
 from worktrees.commit import Author, CommitText
 from worktrees.errors import MissingObjectError
 from worktrees.history import near_bases
@@ -36,7 +37,7 @@ class Objects(ObjectStore):
         super().__init__(repository)
         self._entries: dict[str, dict[str, Entry]] = {}
         self._kept = 0
-        self._bases: dict[tuple[str, str], tuple[str, ...]] = {}
+        self._near = Bases(self._look)
         self._looked: dict[str, tuple[int, tuple[str, ...]]] = {}
         self._named: dict[tuple[str, str], tuple[tuple[str, Entry], ...]] = {}
         self._grown: set[tuple[str, str]] = set()
@@ -145,7 +146,7 @@ class Objects(ObjectStore):
 
     def is_ancestor(self, ancestor: str, commit: str) -> bool:
         """Whether ``commit`` is ``ancestor`` or contains it."""
-        near = self.near_bases(ancestor, commit)
+        near = self.near_bases(commit, ancestor)
         if near is not None:
             return near == (ancestor,)
         asked = ("merge-base", "--is-ancestor", "--end-of-options", ancestor, commit)
@@ -157,19 +158,16 @@ class Objects(ObjectStore):
         if near is not None:
             return near
         asked = ("merge-base", "--all", "--end-of-options", one, other)
-        return tuple(self._git.run(*asked, ok=(0, 1)).text.split())
+        found = tuple(self._git.run(*asked, ok=(0, 1)).text.split())
+        if not self._repo.is_shallow:
+            self._near.note(one, other, found)
+        return found
 
-    def near_bases(self, one: str, other: str) -> tuple[str, ...] | None:
-        """See ``history.near_bases``; no process. A landing asks for the same two commits several times."""
-        pair = (one, other) if one < other else (other, one)
-        near = self._bases.get(pair)
-        if near is None:
-            near = near_bases(self._look, *pair)
-            if len(self._bases) > _KEPT:
-                self._bases.clear()
-            if near is not None and not self._repo.is_shallow:  # which may be fetched further
-                self._bases[pair] = near
-        return near
+    def near_bases(self, tip: str, branch: str) -> tuple[str, ...] | None:
+        """See ``bases.py``; no process."""
+        if self._repo.is_shallow:
+            return near_bases(self._look, tip, branch)
+        return self._near.near(tip, branch)
 
     def _look(self, commit: str) -> tuple[int, tuple[str, ...]]:
         known = self._looked.get(commit)

@@ -41,6 +41,11 @@ class Settings:
         """Return all values of ``section.key`` in git's order; those of a repeatable one."""
         return self._current().get(name, ())
 
+    def several(self, *names: str) -> tuple[str | None, ...]:
+        """As :meth:`get`, of one moment: the files are looked at once."""
+        found = self._current()
+        return tuple(found[name][-1] if name in found else None for name in names)
+
     def is_true(self, name: str) -> bool:
         """Whether a boolean setting is on, in git's words for it."""
         return is_true(self.get(name) or "")

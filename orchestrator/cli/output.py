@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, TextIO
 from orchestrator.screens import has_screen
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
 
 class Verbosity(IntEnum):
@@ -61,7 +61,11 @@ class Output:
 
     def text(self, *parts: Part) -> None:
         """Print lines for people on stdout; on stderr with ``--json``. Control characters become visible."""
-        self._print(*parts, stream="stderr" if self.as_json else "stdout")
+        self.lines([parts])
+
+    def lines(self, lines: Iterable[Iterable[Part]]) -> None:
+        """Print many of them at once."""
+        self._print(lines, stream="stderr" if self.as_json else "stdout")
 
     def data(self, value: object) -> None:
         """Print ``value`` as one line of JSON on stdout, in ASCII so that exact bytes of names survive."""
@@ -97,16 +101,16 @@ class Output:
     def note(self, *parts: Part) -> None:
         """Say something on stderr, unless ``-q``."""
         if self.verbosity >= Verbosity.NORMAL:
-            self._print(*parts, stream="stderr")
+            self._print([parts], stream="stderr")
 
     def detail(self, *parts: Part) -> None:
         """Say something on stderr, with ``-v`` only."""
         if self.verbosity >= Verbosity.VERBOSE:
-            self._print(*parts, stream="stderr")
+            self._print([parts], stream="stderr")
 
     def error(self, *parts: Part) -> None:
         """Say something on stderr, even with ``-q``."""
-        self._print(*parts, stream="stderr")
+        self._print([parts], stream="stderr")
 
     def can_ask(self) -> bool:
         """Whether a person sits at both ends: reads what is said, and can answer."""
@@ -135,10 +139,9 @@ class Output:
         file: TextIO | None = getattr(sys, stream)
         return file is not None and file.isatty()
 
-    def _print(self, *parts: Part, stream: str) -> None:
+    def _print(self, lines: Iterable[Iterable[Part]], *, stream: str) -> None:
         colour = self.has_colour(stream)
-        shown = "".join(_shown(part, colour=colour) for part in parts)
-        self._write(shown if shown.endswith("\n") else shown + "\n", stream)
+        self._write("".join(_line(parts, colour=colour) for parts in lines), stream)
 
     def _write(self, text: str, stream: str) -> None:
         file: TextIO | None = getattr(sys, stream)
@@ -159,6 +162,11 @@ class Output:
                 raise  # a full disk: a result was lost; of stderr nobody could be told
 
 
+def _line(parts: Iterable[Part], *, colour: bool) -> str:
+    shown = "".join([_shown(part, colour=colour) for part in parts])
+    return shown if shown.endswith("\n") else shown + "\n"
+
+
 def _shown(part: Part, *, colour: bool) -> str:
     text, tint = (part, None) if isinstance(part, str) else part
     safe = _visible(text)
@@ -166,7 +174,7 @@ def _shown(part: Part, *, colour: bool) -> str:
 
 
 def _visible(text: str) -> str:
-    if text.isascii() and text.replace("\n", "").replace("\t", "").isprintable():
+    if text.isascii() and (text.isprintable() or text.replace("\n", "").replace("\t", "").isprintable()):
         return text
     from plans.drawing.escape import visible  # noqa: PLC0415 - as json
 

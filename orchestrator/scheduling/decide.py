@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from plans.ids import PlanId
 
 _A = AttemptState
+_PAST = frozenset({_A.LANDED, _A.CANCELLED})
+"""Nothing is decided about these any more; of a long run they are most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +85,8 @@ def decide(view: View) -> tuple[Decision, ...]:
     """Return what to do now, in the order in which to do it."""
     decisions: list[Decision] = []
     for plan in view.graph.order():
+        if view.state(plan) in _PAST:
+            continue
         decision = _decide_one(view, plan)
         if decision is None:
             continue

@@ -12,6 +12,7 @@ from orchestrator.scheduling.declared import counts, folding, hot_files
 from orchestrator.scheduling.drifttable import NO_DRIFT
 from orchestrator.scheduling.freeze import thaw_run
 from orchestrator.scheduling.limited import first_speakers, limited
+from orchestrator.scheduling.ownattempts import OwnAttempts
 from orchestrator.scheduling.reasons import Code
 from orchestrator.scheduling.reservations import ReservedFiles
 from orchestrator.scheduling.resourcetable import ResourceTable
@@ -59,6 +60,7 @@ class Observer:
         self._graph = graph
         self._options = options
         self.jobs = options.jobs
+        self._attempts = OwnAttempts(run.id)
         self._thawed: dict[str, Mapping[PlanId, Plan]] = {}
         self._witnesses: dict[tuple[PlanId, str, Manifest | None], str | None] = {}
         self._landed: tuple[str, dict[str, str]] = ("", {})
@@ -72,7 +74,7 @@ class Observer:
     def view(self) -> View:
         """What is so right now."""
         store = self._bench.store
-        attempts = store.attempts(run=self._run.id)
+        attempts = self._attempts.look(store)
         newest = {PlanId(a.plan): a for a in sorted(attempts, key=lambda a: a.number)}
         queued = [a.entry for a in newest.values() if a.entry and a.state is AttemptState.QUEUED]
         listed = {e.id: e for e in store.entries(target=self._bench.target, states=OPEN_ENTRIES)}

@@ -5,15 +5,12 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final
 
-from orchestrator.errors import RemoteUnseenError
 from orchestrator.merging.composition import unit_size
 from orchestrator.merging.estimating import Estimates
-from orchestrator.merging.pausing import standstill
 from orchestrator.merging.rates import measured
 from orchestrator.services.entries import require_entry
 from orchestrator.services.expecting import expected
-from orchestrator.services.status import queue_entries
-from orchestrator.sessions.death import living_session
+from orchestrator.services.queuelist import queue_json
 from orchestrator.states import MOVING_ENTRIES, EntryState
 
 if TYPE_CHECKING:
@@ -61,42 +58,13 @@ _CURES: Final = {
 }
 
 
-def queue_json(bench: Workbench, *, every: bool) -> dict[str, Any]:
-    """The queue of the target: ``{"target", "remote", "tip", "paused", "worker", "entries": [entry…]}``.
-
-    ``tip`` is None for that of a remote which has not been looked at from here yet.
-    """
-    tip = _seen_tip(bench)
-    return {
-        "target": bench.settings.project.target,
-        "remote": bench.settings.project.remote,
-        "tip": tip,
-        "paused": standstill(bench.store, bench.target, tip or ""),
-        "worker": _worker(bench),
-        "entries": queue_entries(bench.store.entries(target=bench.target), every=every),
-    }
-
-
-def _seen_tip(bench: Workbench) -> str | None:
-    try:
-        return bench.target_tip()
-    except RemoteUnseenError:
-        return None
-
-
-def _worker(bench: Workbench) -> dict[str, Any] | None:
-    lease = bench.store.lease(f"queue:{bench.target}")
-    holder = living_session(bench.store, lease.session) if lease else None
-    return {"session": holder.id, "pid": holder.pid, "kind": holder.kind} if holder else None
-
-
 def explain(bench: Workbench, name: str) -> dict[str, Any]:
     """``{"entry", "why", "cure", "paused", "worker", "expected", "chance", "proof", "history"}``.
 
     Raises NothingToDoError.
     """
     entry = require_entry(bench, name)
-    shown = queue_json(bench, every=True)
+    shown = queue_json(bench.store, bench.settings.project, bench.seen_tip(), every=True)
     events = list(all_events(bench.store))
     history = [event_json(event) for event in _queues_own(events, entry.id)]
     proofs = [event["proof"] for event in history if event.get("proof")]

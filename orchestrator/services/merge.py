@@ -9,7 +9,7 @@ from orchestrator.errors import UsageError
 from orchestrator.services.branches import matching
 from orchestrator.services.enqueue import add, bring_branches, finished_attempts
 from orchestrator.services.queue import drain, let_pass
-from orchestrator.services.status import queue_entries
+from orchestrator.services.queuerows import queue_entries
 from orchestrator.states import EntryState
 from orchestrator.submitting.landed import on_target
 

@@ -167,8 +167,7 @@ class Conductor:
 
     def _are_plans_at_work(self) -> bool:
         """Whether a plan of the run is at work: what only keeps it from landing must not end it."""
-        attempts = self._bench.store.attempts(run=self._run.id)
-        return any(a.state in PLACED_ATTEMPTS for a in attempts)
+        return bool(self._bench.store.attempts(run=self._run.id, states=PLACED_ATTEMPTS))
 
     def _mend(self) -> None:
         """The thread that hands conflicts to the resolver until the run has ended."""

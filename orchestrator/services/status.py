@@ -8,26 +8,24 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.merging.order import in_order
 from orchestrator.scheduling import drifttable
 from orchestrator.scheduling.deferral import with_time_left
 from orchestrator.scheduling.drifttable import NO_DRIFT
 from orchestrator.scheduling.reasons import Code
 from orchestrator.scheduling.resourcetable import ResourceTable
 from orchestrator.services.conductors import conductor_of
+from orchestrator.services.queuerows import queue_entries
 from orchestrator.services.truth import Landings
 from orchestrator.services.watchdog.election import at_work
 from orchestrator.states import (
     ACTIVE_ATTEMPTS,
     LIVING_SESSIONS,
-    OPEN_ENTRIES,
     AttemptState,
-    EntryState,
     RunState,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable
 
     from orchestrator.clock import Clock
     from orchestrator.scheduling.drifttable import Drifted
@@ -35,8 +33,6 @@ if TYPE_CHECKING:
     from orchestrator.store.protocol import Store
     from orchestrator.store.records import Attempt, Entry, Lease, RunRecord, Session
     from worktrees.repository import Repository
-
-_SHOWN = frozenset({EntryState.CONFLICTED, EntryState.REJECTED, EntryState.RESOLVING})
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,55 +98,6 @@ def _timed(attempt: Attempt, clock: Clock) -> Attempt:
     return replace(attempt, reason=with_time_left(attempt, clock)) if waits else attempt
 
 
-def queue_entries(entries: Sequence[Entry], *, every: bool = False) -> list[dict[str, Any]]:
-    """Entries still open, or with a resolver or a person (``every``: all), in the order of the queue.
-
-    What came to nothing waits for nobody once newer work of its plan or branch was handed in.
-    """
-    ordered = in_order(e for e in entries if e.state in OPEN_ENTRIES)
-    places = {entry.id: number for number, entry in enumerate(ordered, 1)}
-    newest = {
-        name: e.sequence for e in _by_age(entries) if e.state is not EntryState.DROPPED for name in _names(e)
-    }
-
-    def waits(entry: Entry) -> bool:
-        return entry.state in _SHOWN and all(newest[name] <= entry.sequence for name in _names(entry))
-
-    shown = [*ordered, *(e for e in entries if e.id not in places and (every or waits(e)))]
-    return [entry_json(entry, places.get(entry.id)) for entry in shown]
-
-
-def _by_age(entries: Sequence[Entry]) -> list[Entry]:
-    return sorted(entries, key=lambda e: e.sequence)
-
-
-def _names(entry: Entry) -> Iterator[tuple[str, str, str]]:
-    """What an entry is of, on its target."""
-    yield entry.target, "branch", entry.branch
-    if entry.plan:
-        yield entry.target, "plan", entry.plan
-
-
-def entry_json(entry: Entry, position: int | None) -> dict[str, Any]:
-    """One entry under the names of the contract."""
-    return {
-        "id": entry.id,
-        "plan": entry.plan,
-        "branch": entry.branch,
-        "state": str(entry.state),
-        "position": position,
-        "priority": entry.priority,
-        "head": entry.head,
-        "base": entry.base,
-        "candidate": entry.candidate,
-        "tree": entry.tree,
-        "landed_commit": entry.landed_commit,
-        "unchecked": entry.unchecked,
-        "reason": dict(entry.reason),
-        "attempts": entry.attempts,
-    }
-
-
 def _run(store: Store, run: RunRecord) -> dict[str, Any]:
     """``conducted``: whether a process is at it; a run that is active without one was killed."""
     return {
@@ -196,10 +143,10 @@ def _leaks(store: Store, run: str) -> list[dict[str, Any]]:
 
 
 def _session(session: Session, clock: Clock) -> dict[str, Any]:
-    shown = asdict(session)
     alive = session.boot == clock.boot() and session.expires > clock.monotonic()
     keep = ("id", "kind", "pid", "host", "started_at", "heartbeat_at", "task", "note")
-    return {**{name: shown[name] for name in keep}, "state": str(session.state), "alive": alive}
+    shown = {name: getattr(session, name) for name in keep}
+    return {**shown, "state": str(session.state), "alive": alive}
 
 
 def _resource(row: ResourceRow) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from orchestrator.errors import UsageError
 from orchestrator.merging.settle import settle
 from orchestrator.services.queue import drain
-from orchestrator.services.status import queue_entries
+from orchestrator.services.queuerows import queue_entries
 from orchestrator.states import EntryState
 from orchestrator.submitting.checkouts import detached_from, forget_detached
 from worktrees.changedpaths import changed_between

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from orchestrator.store.deliveryrecords import Deliveries
+from orchestrator.store.looks import Looks
 from orchestrator.store.measures import Measures
 from orchestrator.store.taskrecords import Tasks
 
@@ -256,7 +257,7 @@ class Events(Protocol):
         """Forget older notes, messages, notifications, events (counted first), ended sessions: how many."""
 
 
-class Store(Sessions, Leases, Tasks, Runs, Queue, Slots, Events, Measures, Deliveries, Protocol):
+class Store(Sessions, Leases, Tasks, Runs, Looks, Queue, Slots, Events, Measures, Deliveries, Protocol):
     """Everything that planctl remembers of one repository."""
 
     def transaction(self, *, durable: bool = True) -> AbstractContextManager[None]:

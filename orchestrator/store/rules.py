@@ -10,7 +10,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
 from orchestrator.clock import seconds_between
-from orchestrator.states import ACTIVE_ATTEMPTS, AttemptState, require_transition
+from orchestrator.errors import IllegalTransitionError
+from orchestrator.states import ACTIVE_ATTEMPTS, TERMINAL_ATTEMPTS, AttemptState, require_transition
 from orchestrator.store.scopes import is_over, stands_against
 
 if TYPE_CHECKING:
@@ -71,7 +72,12 @@ def moved(
 
 
 def updated(record: _Record, changes: Mapping[str, Any]) -> _Record:
-    """``record`` after a write within its state."""
+    """``record`` after a write within its state; IllegalTransitionError for an attempt that has ended.
+
+    Who has read one of those need not read it again.
+    """
+    if record.state in TERMINAL_ATTEMPTS and kind_of(record) == "attempt":
+        raise IllegalTransitionError(kind_of(record), record.state, record.state)
     return _written(record, changes)
 
 

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from orchestrator.scheduling.reasons import Code, reason
-from orchestrator.services.status import queue_entries
+from orchestrator.services.queuerows import queue_entries
 from orchestrator.states import AttemptState, EntryState, RunState
 from tests.support.cli import planctl
 from tests.support.faces import LIMIT, add_dead_session, cli, contents, store_of, write_plan
@@ -41,23 +41,42 @@ def states(repo: GitRepo) -> dict[str, str]:
     return {p["id"]: p["state"] for p in planctl("status", "--json", repo=repo.path).data["plans"]}
 
 
-def test_status_loads_no_git_no_graph_no_yaml_no_rich(landed: GitRepo) -> None:
+def loaded_by(repo: GitRepo, *arguments: str) -> tuple[str, set[str]]:
+    """What planctl said, and the modules that it had loaded at its end."""
     code = (
         "import sys\nfrom orchestrator.cli.main import main\n"
         "try: main()\nfinally: print(*sys.modules, file=sys.stderr)\n"
     )
+    done = subprocess.run(
+        [sys.executable, "-c", code, *arguments], cwd=repo.path, capture_output=True, text=True, check=True
+    )
+    return done.stdout, set(done.stderr.split())
+
+
+def test_status_loads_no_git_no_graph_no_yaml_no_rich(landed: GitRepo) -> None:
     for arguments in (["status"], ["status", "--json"]):
-        done = subprocess.run(
-            [sys.executable, "-c", code, *arguments],
-            cwd=landed.path,
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        assert "landed" in done.stdout
-        loaded = set(done.stderr.split())
+        said, loaded = loaded_by(landed, *arguments)
+        assert "landed" in said
         assert "orchestrator.services.status" in loaded
-        assert not loaded & HEAVY
+        assert not loaded & {*HEAVY, "orchestrator.settings"}
+
+
+def test_queue_list_loads_no_git_and_yaml_only_for_settings(landed: GitRepo) -> None:
+    """Nor is git started: the target's tip is read from its files."""
+    for arguments in (["queue", "list", "--all"], ["queue", "list", "--all", "--json"]):
+        said, loaded = loaded_by(landed, *arguments)
+        assert "landed" in said
+        assert not loaded & {*HEAVY, "subprocess"}
+    landed.write("planctl.yaml", "check: 'true'\n")
+    assert loaded_by(landed, "queue", "list")[1] & HEAVY == {"yaml"}
+
+
+def test_queue_list_asks_git_where_files_do_not_tell_the_tip(landed: GitRepo) -> None:
+    landed.git("branch", "-m", "main", "trunk")
+    landed.git("symbolic-ref", "refs/heads/main", "refs/heads/trunk")
+    shown = planctl("queue", "list", "--all", "--json", repo=landed.path).data
+    assert shown["tip"] == landed.git("rev-parse", "trunk")
+    assert len(shown["entries"]) == 2
 
 
 def test_s8_landed_is_said_only_of_what_is_on_the_target_now(landed: GitRepo) -> None:

@@ -42,11 +42,10 @@ def with_check(check: str | None) -> Callable[[ProjectSettings], ProjectSettings
 @pass_invocation
 def show(invocation: Invocation, *, every: bool) -> None:
     """List the entries in the order of the queue, and those that wait for a person."""
-    from orchestrator.bootstrap import looking  # noqa: PLC0415 - `--help` does without
-    from orchestrator.cli.display.entries import show_queue  # noqa: PLC0415 - as above
-    from orchestrator.services.explaining import queue_json  # noqa: PLC0415 - as above
+    from orchestrator.cli.display.queuelist import show_queue  # noqa: PLC0415 - `--help` does without
+    from orchestrator.cli.glance import listed  # noqa: PLC0415 - as above
 
-    found = queue_json(looking(invocation.repository, invocation.remote), every=every)
+    found = listed(invocation.repository, invocation.remote, every=every)
     if invocation.as_json:
         invocation.output.document(found)
     else:
@@ -63,7 +62,7 @@ def add(invocation: Invocation, names: tuple[str, ...], priority: float | None, 
     """Queue the work of plans, or branches; what came to nothing is tried anew, as its branch is now."""
     from orchestrator.services.enqueue import add as enqueue  # noqa: PLC0415 - as above
     from orchestrator.services.enqueue import bring_branches  # noqa: PLC0415 - as above
-    from orchestrator.services.status import queue_entries  # noqa: PLC0415 - as above
+    from orchestrator.services.queuerows import queue_entries  # noqa: PLC0415 - as above
 
     with invocation.working("command") as (bench, _):
         bring_branches(bench, names)
@@ -121,7 +120,7 @@ def run(invocation: Invocation, check: str | None, *, once: bool, allow_policy_c
 def drop(invocation: Invocation, name: str) -> None:
     """Take an entry (its id, plan or branch) out of the queue; branch and worktree stay."""
     from orchestrator.services import queue  # noqa: PLC0415 - as above
-    from orchestrator.services.status import entry_json  # noqa: PLC0415 - as above
+    from orchestrator.services.queuerows import entry_json  # noqa: PLC0415 - as above
 
     with invocation.working("command", asks=False) as (bench, session):
         entry = queue.drop(bench, name)
@@ -149,7 +148,7 @@ def resolve(invocation: Invocation, name: str, *, prepare: bool) -> int:
     from orchestrator.cli.exits import DONE, NO  # noqa: PLC0415 - as above
     from orchestrator.cli.interrupts import interruptible  # noqa: PLC0415 - as above
     from orchestrator.services import resolve as service  # noqa: PLC0415 - as above
-    from orchestrator.services.status import entry_json  # noqa: PLC0415 - as above
+    from orchestrator.services.queuerows import entry_json  # noqa: PLC0415 - as above
     from orchestrator.states import EntryState  # noqa: PLC0415 - as above
 
     output = invocation.output

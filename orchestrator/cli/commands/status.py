@@ -33,8 +33,7 @@ def command(invocation: Invocation, *, watch: bool) -> None:
     if invocation.as_json:
         output.data(asdict(status))
         return
-    for line in lines(status):
-        output.text(*line)
+    output.lines(lines(status))
 
 
 def _now(repository: Repository) -> Status:

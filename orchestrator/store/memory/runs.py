@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.errors import StaleRecordError, UnknownRecordError
 from orchestrator.states import ATTEMPT, RUN, AttemptState, RunState
+from orchestrator.store.looks import UNENDED
 from orchestrator.store.memory.tables import Tables, among, fresh
 from orchestrator.store.rules import FINISHED_ATTEMPTS, LOCKING_ATTEMPTS, median_seconds, moved, updated
 
@@ -73,6 +74,13 @@ class MemoryRuns(Tables):
             "attempts",
             lambda a: run in {None, a.run} and plan in {None, a.plan} and among(a.state, states),
         )
+
+    def attempts_since(self, run: str, mark: int) -> tuple[Sequence[Attempt], int]:
+        """See the protocol."""
+        with self._lock:
+            later = set(list(self._data["attempts"])[mark:])
+            found = self._all("attempts", lambda a: a.run == run and (a.state in UNENDED or a.id in later))
+            return found, len(self._data["attempts"])
 
     def latest_attempts(self) -> Sequence[Attempt]:
         """See the protocol."""

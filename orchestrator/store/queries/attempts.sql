@@ -9,10 +9,30 @@ VALUES (:id, :run, :plan, :number, :digest, :priority, :branch, :created_at, :st
 -- name: get(id)^
 SELECT * FROM attempts WHERE id = :id;
 
--- name: find(run, plan, states)
+-- name: find(run)
+SELECT * FROM attempts WHERE :run IS NULL OR run = :run ORDER BY seq;
+
+-- name: in_states(run, states)
 SELECT * FROM attempts
-WHERE (:run IS NULL OR run = :run) AND (:plan IS NULL OR plan = :plan)
+WHERE state IN (SELECT value FROM json_each(:states)) AND (:run IS NULL OR run = :run)
+ORDER BY seq;
+
+-- name: of_plan(run, plan, states)
+SELECT * FROM attempts
+WHERE plan = :plan AND (:run IS NULL OR run = :run)
   AND (:states IS NULL OR state IN (SELECT value FROM json_each(:states)))
+ORDER BY seq;
+
+-- name: mark()^
+SELECT coalesce(max(seq), 0) AS mark FROM attempts;
+
+-- name: since(run, mark, states)
+-- by the indexes of seq and state: the one of run would go through all that have ended
+SELECT * FROM attempts
+WHERE seq IN (
+    SELECT seq FROM attempts WHERE state IN (SELECT value FROM json_each(:states))
+    UNION SELECT seq FROM attempts WHERE seq > :mark
+) AND +run = :run
 ORDER BY seq;
 
 -- name: latest()

@@ -9,10 +9,12 @@ VALUES (:id, :plan, :branch, :target, :head, :base, :queued_at, :priority, :stat
 -- name: get(id)^
 SELECT * FROM entries WHERE id = :id;
 
--- name: find(target, states)
+-- name: find(target)
+SELECT * FROM entries WHERE :target IS NULL OR target = :target ORDER BY sequence;
+
+-- name: in_states(target, states)
 SELECT * FROM entries
-WHERE (:target IS NULL OR target = :target)
-  AND (:states IS NULL OR state IN (SELECT value FROM json_each(:states)))
+WHERE state IN (SELECT value FROM json_each(:states)) AND (:target IS NULL OR target = :target)
 ORDER BY sequence;
 
 -- name: write(id, was_state, was_version, branch, target, head, base, queued_at, priority, state, explicit_base, after, check, method, reads, run, attempt, candidate, tree, landed_commit, unchecked, reason, attempts, finished_at, arrival, version)!

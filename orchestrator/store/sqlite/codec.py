@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field, fields
-from functools import cached_property
+from functools import cached_property, partial
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
 _Record = TypeVar("_Record")
 
@@ -71,28 +72,53 @@ class Codec(Generic[_Record]):
 
     def load(self, row: sqlite3.Row | Mapping[str, Any]) -> _Record:
         """The record of ``row``; columns that are no field of it are passed over."""
-        loaded = {}
-        for name, read in self._readers:
-            value = row[name]
-            loaded[name] = None if value is None else read(value)
-        return self.record(**loaded)
+        names = tuple(row.keys())
+        return self.loader(names)([row[name] for name in names])
+
+    def loader(self, columns: tuple[str, ...]) -> Callable[[Sequence[Any]], _Record]:
+        """What makes the record of the values of these ``columns``, found once."""
+        known = self._loaders.get(columns)
+        if known is None:
+            names = [f.name for f in fields(self.record)]  # type: ignore[arg-type]
+            places, readers = itemgetter(*map(columns.index, names)), tuple(map(self._reader, names))
+            known = self._loaders[columns] = partial(_loaded, self.record, places, readers)
+        return known
 
     @cached_property
-    def _readers(self) -> tuple[tuple[str, Callable[[Any], Any]], ...]:
-        """Each field with what reads its column; found once: a run reads its attempts every round."""
-        return tuple((f.name, self._reader(f.name)) for f in fields(self.record))  # type: ignore[arg-type]
+    def _loaders(self) -> dict[tuple[str, ...], Callable[[Sequence[Any]], _Record]]:
+        return {}
 
-    def _reader(self, name: str) -> Callable[[Any], Any]:
+    def _reader(self, name: str) -> Callable[[Any], Any] | None:
         if name in self.mappings:
-            return json.loads
+            return _mapping
         if name in self.tuples:
             return _tuple
         if name in self.flags:
             return bool
         if name == "state" and self.state is not None:
             return self.state
-        return self.words.get(name, decoded)
+        return self.words.get(name)
+
+
+def _loaded(
+    record: Callable[..., _Record],
+    places: Callable[[Sequence[Any]], tuple[Any, ...]],
+    readers: tuple[Callable[[Any], Any] | None, ...],
+    values: Sequence[Any],
+) -> _Record:
+    found = places(values)
+    if bytes in map(type, found):
+        found = tuple(map(decoded, found))
+    read = [
+        value if reader is None or value is None else reader(value)
+        for value, reader in zip(found, readers, strict=True)
+    ]
+    return record(*read)
+
+
+def _mapping(value: str) -> Any:
+    return {} if value == "{}" else json.loads(value)
 
 
 def _tuple(value: str) -> tuple[Any, ...]:
-    return tuple(json.loads(value))
+    return () if value == "[]" else tuple(json.loads(value))

@@ -54,7 +54,9 @@ class SqliteQueue(Tables):
         self, *, target: str | None = None, states: Collection[EntryState] | None = None
     ) -> Sequence[Entry]:
         """See the protocol."""
-        return self._all(_ENTRY, "entries.find", target=target, states=names(states))
+        if states is None:
+            return self._all(_ENTRY, "entries.find", target=target)
+        return self._all(_ENTRY, "entries.in_states", target=target, states=names(states))
 
     def move_entry(self, entry: Entry, to: EntryState, **changes: Any) -> Entry:
         """See the protocol."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from orchestrator.states import ATTEMPT, RUN, AttemptState, RunState
+from orchestrator.store.looks import UNENDED
 from orchestrator.store.records import Attempt, PhaseDone, RunRecord
 from orchestrator.store.rules import FINISHED_ATTEMPTS, median_seconds
 from orchestrator.store.sqlite.codec import Codec, names
@@ -63,7 +64,18 @@ class SqliteRuns(Tables):
         states: Collection[AttemptState] | None = None,
     ) -> Sequence[Attempt]:
         """See the protocol."""
-        return self._all(_ATTEMPT, "attempts.find", run=run, plan=plan, states=names(states))
+        if plan is not None:
+            return self._all(_ATTEMPT, "attempts.of_plan", run=run, plan=plan, states=names(states))
+        if states is not None:
+            return self._all(_ATTEMPT, "attempts.in_states", run=run, states=names(states))
+        return self._all(_ATTEMPT, "attempts.find", run=run)
+
+    def attempts_since(self, run: str, mark: int) -> tuple[Sequence[Attempt], int]:
+        """See the protocol."""
+        with self._db.reading():  # first: what is added between the two is read twice, not left out
+            newest = self._db.query.row("attempts.mark")
+        found = self._all(_ATTEMPT, "attempts.since", run=run, mark=mark, states=names(UNENDED))
+        return found, newest["mark"] if newest is not None else 0
 
     def latest_attempts(self) -> Sequence[Attempt]:
         """See the protocol."""

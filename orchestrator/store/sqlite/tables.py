@@ -9,7 +9,6 @@ from orchestrator.store.rules import Guarded, kind_of, moved, updated
 from orchestrator.store.sqlite.database import constrained
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Callable, Mapping
     from contextlib import AbstractContextManager
 
@@ -45,29 +44,30 @@ class Tables:
         """The same, for a record that each round of a run asks for."""
         with self._db.reading():
             row = self._db.query.row(query, **parameters)
-        return None if row is None else self._known(codec, row)
+        return None if row is None else self._known(codec, tuple(row.keys()), tuple(row))
 
     def _all(self, codec: Codec[_Record], query: str, **parameters: Any) -> list[_Record]:
         with self._db.reading():
             rows = self._db.query.rows(query, **parameters)
-        return [self._known(codec, row) for row in rows]
+        columns = tuple(rows[0].keys()) if rows else ()
+        return [self._known(codec, columns, tuple(row)) for row in rows]
 
-    def _known(self, codec: Codec[_Record], row: sqlite3.Row) -> _Record:
-        """The record of ``row``; of those that move the last reading is kept.
+    def _known(self, codec: Codec[_Record], columns: tuple[str, ...], content: tuple[Any, ...]) -> _Record:
+        """The record of a row with this ``content``; of those that move the last reading is kept.
 
         A run reads hundreds in each round, and few have changed since. What was read before is told by all
         its columns, not by its version: that of a write which was undone comes a second time.
         """
         if not codec.table:
-            return codec.load(row)
-        key, content = (codec.write, str(row[0])), tuple(row)
+            return codec.loader(columns)(content)
+        key = (codec.write, str(content[0]))
         known = self._read.get(key)
         if known is not None and known[0] == content:
             record: _Record = known[1]
             return record
         if len(self._read) >= _MOST_READ:
             self._read.clear()
-        record = codec.load(row)
+        record = codec.loader(columns)(content)
         self._read[key] = (content, record)
         return record
 

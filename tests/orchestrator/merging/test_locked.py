@@ -14,7 +14,8 @@ import pytest
 from orchestrator.errors import LocksInTheWayError
 from orchestrator.merging.worker import QueueWorker
 from orchestrator.services import queue as service
-from orchestrator.services.explaining import explain, queue_json
+from orchestrator.services.explaining import explain
+from orchestrator.services.queuelist import queue_json
 from orchestrator.slots.keeper import SlotKeeper
 from orchestrator.states import EntryState, IntentState
 from orchestrator.store.records import Entry, Intent
@@ -81,7 +82,9 @@ def test_l1_a_lock_on_the_epoch_is_waited_for_and_named_meanwhile(queue: Queue) 
     seen = []
 
     def look() -> None:
-        seen.append((queue.entry(entry), explain(queue.bench, "two"), queue_json(queue.bench, every=False)))
+        bench = queue.bench
+        listed = queue_json(bench.store, bench.settings.project, bench.seen_tip(), every=False)
+        seen.append((queue.entry(entry), explain(bench, "two"), listed))
 
     patient_worker(queue, remove_after(lock, 3.0, look)).drain(lambda idle: idle)
 

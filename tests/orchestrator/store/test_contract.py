@@ -250,6 +250,36 @@ def test_attempts_are_found_by_all_that_is_given(store: Store) -> None:
     assert list(store.latest_attempts()) == [two, three]
 
 
+def test_attempts_since_are_those_that_have_not_ended_and_those_added_later(store: Store) -> None:
+    for run in ("r1", "r2"):
+        store.add_run(a_run(run))
+    one = an_attempt("a1", plan="web")
+    two = an_attempt("a2", plan="api")
+    store.add_attempt(one)
+    store.add_attempt(two)
+    found, mark = store.attempts_since("r1", 0)
+    assert list(found) == [one, two]
+    two = store.move_attempt(two, AttemptState.CANCELLED)
+    assert list(store.attempts_since("r1", mark)[0]) == [one]
+    three = an_attempt("a3", plan="api", number=2)
+    store.add_attempt(three)
+    store.add_attempt(an_attempt("b1", plan="api", run="r2"))
+    three = store.move_attempt(three, AttemptState.FAILED)
+    found, later = store.attempts_since("r1", mark)
+    assert list(found) == [one, three]
+    assert list(store.attempts_since("r1", later)[0]) == [one]
+    assert list(store.attempts_since("r1", 0)[0]) == [one, two, three]
+
+
+def test_an_attempt_that_has_ended_is_never_written_again(store: Store) -> None:
+    store.add_run(a_run())
+    store.add_attempt(an_attempt())
+    ended = store.move_attempt(an_attempt(), AttemptState.FAILED)
+    with pytest.raises(IllegalTransitionError):
+        store.update_attempt(ended, reason={})
+    assert store.attempt("a1") == ended
+
+
 def test_one_attempt_at_a_plan_in_a_run_at_a_time(store: Store) -> None:
     store.add_run(a_run())
     first = an_attempt("a1", number=1)

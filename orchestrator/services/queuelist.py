@@ -1,0 +1,36 @@
+"""The queue as a list: from the settings, the store and the target's tip, without git."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from orchestrator.merging.pausing import standstill
+from orchestrator.services.queuerows import queue_entries
+from orchestrator.sessions.death import living_session
+from orchestrator.settings import target_reference
+
+if TYPE_CHECKING:
+    from orchestrator.store.protocol import Store
+    from plans.project import ProjectSettings
+
+
+def queue_json(store: Store, project: ProjectSettings, tip: str | None, *, every: bool) -> dict[str, Any]:
+    """The queue of the target: ``{"target", "remote", "tip", "paused", "worker", "entries": [entry…]}``.
+
+    ``tip`` is None for that of a remote which has not been looked at from here yet.
+    """
+    target = target_reference(project)
+    return {
+        "target": project.target,
+        "remote": project.remote,
+        "tip": tip,
+        "paused": standstill(store, target, tip or ""),
+        "worker": _worker(store, target),
+        "entries": queue_entries(store.entries(target=target), every=every),
+    }
+
+
+def _worker(store: Store, target: str) -> dict[str, Any] | None:
+    lease = store.lease(f"queue:{target}")
+    holder = living_session(store, lease.session) if lease else None
+    return {"session": holder.id, "pid": holder.pid, "kind": holder.kind} if holder else None
