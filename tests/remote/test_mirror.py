@@ -12,6 +12,7 @@ import pytest
 
 from orchestrator.merging import upstream
 from orchestrator.merging.upstream import IDLE, WHOLE, Upstream, bring_up_to_date
+from orchestrator.services.own_references import mend_all
 from orchestrator.submitting.key import landing_key
 from orchestrator.submitting.landed import landed_by, landed_plans
 from tests.support.clock import FakeClock
@@ -20,6 +21,8 @@ from tests.support.remotes import LANDED, Remote, merge, queue_at, remote_of
 from tests.support.repo import GitRepo
 from worktrees import fetch
 from worktrees.fetch import mirror_lock
+
+OURS = "refs/planctl/remote/origin"
 
 
 @pytest.fixture
@@ -164,6 +167,29 @@ def test_s4_what_is_picked_onto_another_target_takes_no_landing_from_the_first(
         pass
     merge(one, "plan/a")
     assert remote.main() == undone
+
+
+@pytest.mark.parametrize("how", ["deleted", "broken"])
+def test_s4_where_it_is_lost_what_trailers_tell_they_are_read_anew(remote: Remote, how: str) -> None:
+    """A person tidies up, or the power fails."""
+    one = remote.clone("one")
+    one.branch("plan/a", {"a": "1\n"})
+    merge(one, "plan/a")
+    forget_landed(remote)
+    with queue_at(one) as queue:
+        bring_up_to_date(queue.bench, whole=True)
+        (entry,) = queue.bench.store.entries()
+        (told,) = queue.bench.references.list("refs/planctl/remote/origin/told/")
+        if how == "deleted":
+            one.git(
+                "update-ref", "--stdin", stdin=one.git("for-each-ref", "--format=delete %(refname)", OURS)
+            )
+        else:
+            (one.path / ".git" / told).write_bytes(b"")
+            mend_all(queue.bench)
+        assert queue.bench.references.read(told) is None
+        bring_up_to_date(queue.bench)
+        assert landed_by(queue.bench, entry.branch, entry.id) == remote.main()
 
 
 @pytest.mark.parametrize("method", ["squash", "rebase"])
