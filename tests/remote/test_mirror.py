@@ -181,9 +181,8 @@ def test_s4_where_it_is_lost_what_trailers_tell_they_are_read_anew(remote: Remot
         (entry,) = queue.bench.store.entries()
         (told,) = queue.bench.references.list("refs/planctl/remote/origin/told/")
         if how == "deleted":
-            one.git(
-                "update-ref", "--stdin", stdin=one.git("for-each-ref", "--format=delete %(refname)", OURS)
-            )
+            names = one.git("for-each-ref", "--format=delete %(refname)", OURS)
+            one.git("update-ref", "--stdin", stdin=f"{names}\n")
         else:
             (one.path / ".git" / told).write_bytes(b"")
             mend_all(queue.bench)
