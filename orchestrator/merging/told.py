@@ -73,7 +73,7 @@ def _untold(bench: Workbench, made: Mapping[str, str], tip: str) -> list[Change]
         found = bench.references.read(name)
         if found is None:
             changes.append(Create(name, commit))
-        elif not bench.objects.is_ancestor(found, tip):
+        elif found != commit and not bench.objects.is_ancestor(found, tip):
             changes.append(Update(name, commit, found))
     return changes
 
