@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from orchestrator.merging.upstream import IDLE, WHOLE, Upstream, bring_up_to_dat
 from orchestrator.services.own_references import mend_all
 from orchestrator.submitting.key import landing_key
 from orchestrator.submitting.landed import landed_by, landed_plans
+from plans import systems
 from tests.support.clock import FakeClock
 from tests.support.process import run
 from tests.support.remotes import LANDED, Remote, merge, queue_at, remote_of
@@ -319,8 +321,9 @@ def test_who_looks_and_is_stopped_is_waited_for_once(remote: Remote, monkeypatch
     tries: list[bool] = []
     monkeypatch.setattr(fetch, "PATIENCE", 0.1)
     with queue_at(remote.clone("one")) as queue, mirror_lock(queue.bench.repository):
-        take = fetch.take
-        monkeypatch.setattr(fetch, "take", lambda *a, **k: tries.append(take(*a, **k)) or tries[-1])
+        lock = systems.lock
+        watched = SimpleNamespace(lock=lambda *a, **k: tries.append(lock(*a, **k)) or tries[-1])
+        monkeypatch.setattr(fetch, "systems", watched)
         for expected in (5, 1):
             tries.clear()
             with mirror_lock(queue.bench.repository):
