@@ -7,6 +7,7 @@
 | ``refs/planctl/epoch`` | ``refs/planctl/remote/origin/epoch`` |
 | ``refs/planctl/landed/…`` | ``refs/planctl/remote/origin/landed/…`` |
 | the trailers of the target's commits | ``refs/planctl/remote/origin/told/<target>/…`` |
+| to which commit they have been read | ``refs/planctl/remote/origin/read/<target>`` |
 
 The user's branches, and the remote-tracking ones that ``git fetch`` keeps, are another matter.
 """
@@ -27,6 +28,7 @@ _OWN: Final = "refs/planctl/"
 _HEADS: Final = "refs/heads/"
 _DIGITS: Final = 20
 _NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
+_TOLD: Final = re.compile(rf"({ROOT}/[^/]+)/told/([^/]+)/.+")
 _TARGET: Final = re.compile(rf"{ROOT}/([^/]+)/heads/(.+)")
 
 
@@ -64,7 +66,16 @@ class Mirror:
         Each target has its own, called after a digest of its name: a commit that was picked onto another one
         carries the trailers along, and is no landing of that key there.
         """
-        return f"{self.folder}/told/{hashlib.sha256(self.branch.encode()).hexdigest()[:_DIGITS]}"
+        return f"{self.folder}/told/{self._digest}"
+
+    @property
+    def read(self) -> str:
+        """The mark to which commit the trailers have been read."""
+        return f"{self.folder}/read/{self._digest}"
+
+    @property
+    def _digest(self) -> str:
+        return hashlib.sha256(self.branch.encode()).hexdigest()[:_DIGITS]
 
     def own(self, theirs: str) -> str:
         """Where the reference that the remote calls ``theirs`` is mirrored."""
@@ -93,6 +104,12 @@ def mirror_of(remote: str, branch: str) -> Mirror:
     if not is_remote_name(remote):
         raise InvalidReferenceError(remote)
     return Mirror(remote, branch)
+
+
+def mark_of(told: str) -> str | None:
+    """The mark beside what stands in a folder ``told``; None for any other reference."""
+    found = _TOLD.fullmatch(told)
+    return f"{found.group(1)}/read/{found.group(2)}" if found else None
 
 
 def remote_of(target: str) -> str | None:

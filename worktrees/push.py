@@ -63,10 +63,13 @@ def push(git: Git, remote: str, moves: Sequence[Move], seconds: float, name: str
     leases = [f"--force-with-lease={valid_reference(m.name)}:{m.old or ''}" for m in moves]
     options = ("--atomic", "--porcelain", "--no-verify", "--no-follow-tags", "--recurse-submodules=no")
     named = (f"{m.new}:{m.name}" for m in moves)
-    arguments = ("push", *options, *leases, "--end-of-options", _ALIAS, *named)
+    alias = _free_name(git)
+    arguments = ("push", *options, *leases, "--end-of-options", alias, *named)
     try:
         with step(name):
-            found = talk(git, remote, *_alias(git, remote), *arguments, seconds=seconds, definite=(0, 1))
+            found = talk(
+                git, remote, *_same(git, remote, alias), *arguments, seconds=seconds, definite=(0, 1)
+            )
     except RemoteUnreachableError as error:
         return Answer(Outcome.UNKNOWN, (error.detail,))
     if found.status == 0:
@@ -90,9 +93,17 @@ def _words(messages: str) -> tuple[str, ...]:
     return (f"the server says: {shown}",) if shown else ()
 
 
-def _alias(git: Git, remote: str) -> tuple[str, ...]:
-    """The settings that make the other name mean the same remote, without its references to fetch."""
+def _free_name(git: Git) -> str:
+    """A name that no remote has: settings of one that has it would add to those of :func:`_same`."""
+    alias, known = _ALIAS, git.settings.named("remote", "url")
+    while alias in known:
+        alias += "-"
+    return alias
+
+
+def _same(git: Git, remote: str, alias: str) -> tuple[str, ...]:
+    """The settings that make ``alias`` mean the same remote, without its references to fetch."""
     found = {key: git.settings.named("remote", key).get(remote) for key in _KEPT}
     return tuple(
-        word for key, value in found.items() if value for word in ("-c", f"remote.{_ALIAS}.{key}={value}")
+        word for key, value in found.items() if value for word in ("-c", f"remote.{alias}.{key}={value}")
     )

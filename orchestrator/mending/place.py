@@ -122,12 +122,17 @@ def _take(bench: Workbench, keeper: SlotKeeper, entry: Entry, name: str) -> Plac
     return Place(slot, tree, taken=True, made=branch_commit(bench.references, entry.branch) is None)
 
 
-def move_in(bench: Workbench, entry: Entry, place: Place) -> None:
-    """Have the branch at the entry's head, which holds all that is here, and the slot that was taken on it.
+def move_in(bench: Workbench, entry: Entry, place: Place) -> Back | None:
+    """Have the branch at the entry's head, which holds all that is here, and a slot that was taken on it."""
+    try:
+        if place.taken:
+            _move_in(bench, entry, place)
+    except (PlanctlError, OSError) as error:  # somebody else has made the branch meanwhile, or has it
+        return Back("resolver-worktree", f"there is no worktree for {entry.branch}: {error}")
+    return None
 
-    Raises ReferenceMovedError where somebody else has made the branch meanwhile, BranchInUseError,
-    GitFailedError.
-    """
+
+def _move_in(bench: Workbench, entry: Entry, place: Place) -> None:
     reference = branch_reference(entry.branch)
     here = None if place.made else branch_commit(bench.references, entry.branch)
     if here != entry.head:

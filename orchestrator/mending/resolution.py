@@ -35,7 +35,6 @@ from orchestrator.running.waiting import make_wake, wait
 from orchestrator.slots.prepared import Prepared, begin, journals
 from orchestrator.states import EntryState
 from plans.errors import PlanctlError
-from worktrees.errors import BranchInUseError, GitFailedError, ReferenceMovedError, UnknownRevisionError
 from worktrees.marked import marked, marked_in, marker_sizes
 from worktrees.merge import Conflicted, merge_trees
 from worktrees.preparedmerge import fingerprint, unmerged
@@ -54,8 +53,6 @@ if TYPE_CHECKING:
 LATER: Final = "resolver-later"
 _NOT_NOW: Final = 75
 """``EX_TEMPFAIL``."""
-_BRANCH: Final = (BranchInUseError, ReferenceMovedError, UnknownRevisionError)
-"""What somebody else has done with the branch meanwhile."""
 _LOOK: Final = 0.2
 """Seconds between two looks whether the resolver is still wanted."""
 
@@ -167,19 +164,11 @@ class Resolution:
             if place.taken and (found is None or found.record != name):
                 leave(bench, self._keeper, name)
             raise
-        return self._prepare(place, prepared) if self._moved_in(place, prepared) else None
-
-    def _moved_in(self, place: Place, prepared: Prepared) -> bool:
-        """Whether the merge can be prepared there; else it was handed back."""
-        if not place.taken:
-            return True
-        try:
-            move_in(self._bench, self._entry, place)
-        except (GitFailedError, *_BRANCH, OSError) as error:
-            why = Back("resolver-worktree", f"there is no worktree for {self._entry.branch}: {error}")
-            back(self._bench, self._keeper, self._entry, why, prepared, lease=self._lease)
-            return False
-        return True
+        why = move_in(bench, entry, place)
+        if why is not None:
+            back(bench, self._keeper, entry, why, prepared, lease=self._lease)
+            return None
+        return self._prepare(place, prepared)
 
     def _prepare(self, place: Place, prepared: Prepared) -> Prepared | None:
         bench, entry, tree = self._bench, self._entry, place.tree

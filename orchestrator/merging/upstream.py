@@ -2,8 +2,7 @@
 
 What has landed is told by the landed references, and by the trailers of the target's own commits, from which
 the mirror's folder ``told`` is made. Both are always read: not every clone may write the former, and whoever
-deletes those there takes nothing from the latter. For each target a mark says to which commit it has been
-read; it is moved when what was read stands in ``told``.
+deletes those there takes nothing from the latter.
 
 ``plain``: the server takes no references of planctl's own (``refs/planctl/…``), only branches. Then the
 target's lease alone is the fence. A target that is taken while the epoch is refused shows it; the clone
@@ -24,7 +23,6 @@ from orchestrator.submitting.remote import UNREACHABLE
 from worktrees.errors import GitFailedError, ReferenceMovedError
 from worktrees.fetch import refresh
 from worktrees.remoteerrors import RemoteUnreachableError
-from worktrees.shallow import is_shallow
 
 if TYPE_CHECKING:
     from orchestrator.workbench import Workbench
@@ -85,7 +83,7 @@ def bring_up_to_date(bench: Workbench, *, whole: bool = False) -> None:
         refresh(bench.git, bench.references, mirror, bench.settings.project.remote_timeout, whole=whole)
         if whole:
             _note_whole(bench, mirror)
-        _read_trailers(bench, mirror)
+        note_landings(bench, mirror, bench.target_tip())
     except (GitFailedError, ReferenceMovedError, OSError) as error:
         raise RemoteUnreachableError(
             mirror.remote, f"it answers, which cannot be noted here: {error}"
@@ -127,19 +125,6 @@ def forget_plain(bench: Workbench) -> None:
 
 def _plain(mirror: Mirror) -> str:
     return f"remote.{mirror.remote}.plain"
-
-
-def _read_to(mirror: Mirror) -> str:
-    return f"remote.{mirror.remote}.{mirror.branch}.told"
-
-
-def _read_trailers(bench: Workbench, mirror: Mirror) -> None:
-    """Note what trailers of the target tell that are new; then that they are read so far."""
-    tip, read = bench.target_tip(), bench.store.value(_read_to(mirror))
-    if tip != read:
-        note_landings(bench, mirror, tip, read)
-        if not is_shallow(bench.repository):  # else what lies behind its edge is still to be read
-            bench.store.set_value(_read_to(mirror), tip)
 
 
 def _is_long_ago(bench: Workbench, mirror: Mirror) -> bool:

@@ -6,7 +6,7 @@
 | ``entries/…`` | the head that the store knows |
 | ``landed/…`` | the commit that the store or the target's history knows; absent where it never landed |
 | ``phases/…`` | the commit of the store; absent where it knows none: nobody can be stacked on it any more |
-| ``remote/…`` | absent: the next look at the remote brings it |
+| ``remote/…`` | absent: the next look at the remote brings it, or reads it anew |
 | ``runs/…`` | the frozen plans that the store names |
 
 Everything else (what was rescued or archived) has no second witness: its name stays, and ``doctor`` tells.
@@ -23,7 +23,8 @@ from orchestrator.states import EntryState, IntentState
 from orchestrator.submitting.key import CANDIDATES, HEADS, LANDED
 from worktrees.damage import broken_references, put_back, remove_broken
 from worktrees.mirror import ROOT as REMOTES
-from worktrees.references import OWN
+from worktrees.mirror import mark_of
+from worktrees.references import OWN, Delete
 from worktrees.trailers import KEY_TRAILER
 
 if TYPE_CHECKING:
@@ -50,6 +51,9 @@ def mend(bench: Workbench, name: str) -> None:
     """Have a broken reference stand where it was, or nowhere; see the module's text."""
     if name.startswith(f"{REMOTES}/"):
         remove_broken(bench.git, bench.objects, name)
+        mark = mark_of(name)
+        if mark is not None and (read := bench.references.read(mark)):
+            bench.references.transact([Delete(mark, read)], message="planctl: read anew", step="remote.mark")
         return
     tip = bench.target_tip()
     back = put_back(bench.git, bench.objects, name, _places(bench, name, tip), tip)

@@ -12,7 +12,7 @@ from orchestrator.store.records import Attempt, Entry
 from orchestrator.submitting.heads import head_kept
 from orchestrator.submitting.key import landing_key
 from orchestrator.submitting.landed import is_on_target
-from worktrees.mirror import shown_target
+from worktrees.mirror import remote_of, shown_target
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -61,7 +61,7 @@ def submit(
     store, clock = bench.store, bench.clock
     with head_kept(bench, key_of(work), work.head), store.transaction():
         added = store.add_entry(_entry(work, clock.now(), attempt, reason or {}))
-        entry = _for_target(store, added, work.target)
+        entry = _for_target(bench, added, work.target)
         is_new = entry.version == 0
         owner: dict[str, Any] = {"attempt": attempt.id, "run": attempt.run} if attempt else {}
         undone = entry.state is EntryState.LANDED and not is_on_target(bench, entry)
@@ -80,14 +80,18 @@ def submit(
     return entry
 
 
-def _for_target(store: Store, entry: Entry, target: str) -> Entry:
+def _for_target(bench: Workbench, entry: Entry, target: str) -> Entry:
     """The entry with this target: one head has one key, on the branch here and on a remote's of that name.
 
-    Raises UsageError while it is on its way to the other.
+    Raises UsageError while it is on its way to the other. One that waits for a remote of a name that there is
+    no more, since somebody renamed it, is on its way to nowhere.
     """
+    store, remote = bench.store, remote_of(entry.target)
     if entry.target == target:
         return entry
-    if entry.state in MOVING_ENTRIES:
+    waits = entry.state is EntryState.QUEUED
+    lost = waits and remote is not None and remote not in bench.git.settings.named("remote", "url")
+    if entry.state in MOVING_ENTRIES and not lost:
         raise UsageError(f"{entry.plan or entry.branch} is on its way to {shown_target(entry.target)}")
     return store.update_entry(entry, target=target)
 

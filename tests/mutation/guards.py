@@ -64,9 +64,6 @@ TAKEN_BACK = (
     "tests/remote/test_fence.py::test_s7_a_landing_that_was_taken_back_is_not_made_when_its_worker_wakes_up"
 )
 READS = "tests/remote/test_rights.py::test_s4_who_may_write_the_references_reads_what_others_landed_without"
-MARKED = (
-    "tests/remote/test_mirror.py::test_s4_killed_before_it_is_noted_what_trailers_tell_they_are_read_anew"
-)
 WRONG = f"{MERGING}/test_processing.py::test_s2_s3_s6_a_wrong_candidate_is_held_before_anything_moves"
 WAKING = f"{MERGING}/test_stopped.py::test_s7_l2_woken_up_it_goes_back_to_waiting_for_whoever_has_the_queue"
 PUTTING_BACK = (
@@ -170,21 +167,8 @@ GUARDS = (
     Guard(
         "trailers-read",
         "who may write landed references reads as well what was landed without",
-        (Edit(UPSTREAM, "        _read_trailers(bench, mirror)\n", ""),),
+        (Edit(UPSTREAM, "        note_landings(bench, mirror, bench.target_tip())\n", ""),),
         (READS,),
-    ),
-    Guard(
-        "trailers-marked",
-        "it is marked how far trailers are read only when what they tell is noted",
-        (
-            Edit(
-                UPSTREAM,
-                "    if tip != read:\n        note_landings(",
-                "    if tip != read:\n        bench.store.set_value(_read_to(mirror), tip)\n"
-                "        note_landings(",
-            ),
-        ),
-        (MARKED,),
     ),
     Guard(
         "intent",

@@ -75,3 +75,26 @@ def test_remote_in_the_settings_is_as_the_option(repo: GitRepo, tmp_path: Path) 
     assert remote.subjects()[0] == "Merge branch 'plan/a'"
     listed = run("queue", "list", "--all", "--json", cwd=clone.path).data
     assert [e["state"] for e in listed["entries"]] == ["landed"]
+
+
+def test_what_waits_for_a_remote_that_was_renamed_lands_by_its_new_name(remote: Remote) -> None:
+    one = remote.clone("one")
+    one.branch("plan/a", {"a": "1\n"})
+    assert run("queue", "add", "plan/a", "--remote", "origin", cwd=one.path).code == 0
+    elsewhere = run("queue", "add", "plan/a", cwd=one.path)
+    assert (elsewhere.code, "plan/a is on its way to origin/main" in elsewhere.err) == (2, True)
+    one.git("remote", "rename", "origin", "up")
+    done = run("merge", "plan/a", "--remote", "up", cwd=one.path)
+    assert "1 of 1 landed" in done.err
+    assert len(remote.keys()) == 1
+
+
+def test_a_remote_that_is_called_as_planctl_calls_the_one_it_pushes_to_gets_nothing(remote: Remote) -> None:
+    one = remote.clone("one")
+    one.git("clone", "-q", "--bare", str(remote.bare.path), str(remote.folder / "other.git"))
+    one.git("remote", "add", "planctl-push", str(remote.folder / "other.git"))
+    other = GitRepo(remote.folder / "other.git")
+    before = other.git("for-each-ref")
+    one.branch("plan/a", {"a": "1\n"})
+    assert "1 of 1 landed" in merge(one, "plan/a").err
+    assert other.git("for-each-ref") == before

@@ -6,20 +6,25 @@ import contextlib
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from orchestrator.merging import upstream
 from orchestrator.merging.upstream import IDLE, WHOLE, Upstream, bring_up_to_date
+from orchestrator.services.own_references import mend_all
 from orchestrator.submitting.key import landing_key
 from orchestrator.submitting.landed import landed_by, landed_plans
+from plans import systems
 from tests.support.clock import FakeClock
 from tests.support.process import run
 from tests.support.remotes import LANDED, Remote, merge, queue_at, remote_of
 from tests.support.repo import GitRepo
 from worktrees import fetch
 from worktrees.fetch import mirror_lock
+
+OURS = "refs/planctl/remote/origin"
 
 
 @pytest.fixture
@@ -166,6 +171,28 @@ def test_s4_what_is_picked_onto_another_target_takes_no_landing_from_the_first(
     assert remote.main() == undone
 
 
+@pytest.mark.parametrize("how", ["deleted", "broken"])
+def test_s4_where_it_is_lost_what_trailers_tell_they_are_read_anew(remote: Remote, how: str) -> None:
+    """A person tidies up, or the power fails."""
+    one = remote.clone("one")
+    one.branch("plan/a", {"a": "1\n"})
+    merge(one, "plan/a")
+    forget_landed(remote)
+    with queue_at(one) as queue:
+        bring_up_to_date(queue.bench, whole=True)
+        (entry,) = queue.bench.store.entries()
+        (told,) = queue.bench.references.list("refs/planctl/remote/origin/told/")
+        if how == "deleted":
+            names = one.git("for-each-ref", "--format=delete %(refname)", OURS)
+            one.git("update-ref", "--stdin", stdin=f"{names}\n")
+        else:
+            (one.path / ".git" / told).write_bytes(b"")
+            mend_all(queue.bench)
+        assert queue.bench.references.read(told) is None
+        bring_up_to_date(queue.bench)
+        assert landed_by(queue.bench, entry.branch, entry.id) == remote.main()
+
+
 @pytest.mark.parametrize("method", ["squash", "rebase"])
 def test_a_branch_that_names_a_plan_in_its_messages_lands_nothing_of_that_plan(
     repo: GitRepo, tmp_path: Path, method: str
@@ -294,8 +321,9 @@ def test_who_looks_and_is_stopped_is_waited_for_once(remote: Remote, monkeypatch
     tries: list[bool] = []
     monkeypatch.setattr(fetch, "PATIENCE", 0.1)
     with queue_at(remote.clone("one")) as queue, mirror_lock(queue.bench.repository):
-        take = fetch.take
-        monkeypatch.setattr(fetch, "take", lambda *a, **k: tries.append(take(*a, **k)) or tries[-1])
+        lock = systems.lock
+        watched = SimpleNamespace(lock=lambda *a, **k: tries.append(lock(*a, **k)) or tries[-1])
+        monkeypatch.setattr(fetch, "systems", watched)
         for expected in (5, 1):
             tries.clear()
             with mirror_lock(queue.bench.repository):
