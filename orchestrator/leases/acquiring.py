@@ -27,7 +27,7 @@ from orchestrator.leases.backoff import Backoff
 from orchestrator.leases.lease import asked_lease, holder_of, try_acquire, who
 from orchestrator.leases.ledger import Action
 from orchestrator.leases.line import Blocked, blocked, circle, expected_wait, victim, waits_for
-from orchestrator.store.records import Lease, LeaseWait
+from orchestrator.store.leaserecords import Lease, LeaseWait
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence

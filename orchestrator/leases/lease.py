@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Final, Self
 
 from orchestrator.errors import LeaseLostError
 from orchestrator.leases.ledger import grant, note_loss
-from orchestrator.store.records import Lease
+from orchestrator.store.leaserecords import Lease
 from orchestrator.store.scopes import Scope, is_over, is_replaced, stands_against
 
 if TYPE_CHECKING:

@@ -11,13 +11,14 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 from orchestrator.events import EventName
-from orchestrator.store.records import LeaseNote, Message
+from orchestrator.store.leaserecords import LeaseNote
+from orchestrator.store.records import Message
 from orchestrator.store.scopes import Scope, is_replaced, to_go
 
 if TYPE_CHECKING:
     from orchestrator.clock import Clock
+    from orchestrator.store.leaserecords import Lease, LeaseWait
     from orchestrator.store.protocol import Store
-    from orchestrator.store.records import Lease, LeaseWait
 
 _SPELLS: Final = 20
 

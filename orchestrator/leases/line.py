@@ -16,7 +16,7 @@ from orchestrator.store.scopes import Scope, excludes, is_over, stands_against
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from orchestrator.store.records import Lease, LeaseWait
+    from orchestrator.store.leaserecords import Lease, LeaseWait
 
 SECONDS_PER_POINT: Final = 1.0
 """How much waiting a point of priority is worth."""

@@ -23,7 +23,7 @@ from orchestrator.leases.lease import who
 from orchestrator.scheduling.declared import counts, written
 from orchestrator.scheduling.reasons import Code, Reason, reason
 from orchestrator.states import MOVING_ENTRIES, PLACED_ATTEMPTS, AttemptState
-from orchestrator.store.records import Lease
+from orchestrator.store.leaserecords import Lease
 from orchestrator.store.scopes import FILES, Scope, is_over
 from plans.comparing import file_in_common
 from plans.hotfiles import without_hot_paths

@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from orchestrator.leases.lease import HeldLease
     from orchestrator.scheduling.reservations import Standing
     from orchestrator.sessions.registry import SessionHandle
+    from orchestrator.store.leaserecords import Lease, LeaseNote, LeaseWait
     from orchestrator.store.protocol import Store
-    from orchestrator.store.records import Lease, LeaseNote, LeaseWait
     from plans.folding import Folding
 
 _LONGEST_NAME: Final = 200

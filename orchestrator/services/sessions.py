@@ -38,8 +38,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from orchestrator.clock import Clock
+    from orchestrator.store.leaserecords import Lease
     from orchestrator.store.protocol import Store
-    from orchestrator.store.records import Lease, Session
+    from orchestrator.store.records import Session
 
 EVERYBODY = "all"
 

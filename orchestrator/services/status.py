@@ -30,8 +30,9 @@ if TYPE_CHECKING:
     from orchestrator.clock import Clock
     from orchestrator.scheduling.drifttable import Drifted
     from orchestrator.scheduling.resourcetable import ResourceRow
+    from orchestrator.store.leaserecords import Lease
     from orchestrator.store.protocol import Store
-    from orchestrator.store.records import Attempt, Entry, Lease, RunRecord, Session
+    from orchestrator.store.records import Attempt, Entry, RunRecord, Session
     from worktrees.repository import Repository
 
 

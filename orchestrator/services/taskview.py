@@ -16,7 +16,7 @@ from orchestrator.store.scopes import is_over
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
-    from orchestrator.store.records import Lease
+    from orchestrator.store.leaserecords import Lease
     from orchestrator.store.taskrecords import TaskRecord
     from plans.model import Plan, Task
 

@@ -24,8 +24,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from orchestrator.clock import Clock
+    from orchestrator.store.leaserecords import Lease, LeaseWait
     from orchestrator.store.protocol import Store
-    from orchestrator.store.records import Lease, LeaseWait, Session
+    from orchestrator.store.records import Session
     from orchestrator.store.taskrecords import TaskRecord
 
 PROCESS_DEAD: Final = "its process is dead"

@@ -13,8 +13,9 @@ from orchestrator.sessions.identity import is_alive
 from orchestrator.states import AttemptState, SessionState
 
 if TYPE_CHECKING:
+    from orchestrator.store.leaserecords import LeaseWait
     from orchestrator.store.protocol import Store
-    from orchestrator.store.records import LeaseWait, Session
+    from orchestrator.store.records import Session
 
 
 def is_dead(store: Store, session: Session, boot: str) -> bool:

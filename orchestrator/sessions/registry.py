@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from orchestrator.clock import Clock
+    from orchestrator.store.leaserecords import Lease
     from orchestrator.store.protocol import Store
-    from orchestrator.store.records import Lease
 
 
 def start_session(

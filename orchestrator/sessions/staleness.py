@@ -10,7 +10,8 @@ from orchestrator.states import SessionState
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
-    from orchestrator.store.records import Lease, Session
+    from orchestrator.store.leaserecords import Lease
+    from orchestrator.store.records import Session
 
 
 class Judgement(StrEnum):

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
     from orchestrator.clock import Clock
     from orchestrator.leases.acquiring import Manner
+    from orchestrator.store.leaserecords import LeaseWait
     from orchestrator.store.protocol import Store
-    from orchestrator.store.records import LeaseWait
 
 
 def minding_the_dead(manner: Manner, store: Store, clock: Clock) -> Manner:

@@ -23,13 +23,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from orchestrator.states import AttemptState, EntryState, IntentState, RunState, SessionState, SlotState
+    from orchestrator.store.leaserecords import Lease, LeaseNote, LeaseWait
     from orchestrator.store.records import (
         Attempt,
         Entry,
         Intent,
-        Lease,
-        LeaseNote,
-        LeaseWait,
         Message,
         PhaseDone,
         RunRecord,

@@ -17,7 +17,7 @@ from orchestrator.store.scopes import is_over, stands_against
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from orchestrator.store.records import Lease
+    from orchestrator.store.leaserecords import Lease
 
 _FIXED: Final = frozenset({"id", "version", "state"})
 _FIXED_OF: Final = {

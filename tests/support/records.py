@@ -5,17 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from orchestrator.states import SlotState
-from orchestrator.store.records import (
-    Attempt,
-    Entry,
-    Intent,
-    Lease,
-    LeaseWait,
-    RunRecord,
-    Session,
-    Slot,
-    Verdict,
-)
+from orchestrator.store.leaserecords import Lease, LeaseWait
+from orchestrator.store.records import Attempt, Entry, Intent, RunRecord, Session, Slot, Verdict
 
 AT = "2026-11-21T00:56:01.123Z"
 

@@ -14,7 +14,8 @@ from orchestrator.states import LIVING_SESSIONS, SessionState
 if TYPE_CHECKING:
     from orchestrator.services.diagnosis.ward import Ward
     from orchestrator.sessions.registry import SessionHandle
-    from orchestrator.store.records import Lease, Session
+    from orchestrator.store.leaserecords import Lease
+    from orchestrator.store.records import Session
     from orchestrator.workbench import Workbench
 
 

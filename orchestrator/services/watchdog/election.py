@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from orchestrator.clock import Clock
     from orchestrator.leases.lease import HeldLease
     from orchestrator.sessions.registry import SessionHandle
+    from orchestrator.store.leaserecords import Lease
     from orchestrator.store.protocol import Store
-    from orchestrator.store.records import Lease
 
 LEASE: Final = "watchdog"
 PAUSED: Final = "watchdog.paused"

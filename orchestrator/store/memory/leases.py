@@ -12,7 +12,7 @@ from orchestrator.store.scopes import to_go
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from orchestrator.store.records import Lease, LeaseNote, LeaseWait
+    from orchestrator.store.leaserecords import Lease, LeaseNote, LeaseWait
 
 
 class MemoryLeases(Tables):

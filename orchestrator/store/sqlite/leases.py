@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
-from orchestrator.store.records import Lease, LeaseNote, LeaseWait
+from orchestrator.store.leaserecords import Lease, LeaseNote, LeaseWait
 from orchestrator.store.rules import grantable
 from orchestrator.store.scopes import Scope, to_go
 from orchestrator.store.sqlite.codec import Codec

@@ -14,8 +14,8 @@ from orchestrator.leases.acquiring import Manner, acquire, acquire_all, asked_wa
 from orchestrator.leases.backoff import Backoff, Retry
 from orchestrator.leases.lease import Wanted, try_acquire
 from orchestrator.leases.line import blocked, circle, turn, victim, waits_for
+from orchestrator.store.leaserecords import Lease, LeaseWait
 from orchestrator.store.memory.store import MemoryStore
-from orchestrator.store.records import Lease, LeaseWait
 from orchestrator.store.scopes import Scope
 from tests.support.clock import FakeClock
 

@@ -23,9 +23,10 @@ from orchestrator.states import (
     TaskState,
 )
 from orchestrator.store.deliveryrecords import Delivery
+from orchestrator.store.leaserecords import LeaseNote
 from orchestrator.store.memory.store import MemoryStore
 from orchestrator.store.protocol import Store
-from orchestrator.store.records import LeaseNote, Message, PhaseDone
+from orchestrator.store.records import Message, PhaseDone
 from orchestrator.store.scopes import Scope
 from orchestrator.store.sqlite.opening import open_sqlite
 from orchestrator.store.taskrecords import TaskRecord
