@@ -25,6 +25,7 @@ from orchestrator.running.desktop import desktop_argv
 from orchestrator.running.errand import Errand
 from orchestrator.running.surroundings import command_environment
 from plans.notify import Told, Way
+from plans.systems import POSIX
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -95,7 +96,7 @@ def _posted(
         "headers": headers,
         "body": body.decode("ascii"),
         "timeout": channel.timeout,
-        "parent": os.getpid(),
+        "parent": os.getpid() if POSIX else None,  # elsewhere its parent may be a launcher of Python's
     }
 
 

@@ -19,8 +19,6 @@ import urllib.request
 from http import HTTPStatus
 from http.client import HTTPException, InvalidURL
 
-from plans.systems import POSIX
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Final, NoReturn
@@ -40,7 +38,8 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
 def main() -> NoReturn:
     """Read the order, post it, say what became of it."""
     order = json.loads(sys.stdin.buffer.read())
-    threading.Thread(target=_end_with, args=(order["parent"],), daemon=True).start()
+    if order["parent"] is not None:
+        threading.Thread(target=_end_with, args=(order["parent"],), daemon=True).start()
     request = urllib.request.Request(
         order["url"], order["body"].encode("ascii"), order["headers"], method="POST"
     )
@@ -51,7 +50,7 @@ def main() -> NoReturn:
 
 def _end_with(parent: int) -> None:
     """End when whoever would end this was killed, and nobody waits for an answer any more."""
-    while not POSIX or os.getppid() == parent:
+    while os.getppid() == parent:
         threading.Event().wait(_LOOK)
     os._exit(TEMPORARY)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from orchestrator.leases.lease import Wanted, try_acquire
 from orchestrator.scheduling.decide import Start, Wait, decide
 from orchestrator.scheduling.reasons import sentence
 from orchestrator.scheduling.reservations import ReservedFiles, Standing, files_at_work
+from orchestrator.sessions.identity import here, started
 from orchestrator.states import AttemptState as A
 from orchestrator.states import EntryState as E
 from orchestrator.store.memory.store import MemoryStore
@@ -34,7 +36,8 @@ class Scene:
 
     def __init__(self) -> None:
         self.store, self.clock = MemoryStore(), FakeClock()
-        self.store.add_session(a_session("s1", expires=1e9))
+        alive = {"pid": os.getpid(), "process_started": started(os.getpid()), "host": here()}
+        self.store.add_session(a_session("s1", expires=1e9, **alive))
         self.store.add_run(a_run("r1", session="s1", options=DECLARED))
 
     def reserve(self, *patterns: str, session: str = "ada", scope: Scope = Scope.WRITE) -> None:
