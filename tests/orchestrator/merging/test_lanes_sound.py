@@ -43,7 +43,7 @@ def drawn(repo: GitRepo, name: str, files: dict[str, str | bytes]) -> str:
     number = 0
     while True:
         branch = f"{name}{number}"
-        head = repo.branch(branch, {**files, f"n{number}": "1\n"})
+        head = repo.branch(branch, {**files, f"drawn-{branch}": "1\n"})
         if int(landing_key(MAIN, branch, head)[:8], 16) % SAMPLE == 0:
             return branch
         number += 1
