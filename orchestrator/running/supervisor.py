@@ -118,9 +118,9 @@ class Supervisor:
             os.close(terminal[1])
         self._record_start()
         if not _launcher_agrees(ready):
+            records.take_back(self.orders.record_dir, STARTED)  # first: whoever sees the command gone knows
             os.close(gate)
             os.waitpid(self.pid, 0)
-            records.take_back(self.orders.record_dir, STARTED)
             return
         started = time.monotonic()
         os.write(gate, b"g")

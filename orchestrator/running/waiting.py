@@ -15,11 +15,12 @@ import time
 from typing import TYPE_CHECKING, Final
 
 from orchestrator.running import platforms, supervision, trees
-from orchestrator.running.spec import GRACE, CommandSpec, Ended, Outcome, Supervised
+from orchestrator.running.spec import GRACE, CommandSpec, Ended, Outcome, Running, Supervised
 from plans import systems
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
 
 SLICE: Final = 0.05
 """Seconds between looks where the kernel cannot say."""
@@ -104,6 +105,26 @@ def _readable(descriptors: Sequence[int], seconds: float | None) -> tuple[int, .
         poller.register(descriptor, select.POLLIN)
     milliseconds = None if seconds is None else max(0, int(seconds * 1000 + 0.999))
     return tuple(descriptor for descriptor, _ in poller.poll(milliseconds))
+
+
+def find_begun(record_dir: Path, rest: Callable[[float], object] | None = None) -> Supervised | None:
+    """As :func:`supervision.find`, for what a dead planctl launched; None if it died before its last word.
+
+    The supervisor hears of that death a moment later than we may, and takes its record back then. ``rest``
+    is called with so many seconds until it has: :data:`_ANSWER` seconds at most.
+    """
+    rest, left = rest or threading.Event().wait, _ANSWER
+    while (found := supervision.find(record_dir)) and left > 0 and _waits_for_the_word(found):
+        rest(SLICE)
+        left -= SLICE
+    return found
+
+
+def _waits_for_the_word(handle: Supervised) -> bool:
+    """Whether the command's process still is its supervisor's copy; False where that cannot be told."""
+    image = platforms.image_of(handle.pid)
+    is_copy = bool(image) and image == platforms.image_of(handle.supervisor)
+    return is_copy and isinstance(supervision.poll(handle), Running)
 
 
 def end(handle: Supervised, grace: float = GRACE, *, for_good: bool = True) -> tuple[int, ...]:

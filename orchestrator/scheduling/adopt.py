@@ -52,7 +52,7 @@ def latest_stage(bench: Workbench, attempt: Attempt, plan: Plan) -> str | None:
     found = attempt.supervisor
     for number in range(first, len(stages(plan))):
         name = stage_name(attempt, number)
-        if find(record_dir(bench, name)) is not None:
+        if name != found and waiting.find_begun(record_dir(bench, name)) is not None:
             found = name
     return found
 

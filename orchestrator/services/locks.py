@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 _LONGEST_NAME: Final = 200
 _MOST_PRIORITY: Final = 1000
 """In seconds of waiting: nobody is overtaken for longer than twice that."""
-_OWN: Final = ("queue:", "task:", "watchdog")
+_OWN: Final = ("queue:", "task:", "resolve:", "watchdog")
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,8 @@ import asyncio
 import json
 from typing import TYPE_CHECKING, Any, Final
 
+from starlette.requests import ClientDisconnect
+
 from orchestrator.web.gate import Refusal
 
 if TYPE_CHECKING:
@@ -19,6 +21,7 @@ PATIENCE: Final = 10.0
 """Seconds for the whole of it to come."""
 _TOO_LARGE: Final = Refusal(413, "body-too-large", f"the body is larger than {LARGEST} bytes")
 _TOO_SLOW: Final = Refusal(408, "body-too-slow", f"the body did not come within {PATIENCE:.0f} seconds")
+_CUT: Final = Refusal(400, "body-cut", "who asks went away before the body was whole")
 _NOT_JSON: Final = Refusal(415, "not-json", "the body has to be application/json")
 _BROKEN: Final = Refusal(400, "bad-json", "the body is not JSON")
 
@@ -36,6 +39,8 @@ async def read_flags(request: Request, known: Mapping[str, bool]) -> dict[str, b
             body = await _bounded(request)
     except TimeoutError:
         return _TOO_SLOW
+    except ClientDisconnect:
+        return _CUT
     return _TOO_LARGE if body is None else _flags(body, known)
 
 

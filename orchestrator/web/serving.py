@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -90,19 +91,13 @@ def _look_after(site: Site, bench: Callable[[], Workbench], voice: Voice) -> Non
 def _beside(
     name: str, work: Callable[[], None], ended: threading.Event, stop: Callable[[], None] = lambda: None
 ) -> Iterator[None]:
-    """Do ``work`` in a thread beside the body; whichever of the two ends, ends both."""
-
-    def until_the_end() -> None:
+    """Do ``work`` in a thread beside the body; whichever of the two ends, ends both. Raises what it does."""
+    with ThreadPoolExecutor(1, name) as beside:
+        doing = beside.submit(work)
+        doing.add_done_callback(lambda _: ended.set())
         try:
-            work()
+            yield
         finally:
             ended.set()
-
-    thread = threading.Thread(target=until_the_end, name=name)
-    thread.start()
-    try:
-        yield
-    finally:
-        ended.set()
-        stop()
-        thread.join()
+            stop()
+        doing.result()

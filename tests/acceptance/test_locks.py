@@ -257,7 +257,7 @@ def test_a_dead_agent_is_no_trouble_to_doctor_unless_it_held_something(repo: Git
 
 
 def test_names_of_planctls_own_are_refused(repo: GitRepo) -> None:
-    for name in ("queue:refs/heads/main", "task:api:1.1", "", "a\nb"):
+    for name in ("queue:refs/heads/main", "task:api:1.1", "resolve:1", "", "a\nb"):
         lock(repo, "acquire", name, "--no-wait", code=2)
     lock(repo, "release", "task:api:1.1", code=2)
 

@@ -247,6 +247,17 @@ def test_s1_6_a_body_that_is_not_what_it_should_be_is_refused(repo: GitRepo) -> 
         assert served.post({}, {"content-type": "application/json; charset=utf-8"}).status == 200
 
 
+def test_s1_6_who_goes_away_in_the_middle_of_a_body_leaves_a_line_and_no_trace(repo: GitRepo) -> None:
+    served = serve(repo)
+    asks = "".join(f"{name}: {value}\r\n" for name, value in {**served.bearer, **JSON}.items())
+    head = f"POST /doctor HTTP/1.1\r\nhost: 127.0.0.1\r\n{asks}content-length: 20\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", served.told["port"]), 60) as connection:
+        connection.sendall(head.encode())
+    assert served.ask("/health").status == 200
+    told = served.end().err.splitlines()
+    assert sorted(line.split()[2:4] for line in told) == [["GET", "/health"], ["POST", "/doctor"]]
+
+
 def test_s1_6_where_others_can_reach_it_reading_needs_the_token_too(repo: GitRepo) -> None:
     with serving(repo, "--host", "0.0.0.0") as served:
         assert served.told["private"] is True

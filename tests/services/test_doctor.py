@@ -163,11 +163,17 @@ def test_a_run_that_nobody_conducts_is_interrupted_and_can_be_resumed(repo: GitR
     assert "planctl resume r1" in issues(said)["run-interrupted r1"]["detail"]
 
 
-def test_plan_files_that_were_frozen_for_a_run_that_never_began_are_parked(repo: GitRepo) -> None:
+def frozen_for_nobody(repo: GitRepo) -> str:
+    """Plan files of a run that was killed before it was stored; the name of their reference."""
     commit_plans(repo, {"a": {"run": "true"}})
     killed = run("run-multi", "a", cwd=repo.path, env={"PLANCTL_KILL_AT": "run.freeze:after"})
     assert killed.code == -signal.SIGKILL
     (frozen,) = repo.git("for-each-ref", "--format=%(refname)", "refs/planctl/runs").split()
+    return frozen
+
+
+def test_plan_files_that_were_frozen_for_a_run_that_never_began_are_parked(repo: GitRepo) -> None:
+    frozen = frozen_for_nobody(repo)
     commit, key = repo.head(frozen), f"frozen-without-run {frozen}"
     with store_of(repo) as store:
         add_session(store, "begins", os.getpid(), started(os.getpid()) or 0.0)
@@ -181,6 +187,33 @@ def test_plan_files_that_were_frozen_for_a_run_that_never_began_are_parked(repo:
     assert [line.split()[1] for line in left if "/archive/" in line] == [commit]
     assert issues(doctor(repo), "frozen-without-run") == {}
     assert run("run-multi", "a", cwd=repo.path).code == 0
+
+
+@pytest.mark.parametrize(("kind", "counts"), [("run", True), ("agent", False)])
+def test_a_stopped_run_that_was_found_silent_may_still_store_what_it_froze(
+    repo: GitRepo, kind: str, counts: bool
+) -> None:
+    """Its process lives: it goes on after SIGCONT. An agent's may be a shell that stays open for days."""
+    key = f"frozen-without-run {frozen_for_nobody(repo)}"
+    with store_of(repo) as store:
+        found = add_session(store, "silent", os.getpid(), started(os.getpid()) or 0.0, kind=kind)
+        store.move_session(found, SessionState.STALE)
+    assert (key not in issues(doctor(repo))) == counts
+
+
+def test_a_cure_of_what_is_nobodys_looks_anew_who_is_at_work(repo: GitRepo) -> None:
+    """Doctor looks at a copy of the store: whoever began after it was made froze what it found."""
+    frozen = frozen_for_nobody(repo)
+    with bench_at(repo) as (bench, session):
+        first = diagnosed.examine(bench.repository, bench.stores, frozenset({session.id}))
+        (issue,) = (issue for issue in first.issues if issue.code == "frozen-without-run")
+        assert issue.cure is not None
+        begins = add_session(bench.store, "begins", os.getpid(), started(os.getpid()) or 0.0)
+        issue.cure(bench, session)
+        assert bench.references.read(frozen) is not None, "its run is about to be stored"
+        bench.store.move_session(begins, SessionState.ENDED)
+        issue.cure(bench, session)
+        assert bench.references.read(frozen) is None
 
 
 @pytest.fixture

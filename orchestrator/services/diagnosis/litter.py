@@ -45,7 +45,7 @@ def examine_litter(ward: Ward) -> Examined:
             Gravity.WARNING,
             str(path),
             "a killed process left it",
-            partial(_remove, path=path),
+            ward.when_alone(partial(_remove, path=path)),
         )
         for path in left
     ]

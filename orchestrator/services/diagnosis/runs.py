@@ -60,7 +60,7 @@ def _frozen_for_nobody(ward: Ward) -> Iterator[Issue]:
     if ward.is_alone:
         for name, commit in ward.references.list(f"{RUNS}/").items():
             if ward.store.run(name.rpartition("/")[2]) is None:
-                cure = partial(_forget, name=name, commit=commit)
+                cure = ward.when_alone(partial(_forget, name=name, commit=commit))
                 yield Issue("frozen-without-run", Gravity.WARNING, name, "no run has these plan files", cure)
 
 

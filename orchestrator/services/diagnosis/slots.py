@@ -86,10 +86,11 @@ def _half_way(ward: Ward) -> Iterator[Issue]:
     """Slots whose making or removal was cut short; while somebody is at work they may be under way."""
     if not ward.is_alone:
         return
+    cure = ward.when_alone(_prune)
     for name in sorted(being_made(ward.repository)):
-        yield Issue("slot-half-made", Gravity.ERROR, name, "its making was cut short", _prune)
+        yield Issue("slot-half-made", Gravity.ERROR, name, "its making was cut short", cure)
     for name in detached(ward.repository, ward.pool.folder):
-        yield Issue("slot-half-removed", Gravity.ERROR, name, "its removal was cut short", _prune)
+        yield Issue("slot-half-removed", Gravity.ERROR, name, "its removal was cut short", cure)
 
 
 def _prune(bench: Workbench, _session: SessionHandle) -> None:

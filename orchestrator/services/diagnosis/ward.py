@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.running.supervision import marked_processes
 from orchestrator.services.conductors import conductor_of
+from orchestrator.services.speaking import AGENT
 from orchestrator.sessions.death import living_session
 from orchestrator.settings import target_reference
-from orchestrator.states import SessionState
+from orchestrator.states import LIVING_SESSIONS, SessionState
 from worktrees.objects import Objects
 from worktrees.pool import Pool, pool_folder
 from worktrees.references import References
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from plans.project import ProjectSettings
     from worktrees.git import Git
     from worktrees.repository import Repository
+
+    Cure = Callable[[Workbench, SessionHandle], Any]
 
 
 class Gravity(StrEnum):
@@ -74,6 +77,17 @@ class Examined:
         if Gravity.ERROR in gravities:
             return "fail"
         return "warn" if Gravity.WARNING in gravities else "ok"
+
+
+def _is_anybody_at_work(store: Store, but: frozenset[str]) -> bool:
+    """Whether a session that may live is at work, of a process of planctl's own also one that is silent.
+
+    That one may only be stopped. A silent agent's may be a shell that stays open for days.
+    """
+    found = [s for s in store.sessions(LIVING_SESSIONS) if s.id not in but]
+    return any(
+        living_session(store, s.id) for s in found if s.state is SessionState.ACTIVE or s.kind != AGENT
+    )
 
 
 @dataclass(frozen=True)
@@ -123,8 +137,19 @@ class Ward:
     @cached_property
     def is_alone(self) -> bool:
         """Whether no living session but this doctor's own are at work."""
-        active = self.store.sessions({SessionState.ACTIVE})
-        return not [s for s in active if s.id not in self.own and self.living(s.id)]
+        return not _is_anybody_at_work(self.store, self.own)
+
+    def when_alone(self, cure: Cure) -> Cure:
+        """``cure`` of what is nobody's because nobody else is at work, for when that is so at its time, too.
+
+        Who has begun since the look was made (at a copy of the store) may be at work at the very thing.
+        """
+
+        def guarded(bench: Workbench, session: SessionHandle) -> None:
+            if not _is_anybody_at_work(bench.store, self.own | {session.id}):
+                cure(bench, session)
+
+        return guarded
 
     def is_conducted(self, run: RunRecord | None) -> bool:
         """Whether a process conducts the run."""

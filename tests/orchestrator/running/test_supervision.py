@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -372,6 +373,38 @@ def test_launcher_killed_before_its_word_means_not_started(commands: Commands) -
     assert not (commands.folder / "ran").exists()
     assert commands.end(supervision.launch(spec)).succeeded
     assert (commands.folder / "ran").exists()
+
+
+def test_who_looks_before_a_supervisor_has_seen_its_launcher_die_waits_for_it(commands: Commands) -> None:
+    """Taken for begun, a stage whose record is taken back a moment later would cost the whole attempt."""
+    spec = commands.spec(f"touch '{commands.folder}/ran'")
+    spec.record_dir.mkdir()
+    looks: list[float] = []
+    with contextlib.ExitStack() as launcher:
+        process, ready = launcher.enter_context(supervision._supervisor(spec))
+        assert process.stdin is not None
+        supervision._say(process.stdin.fileno(), supervision._orders(spec))
+        assert os.read(ready, 6) == b"ready\n"
+
+        def die(seconds: float) -> None:
+            looks.append(seconds)
+            launcher.close()
+            assert process.wait(60) == 0
+
+        assert waiting.find_begun(spec.record_dir, die) is None
+    assert looks == [waiting.SLICE]
+    assert not (commands.folder / "ran").exists()
+
+
+def test_what_was_let_go_is_found_at_once_while_it_runs_and_when_it_has_ended(commands: Commands) -> None:
+    handle = commands.launch("sleep 1000")
+    folder = handle.record_dir
+    while platforms.image_of(handle.pid) == platforms.image_of(handle.supervisor):
+        os.sched_yield()
+    assert waiting.find_begun(folder, pytest.fail) == handle
+    supervision.stop(handle)
+    commands.end(handle)
+    assert waiting.find_begun(folder, pytest.fail) == handle
 
 
 @pytest.mark.parametrize(("side", "outcome"), [("before", Outcome.LOST), ("after", Outcome.EXITED)])
