@@ -66,20 +66,31 @@ def take_over(
 ) -> tuple[RunRecord, Outlook]:
     """Make ``run`` this session's, and bring its attempts in line with the commands that are at work.
 
-    ``also`` is done in the same transaction. Raises BusyError when another process was faster.
+    ``also`` is done in the same transaction. Raises BusyError when another process was faster; not when a
+    watchdog has only noted meanwhile that nobody conducts it.
     """
     outlook = look_again(bench, run)
     try:
         with bench.store.transaction():
-            if run.state is RunState.ACTIVE:
-                run = bench.store.move_run(run, RunState.INTERRUPTED)
-            run = bench.store.move_run(run, RunState.ACTIVE, session=bench.session, finished_at=None)
+            taken = _still_free(bench, run)
+            if taken.state is RunState.ACTIVE:
+                taken = bench.store.move_run(taken, RunState.INTERRUPTED)
+            taken = bench.store.move_run(taken, RunState.ACTIVE, session=bench.session, finished_at=None)
             bench.store.emit(EventName.RUN_RESUMED, at=bench.clock.now(), run=run.id)
             also()
     except StaleRecordError as error:
         raise BusyError(f"run {run.id}", "another process that goes on with it") from error
     adopt_attempts(bench, run.id, outlook.graph.plans)
-    return run, outlook
+    return taken, outlook
+
+
+def _still_free(bench: Workbench, run: RunRecord) -> RunRecord:
+    """``run`` as it is now, in a transaction; StaleRecordError when another goes on with it, or ended it."""
+    now = bench.store.run(run.id)
+    was_over = run.state is RunState.FINISHED
+    if now is None or conductor_of(bench.store, now) or (now.state is RunState.FINISHED) != was_over:
+        raise StaleRecordError("run", run.id)
+    return now
 
 
 def look_again(bench: Workbench, run: RunRecord) -> Outlook:
