@@ -55,11 +55,16 @@ def require_slot(bench: Workbench, keeper: SlotKeeper, name: str) -> Slot:
 
 
 def adopt_folder(bench: Workbench, keeper: SlotKeeper, name: str) -> Slot:
-    """Give a folder of the pool that the store does not know a row, ``broken``, and return it."""
+    """Give a folder of the pool that the store does not know a row, ``broken``, and return it.
+
+    One that it knows by now (a run has just taken it) keeps its row as it is.
+    """
     tree = keeper.pool.find(name)
     assert tree is not None, "the caller has found it"
-    known = bench.store.slot(name)
     with bench.store.transaction():
+        known = bench.store.slot(name)
+        if known is not None and known.state is not SlotState.REMOVED:
+            return known
         if known is not None:
             known = bench.store.move_slot(known, SlotState.FREE, changed_at=bench.clock.now())
             return bench.store.move_slot(known, SlotState.BROKEN, detail="it was not known")

@@ -13,11 +13,13 @@ from typing import Any
 
 import pytest
 
+from orchestrator.bootstrap import open_readonly_store
 from orchestrator.clock import SystemClock
 from orchestrator.running import platforms
 from orchestrator.running.supervision import find
 from orchestrator.services import doctor as diagnosed
 from orchestrator.sessions.identity import started
+from orchestrator.slots.keeper import PLAN, SlotKeeper
 from orchestrator.states import AttemptState, EntryState, IntentState, RunState, SessionState, SlotState
 from tests.support.cli import Said, planctl
 from tests.support.faces import (
@@ -214,6 +216,24 @@ def test_a_cure_of_what_is_nobodys_looks_anew_who_is_at_work(repo: GitRepo) -> N
         bench.store.move_session(begins, SessionState.ENDED)
         issue.cure(bench, session)
         assert bench.references.read(frozen) is None
+
+
+def test_a_slot_that_a_run_has_made_since_the_look_is_left_to_it(repo: GitRepo) -> None:
+    """Doctor looks at a copy of the store and at the folders as they are: its row is not in the copy."""
+    with bench_at(repo) as (bench, session):
+        copy = open_readonly_store(bench.repository)
+        bench.store.add_run(a_run(session=session.id))
+        bench.store.add_attempt(an_attempt(state=AttemptState.RUNNING))
+        keeper = SlotKeeper(bench)
+        slot = keeper.take(PLAN, attempt="a1", plan="api")
+        work = keeper.make_ready(slot, repo.head("HEAD")).path / "work"
+        work.write_text("not committed yet")
+        first = diagnosed.examine(bench.repository, lambda: copy, frozenset({session.id}))
+        (issue,) = (issue for issue in first.issues if issue.code == "folder-without-row")
+        assert issue.cure is not None
+        issue.cure(bench, session)
+        assert work.read_text() == "not committed yet"
+        assert bench.store.slot(slot.name) == slot
 
 
 @pytest.fixture

@@ -119,5 +119,8 @@ def _remove(bench: Workbench, _session: SessionHandle, name: str) -> None:
 
 def _adopt(bench: Workbench, _session: SessionHandle, name: str) -> None:
     keeper = SlotKeeper(bench)
-    if keeper.pool.find(name) is not None:
-        keeper.give_back(adopt_folder(bench, keeper, name))
+    if keeper.pool.find(name) is None:
+        return
+    slot = adopt_folder(bench, keeper, name)
+    if slot.state is SlotState.BROKEN:  # else somebody has it, or had it, since the look
+        keeper.give_back(slot)
