@@ -31,7 +31,7 @@ _STOPPING: Final = Refusal(503, "stopping", "the server is about to end; nothing
 def application(site: Site, told: Told) -> Starlette:
     """The application of ``site``. ``told`` says of an error what the command line would, and logs faults."""
     here = _Routes(site, told)
-    return Starlette(
+    found = Starlette(
         routes=[
             Route("/health", here.health),
             Route("/status", here.status),
@@ -40,6 +40,8 @@ def application(site: Site, told: Told) -> Starlette:
         ],
         exception_handlers={HTTPException: _not_routed},
     )
+    found.router.redirect_slashes = False
+    return found
 
 
 class _Routes:

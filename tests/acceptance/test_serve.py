@@ -117,14 +117,15 @@ def test_s1_6_whatever_is_answered_is_not_kept_and_shared_with_no_other_site(rep
         answers = [
             served.ask("/health"),
             served.ask("/nothing"),
+            served.ask("/health/"),
             served.ask("/doctor", served.bearer, method="DELETE"),
             served.ask("/doctor", {"host": "rebound.example"}),
             served.ask(
                 "/doctor", {**served.bearer, "access-control-request-method": "POST"}, method="OPTIONS"
             ),
         ]
-        assert [answer.status for answer in answers] == [200, 404, 405, 421, 405]
-        assert [answer.code for answer in answers[1:3]] == ["not-found", "wrong-method"]
+        assert [answer.status for answer in answers] == [200, 404, 404, 405, 421, 405]
+        assert [answer.code for answer in answers[1:4]] == ["not-found", "not-found", "wrong-method"]
         for answer in answers:
             assert answer.headers["cache-control"] == "no-store"
             assert answer.headers["x-content-type-options"] == "nosniff"
