@@ -36,8 +36,9 @@ def has_landed(bench: Workbench, entries: Iterable[Entry], intent: Intent) -> bo
     found = {e.id: landed_by(bench, e.plan or e.branch, e.id) for e in entries}
     if any(found[key] != intent.members[key] for key in found):
         return False
-    # work that was there already: the target may have been reset since, and what it was then pruned
-    return bench.objects.has_commit(intent.new) and bench.objects.is_ancestor(intent.new, bench.target_tip())
+    if not bench.objects.has_commit(intent.new):
+        return False  # of work that was there already: the target was reset since, and what it was pruned
+    return bench.objects.is_ancestor(intent.new, bench.target_tip())
 
 
 def undo(tenure: Tenure, entries: Iterable[Entry], intent: Intent) -> None:
