@@ -63,6 +63,7 @@ class Objects(ObjectStore):
 
     def parents(self, commit: str) -> tuple[str, ...]:
         """Return the parents, in order; those beyond the edge of a shallow clone are left out."""
+        self._is_shallow()
         return tuple(map(str, self._commit(commit).parent_ids))
 
     def message(self, commit: str) -> str:
@@ -157,15 +158,16 @@ class Objects(ObjectStore):
         near = self.near_bases(one, other)
         if near is not None:
             return near
+        stays = not self._is_shallow()
         asked = ("merge-base", "--all", "--end-of-options", one, other)
         found = tuple(self._git.run(*asked, ok=(0, 1)).text.split())
-        if not self._repo.is_shallow:
+        if stays:
             self._near.note(one, other, found)
         return found
 
     def near_bases(self, tip: str, branch: str) -> tuple[str, ...] | None:
         """See ``bases.py``; no process."""
-        if self._repo.is_shallow:
+        if self._is_shallow():
             return near_bases(self._look, tip, branch)
         return self._near.near(tip, branch)
 
@@ -188,6 +190,7 @@ class Objects(ObjectStore):
 
     def commits(self, tip: str, *hidden: str, limit: int | None = None) -> tuple[str, ...]:
         """Return what ``tip`` contains and no ``hidden`` does, parents before children."""
+        self._is_shallow()
         walker = self._repo.walk(tip, SortMode.TOPOLOGICAL if limit is None else SortMode.NONE)
         for unwanted in hidden:
             walker.hide(unwanted)

@@ -62,8 +62,28 @@ class ObjectStore:
     def _repo(self) -> pygit2.Repository:
         repo = getattr(self._local, "repo", None)
         if repo is None:
+            self._local.edge = self._edge()  # first: what moves meanwhile is noticed
             repo = self._local.repo = _open(self.repository)
         return repo
+
+    def _edge(self) -> tuple[int, int, int] | None:
+        """What changes with the edge of a shallow clone; None where history is not cut off."""
+        try:
+            found = (self.repository.common_dir / "shallow").stat()
+        except FileNotFoundError:
+            return None
+        return found.st_ino, found.st_size, found.st_mtime_ns
+
+    def _is_shallow(self) -> bool:
+        """Whether history is cut off, asked before it is read.
+
+        libgit2 keeps a commit with the parents that it had when it was read first. So where the edge has
+        moved since, by a ``git fetch --unshallow`` perhaps, this thread opens the repository anew.
+        """
+        edge = self._edge()
+        if edge != getattr(self._local, "edge", edge):
+            self._local.repo = None
+        return edge is not None
 
     # -- reading ------------------------------------------------------------------------------------
 
@@ -181,6 +201,14 @@ class ObjectStore:
         """Return the references whose names start with ``prefix``, as they are on disk now."""
         pairs = ((name, self.reference(name)) for name in self.reference_names(prefix))
         return {name: object_ for name, object_ in pairs if object_ is not None}
+
+    def first_logged(self, name: str) -> str | None:
+        """Return the message of the oldest entry in the log of a reference; None when there is none."""
+        try:
+            log = list(self._repo.lookup_reference(name).log())
+        except (KeyError, pygit2.InvalidSpecError):
+            return None
+        return log[-1].message if log else None
 
     def now(self) -> tuple[int, int]:
         """Return (seconds since the epoch, minutes east of UTC), as git would stamp a commit now."""

@@ -91,6 +91,10 @@ class References:
         """Return name and object of every reference whose full name starts with ``prefix``."""
         return self._objects.references(prefix)
 
+    def made_with(self, name: str) -> str | None:
+        """Return the message that a reference was made with; None when its log does not tell."""
+        return self._objects.first_logged(name)
+
     def resolve(self, revision: str) -> str:
         """Return the commit that a person's text names (branch, tag, id, ``HEAD~2``…) where they stand.
 

@@ -47,6 +47,8 @@ if TYPE_CHECKING:
 
 TAKEN: Final = "resolve-"
 """What the holder of a slot is called that was taken for a resolver alone."""
+MADE: Final = "planctl: as on the remote"
+"""What the log of a branch says that was made here for this."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,21 +139,25 @@ def _move_in(bench: Workbench, entry: Entry, place: Place) -> None:
     here = None if place.made else branch_commit(bench.references, entry.branch)
     if here != entry.head:
         change = Update(reference, entry.head, here) if here else Create(reference, entry.head)
-        bench.references.transact([change], message="planctl: as on the remote", step="resolver.bring")
+        bench.references.transact([change], message=MADE, step="resolver.bring")
     attach(bench.git, bench.references, place.tree, entry.branch)
 
 
 def take_away(bench: Workbench, branch: str, head: str) -> None:
     """Delete a branch that was made here, unless it has moved since, or somebody has it checked out.
 
+    Killed before it was made, somebody else may have made it meanwhile: its log tells, where it has one.
     Raises GitFailedError.
     """
+    name = branch_reference(branch)
     if branch_commit(bench.references, branch) != head or holders(bench.git, branch):
         return
-    change = Delete(branch_reference(branch), head)
+    if bench.references.made_with(name) not in (None, MADE):
+        return
+    change = Delete(name, head)
     # moved this very moment: it is somebody's
     with contextlib.suppress(ReferenceMovedError):
-        bench.references.transact([change], message="planctl: as on the remote", step="resolver.unbring")
+        bench.references.transact([change], message=MADE, step="resolver.unbring")
 
 
 def leave(bench: Workbench, keeper: SlotKeeper, name: str) -> None:

@@ -18,7 +18,7 @@ import contextlib
 from typing import TYPE_CHECKING
 
 from orchestrator.errors import BusyError
-from orchestrator.mending.place import leave, leave_left, take_away
+from orchestrator.mending.place import MADE, leave, leave_left, take_away
 from orchestrator.running.places import record_folder
 from orchestrator.running.spec import Running
 from orchestrator.running.supervision import find, poll
@@ -87,7 +87,8 @@ def _keep_head(bench: Workbench, prepared: Prepared) -> dict[str, str]:
         tip = branch_commit(bench.references, branch)
         if tip is None:
             create = [Create(branch_reference(branch), head)]
-            bench.references.transact(create, message="planctl: was deleted", step="resolver.keep")
+            said = MADE if prepared.made else "planctl: was deleted"
+            bench.references.transact(create, message=said, step="resolver.keep")
             return {} if prepared.made else {"kept": f"{branch} was deleted, and is at {head[:12]} again"}
         if bench.objects.is_ancestor(head, tip):
             return {}

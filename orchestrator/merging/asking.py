@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from orchestrator.merging.publishing import move_epoch
+from orchestrator.merging.remoteepoch import move_epoch
 from orchestrator.merging.turns import MOST, is_anothers, turn_of
 from orchestrator.merging.upstream import is_plain
 from orchestrator.states import EntryState

@@ -9,6 +9,7 @@ value of the store, written with the outcomes of :mod:`.rates`. A store that is 
 from __future__ import annotations
 
 import threading
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from orchestrator.merging.checks import target_check
@@ -25,6 +26,20 @@ if TYPE_CHECKING:
     from orchestrator.merging.verdicts import Tally
     from orchestrator.store.records import Entry
     from orchestrator.workbench import Workbench
+
+
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """What was learned at one target, and ``text``, the named value with it where that was ``before``."""
+
+    target: str
+    known: Experience
+    before: str | None
+    text: str
+
+    def put_into(self, stored: str | None) -> str:
+        """The named value that is to follow ``stored``: a worker of another target may have written it."""
+        return self.text if stored == self.before else written({**read(stored), self.target: self.known})
 
 
 class Estimates:
@@ -53,8 +68,8 @@ class Estimates:
                 )
             return found
 
-    def learned(self, bench: Workbench, ended: Iterable[Entry]) -> str | None:
-        """What is to be stored as :data:`VALUE` by what became of entries; None where nothing was learned.
+    def learned(self, bench: Workbench, ended: Iterable[Entry]) -> Learned | None:
+        """What became of entries; None where nothing was learned by it.
 
         Asked before :mod:`.rates` has counted it, and outside a transaction: others may wait for this.
         """
@@ -70,8 +85,8 @@ class Estimates:
                 del self._traits[entry.id]  # handed in again, it is another case
             if learned is known:
                 return None
-            every = {**self._read[1], bench.target: learned}
-            return written(every)
+            before, every = self._read
+            return Learned(bench.target, learned, before, written({**every, bench.target: learned}))
 
     def _experience(self, bench: Workbench) -> Experience:
         text = bench.store.value(VALUE)
@@ -95,7 +110,7 @@ def remember(tenure: Tenure, estimates: Estimates, ended: Collection[Entry], tal
     learned = estimates.learned(bench, ended)
     with tenure.writing(durable=False):
         if learned:
-            bench.store.set_value(VALUE, learned)
+            bench.store.set_value(VALUE, learned.put_into(bench.store.value(VALUE)))
         note_outcomes(bench.store, bench.target, ended, tally)
 
 

@@ -25,24 +25,30 @@ What a push may come to:
 
 Refused for good: if the server does not take the epoch alone either, the target alone is pushed. If it takes
 that, it is planctl's own references that it does not take, and the clone remembers (``plain``, see
-``upstream``). Each later landing tries the epoch again before. Else PushRefusedError.
+``upstream``). Each later landing tries the epoch again before. If it does take the epoch, the landing is
+pushed once more, and then with the epoch and without its landed references: trailers tell it. Else
+PushRefusedError.
 """
 
 from __future__ import annotations
 
-import json
-import threading
 from typing import TYPE_CHECKING, Final
 
-from orchestrator.clock import jitter
+from orchestrator.merging.remoteepoch import AGAIN, move_epoch, next_epoch, push_to, rest
 from orchestrator.merging.told import tell
 from orchestrator.merging.turns import is_anothers
-from orchestrator.merging.upstream import bring_up_to_date, forget_plain, is_plain, turn_plain
-from orchestrator.states import IntentState
+from orchestrator.merging.upstream import (
+    bring_up_to_date,
+    forget_plain,
+    is_plain,
+    is_untold,
+    note_untold,
+    turn_plain,
+)
 from worktrees.errors import GitFailedError, ReferenceMovedError
 from worktrees.fetch import mirror_lock
 from worktrees.mirror import EPOCH
-from worktrees.push import Answer, Move, Outcome, push
+from worktrees.push import Answer, Move, Outcome
 from worktrees.references import Create, Update
 from worktrees.remoteerrors import PushRefusedError, RemoteUnreachableError
 
@@ -50,12 +56,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from orchestrator.merging.tenure import Tenure
-    from orchestrator.workbench import Workbench
     from worktrees.mirror import Mirror
     from worktrees.references import Change
 
-AGAIN: Final = (0.05, 0.2, 0.5, 1.0)
-"""Seconds, drawn around these, between pushes that are refused although nothing has moved."""
 _MOST: Final = 100
 """Pushes of one landing while others move the epoch alone; each of those is somebody's progress."""
 
@@ -73,42 +76,6 @@ def publish(tenure: Tenure, changes: Sequence[Change], *, message: str, step: st
     _Publication(tenure, mirror, [c for c in changes if isinstance(c, Create | Update)]).make()
 
 
-def fence(tenure: Tenure) -> None:
-    """Before open intents are decided on: have no push that was begun for them be taken any more, and look.
-
-    Raises RemoteUnreachableError: then nothing may be decided.
-    """
-    bench = tenure.bench
-    if bench.mirror is None:
-        return
-    if any(i.target == bench.target for i in bench.store.intents({IntentState.OPEN})):
-        bring_up_to_date(bench)
-        if not is_plain(bench):
-            move_epoch(tenure)
-
-
-def move_epoch(tenure: Tenure, *, turn: float | None = None, waits: Sequence[float] = AGAIN) -> bool:
-    """Have the remote's epoch be another than it was; whether the server takes such references at all.
-
-    That somebody else moves it does as well. ``turn``: the epoch says that the next landing is to be this
-    queue's, for so many seconds (see ``turns``). ``waits``: between tries. Afterwards the mirror is as the
-    remote was later. Raises RemoteUnreachableError.
-    """
-    bench, mirror = tenure.bench, tenure.bench.mirror
-    assert mirror is not None
-    before = bench.references.read(mirror.epoch)
-    for seconds in (*waits, None):
-        answer = _push(bench, mirror, [_next_epoch(bench, mirror, turn)], "remote.epoch")
-        bring_up_to_date(bench)
-        if bench.references.read(mirror.epoch) != before:
-            return True
-        if answer.outcome is Outcome.UNKNOWN and seconds is None:
-            raise RemoteUnreachableError(mirror.remote, "; ".join(answer.why), answers=True)
-        if seconds is not None:
-            _rest(bench, seconds)
-    return False
-
-
 class _Publication:
     """One landing on its way to the remote."""
 
@@ -119,20 +86,24 @@ class _Publication:
         self._changes = changes
         self._alone = False
         """The target is pushed alone, because the epoch was refused just now."""
-        self._waits = list(AGAIN)
-        self._again = False
+        self._untold = False
+        """The landed references are left out, because all but the epoch was refused with them."""
+        self._again = is_untold(tenure.bench)
+        self._waits = list(AGAIN[:1] if self._again else AGAIN)
 
     def make(self) -> None:
         self._begin()
         for _ in range(_MOST):
             moves = self._moves()
             self._require_lease()
-            answer = _push(self._bench, self._mirror, moves) if moves else Answer(Outcome.TAKEN)
+            answer = push_to(self._bench, self._mirror, moves) if moves else Answer(Outcome.TAKEN)
             if answer.outcome is Outcome.TAKEN:
                 self._follow(moves)
                 self._require_seen()
                 if self._alone and moves:
                     self._turn_plain("it takes the target, and does not take the epoch")
+                elif moves:
+                    note_untold(self._bench, untold=self._untold)
                 return
             self._look(answer)
             if self._is_made():
@@ -140,7 +111,7 @@ class _Publication:
             if answer.outcome is Outcome.UNKNOWN or not self._has_new_epoch(moves):
                 if not self._waits:
                     self._refused(answer)
-                _rest(self._bench, self._waits.pop(0))
+                rest(self._bench, self._waits.pop(0))
         raise ReferenceMovedError(f"{self._mirror.epoch} does not stand still")
 
     def _begin(self) -> None:
@@ -183,12 +154,12 @@ class _Publication:
             raise ReferenceMovedError("it is another clone's turn")
         if self._alone:
             return [self._target(change) for change in self._changes if isinstance(change, Update)]
-        moves = [_next_epoch(self._bench, self._mirror)]
+        moves = [next_epoch(self._bench, self._mirror)]
         for change in self._changes:
             theirs = self._mirror.theirs(change.name)
             if isinstance(change, Update):
                 moves.append(self._target(change))
-            else:
+            elif not self._untold:
                 moves.append(Move(theirs, change.new, self._bench.references.read(change.name)))
         return moves
 
@@ -212,7 +183,7 @@ class _Publication:
             with mirror_lock(bench.repository):
                 if changes:
                     bench.references.transact(changes, message="planctl: landed", step="remote.follow")
-                if self._alone:
+                if self._alone or self._untold:
                     self._tell()
         except ReferenceMovedError:
             bring_up_to_date(bench)
@@ -229,7 +200,7 @@ class _Publication:
             if all(bench.objects.is_ancestor(change.new, tip) for change in self._changes):
                 return
             if seconds is not None:
-                _rest(bench, seconds)
+                rest(bench, seconds)
         raise RemoteUnreachableError(
             self._mirror.remote, "it took a push, and does not show it", answers=True
         )
@@ -252,7 +223,7 @@ class _Publication:
         landed = [c for c in self._changes if isinstance(c, Create)]
         if all(bench.references.read(c.name) == c.new for c in landed):
             return True
-        if not self._alone:
+        if not (self._alone or self._untold):
             if len(landed) == len(self._changes):
                 return False
             self._turn_plain("it moved the target alone")
@@ -275,26 +246,14 @@ class _Publication:
         return any(move.name == EPOCH and move.old != found for move in moves)
 
     def _refused(self, answer: Answer) -> None:
-        """Nothing has moved and it is not taken: plainly, or once more, or not at all."""
+        """Nothing has moved and it is not taken: plainly, once more, without landed references, or not."""
         if answer.outcome is Outcome.UNKNOWN:
             raise RemoteUnreachableError(self._mirror.remote, "; ".join(answer.why), answers=True)
-        if self._alone or self._again:
+        if self._alone or self._untold:
             raise PushRefusedError(self._mirror.remote, answer.why)
-        self._again = True
-        self._try_epoch()
+        if self._again:
+            self._untold = True
+        else:
+            self._again = True
+            self._try_epoch()
         self._waits.append(AGAIN[0])
-
-
-def _push(bench: Workbench, mirror: Mirror, moves: Sequence[Move], step: str = "remote.push") -> Answer:
-    return push(bench.git, mirror.remote, moves, bench.settings.project.remote_timeout, step)
-
-
-def _next_epoch(bench: Workbench, mirror: Mirror, turn: float | None = None) -> Move:
-    """The epoch's next move: an object that nobody else makes."""
-    old = bench.references.read(mirror.epoch)
-    content = {"session": bench.session, "stamp": bench.stamp(), "after": old, "turn": turn}
-    return Move(EPOCH, bench.objects.write_blob(json.dumps(content, sort_keys=True).encode()), old)
-
-
-def _rest(bench: Workbench, seconds: float) -> None:
-    bench.clock.wait(threading.Event(), jitter(seconds, 0.5))

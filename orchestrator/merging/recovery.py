@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 
 from orchestrator.merging.checkouts import recover_checkouts, recover_unmarked
 from orchestrator.merging.landing import finish
-from orchestrator.merging.publishing import fence
+from orchestrator.merging.remoteepoch import fence
 from orchestrator.merging.resolving import forget_candidates, has_landed, undo
 from orchestrator.running.supervision import find
 from orchestrator.running.waiting import end

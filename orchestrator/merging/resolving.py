@@ -11,7 +11,7 @@ import contextlib
 from typing import TYPE_CHECKING
 
 from orchestrator.states import OPEN_ENTRIES, IntentState
-from orchestrator.submitting.heads import KEPT
+from orchestrator.submitting.heads import KEPT, keep_head
 from orchestrator.submitting.key import (
     CANDIDATES,
     HEADS,
@@ -36,6 +36,8 @@ def has_landed(bench: Workbench, entries: Iterable[Entry], intent: Intent) -> bo
     found = {e.id: landed_by(bench, e.plan or e.branch, e.id) for e in entries}
     if any(found[key] != intent.members[key] for key in found):
         return False
+    if not bench.objects.has_commit(intent.new):
+        return False  # of work that was there already: the target was reset since, and what it was pruned
     return bench.objects.is_ancestor(intent.new, bench.target_tip())
 
 
@@ -102,6 +104,10 @@ def forget_candidates(tenure: Tenure) -> None:
     if ended:
         with contextlib.suppress(GitFailedError):
             tenure.transact(ended, message="planctl: ended", step="candidate.forget")
+            for change in ended:  # handed in again meanwhile, it found its head kept
+                entry = bench.store.entry(entry_of_candidate(change.name))
+                if entry is not None and entry.state in KEPT:
+                    keep_head(bench, entry.id, entry.head)
 
 
 def _name(bench: Workbench, entry: Entry) -> str:

@@ -123,8 +123,24 @@ def forget_plain(bench: Workbench) -> None:
     bench.store.set_value(_plain(bench.mirror), None)
 
 
+def is_untold(bench: Workbench) -> bool:
+    """Whether the server is known to take the epoch, and no landed references."""
+    return bench.mirror is not None and bench.store.value(_untold(bench.mirror)) is not None
+
+
+def note_untold(bench: Workbench, *, untold: bool) -> None:
+    """Remember how the last landing was taken."""
+    assert bench.mirror is not None
+    if is_untold(bench) is not untold:
+        bench.store.set_value(_untold(bench.mirror), "trailers alone" if untold else None)
+
+
 def _plain(mirror: Mirror) -> str:
     return f"remote.{mirror.remote}.plain"
+
+
+def _untold(mirror: Mirror) -> str:
+    return f"remote.{mirror.remote}.untold"
 
 
 def _is_long_ago(bench: Workbench, mirror: Mirror) -> bool:

@@ -149,7 +149,7 @@ GUARDS = (
     Guard(
         "remote-epoch",
         "each landing on a remote is fenced by the epoch there",
-        (Edit(PUBLISHING, "moves = [_next_epoch(self._bench, self._mirror)]", "moves: list[Move] = []"),),
+        (Edit(PUBLISHING, "moves = [next_epoch(self._bench, self._mirror)]", "moves: list[Move] = []"),),
         (TAKEN_BACK,),
     ),
     Guard(

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.merging import publishing
+from orchestrator.merging import remoteepoch
 from tests.remote.test_races import Before
 from tests.support.process import run
 from tests.support.remotes import Remote, merge, queue_at, remote_of
@@ -34,7 +34,7 @@ def test_s5_a_batch_is_one_push_with_a_key_for_each(remote: Remote, monkeypatch:
     assert len(taken) <= 1 + len(entries) // 2, "the epoch's own, and fewer than one for each"
     merged = [s for s in remote.subjects() if s.startswith("Merge ") and "at once" in s]
     assert merged, remote.subjects()
-    assert publishing.push is before
+    assert remoteepoch.push is before
 
 
 def test_the_keys_of_a_batch_are_told_by_its_side_chain_where_trailers_tell(remote: Remote) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.merging import publishing
+from orchestrator.merging import remoteepoch
 from orchestrator.states import EntryState
 from tests.support.process import run
 from tests.support.remotes import EPOCH, LANDED, Remote, merge, queue_at, remote_of
@@ -24,10 +24,10 @@ class Before:
     """Does something right before the next push; counts pushes."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self._push = publishing.push
+        self._push = remoteepoch.push
         self.doing: list[object] = []
         self.answers: list[Answer] = []
-        monkeypatch.setattr(publishing, "push", self)
+        monkeypatch.setattr(remoteepoch, "push", self)
 
     def __call__(self, *arguments: object) -> Answer:
         if self.doing:

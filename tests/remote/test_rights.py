@@ -69,6 +69,31 @@ def test_a_clone_is_plain_only_as_long_as_the_server_refuses_the_epoch(remote: R
     assert list(remote.landed().values()) == [remote.main()]
 
 
+@pytest.mark.parametrize("hook", ["update", "pre-receive"])
+def test_s4_where_the_epoch_is_taken_and_landed_references_are_not_trailers_tell(
+    remote: Remote, hook: str
+) -> None:
+    one, two = remote.clone("one"), remote.clone("two")
+    landed = NOT_OURS.replace("planctl/*", "planctl/landed/*")
+    remote.hook(landed if hook == "pre-receive" else f'echo 0 0 "$1" | {{ {landed}; }}', hook)
+    one.branch("plan/a", {"a": "1\n"})
+    one.branch("plan/b", {"b": "1\n"})
+    remote.push(one, "plan/a", "plan/b")
+    for name in ("plan/a", "plan/b"):
+        before = remote.bare.head(EPOCH) if name == "plan/b" else ""
+        done = merge(one, name)
+        assert "takes no references" not in done.out
+        assert remote.bare.head(EPOCH) != before, "each landing is fenced by it"
+    assert (remote.landed(), len(remote.keys())) == ({}, 2)
+    undone = undo(two, remote, remote.main())
+    assert "2 of 2 landed" in merge(two, "plan/a", "plan/b").err
+    assert remote.main() == undone
+    remote.hook("exit 0", hook)
+    one.branch("plan/c", {"c": "1\n"})
+    merge(one, "plan/c")
+    assert list(remote.landed().values()) == [remote.main()]
+
+
 @pytest.mark.stress
 def test_a_target_alone_that_is_refused_turns_nothing_plain(remote: Remote) -> None:
     one = remote.clone("one")

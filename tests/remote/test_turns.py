@@ -9,7 +9,7 @@ import pytest
 
 from orchestrator.merging import turns
 from orchestrator.merging.asking import LATE
-from orchestrator.merging.publishing import move_epoch
+from orchestrator.merging.remoteepoch import move_epoch
 from orchestrator.merging.tenure import Tenure
 from orchestrator.merging.turns import is_anothers, turn_of
 from orchestrator.merging.upstream import bring_up_to_date

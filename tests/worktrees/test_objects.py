@@ -201,6 +201,26 @@ def test_a_shallow_clone_ends_at_its_edge(repo: GitRepo, tmp_path: Path) -> None
     assert objects.parents(head) == ()
 
 
+def test_what_is_fetched_beyond_the_edge_is_part_of_history_from_then_on(
+    repo: GitRepo, tmp_path: Path
+) -> None:
+    """Else work would be brought along without its first commits, by a worker that was there before."""
+    fork = repo.head()
+    side = repo.branch("side", {"s": "1"})
+    repo.git("checkout", "-q", "side")
+    tip = repo.commit("side two", {"s": "2"})
+    repo.git("checkout", "-q", "main")
+    main = repo.commit("main", {"m": "1"})
+    repo.git("clone", "-q", "--depth=1", "--no-single-branch", f"file://{repo.path}", str(tmp_path / "c"))
+    clone, objects = GitRepo(tmp_path / "c"), Objects(find(tmp_path / "c"))
+    assert (objects.merge_bases(main, tip), objects.commits(tip, main)) == ((), (tip,))
+    clone.git("fetch", "-q", "--deepen=1")
+    assert (objects.merge_bases(main, tip), objects.commits(tip, main)) == ((), (side, tip))
+    clone.git("fetch", "-q", "--unshallow")
+    assert (objects.parents(side), objects.parents(main)) == ((fork,), (fork,))
+    assert (objects.merge_bases(main, tip), objects.commits(tip, main)) == ((fork,), (side, tip))
+
+
 def test_a_partial_clone_opens_and_fetches_what_it_lacks(repo: GitRepo, tmp_path: Path) -> None:
     repo.git("config", "uploadpack.allowFilter", "true")
     old = repo.head()

@@ -60,6 +60,22 @@ def test_p18_a_branch_that_was_made_here_goes_again_whenever_planctl_is_killed(
     require_sound(mine)
 
 
+def test_s14_a_branch_that_its_user_makes_after_planctl_was_killed_stays(
+    repo: GitRepo, tmp_path: Path
+) -> None:
+    """At the very commit, and the journal says that it is to be made by planctl."""
+    mine = two_of_a_remote(repo, tmp_path, "exit 1")
+    killed = run("merge", "two", cwd=mine.path, env={"PLANCTL_KILL_AT": "resolver.bring:before"})
+    assert killed.code == -signal.SIGKILL
+    assert mine.git("branch", "--list", "two") == ""
+    mine.git("fetch", "-q")
+    mine.git("branch", "-q", "--no-track", "two", "origin/two")
+    (entry,) = merge(mine, "two", "--json", code=1).data["entries"]
+    assert entry["state"] == "conflicted", entry
+    assert mine.head("refs/heads/two") == entry["head"]
+    require_sound(mine)
+
+
 def test_p18_a_branch_that_cannot_be_taken_away_is_named_and_so_is_the_work(
     repo: GitRepo, tmp_path: Path
 ) -> None:

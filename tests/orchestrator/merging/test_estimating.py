@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from orchestrator.merging.estimating import Estimates
+import json
+from collections.abc import Iterable
+
+import pytest
+
+from orchestrator.merging.estimating import Estimates, Learned
 from orchestrator.merging.foresight import Foresight
 from orchestrator.merging.lanes import Lanes, Look
 from orchestrator.planning.estimate import Evidence, Experience, Traits
 from orchestrator.planning.remembered import VALUE, read, written
 from orchestrator.services.explaining import explain
 from orchestrator.services.metrics import measure
+from orchestrator.states import EntryState
 from orchestrator.store.records import Entry
+from orchestrator.workbench import Workbench
 from tests.support.cli import planctl
 from tests.support.queues import MAIN, Queue, configure, queue_of
 from tests.support.repo import GitRepo
@@ -80,6 +87,52 @@ def test_what_its_check_said_of_its_own_tree_counts_on_another_target(repo: GitR
         again = queue.add("one")
         assert Evidence.OWN in effects(queue, again)
         assert estimate(queue, again) > 0.98
+
+
+def test_what_another_version_has_written_keeps_nothing_from_landing(repo: GitRepo) -> None:
+    configure(repo, check="'true'", queue="auto")
+    with queue_of(repo) as queue:
+        known = Experience().after(Traits("e", "p", 1), 0.9, landed=True)
+        ours = written({MAIN: known})
+        for number, stored in enumerate(
+            (
+                ours.replace('"size"', '"lines"'),
+                ours.replace('"told"', '"said"'),
+                json.dumps({MAIN: {"past": [], "weights": {"mean": [0.0], "spread": [[0.25]]}}}),
+                json.dumps({MAIN: 1}),
+                "[]",
+                "{",
+            )
+        ):
+            queue.bench.store.set_value(VALUE, stored)
+            landed = queue.land(f"b{number}", {f"f{number}": "1\n"})
+            assert queue.entry(landed).state is EntryState.LANDED
+            assert [row.id for row in experience(queue).past] == [landed.id]
+        queue.bench.store.set_value(VALUE, ours)
+        assert [row.id for row in experience(queue).past] == ["e"]
+
+
+def test_two_workers_of_two_targets_take_nothing_from_each_other(
+    repo: GitRepo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other one writes between what is learned here and what is stored of it."""
+    configure(repo, check="'true'", queue="auto")
+    other = Experience().after(Traits("e", "p", 1), 0.9, landed=True)
+    learned = Estimates.learned
+
+    def beside(self: Estimates, bench: Workbench, ended: Iterable[Entry]) -> Learned | None:
+        found = learned(self, bench, ended)
+        bench.store.set_value(VALUE, written({"refs/heads/other": other}))
+        return found
+
+    monkeypatch.setattr(Estimates, "learned", beside)
+    with queue_of(repo) as queue:
+        one = queue.land("one", {"one": "1\n"})
+        known = read(queue.bench.store.value(VALUE))
+        assert {target: [row.id for row in each.past] for target, each in known.items()} == {
+            "refs/heads/other": ["e"],
+            MAIN: [one.id],
+        }
 
 
 def test_the_planner_assumes_what_is_likely(repo: GitRepo) -> None:

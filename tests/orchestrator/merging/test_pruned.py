@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ import pytest
 
 from orchestrator.merging import making
 from orchestrator.merging.apart import same_work
+from orchestrator.merging.tenure import Tenure
 from orchestrator.services.enqueue import bring_branches
 from orchestrator.states import EntryState
 from orchestrator.submitting.key import HEADS, batch_reference, head_reference
@@ -19,6 +20,7 @@ from tests.support.queues import Queue, configure, queue_of, require_sound
 from tests.support.remotes import queue_at, remote_of
 from tests.support.repo import GitRepo
 from worktrees.candidate import Candidate
+from worktrees.references import Change
 
 
 @pytest.fixture
@@ -73,6 +75,26 @@ def test_s15_work_that_was_taken_out_and_handed_in_again_is_kept_anew(queue: Que
     assert queue.entry(bad).state is EntryState.LANDED
 
 
+def test_s15_work_that_is_handed_in_again_while_its_head_is_let_go_is_kept(
+    queue: Queue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its reference is there when it is handed in, and is on the list of those that go."""
+    configure(queue.repo, check="test ! -e bad")
+    bad = queue.work("bad", {"bad": "1\n"})
+    transact = Tenure.transact
+
+    def beside(self: Tenure, changes: Sequence[Change], *, message: str, step: str) -> None:
+        if step == "candidate.forget" and not queue.cancel.is_set():
+            queue.cancel.set()
+            queue.add("bad")
+        transact(self, changes, message=message, step=step)
+
+    monkeypatch.setattr(Tenure, "transact", beside)
+    queue.drain()
+    assert queue.entry(bad).state is EntryState.QUEUED
+    assert queue.bench.references.read(head_reference(bad.id)) == bad.head
+
+
 def test_s15_what_a_resolver_is_to_have_stays(queue: Queue) -> None:
     two = conflict(queue, "exit 1")
     queue.repo.git("branch", "-D", "two")
@@ -99,6 +121,31 @@ def test_s15_a_candidate_that_is_pruned_before_it_has_a_name_is_made_anew(
     queue.drain()
     assert len(seen) == size
     assert {queue.entry(entry).state for entry in entries} == {EntryState.LANDED}
+
+
+@pytest.mark.parametrize("back", ["main~1", "main~2"])
+def test_s4_killed_at_work_that_was_there_already_and_then_the_target_is_reset_and_pruned(
+    repo: GitRepo, back: str
+) -> None:
+    """The commit that the intent speaks of has no name but the target's."""
+    with queue_of(repo) as queue:
+        one = queue.work("one", {"one": "1\n"})
+        repo.git("merge", "-q", "--ff-only", "one")
+        repo.commit("outside", {"outside": "1\n"})
+    killed = run("queue", "run", "--once", cwd=repo.path, env={"PLANCTL_KILL_AT": "landing.refs:after"})
+    assert killed.code == -9, killed
+    outside = repo.head("main")
+    repo.git("reset", "-q", "--hard", back)
+    repo.git("branch", "-D", "one")
+    pruned(repo)
+    assert "fatal" in repo.said("cat-file", "-t", outside)
+    with queue_of(repo) as queue:
+        queue.drain()
+        entry = queue.entry(one)
+        assert entry.state is EntryState.LANDED
+        assert repo.show("main", "one") == "1\n"
+        assert repo.git("merge-base", "--is-ancestor", str(entry.landed_commit), "main") == ""
+    require_sound(repo)
 
 
 def test_s13_what_a_pruned_candidate_was_checked_for_says_nothing(queue: Queue) -> None:
