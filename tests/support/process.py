@@ -14,6 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psutil
+
+from orchestrator.store.protocol import Store
 from tests.support import forkserver
 
 LIMIT = 60.0
@@ -109,6 +112,13 @@ def until(what: Callable[[], Any]) -> Any:
         assert time.monotonic() < deadline, "it did not come"
         threading.Event().wait(0.02)
     return found
+
+
+def halt(process: subprocess.Popen[str], store: Store) -> None:
+    """Stop it (SIGSTOP) while it writes nothing to the store: for that all others would wait, rightly."""
+    with store.transaction():
+        process.send_signal(signal.SIGSTOP)
+        until(lambda: psutil.Process(process.pid).status() == psutil.STATUS_STOPPED)
 
 
 def read_until(process: subprocess.Popen[str], event: str, plan: str | None = None) -> dict[str, Any]:

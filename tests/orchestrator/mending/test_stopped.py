@@ -19,7 +19,7 @@ from orchestrator.states import EntryState
 from tests.support.gates import Gates
 from tests.support.mending import conflict, mend, newest
 from tests.support.plans import commit_plans
-from tests.support.process import end_of, run, start
+from tests.support.process import end_of, halt, run, start
 from tests.support.queues import configure, queue_of, require_sound
 from tests.support.repo import GitRepo
 from tests.support.slices import seldom
@@ -48,7 +48,8 @@ def test_p18_a_stopped_process_that_wakes_up_touches_no_worktree_of_another(
     merging = start("merge", "one", "two", "--json", cwd=repo.path)
     gates.await_at("mend")
     (prepared,) = journals(find(repo.path))
-    merging.send_signal(signal.SIGSTOP)
+    with queue_of(repo) as queue:
+        halt(merging, queue.bench.store)
     gates.open("mend")
     assert run("merge", "two", cwd=repo.path).code == 1
     assert journals(find(repo.path)) == ()

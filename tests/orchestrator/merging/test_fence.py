@@ -15,7 +15,7 @@ from orchestrator.merging.tenure import EPOCH
 from orchestrator.states import EntryState, IntentState
 from tests.support.fenced import LIMIT, First, Gate, lose_lease
 from tests.support.nursery import Nursery, nursery_in, only_where_processes_fork
-from tests.support.process import run, start
+from tests.support.process import halt, run, start
 from tests.support.queues import MAIN, configure, landed_once, queue_of, require_sound
 from tests.support.repo import GitRepo
 from tests.support.slices import mostly, seldom
@@ -89,9 +89,9 @@ def test_s7_a_stopped_process_wakes_up_and_lands_nothing(repo: GitRepo, tmp_path
     repo.branch("one", {"one.txt": "1\n"})
     stopped = start("merge", "one", "--json", cwd=repo.path)
     started.read_text()
-    stopped.send_signal(signal.SIGSTOP)
     try:
         with queue_of(repo) as queue:
+            halt(stopped, queue.bench.store)
             lose_lease(queue)
             queue.drain()
             (landed,) = queue.bench.store.entries()
