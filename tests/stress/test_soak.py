@@ -32,8 +32,9 @@ SECONDS = float(os.environ.get("PLANCTL_STRESS_SOAK", "600"))
 SEED = int(os.environ.get("PLANCTL_STRESS_SEED", "6"))
 STOPPED = re.compile(
     r"No space left|disk is full|disk I/O error|Read-only|readonly|unable to open|(cannot|may not) be written"
+    r"|couldn't write|unable to (write|create)|failed to write"
 )
-"""What a fault may say: the disk's own words."""
+"""What a fault may say: the disk's own words, and git's, which often keeps those to itself."""
 NOTHING = re.compile("no run was interrupted")
 """What a ``resume`` may say."""
 BORNE = ("clock-behind", "clock-jumped", "disk-low", "rescue-waiting")
