@@ -30,7 +30,7 @@ from benchmarks import (
     plans,
     policies,
     provisioning,
-    queue,
+    queuelist,
     sessions,
     startup,
 )
@@ -49,7 +49,7 @@ SECTIONS = {
     "accuracy": accuracy,
     "planner": planner,
     "policies": policies,
-    "queue": queue,
+    "queue": queuelist,
     "sessions": sessions,
     "figures": figures,
 }

@@ -304,6 +304,7 @@ def test_s1_6_a_fault_has_a_log_here_and_no_trace_over_there(repo: GitRepo) -> N
     assert "Traceback" not in done.err
 
 
+@pytest.mark.stress  # the other stands for the office every ten seconds
 def test_s1_6_two_beside_each_other_and_one_is_killed(repo: GitRepo) -> None:
     """One token, two sessions, one watchdog; the other takes over and ends what the first one left."""
     both = [serve(repo), serve(repo)]

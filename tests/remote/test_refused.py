@@ -39,7 +39,7 @@ def remote(repo: GitRepo, tmp_path: Path) -> Remote:
     return remote_of(repo, tmp_path / "there", check="test ! -e bad", method="squash")
 
 
-@pytest.mark.parametrize("how", mostly(REFUSALS, ["transfer.hideRefs", "update"]))
+@pytest.mark.parametrize("how", mostly(REFUSALS, ["transfer.hideRefs"]))
 def test_p22_without_references_of_its_own_trailers_tell_what_has_landed(how: str, remote: Remote) -> None:
     refuse(remote, how)
     one, two = remote.clone("one"), remote.clone("two")

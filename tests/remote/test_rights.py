@@ -8,6 +8,7 @@ import pytest
 
 from tests.support.remotes import EPOCH, Remote, merge, remote_of
 from tests.support.repo import GitRepo
+from tests.support.slices import seldom
 
 NOT_OURS = "while read old new name; do case $name in refs/planctl/*) exit 1; esac; done"
 
@@ -69,7 +70,7 @@ def test_a_clone_is_plain_only_as_long_as_the_server_refuses_the_epoch(remote: R
     assert list(remote.landed().values()) == [remote.main()]
 
 
-@pytest.mark.parametrize("hook", ["update", "pre-receive"])
+@pytest.mark.parametrize("hook", ["update", *seldom("pre-receive")])
 def test_s4_where_the_epoch_is_taken_and_landed_references_are_not_trailers_tell(
     remote: Remote, hook: str
 ) -> None:
