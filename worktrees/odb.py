@@ -12,8 +12,10 @@ does it for what git children write).
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import re
+import shutil
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
@@ -45,6 +47,12 @@ _HARMLESS: Final = ("partialclone", "relativeworktrees")
 _ID: Final = re.compile(r"[0-9a-f]{40}")
 _TRIES: Final = 5
 _extensions: Final = threading.Lock()
+
+
+def _number_of(error: Exception) -> int | None:
+    """The system's error, of which libgit2 tells the words alone, at the end of its own, or nothing."""
+    said = str(error)
+    return next((number for number in errno.errorcode if said.endswith(os.strerror(number))), None)
 
 
 class ObjectStore:
@@ -134,8 +142,19 @@ class ObjectStore:
     def _written(self, kind: ObjectType, data: bytes) -> str:
         for _ in range(_TRIES - 1):
             with contextlib.suppress(OSError):  # a git gc swept the object's folder away in the middle of it
-                return str(self._repo.odb.write(kind, data))
-        return str(self._repo.odb.write(kind, data))
+                return self._put(kind, data)
+        return self._put(kind, data)
+
+    def _put(self, kind: ObjectType, data: bytes) -> str:
+        """Raises OSError with the system's number, where that can be told."""
+        try:
+            return str(self._repo.odb.write(kind, data))
+        except (OSError, pygit2.GitError) as error:
+            free = shutil.disk_usage(self.repository.common_dir).free
+            number = _number_of(error) or (errno.ENOSPC if free < len(data) else None)
+            if number is None:
+                raise
+            raise OSError(number, f"an object cannot be written: {os.strerror(number)}") from error
 
     @property
     def _unsynced(self) -> list[str]:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import os
 import random
 from concurrent.futures import ThreadPoolExecutor
@@ -7,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.stress.test_full_disks import filled, small_disk
 from tests.support.histories import Random, write_history
 from tests.support.repo import GitRepo
 from worktrees.commitgraph import MANY, ensure_commit_graph
@@ -259,3 +261,13 @@ def test_a_durable_object_is_synced_with_its_folder(
     blob = objects.write_blob(b"durable")
     folder = repo.path / ".git/objects" / blob[:2]
     assert sorted(synced) == [str(folder), str(folder / blob[2:])]
+
+
+@pytest.mark.parametrize("size", [100, 100_000])
+def test_a_full_disk_is_told_by_its_number(template: Path, tmp_path: Path, size: int) -> None:
+    """libgit2 tells it in words alone, or says "no error"; who meets it looks at the number."""
+    with small_disk(tmp_path / "disk", mib=8) as disk:
+        objects = Objects(find(GitRepo.copy_of(template, disk / "repo").path))
+        with filled(disk, 0), pytest.raises(OSError, match="No space left") as caught:
+            objects.write_blob(os.urandom(size))
+        assert caught.value.errno == errno.ENOSPC
