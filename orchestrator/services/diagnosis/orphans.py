@@ -116,9 +116,8 @@ def _holder(path: Path) -> tuple[int | None, str]:
     if len(inside) != 1 or inside[0].is_symlink() or not inside[0].is_file():
         return None, "it does not say which process holds it"
     with inside[0].open("rb") as file:
-        if not systems.lock(
-            file.fileno(), wait=False
-        ):  # a child has it by inheritance, whatever became of who signed it
+        # a child may have it by inheritance, whatever became of who signed it
+        if not systems.lock(file.fileno(), wait=False):
             return None, "somebody holds the system's lock on it"
         pid = _pid_in(file.read(_SMALL))
     return (pid, "") if pid else (None, "it does not say which process of this machine holds it")
