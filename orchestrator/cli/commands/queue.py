@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import threading
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -14,15 +14,13 @@ from orchestrator.cli.output import Colour
 from plans.drawing.escape import one_line
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
-    from orchestrator.cli.output import Output
     from orchestrator.services.resolve import ByHand
     from plans.project import ProjectSettings
 
 _LOOK: Final = 0.5
 """Seconds between two looks into the store, which is a copy of it."""
-_OTHERS: Final = 5
 _METHODS: Final = ("merge", "squash", "rebase")
 
 
@@ -221,56 +219,14 @@ def _say_paused(invocation: Invocation, why: str | None) -> None:
 def explain(invocation: Invocation, name: str) -> None:
     """Say why an entry (its id, plan or branch) is where it is, and what would change that."""
     from orchestrator.bootstrap import looking  # noqa: PLC0415 - as above
-    from orchestrator.cli.display.chance import chance_lines, when_landed  # noqa: PLC0415 - as above
+    from orchestrator.cli.display.explaining import show_explained  # noqa: PLC0415 - as above
     from orchestrator.services import explaining  # noqa: PLC0415 - as above
 
-    found, output = (
-        explaining.explain(looking(invocation.repository, invocation.remote), name),
-        invocation.output,
-    )
+    found = explaining.explain(looking(invocation.repository, invocation.remote), name)
     if invocation.as_json:
-        output.document(found)
-        return
-    entry = found["entry"]
-    output.text((entry["plan"] or entry["branch"], Colour.BOLD), f" {entry['state']}: {found['why']}")
-    _show_reason(output, entry["reason"])
-    _show_proof(output, found["proof"])
-    if found["paused"]:
-        output.text("  the queue stands still: ", str(found["paused"]))
-    if found["expected"]:
-        output.text("  expected: ", when_landed(found["expected"]))
-    for line in chance_lines(found["chance"]):
-        output.text("  ", line)
-    if found["cure"]:
-        output.text(("  hint: ", Colour.DIM), str(found["cure"]))
-
-
-def _show_reason(output: Output, reason: Mapping[str, Any]) -> None:
-    for path in reason.get("paths", ()):
-        output.text("  ", one_line(path))
-    for other in reason.get("others", ())[:_OTHERS]:
-        output.text("  with: ", one_line(_other(other)))
-    for key in ("log", "rescue"):
-        if reason.get(key):
-            output.text(f"  {key}: ", str(reason[key]))
-
-
-def _other(other: Mapping[str, Any]) -> str:
-    """What landed on the same paths."""
-    return f"{other['plan'] or other['subject']}, {str(other['commit'])[:12]}"
-
-
-def _show_proof(output: Output, proof: Mapping[str, Any] | None) -> None:
-    """What a landing rests on (P7): where it stands, and which verdict spoke of exactly its tree."""
-    if not proof:
-        return
-    output.text("  follows: ", str(proof["follows"])[:12])
-    if proof.get("tree"):
-        output.text("  tree: ", str(proof["tree"])[:12])
-    for commit, tree in proof.get("checked_trees", {}).items():
-        output.text(f"  checked: {commit[:12]} with tree {tree[:12]}")
-    if proof.get("log"):
-        output.text("  log of the check: ", str(proof["log"]))
+        invocation.output.document(found)
+    else:
+        show_explained(invocation.output, found)
 
 
 @command.command("log")
