@@ -24,7 +24,8 @@ from orchestrator.scheduling.declared import counts
 from orchestrator.scheduling.leakclues import Clues
 from orchestrator.scheduling.leaks import Leak, News, news, why
 from orchestrator.scheduling.leaktable import Leaked, row_data
-from orchestrator.states import WORKING_ATTEMPTS, AttemptState
+from orchestrator.states import AttemptState
+from orchestrator.store.looks import AT_WORK
 from orchestrator.submitting.published import outputs_of
 from plans.ids import PlanId
 from plans.project import Leaks
@@ -49,7 +50,6 @@ EVERY: Final = 0.5
 _KEEP: Final = 10.0
 """Seconds after which the store hears that nothing has happened."""
 _TRIES: Final = 3
-_AT_WORK: Final = WORKING_ATTEMPTS | {AttemptState.PREPARED}
 
 
 class LeakWatch:
@@ -128,13 +128,8 @@ class LeakWatch:
     def _attempts(self) -> list[Attempt]:
         """The attempts that have been at work since the last look began, of any run that counts."""
         store, clock = self._bench.store, self._bench.clock
-        own = [
-            attempt
-            for attempt in store.attempts(run=self._run)
-            if attempt.state in _AT_WORK
-            or (attempt.started_at and (attempt.finished_at or "") >= self._since)
-        ]
-        others = store.attempts(states=_AT_WORK)
+        own = store.attempts_at_work(self._run, self._since)
+        others = store.attempts(states=AT_WORK)
         return [*own, *(a for a in others if a.run != self._run and counts(store, clock, a))]
 
     def _note(

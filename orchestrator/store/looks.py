@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, Protocol
 
-from orchestrator.states import TERMINAL_ATTEMPTS, AttemptState
+from orchestrator.states import TERMINAL_ATTEMPTS, WORKING_ATTEMPTS, AttemptState
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 UNENDED: Final = frozenset(AttemptState) - TERMINAL_ATTEMPTS
 """Attempts that may still be written."""
+AT_WORK: Final = WORKING_ATTEMPTS | {AttemptState.PREPARED}
+"""Attempts in whose worktrees somebody may write."""
 
 
 class Looks(Protocol):
@@ -24,3 +26,6 @@ class Looks(Protocol):
         Oldest first; 0 is the mark before the first. What has ended is never written again, so that nothing
         is missed by who also asks for those that were open at the look before and are not among these.
         """
+
+    def attempts_at_work(self, run: str, since: str) -> Sequence[Attempt]:
+        """Attempts of ``run`` that are at work, or had begun and finished at ``since`` or later, oldest first."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.errors import StaleRecordError, UnknownRecordError
 from orchestrator.states import ATTEMPT, RUN, AttemptState, RunState
-from orchestrator.store.looks import UNENDED
+from orchestrator.store.looks import AT_WORK, UNENDED
 from orchestrator.store.memory.tables import Tables, among, fresh
 from orchestrator.store.rules import FINISHED_ATTEMPTS, LOCKING_ATTEMPTS, median_seconds, moved, updated
 
@@ -81,6 +81,15 @@ class MemoryRuns(Tables):
             later = set(list(self._data["attempts"])[mark:])
             found = self._all("attempts", lambda a: a.run == run and (a.state in UNENDED or a.id in later))
             return found, len(self._data["attempts"])
+
+    def attempts_at_work(self, run: str, since: str) -> Sequence[Attempt]:
+        """See the protocol."""
+
+        def counts(attempt: Attempt) -> bool:
+            finished = bool(attempt.started_at) and (attempt.finished_at or "") >= since
+            return attempt.run == run and (attempt.state in AT_WORK or finished)
+
+        return self._all("attempts", counts)
 
     def latest_attempts(self) -> Sequence[Attempt]:
         """See the protocol."""

@@ -35,6 +35,13 @@ WHERE seq IN (
 ) AND +run = :run
 ORDER BY seq;
 
+-- name: at_work(run, since, states)
+SELECT * FROM attempts
+WHERE run = :run AND (
+    state IN (SELECT value FROM json_each(:states)) OR (started_at IS NOT NULL AND finished_at >= :since)
+)
+ORDER BY seq;
+
 -- name: latest()
 SELECT * FROM attempts WHERE seq IN (SELECT max(seq) FROM attempts GROUP BY plan) ORDER BY plan;
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from orchestrator.states import ATTEMPT, RUN, AttemptState, RunState
-from orchestrator.store.looks import UNENDED
+from orchestrator.store.looks import AT_WORK, UNENDED
 from orchestrator.store.records import Attempt, PhaseDone, RunRecord
 from orchestrator.store.rules import FINISHED_ATTEMPTS, median_seconds
 from orchestrator.store.sqlite.codec import Codec, names
@@ -76,6 +76,10 @@ class SqliteRuns(Tables):
             newest = self._db.query.row("attempts.mark")
         found = self._all(_ATTEMPT, "attempts.since", run=run, mark=mark, states=names(UNENDED))
         return found, newest["mark"] if newest is not None else 0
+
+    def attempts_at_work(self, run: str, since: str) -> Sequence[Attempt]:
+        """See the protocol."""
+        return self._all(_ATTEMPT, "attempts.at_work", run=run, since=since, states=names(AT_WORK))
 
     def latest_attempts(self) -> Sequence[Attempt]:
         """See the protocol."""

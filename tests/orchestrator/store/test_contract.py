@@ -272,6 +272,25 @@ def test_attempts_since_are_those_that_have_not_ended_and_those_added_later(stor
     assert list(store.attempts_since("r1", 0)[0]) == [one, two, three]
 
 
+def test_attempts_at_work_are_those_whose_worktree_may_be_written_or_was_since(store: Store) -> None:
+    times = [f"2026-01-01T00:00:0{second}.000Z" for second in range(4)]
+    for run in ("r1", "r2"):
+        store.add_run(a_run(run))
+    waits, works, done, never = (an_attempt(f"a{n}", plan=f"p{n}") for n in range(4))
+    for attempt in (waits, works, done, never, an_attempt("b1", plan="p1", run="r2")):
+        store.add_attempt(attempt)
+    works = store.move_attempt(works, AttemptState.PREPARING)
+    for key in ("b1", done.id):
+        begun = store.attempt(key)
+        assert begun is not None
+        begun = store.move_attempt(begun, AttemptState.PREPARING, started_at=times[0])
+        done = store.move_attempt(begun, AttemptState.FAILED, finished_at=times[2])
+    store.move_attempt(never, AttemptState.CANCELLED, finished_at=times[2])
+    assert list(store.attempts_at_work("r1", times[1])) == [works, done]
+    assert list(store.attempts_at_work("r1", times[2])) == [works, done]
+    assert list(store.attempts_at_work("r1", times[3])) == [works]
+
+
 def test_an_attempt_that_has_ended_is_never_written_again(store: Store) -> None:
     store.add_run(a_run())
     store.add_attempt(an_attempt())
