@@ -28,4 +28,4 @@ class Looks(Protocol):
         """
 
     def attempts_at_work(self, run: str, since: str) -> Sequence[Attempt]:
-        """Attempts of ``run`` that are at work, or had begun and finished at ``since`` or later, oldest first."""
+        """Attempts of ``run`` at work, and those that had begun and finished at ``since`` or later."""

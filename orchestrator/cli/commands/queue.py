@@ -241,7 +241,8 @@ def log(invocation: Invocation, name: str | None, *, follow: bool) -> None:
     from orchestrator.services.entries import require_entry  # noqa: PLC0415 - as above
 
     bench = looking(invocation.repository, invocation.remote)
-    feed = QueueFeed(invocation.output, bench.store, entry=require_entry(bench, name).id if name else None)
+    entry = require_entry(bench, name).id if name else None
+    feed = QueueFeed(invocation.output, bench.store, entry=entry, whole=True)
     feed.show()
     while follow and not invocation.output.is_cut:
         bench.clock.wait(threading.Event(), _LOOK)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from orchestrator.cli.display.feed import event_data
-from orchestrator.cli.display.narration import narrate
+from orchestrator.cli.display.feed import tell
 from orchestrator.cli.display.queuelist import COLOURS
 from orchestrator.cli.output import Colour
 from orchestrator.services.explaining import cure_of, news, state_of, why_of
@@ -38,11 +37,15 @@ def _rest(entry: Entry) -> str:
 class QueueFeed:
     """Shows what is new at the queue each time it is asked to: JSON lines, or lines for people."""
 
-    def __init__(self, output: Output, store: Store, *, after: int = 0, entry: str | None = None) -> None:
+    def __init__(
+        self, output: Output, store: Store, *, entry: str | None = None, whole: bool = False
+    ) -> None:
+        """Of one ``entry`` if it is given; ``whole``: all of it, with ``-q``, too."""
         self._output = output
         self._store = store
-        self._seen = after
+        self._seen = 0
         self._entry = entry
+        self._whole = whole
 
     def skip(self) -> None:
         """Leave out what has happened so far."""
@@ -51,8 +54,4 @@ class QueueFeed:
     def show(self, store: Store | None = None) -> None:
         """Show what is new, as read from ``store`` if one is given."""
         events, self._seen = news(store or self._store, self._seen, self._entry)
-        for event in events:
-            if self._output.as_json:
-                self._output.data(event_data(event))
-            elif line := narrate(event):
-                self._output.text(*line)
+        tell(self._output, events, self._output.text, whole=self._whole)

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.cli.display.narration import narrate
+from orchestrator.cli.display.narration import is_outcome, narrate_all
+from orchestrator.cli.output import Verbosity
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
     from orchestrator.cli.display.table import LiveTable
     from orchestrator.cli.output import Output
     from orchestrator.scheduling.view import View
@@ -31,21 +34,23 @@ class Feed:
     def show(self, view: View | None = None) -> None:
         """Show the events since the last time, and the live table of ``view`` if there is one."""
         while events := self._store.events_after(self._seen, run=self._run):
-            for event in events:
-                self._seen = event.sequence
-                self._show_event(event)
+            self._seen = events[-1].sequence
+            tell(self._output, events, self._output.text if self._table is None else self._table.say)
         if self._table is not None and view is not None:
             self._table.update(view)
 
-    def _show_event(self, event: StoredEvent) -> None:
-        if self._output.as_json:
-            self._output.data(event_data(event))
-            return
-        line = narrate(event)
-        if line is not None and self._table is not None:
-            self._table.say(line)
-        elif line is not None:
-            self._output.text(*line)
+
+def tell(
+    output: Output, events: Iterable[StoredEvent], say: Callable[..., None], *, whole: bool = False
+) -> None:
+    """Lines of JSON, or lines for people by ``say``: with ``-q`` only outcomes, unless ``whole``."""
+    if output.as_json:
+        for event in events:
+            output.data(event_data(event))
+        return
+    whole = whole or output.verbosity >= Verbosity.NORMAL
+    for line in narrate_all(event for event in events if whole or is_outcome(event)):
+        say(*line)
 
 
 def event_data(event: StoredEvent) -> dict[str, Any]:

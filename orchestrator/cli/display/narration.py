@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import groupby
 from typing import TYPE_CHECKING, Any, Final
 
 from orchestrator.cli.display.queue_words import said_of_queue
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 Data = Mapping[str, Any]
 _SHORT: Final = 12
 _PATHS: Final = 3
+_TOGETHER: Final = 3
+"""More plans than that which wait for the same get one line."""
 
 
 def narrate(event: StoredEvent) -> tuple[Part, ...] | None:
@@ -31,6 +34,27 @@ def narrate(event: StoredEvent) -> tuple[Part, ...] | None:
     name: tuple[Part, ...] = ((f"{subject}", Colour.BOLD), " ") if subject else ()
     colour = _colour(event)
     return (*head, *name, (text, colour) if colour else text)
+
+
+def narrate_all(events: Iterable[StoredEvent]) -> Iterator[tuple[Part, ...]]:
+    """The lines of these events; plans that begin to wait for the same are told of together."""
+    for same, group in groupby(events, key=_wait):
+        alike = list(group)
+        if same is None or len(alike) <= _TOGETHER:
+            yield from (line for event in alike if (line := narrate(event)))
+        else:
+            names = ", ".join(str(event.plan) for event in alike[:_TOGETHER])
+            who = (f"{names} and {len(alike) - _TOGETHER} more", Colour.BOLD)
+            yield ((alike[-1].ts[11:19], Colour.DIM), " ", who, f": each {same}")
+
+
+def is_outcome(event: StoredEvent) -> bool:
+    """Whether it tells what became of something, or of trouble: what is shown with ``-q``, too."""
+    return _colour(event) is not None
+
+
+def _wait(event: StoredEvent) -> str | None:
+    return sentence(event.data.get("reason") or {}) if event.event == EventName.PLAN_WAITING else None
 
 
 def _said(event: StoredEvent) -> str | None:

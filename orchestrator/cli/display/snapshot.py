@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from orchestrator.cli.display.attemptstates import COLOURS, ORDER
 from orchestrator.cli.output import Colour
 from orchestrator.scheduling.reasons import sentence
 from orchestrator.states import ACTIVE_ATTEMPTS, AttemptState
@@ -18,22 +19,6 @@ if TYPE_CHECKING:
 Line = tuple["Part", ...]
 _A = AttemptState
 _PATHS: Final = 3
-_ORDER: Final = (
-    _A.RUNNING, _A.PREPARING, _A.DEFERRED, _A.WAITING, _A.PENDING, _A.PREPARED, _A.FINISHED, _A.QUEUED,
-    _A.CONFLICTED, _A.REJECTED, _A.FAILED, _A.TIMED_OUT, _A.LOST, _A.CANCELLED, _A.LANDED,
-)  # fmt: skip
-_COLOURS: Final = {
-    _A.LANDED: Colour.GREEN,
-    _A.RUNNING: Colour.BLUE,
-    _A.DEFERRED: Colour.YELLOW,
-    _A.WAITING: Colour.YELLOW,
-    _A.CANCELLED: Colour.YELLOW,
-    _A.FAILED: Colour.RED,
-    _A.TIMED_OUT: Colour.RED,
-    _A.CONFLICTED: Colour.RED,
-    _A.REJECTED: Colour.RED,
-    _A.LOST: Colour.RED,
-}
 
 
 def lines(status: Status) -> Iterator[Line]:
@@ -42,7 +27,7 @@ def lines(status: Status) -> Iterator[Line]:
         yield ("nothing has run here; `planctl run-multi PLAN…` begins",)
     yield from map(_run, status.runs)
     width = max((len(plan["id"]) for plan in status.plans), default=0)
-    for state in _ORDER:
+    for state in ORDER:
         for plan in status.plans:
             if plan["state"] == state:
                 yield _plan(plan, state, width)
@@ -70,7 +55,7 @@ def _run(run: Mapping[str, Any]) -> Line:
 
 
 def _plan(plan: Mapping[str, Any], state: AttemptState, width: int) -> Line:
-    colour = _COLOURS.get(state)
+    colour = COLOURS.get(state)
     shown: Part = (f"{state:<10}", colour) if colour else f"{state:<10}"
     said = one_line(_said(plan, state))
     return (shown, f" {plan['id']:<{width}}", f"  {said}" if said else "")

@@ -10,15 +10,18 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from orchestrator.cli.output import Colour
+from orchestrator.cli.display.attemptstates import COLOURS
+from orchestrator.cli.display.insight import in_sight
+from orchestrator.cli.display.styled import STYLES, styled
 from orchestrator.running.log import last_line
 from orchestrator.scheduling.deferral import with_time_left
 from orchestrator.scheduling.reasons import sentence
 from orchestrator.states import OPEN_ENTRIES, TERMINAL_ATTEMPTS, AttemptState
 from plans.drawing.escape import one_line
+from plans.ids import PlanId
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
     from pathlib import Path
     from types import TracebackType
     from typing import Self, TextIO
@@ -28,25 +31,8 @@ if TYPE_CHECKING:
     from orchestrator.scheduling.view import View
     from orchestrator.store.records import Attempt, Entry
 
-_STYLES: Final = {
-    AttemptState.LANDED: "green",
-    AttemptState.RUNNING: "cyan",
-    AttemptState.FAILED: "red",
-    AttemptState.TIMED_OUT: "red",
-    AttemptState.CONFLICTED: "red",
-    AttemptState.REJECTED: "red",
-    AttemptState.DEFERRED: "yellow",
-    AttemptState.WAITING: "yellow",
-    AttemptState.CANCELLED: "yellow",
-}
-_TINTS: Final = {
-    Colour.RED: "red",
-    Colour.GREEN: "green",
-    Colour.YELLOW: "yellow",
-    Colour.BLUE: "blue",
-    Colour.DIM: "dim",
-    Colour.BOLD: "bold",
-}
+_FRAME: Final = 3
+"""Lines of the screen that are not of plans: the heads of the columns, the queue, the cursor's own."""
 
 
 class LiveTable:
@@ -67,13 +53,9 @@ class LiveTable:
     ) -> None:
         self._live.stop()
 
-    def say(self, line: Iterable[Part]) -> None:
+    def say(self, *line: Part) -> None:
         """Print a line above the table."""
-        text = Text()
-        for part in line:
-            words, colour = (part, None) if isinstance(part, str) else part
-            text.append(one_line(words), style=_TINTS[colour] if colour else None)
-        self._console.print(text)
+        self._console.print(styled(line))
 
     def update(self, view: View) -> None:
         """Draw the table anew."""
@@ -85,16 +67,19 @@ class LiveTable:
             ("", {"ratio": 1}),
         ):
             table.add_column(name, no_wrap=True, **options)
-        for plan in sorted(view.attempts):
-            attempt = view.attempts[plan]
-            entry = view.entries.get(attempt.entry or "")
-            queued = attempt.state is AttemptState.QUEUED and entry is not None
-            state = str(entry.state) if queued and entry else str(attempt.state)
-            style = _STYLES.get(attempt.state, "")
-            table.add_row(plan, Text(state, style=style), self._elapsed(attempt), Text(self._last(attempt)))
+        states = {str(plan): attempt.state for plan, attempt in view.attempts.items()}
+        plans, others = in_sight(states, self._console.size.height - _FRAME)
+        for plan in plans:
+            self._add_row(table, view, view.attempts[PlanId(plan)])
         queue = [f"{plan} ({entry.state})" for plan, entry in _in_queue(view)]
-        shown = Group(table, Text(f"queue: {', '.join(queue)}", no_wrap=True)) if queue else table
-        self._live.update(shown, refresh=True)
+        below = [others] * bool(others) + [f"queue: {', '.join(queue)}"] * bool(queue)
+        self._live.update(Group(table, *(styled([line], no_wrap=True) for line in below)), refresh=True)
+
+    def _add_row(self, table: Table, view: View, attempt: Attempt) -> None:
+        entry = view.entries.get(attempt.entry or "") if attempt.state is AttemptState.QUEUED else None
+        colour = COLOURS.get(attempt.state)
+        state = Text(str(entry.state if entry else attempt.state), style=STYLES[colour] if colour else "")
+        table.add_row(attempt.plan, state, self._elapsed(attempt), Text(self._last(attempt)))
 
     def _elapsed(self, attempt: Attempt) -> str:
         if attempt.started_at is None:
@@ -106,7 +91,7 @@ class LiveTable:
     def _last(self, attempt: Attempt) -> str:
         if attempt.state is AttemptState.RUNNING:
             return last_line(self._log_of(attempt.plan))
-        if attempt.reason and (attempt.state not in TERMINAL_ATTEMPTS or attempt.state in _STYLES):
+        if attempt.reason and (attempt.state not in TERMINAL_ATTEMPTS or attempt.state in COLOURS):
             return one_line(sentence(with_time_left(attempt, self._clock)))
         return ""
 
