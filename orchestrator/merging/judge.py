@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 from orchestrator.merging.checknames import TARGET
 from orchestrator.merging.checks import checks_of
-from orchestrator.planning.decided import TRIES
+from orchestrator.planning.model import TRIES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

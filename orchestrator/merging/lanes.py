@@ -24,9 +24,8 @@ from orchestrator.merging.apart import Meetings
 from orchestrator.merging.foresight import Turn
 from orchestrator.merging.pausing import MERGED, noted
 from orchestrator.merging.rates import measured
-from orchestrator.planning.decided import TRIES
 from orchestrator.planning.knowledge import moved
-from orchestrator.planning.model import Item, Known, Snapshot, Stack
+from orchestrator.planning.model import TRIES, Item, Known, Snapshot, Stack
 from orchestrator.planning.policy import Policy, plan
 from plans.project import QueuePolicy
 

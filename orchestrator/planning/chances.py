@@ -101,7 +101,7 @@ def _chance(view: Snapshot, number: int, evidence: Sequence[tuple[int, Known]], 
     for assumed, was in evidence:
         probable = 0.0 if needs & ~assumed else chance.of(meets, assumed)
         weight += probable
-        lands += probable * outcome(was, view.rates)
+        lands += probable * outcome(was, view.rates, view.tries)
         after_red = after_red or (was.failed > 0 and not was.passed)
         after_green = after_green or was.passed > 0
     if after_red and not after_green:
@@ -121,10 +121,10 @@ def log_odds(probability: float) -> float:
     return log(within / (1 - within))
 
 
-def outcome(was: Known, rates: Rates) -> float:
-    """The probability that an entry lands on a path with such checks: a green one counts, a red one twice."""
+def outcome(was: Known, rates: Rates, tries: int) -> float:
+    """The probability that an entry lands on a path with such checks: one green counts, or ``tries`` red."""
     if was.passed:
         return SURE
-    if was.failed > 1:
+    if was.failed >= tries:
         return 1 - SURE
     return rates.flake / (rates.flake + rates.failure) if rates.flake else 1 - SURE

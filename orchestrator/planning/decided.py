@@ -1,21 +1,18 @@
 """What the checks have decided already, whichever policy asked for them.
 
 A stack with nothing assumed lands whole when its check passed and no undecided entry before any of it meets
-it. An entry that no undecided one meets is out when its own check on the target was red :data:`TRIES` times
+it. An entry that no undecided one meets is out when its own check on the target was red ``tries`` times
 (S12: its base is the target, which is green, and was tried again with it).
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from orchestrator.planning.model import Stack, Wanted
 
 if TYPE_CHECKING:
     from orchestrator.planning.model import Snapshot
-
-TRIES: Final = 2
-"""Red checks of an entry by itself before it is out: one may be an accident."""
 
 
 def decided(view: Snapshot) -> Wanted | None:
@@ -26,7 +23,7 @@ def decided(view: Snapshot) -> Wanted | None:
     for number, item in enumerate(view.items):
         if not view.meets[number]:
             was = view.known.get(Stack((), (item.id,)))
-            if was is not None and was.failed >= TRIES:
+            if was is not None and was.failed >= view.tries:
                 return Wanted(eject=item.id)
     return None
 

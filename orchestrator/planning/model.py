@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from orchestrator.planning.window import FIRST
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+TRIES: Final = 2
+"""Red checks of an entry by itself before it is out: one may be an accident (S12)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +65,8 @@ class Snapshot:
     other's check. ``known`` speaks of stacks on the target as it is (see :mod:`.knowledge`).
     ``running`` are the checks at work and ``slots`` how many may be. ``window`` is how many units prefix
     speculation may have under way, as :func:`.window.after` keeps it. ``twice``: whether one stack may be
-    checked twice at once; ``checks`` of :class:`Wanted` then holds it twice.
+    checked twice at once; ``checks`` of :class:`Wanted` then holds it twice. ``tries``: red checks by which
+    an entry is out.
     """
 
     items: tuple[Item, ...]
@@ -74,6 +78,7 @@ class Snapshot:
     rates: Rates = field(default_factory=Rates)
     window: int = FIRST
     twice: bool = False
+    tries: int = TRIES
 
     @cached_property
     def place(self) -> Mapping[str, int]:

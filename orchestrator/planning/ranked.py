@@ -18,7 +18,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from orchestrator.planning.chances import chances
-from orchestrator.planning.decided import TRIES, decided
+from orchestrator.planning.decided import decided
 from orchestrator.planning.model import Stack, Wanted
 from orchestrator.planning.paths import best_first
 
@@ -74,7 +74,7 @@ def _forlorn(view: Snapshot, at_work: Sequence[Stack], chance: Chances) -> list[
 def _tries(view: Snapshot, at_work: Sequence[Stack]) -> dict[tuple[int, int], int]:
     """How often each path (item, assumed bits) was red or is at work; all tries for one that has passed."""
     found: dict[tuple[int, int], int] = {}
-    counted = [(stack, TRIES if was.passed else was.failed) for stack, was in view.known.items()]
+    counted = [(stack, view.tries if was.passed else was.failed) for stack, was in view.known.items()]
     for stack, times in (*counted, *((stack, 1) for stack in at_work)):
         assumed = view.mask_of_waiting(stack.assumed)
         if assumed is not None and len(stack.tested) == 1 and stack.tested[0] in view.place:
@@ -94,7 +94,7 @@ def _most_needed(
         return first
     for needed, number, assumed in best_first(view, chance, threshold):
         tries = tried.get((number, assumed), 0)
-        if tries >= TRIES:
+        if tries >= view.tries:
             continue
         stack = Stack(view.ids(assumed), (view.items[number].id,))
         was = view.known.get(stack)
@@ -104,7 +104,7 @@ def _most_needed(
             if len(first) == most:
                 break
         again = needed * (1 - chance.lands[number])
-        if view.twice and tries < TRIES and again >= AGAIN:
+        if view.twice and tries < view.tries and again >= AGAIN:
             second.append((again, stack))
     second.sort(key=lambda each: -each[0])
     return [*first, *(stack for _, stack in second[: most - len(first)])]

@@ -19,7 +19,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from orchestrator.planning.cost import retry_first
-from orchestrator.planning.decided import TRIES, decided
+from orchestrator.planning.decided import decided
 from orchestrator.planning.model import Stack, Wanted
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def _may_be_an_accident(view: Snapshot, red: tuple[str, ...]) -> bool:
     """Whether trying it again first is the cheaper way; never once a larger one was red as well."""
     known = view.known.items()
     reds = sum(was.failed for stack, was in known if stack.members[: len(red)] == red)
-    return reds < TRIES and retry_first(len(red), view.rates.failure, view.rates.flake)
+    return reds < view.tries and retry_first(len(red), view.rates.failure, view.rates.flake)
 
 
 def _middle_of_widest(points: list[int]) -> int:
@@ -71,15 +71,23 @@ def _middle_of_widest(points: list[int]) -> int:
 
 
 def _units(view: Snapshot, line: tuple[str, ...], size: int, width: int) -> tuple[Stack, ...]:
-    """Those at work first, as they were put together, then new ones on top; the composition stays."""
+    """Those at work first, as they were put together, then new ones on top; the composition stays.
+
+    One that has passed may stand on entries that nothing speaks of any more: the check of these was stopped
+    when one before them was red. They are a unit of their own then, up to where it stands.
+    """
     passed = [stack for stack, was in view.known.items() if was.passed]
-    whole = {s.members for s in (*view.running, *passed) if s.members == line[: len(s.members)]}
-    reached = max(map(len, whole), default=0)
-    found = [stack for stack in view.running if stack.members in whole]
-    units = len(whole)
-    while units < width and len(found) < view.slots and reached < len(line):
-        unit = line[reached : reached + size]
-        found.append(Stack(line[:reached], unit))
-        reached += len(unit)
+    whole = [s for s in (*view.running, *passed) if s.members == line[: len(s.members)]]
+    ends = {len(stack.assumed): len(stack.members) for stack in sorted(whole, key=lambda s: len(s.members))}
+    found = [stack for stack in view.running if stack in whole]
+    reached = units = 0
+    while units < width and reached < len(line):
+        end = ends.get(reached)
+        if end is None:
+            if len(found) >= view.slots:
+                break
+            end = min(reached + size, *(start for start in ends if start > reached), len(line))
+            found.append(Stack(line[:reached], line[reached:end]))
+        reached = end
         units += 1
     return tuple(found)

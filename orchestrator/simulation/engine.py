@@ -19,7 +19,7 @@ from orchestrator.planning import window
 from orchestrator.planning.calibration import Told
 from orchestrator.planning.estimate import MOST_PATHS, Experience, Traits
 from orchestrator.planning.knowledge import after_ejection, after_landing, moved, noted
-from orchestrator.planning.model import Item, Known, Rates, Snapshot, Stack, Wanted
+from orchestrator.planning.model import TRIES, Item, Known, Rates, Snapshot, Stack, Wanted
 from orchestrator.simulation.line import Line
 from orchestrator.simulation.oracle import broken
 from orchestrator.simulation.workload import by_age
@@ -39,8 +39,8 @@ class Conditions:
     """Where the planner works: ``slots`` checks at once, ``rates`` as it is told, the true ``flake`` rate.
 
     ``order`` is the queue's, by keys that do not change with time. ``twice``: one stack may be checked twice
-    at once. ``learns``: it is told what is estimated by what became of the changes before, see
-    :mod:`orchestrator.planning.estimate`; else what each change says.
+    at once. ``tries``: red checks by which a change is rejected. ``learns``: it is told what is estimated by
+    what became of the changes before, see :mod:`orchestrator.planning.estimate`; else what each change says.
     """
 
     slots: int
@@ -49,6 +49,7 @@ class Conditions:
     seed: int = 0
     order: Key = by_age
     twice: bool = True
+    tries: int = TRIES
     learns: bool = False
 
 
@@ -151,6 +152,7 @@ class Simulation:
             rates=self._conditions.rates,
             window=self._window,
             twice=self._conditions.twice,
+            tries=self._conditions.tries,
         )
 
     def _items(self) -> tuple[Item, ...]:

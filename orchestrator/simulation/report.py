@@ -7,7 +7,7 @@ from statistics import mean, median, quantiles
 from typing import TYPE_CHECKING, Final
 
 from orchestrator.planning.calibration import calibrated
-from orchestrator.planning.model import Rates
+from orchestrator.planning.model import TRIES, Rates
 from orchestrator.planning.policy import Policy, plan
 from orchestrator.simulation.engine import Conditions, Simulation
 from orchestrator.simulation.oracle import serial, turnarounds
@@ -59,12 +59,16 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """``flake``: the share of checks that are red by accident; ``slots``: how many run at once."""
+    """``flake``: the share of checks that are red by accident; ``slots``: how many run at once.
+
+    ``tries``: red checks of a change by itself by which it is rejected.
+    """
 
     recipe: Recipe
     slots: int = 1
     flake: float = 0.0
     seeds: Sequence[int] = (0, 1, 2, 3, 4)
+    tries: int = TRIES
 
 
 def compare(setting: Setting, policies: Sequence[Policy]) -> Iterator[Row]:
@@ -80,7 +84,7 @@ def compare(setting: Setting, policies: Sequence[Policy]) -> Iterator[Row]:
 def _simulate(setting: Setting, policy: Policy, seed: int, changes: Sequence[Change]) -> Outcome:
     rates = Rates(setting.recipe.failure, setting.flake)
     learns = setting.recipe.told is None and setting.recipe.tells_paths
-    conditions = Conditions(setting.slots, rates, setting.flake, seed, learns=learns)
+    conditions = Conditions(setting.slots, rates, setting.flake, seed, tries=setting.tries, learns=learns)
     outcome = Simulation(changes, lambda view: plan(view, policy), conditions).run()
     differing = serial(_in_order(changes, outcome)) ^ frozenset(outcome.landed)
     if differing and not setting.flake:

@@ -33,6 +33,16 @@ def test_csv_is_the_same_as_json(tmp_path: Path) -> None:
     assert read == [{name: str(value) for name, value in row.items()} for row in rows]
 
 
+def test_without_second_tries_good_changes_are_rejected_by_accident(tmp_path: Path) -> None:
+    asked = ("simulate", "--failure", "0", "--flake", "0.2", "--policy", "serial", "--seeds", "2", "--json")
+    second, first = (
+        json.loads(run(*asked, *more, cwd=tmp_path).out)["rows"][-1] for more in ((), ("--tries", "1"))
+    )
+    assert first["checks"] == 1
+    assert second["checks"] > 1
+    assert first["wrong"] > 2 * second["wrong"]
+
+
 def test_what_is_no_share_is_refused(tmp_path: Path) -> None:
     assert run("simulate", "--failure", "2", cwd=tmp_path).code == 2
 

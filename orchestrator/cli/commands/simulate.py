@@ -48,6 +48,9 @@ _HEAD: Final = (
 @click.option("--failure", type=_SHARE, default=0.05, help="Share of changes that fail by themselves.")
 @click.option("--flake", type=_SHARE, default=0.0, help="Share of checks that are red by accident.")
 @click.option(
+    "--tries", type=click.IntRange(1), default=2, help="Red checks by itself by which a change is rejected."
+)
+@click.option(
     "--meets", type=_SHARE, default=1.0, help="Share of earlier changes that a change overlaps with."
 )
 @click.option("--breaks", type=_SHARE, default=0.0, help="Share of those that it truly breaks together with.")
@@ -88,8 +91,8 @@ def command(
     from orchestrator.simulation.report import Setting, compare  # noqa: PLC0415 - as above
 
     draw = _drawing() if plot else None
-    slots, flake, seeds = options.pop("slots"), options.pop("flake"), options.pop("seeds")
-    setting = Setting(_recipe(**options), slots, flake, range(seeds))
+    slots, flake, seeds, tries = (options.pop(name) for name in ("slots", "flake", "seeds", "tries"))
+    setting = Setting(_recipe(**options), slots, flake, range(seeds), tries)
     rows = list(compare(setting, [Policy(name) for name in policies or _POLICIES]))
     if plot and draw:
         with step("simulate.plot"):

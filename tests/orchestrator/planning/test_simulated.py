@@ -45,6 +45,7 @@ def test_s10_l3_what_lands_is_what_would_land_serially(
 
 
 @given(RECIPES, st.sampled_from(list(Policy)), st.integers(1, 9), st.integers(0, 1 << 30))
+@example(Recipe(6, inf, 1.0, 0.0, 0.0), Policy.PREFIX, 6, 186674)  # one that passed, on one that was stopped
 @settings(max_examples=50)
 def test_l1_with_accidents_all_are_decided_and_nothing_red_lands(
     recipe: Recipe, policy: Policy, slots: int, seed: int

@@ -74,6 +74,13 @@ def test_a_speculation_that_passed_waits_for_what_it_stands_on() -> None:
     assert shown(wanted) == ["ab", "abcd>ef"]
 
 
+def test_what_a_speculation_that_passed_stands_on_is_checked_anew_where_nothing_speaks_of_it() -> None:
+    passed = {"ab>c": Known(passed=1)}
+    assert plan_line(line("abcd", passed, slots=9), 1, 9).checks == (stack("a"), stack("a>b"), stack("abc>d"))
+    assert plan_line(line("abcd", passed, slots=1), 4, 1).checks == (stack("ab"),)
+    assert plan_line(line("abcd", passed, ("a>b",), slots=9), 1, 2).checks == (stack("a>b"), stack("a"))
+
+
 def test_the_window_bounds_how_many_units_are_under_way() -> None:
     assert shown(plan_line(line("abcdef", slots=9), 1, 2)) == ["a", "a>b"]
 
