@@ -146,8 +146,10 @@ class View:
 
     def held(self, plan: PlanId) -> dict[str, int]:
         """What a plan at work still holds of each resource."""
-        done = {phase for other, phase in self.phases if other == plan}
-        return held(holds_of(self.plan(plan)), done)
+        holds = holds_of(self.plan(plan))
+        if not holds:
+            return {}  # nearly all: their phases are of no account
+        return held(holds, {phase for other, phase in self.phases if other == plan})
 
     @cached_property
     def working(self) -> tuple[PlanId, ...]:
