@@ -43,6 +43,8 @@ class EventName(StrEnum):
     PHASE_COMPLETE = "phase.complete"
     QUEUE_PAUSED = "queue.paused"
     QUEUE_RESUMED = "queue.resumed"
+    QUEUE_JUMPED = "queue.jumped"
+    """A person has lifted an entry to the head, or one (``for``) that lands after it."""
     TARGET_MOVED = "target.moved"
     CHECK_STARTED = "check.started"
     CHECK_FINISHED = "check.finished"

@@ -17,7 +17,7 @@ from orchestrator.states import EntryState
 from plans.project import Method, QueuePolicy
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from orchestrator.merging.rates import Outcomes
     from orchestrator.planning.model import Rates
@@ -62,8 +62,7 @@ class Composition:
         together = self._together(line)
         if size == 1 or len(together) < 2:  # noqa: PLR2004 - one is no batch
             return tuple(line[:1])
-        ids = {entry.id for entry in line}
-        self._known = {stack: was for stack, was in self._known.items() if ids.issuperset(stack.members)}
+        self._known = _in_order(self._known, [entry.id for entry in line])
         together = together[: self._before_red(together)]
         view = Snapshot(
             tuple(Item(entry.id) for entry in together),
@@ -110,3 +109,18 @@ class Composition:
         red = {name for stack in self._known for name in stack.members}
         places = [place for place, entry in enumerate(together) if entry.id in red]
         return places[0] if places and places[0] else len(together)
+
+
+def _in_order(known: Mapping[Stack, Known], line: Sequence[str]) -> dict[Stack, Known]:
+    """What is known of those of ``line``, each stack in its order: red, it is so in any order.
+
+    A person may have lifted one of them.
+    """
+    place = {name: number for number, name in enumerate(line)}
+    found: dict[Stack, Known] = {}
+    for stack, was in known.items():
+        if place.keys() >= set(stack.members):
+            ordered = Stack((), tuple(sorted(stack.members, key=place.__getitem__)))
+            before = found.get(ordered, Known())
+            found[ordered] = Known(before.passed + was.passed, before.failed + was.failed)
+    return found

@@ -12,7 +12,7 @@ from orchestrator.merging.order import in_order
 from orchestrator.states import OPEN_ENTRIES, EntryState
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Iterator, Mapping
 
     from orchestrator.store.records import Entry
 
@@ -105,9 +105,15 @@ def _hindrance(view: QueueView, entry: Entry) -> tuple[str, str] | None:
     if entry.state is EntryState.BLOCKED and entry.id in view.tried:
         code = str(entry.reason.get("code", "blocked"))
         return code, str(entry.reason.get("detail", "tried, and the target has not moved since"))
-    for plan in entry.after:
+    for plan in awaited(view, entry):
         if plan in view.failed:
             return "dependency-rejected", f"lands after {plan}, which was {view.failed[plan]}"
-        if plan not in view.landed or view.unlanded.get(entry.id) == plan:
-            return "order", f"lands after {plan}"
+        return "order", f"lands after {plan}"
     return None
+
+
+def awaited(view: QueueView, entry: Entry) -> Iterator[str]:
+    """The plans that keep ``entry`` from landing, in the order that it names them."""
+    for plan in entry.after:
+        if plan in view.failed or plan not in view.landed or view.unlanded.get(entry.id) == plan:
+            yield plan

@@ -14,24 +14,25 @@ from orchestrator.merging.composition import TOGETHER, Composition, unit_size
 from orchestrator.merging.estimating import Estimates, remember
 from orchestrator.merging.landing import ALONE
 from orchestrator.merging.lanes import BY_STACKS, Lanes
+from orchestrator.merging.lifting import JUMPED
 from orchestrator.merging.locked import LockedEntries
 from orchestrator.merging.outside import hindrance_of_tip, notice_move
 from orchestrator.merging.pausing import SAMPLED, TIP, UNVERIFIED, noted, standstill
-from orchestrator.merging.planner import Process, QueueView, Stay, beside_others, line, plan_serial
+from orchestrator.merging.planner import Process, Stay, beside_others, line, plan_serial
 from orchestrator.merging.postcheck import MISSING
 from orchestrator.merging.processing import Processor
 from orchestrator.merging.rates import measured
+from orchestrator.merging.viewing import queue_view
 from orchestrator.planning.cost import LARGEST
-from orchestrator.states import OPEN_ENTRIES, EntryState
-from orchestrator.submitting.landed import landed_plans
+from orchestrator.states import EntryState
 from orchestrator.submitting.locked import LOCKED
 from orchestrator.submitting.remote import UNREACHABLE
-from orchestrator.submitting.stacking import refused_plans, unlanded_stacks
 from plans.errors import InvalidPlansError
 
 if TYPE_CHECKING:
     from orchestrator.merging.ahead import Ahead
     from orchestrator.merging.checking import Checker
+    from orchestrator.merging.planner import QueueView
     from orchestrator.merging.tenure import Tenure
     from orchestrator.store.records import Entry
     from orchestrator.workbench import Workbench
@@ -42,6 +43,7 @@ _OVERWRITTEN = frozenset(
         "behind",
         "paused",
         "order",
+        JUMPED,
         "dependency-rejected",
         "recovered",
         "interrupted",
@@ -206,8 +208,10 @@ class Round:
 
     def _decide(self) -> tuple[Entry, ...]:
         self.is_busy = False
+        view = queue_view(self._tenure.bench, self._tip)
+        self._later -= {entry.id for entry in view.entries if entry.reason.get("code") == JUMPED}
         view = replace(
-            _view(self._tenure.bench, self._tip),
+            view,
             paused=self._paused(),
             tried=frozenset(self._tried),
             later=frozenset(self._later),
@@ -268,22 +272,11 @@ class Round:
                     self._tenure.bench.store.update_entry(entry, reason=why)
 
 
-def _view(bench: Workbench, tip: str) -> QueueView:
-    entries = tuple(bench.store.entries(target=bench.target, states=OPEN_ENTRIES))
-    awaited = sorted({plan for entry in entries for plan in entry.after})
-    return QueueView(
-        entries,
-        landed=frozenset(landed_plans(bench, awaited, tip)),
-        failed=refused_plans(bench, awaited),
-        unlanded=unlanded_stacks(bench, entries),
-    )
-
-
 def _behind(
     bench: Workbench, unit: tuple[Entry, ...], tip: str, later: frozenset[str], most: int
 ) -> tuple[Entry, ...]:
     """Who comes after ``unit``, read anew; nobody while the queue is paused."""
-    view = _view(bench, tip)
+    view = queue_view(bench, tip)
     paused = standstill(bench.store, bench.target, tip)
     return line(replace(view, paused=paused, later=later), unit, most)
 

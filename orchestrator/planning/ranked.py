@@ -54,8 +54,12 @@ def _checks(view: Snapshot, threshold: float) -> tuple[Stack, ...]:
 
 
 def _stands(view: Snapshot, stack: Stack) -> bool:
-    was = view.known.get(stack)
-    return view.mask_of_waiting(stack.members) is not None and not (was and was.passed)
+    """Not where it has passed, or who is gone or was lifted before what is tested has refuted it."""
+    was, assumed = view.known.get(stack), view.mask_of_waiting(stack.assumed)
+    tested = view.mask_of_waiting(stack.tested)
+    if assumed is None or tested is None or (was and was.passed):
+        return False
+    return assumed < (tested & -tested)
 
 
 def _forlorn(view: Snapshot, at_work: Sequence[Stack], chance: Chances) -> list[int]:

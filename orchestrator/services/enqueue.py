@@ -23,6 +23,7 @@ from orchestrator.submitting.newhead import work_of_head
 from orchestrator.submitting.remote import branch_head
 from orchestrator.submitting.submit import Work, key_of, requeue, submit
 from plans.document import read_plan
+from plans.header import MAX_PRIORITY
 from worktrees.durable import sync_work
 from worktrees.fetch import fetch_branches
 from worktrees.git import branch_reference
@@ -56,8 +57,10 @@ def add(bench: Workbench, name: str, *, priority: float | None = None, method: s
     """Queue a plan's finished or prepared work, any branch, or an old entry; returns its entry.
 
     ``name`` is a plan's id or path, a branch, or an entry's id. Raises NothingToDoError when it is none with
-    work, UsageError for the target itself.
+    work, UsageError for the target itself and for a priority that no plan may have.
     """
+    if priority is not None and not abs(priority) <= MAX_PRIORITY:  # what is no number (nan) is not either
+        raise UsageError(f"--priority {priority} is not from {-MAX_PRIORITY} to {MAX_PRIORITY}")
     plan = _plan_named(bench, name)
     attempt = _attempt_with_work(bench, plan)
     if attempt is not None:

@@ -401,8 +401,8 @@ GUARDS = (
         (
             Edit(
                 "orchestrator/merging/planner.py",
-                "if plan not in view.landed or view.unlanded.get(entry.id) == plan:",
-                "if plan not in view.landed:",
+                "plan not in view.landed or view.unlanded.get(entry.id) == plan:",
+                "plan not in view.landed:",
             ),
         ),
         (SECOND,),

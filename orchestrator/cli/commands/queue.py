@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import threading
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -14,7 +14,7 @@ from orchestrator.cli.output import Colour
 from plans.drawing.escape import one_line
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Mapping
 
     from orchestrator.services.resolve import ByHand
     from plans.project import ProjectSettings
@@ -71,6 +71,10 @@ def add(invocation: Invocation, names: tuple[str, ...], priority: float | None, 
     if invocation.as_json:
         invocation.output.document({"entries": entries})
         return
+    _show_places(invocation, entries)
+
+
+def _show_places(invocation: Invocation, entries: Iterable[Mapping[str, Any]]) -> None:
     for entry in entries:
         place = f" at place {entry['position']}" if entry["position"] else ""
         invocation.output.text(
@@ -127,6 +131,30 @@ def drop(invocation: Invocation, name: str) -> None:
         invocation.output.document(entry_json(entry, None))
     else:
         invocation.output.text(f"{entry.plan or entry.branch} is dropped; its branch {entry.branch} stays")
+
+
+@command.command("jump")
+@click.argument("name", metavar="ENTRY")
+@remote_option
+@pass_invocation
+def jump(invocation: Invocation, name: str) -> None:
+    """Lift an entry (its id, plan or branch) to the head of the queue, behind what it lands after."""
+    from orchestrator.services.jumping import jump as lift  # noqa: PLC0415 - as above
+    from orchestrator.services.queuerows import queue_entries  # noqa: PLC0415 - as above
+
+    with invocation.working("command", asks=False) as (bench, _):
+        jumped = lift(bench, name)
+        shown = {e["id"]: e for e in queue_entries(bench.store.entries(target=bench.target), every=True)}
+    entries = [shown[entry.id] for entry in jumped.line]
+    if invocation.as_json:
+        found = {"entries": entries, "awaits": list(jumped.awaits), "changed": jumped.is_new}
+        invocation.output.document(found)
+        return
+    _show_places(invocation, entries)
+    if jumped.awaits:
+        invocation.output.note("it still waits for ", ", ".join(jumped.awaits))
+    if not jumped.is_new:
+        invocation.output.note("nothing has changed: it was at its turn, or first already")
 
 
 @command.command("resolve")

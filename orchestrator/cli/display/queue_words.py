@@ -90,6 +90,11 @@ def _short(data: Data, key: str) -> str:
     return str(data.get(key))[:_SHORT]
 
 
+def _jumped(data: Data) -> str:
+    why = f", for {data['for']} lands after it" if data.get("for") else ""
+    return f"was lifted from place {data.get('was')} to {data.get('place')}{why}"
+
+
 def _who(data: Data) -> str:
     return "the queue of another clone" if data.get("queued") else "somebody else"
 
@@ -103,6 +108,7 @@ _WORDS: Final[dict[str, Callable[[Data], str | None]]] = {
     EventName.BRANCH_LOST: _branch_lost,
     EventName.QUEUE_PAUSED: lambda data: f"the queue stands still: {data.get('why')}",
     EventName.QUEUE_RESUMED: lambda _: "the queue goes on",
+    EventName.QUEUE_JUMPED: _jumped,
     EventName.TARGET_MOVED: lambda data: f"the target was moved by {_who(data)} to {_short(data, 'new')}",
     EventName.REMOTE_PLAIN: lambda data: (
         f"{data.get('remote')} takes no references of planctl's own: what lands is told by trailers alone"

@@ -55,6 +55,15 @@ def test_red_is_halved_and_what_is_left_of_it_is_known_red_after_a_landing() -> 
     assert unit(found, "ef") == "ef"
 
 
+def test_a_red_batch_is_red_in_the_order_that_a_jump_makes_of_it() -> None:
+    found = Composition()
+    found.is_red(line("abcd"))
+    assert unit(found, "dabcef") == "da", "not all four once more"
+    found.is_red(line("da"))
+    assert unit(found, "adbcef") == "a"
+    assert unit(found, "fadbce") == "f", "what was lifted from behind it is by itself"
+
+
 def test_what_comes_before_a_red_batch_is_not_checked_with_it() -> None:
     found = Composition()
     found.is_red(line("abcd"))

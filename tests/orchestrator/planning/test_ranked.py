@@ -50,6 +50,15 @@ def test_one_that_will_hardly_be_needed_gives_its_slot_to_another_and_only_then(
     assert plan_ranked(view(items=SURER, slots=2, running=(B_ALONE, A))).checks == (A, C)
 
 
+def test_one_at_work_on_top_of_what_was_put_behind_it_is_refuted() -> None:
+    """b was lifted above a, which it meets: its check without a is the one that decides."""
+    lifted = view(items=(Item("b", 0.9), Item("a", 0.9), Item("c", 0.9)), slots=1, running=(B,))
+    assert plan_ranked(lifted).checks == (B_ALONE,)
+    behind = Stack(("a", "b"), ("c",))
+    turned = view(items=(Item("b"), Item("a"), Item("c")), meets=(0, 1, 3), slots=1, running=(behind,))
+    assert plan_ranked(turned).checks == (behind,), "of c the same is asked in either order"
+
+
 def test_one_that_may_well_be_needed_is_not_stopped_for_a_surer_one() -> None:
     assert plan_ranked(view(slots=1, running=(B_ALONE,))).checks == (B_ALONE,)
 
