@@ -44,7 +44,7 @@ class EventName(StrEnum):
     QUEUE_PAUSED = "queue.paused"
     QUEUE_RESUMED = "queue.resumed"
     QUEUE_JUMPED = "queue.jumped"
-    """A person has lifted an entry to the head, or one (``for``) that lands after it."""
+    """A person has lifted an entry to the head, and with it what it lands after (``for``)."""
     TARGET_MOVED = "target.moved"
     CHECK_STARTED = "check.started"
     CHECK_FINISHED = "check.finished"

@@ -4,6 +4,7 @@
 - ``red``: the commit at which the target itself fails its check. Ends when the target moves, or with resume.
 - ``unverified``: the commit that somebody else brought the target to; it is checked before anything lands.
 - ``tip``: the commit that the queue last knew the target at.
+- ``first``: the entry at its turn that a person wants first, should it have to wait again.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ PAUSED: Final = "paused"
 RED: Final = "red"
 UNVERIFIED: Final = "unverified"
 TIP: Final = "tip"
+FIRST: Final = "first"
 SAMPLED: Final = "sampled"
 """A landing by another tree's verdict that is to be checked whole."""
 UNPROVEN: Final = "unproven"

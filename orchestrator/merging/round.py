@@ -12,6 +12,7 @@ from orchestrator.merging.ahead import DEPTH, Now
 from orchestrator.merging.batching import Batcher, Ended
 from orchestrator.merging.composition import TOGETHER, Composition, unit_size
 from orchestrator.merging.estimating import Estimates, remember
+from orchestrator.merging.jumping import lift_remembered
 from orchestrator.merging.landing import ALONE
 from orchestrator.merging.lanes import BY_STACKS, Lanes
 from orchestrator.merging.lifting import JUMPED
@@ -208,6 +209,7 @@ class Round:
 
     def _decide(self) -> tuple[Entry, ...]:
         self.is_busy = False
+        lift_remembered(self._tenure, self._tip)
         view = queue_view(self._tenure.bench, self._tip)
         self._later -= {entry.id for entry in view.entries if entry.reason.get("code") == JUMPED}
         view = replace(

@@ -36,7 +36,7 @@ def test_jump_by_each_name_in_text_and_json(repo: GitRepo) -> None:
     assert order(repo) == ["three", "one", "two"]
     again = run("queue", "jump", entry["id"][:8], cwd=repo.path)
     assert (again.code, again.out) == (0, f"three is queued at place 1: {entry['id']}\n")
-    assert again.err == "nothing has changed: it was at its turn, or first already\n"
+    assert again.err == "it was first already: nothing has changed\n"
     assert run("queue", "jump", "two", cwd=repo.path).err == ""
     assert order(repo) == ["two", "three", "one"]
     explained = run("queue", "explain", "two", cwd=repo.path)

@@ -1,9 +1,9 @@
 """The real queue against a serial oracle: whatever people, checks and accidents do, in whatever order.
 
-Rules hand in, drop, push again, push past the queue, make checks flake, die or hang, kill workers at a
-step, halt them until their lease has gone to others, and let ``git gc --prune=now`` loose. Where main is a
-remote's, pushes are cut as well, refused, or made long after they were given up, and another clone lands the
-same work. After each of them the invariants hold; at the end all is decided as the oracle foretold.
+Rules hand in, drop, lift to the head, push again, push past the queue, make checks flake, die or hang, kill
+workers at a step, halt them until their lease has gone to others, and let ``git gc --prune=now`` loose. Where
+main is a remote's, pushes are cut as well, refused, or made long after they were given up, and another clone
+lands the same work. After each of them the invariants hold; at the end all is decided as the oracle foretold.
 ``PLANCTL_STRESS_MODEL`` (100) examples of each world from ``PLANCTL_STRESS_SEED`` in `make stress`, a few
 always the same ones in `make test`.
 """
@@ -113,6 +113,10 @@ class Machine(RuleBasedStateMachine):
     @rule(which=ANY)
     def cancel(self, which: int) -> None:
         self.world.drop(which)
+
+    @rule(which=ANY)
+    def jump(self, which: int) -> None:
+        self.world.jump(which)
 
     @rule(which=ANY, kind=st.sampled_from(KINDS))
     def repush(self, which: int, kind: str) -> None:

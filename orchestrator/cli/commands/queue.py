@@ -153,8 +153,10 @@ def jump(invocation: Invocation, name: str) -> None:
     _show_places(invocation, entries)
     if jumped.awaits:
         invocation.output.note("it still waits for ", ", ".join(jumped.awaits))
-    if not jumped.is_new:
-        invocation.output.note("nothing has changed: it was at its turn, or first already")
+    if jumped.at_turn:
+        invocation.output.note("it is at its turn, and first again if it comes back from there")
+    elif not jumped.is_new:
+        invocation.output.note("it was first already: nothing has changed")
 
 
 @command.command("resolve")

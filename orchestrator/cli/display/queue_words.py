@@ -91,6 +91,8 @@ def _short(data: Data, key: str) -> str:
 
 
 def _jumped(data: Data) -> str:
+    if data.get("at_turn"):
+        return "is to be first again, should it come back from its turn"
     why = f", for {data['for']} lands after it" if data.get("for") else ""
     return f"was lifted from place {data.get('was')} to {data.get('place')}{why}"
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.errors import NothingToDoError, UsageError
+from orchestrator.merging.pausing import FIRST, noted
 from orchestrator.merging.processing import Processor
 from orchestrator.services import queue as service
 from orchestrator.services.jumping import jump
@@ -41,7 +42,11 @@ def landings(queue: Queue) -> list[str]:
 
 
 def lifted(queue: Queue) -> list[tuple[str, object, object]]:
-    return [(e.data["branch"], e.data["was"], e.data.get("for")) for e in queue.events("queue.jumped")]
+    return [
+        (e.data["branch"], e.data["was"], e.data.get("for"))
+        for e in queue.events("queue.jumped")
+        if "was" in e.data
+    ]
 
 
 def a_plan(queue: Queue, name: str, *after: str) -> Entry:
@@ -206,5 +211,55 @@ def test_one_at_its_turn_stays_as_it_is(queue: Queue, state: EntryState) -> None
     if state is EntryState.CHECKING:
         at_work = queue.bench.store.move_entry(at_work, state)
     done = jump(queue.bench, "one")
-    assert ([entry.version for entry in done.line], done.is_new) == ([at_work.version], False)
+    assert ([entry.version for entry in done.line], done.is_new, done.at_turn) == (
+        [at_work.version],
+        True,
+        True,
+    )
+    assert not jump(queue.bench, "one").is_new
     assert queue.entry(at_work).version == at_work.version, "the worker's next write counts"
+
+
+def test_one_of_a_batch_at_work_is_first_when_that_is_red(repo: GitRepo, gates: Gates, queue: Queue) -> None:
+    held = gates.command("all", "test ! -e two")
+    configure(repo, check=repr(f"test ! -e one || {{ {held}; }}"), queue="batch")
+    for name in NAMES:
+        queue.work(name, {name: "1\n"})
+
+    def person() -> None:
+        gates.await_at("all")
+        jump_beside(repo, "three")
+        jump_beside(repo, "four")
+        gates.open("all")
+
+    drain_beside(queue, person)
+    assert lifted(queue) == [("four", 4, None)], "the last word counts"
+    assert [e.data["branch"] for e in queue.events("queue.jumped")] == ["three", "four", "four"]
+    assert landings(queue) == ["four", "one", "three"]
+    assert noted(queue.bench.store, MAIN, FIRST) is None
+
+
+def test_a_later_jump_of_another_takes_back_that_one_is_first_once_it_waits(queue: Queue) -> None:
+    for name in ("one", "two", "three"):
+        queue.work(name, {name: "1\n"})
+    at_work = queue.bench.store.move_entry(queue.add("one"), EntryState.MERGING)
+    jump(queue.bench, "one")
+    jump(queue.bench, "three")
+    queue.drain()
+    assert landings(queue) == ["three", "one", "two"]
+    assert queue.entry(at_work).state is EntryState.LANDED
+
+
+def test_one_that_lands_from_its_turn_is_forgotten(repo: GitRepo, gates: Gates, queue: Queue) -> None:
+    configure(repo, check=repr(gates.command("check")), queue="serial")
+    queue.work("one", {"one": "1\n"})
+
+    def person() -> None:
+        gates.await_at("check")
+        jump_beside(repo, "one")
+        assert noted(queue.bench.store, MAIN, FIRST)
+        gates.open("check")
+
+    drain_beside(queue, person)
+    assert landings(queue) == ["one"]
+    assert (lifted(queue), noted(queue.bench.store, MAIN, FIRST)) == ([], None)

@@ -8,7 +8,7 @@ from tests.support.campaigns import Record
 
 RULES = (
     *("handed in", "cancelled", "pushed again", "pushed past", "passed", "failed", "flaked", "timed out"),
-    *("killed", "restarted", "robbed", "halted", "collected"),
+    *("killed", "restarted", "robbed", "halted", "collected", "lifted"),
 )
 """What the design names; with a remote also ``cut``. In a long run each happens, or it fails."""
 HAPPENED = ("worlds", "batches", "landed", "rejected", "conflicted", *RULES, "cut", "refused")

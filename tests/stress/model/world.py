@@ -10,8 +10,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from orchestrator.errors import NothingToDoError, UsageError
+from orchestrator.merging.jumping import AT_TURN
+from orchestrator.merging.order import in_order
 from orchestrator.services import queue as service
-from orchestrator.states import EntryState
+from orchestrator.services.jumping import jump
+from orchestrator.states import OPEN_ENTRIES, EntryState
 from orchestrator.submitting.submit import Work, submit
 from tests.stress.model.check import Steering
 from tests.stress.model.oracle import Tree, changed, faults
@@ -157,6 +160,19 @@ class World:
             service.drop(self.queue.bench, job.key)
             job.wanted = False
             self.tally["cancelled"] += 1
+
+    def jump(self, number: int) -> None:
+        """A person lifts an entry to the head of the queue, if it waits or is at its turn."""
+        if not self.jobs:
+            return
+        job = [*self.jobs.values()][number % len(self.jobs)]
+        with contextlib.suppress(UsageError):
+            line = jump(self.queue.bench, job.key).line
+            self.tally["lifted"] += 1
+            ordered = in_order(self.queue.bench.store.entries(target=self.home.target, states=OPEN_ENTRIES))
+            found = [entry.id for entry in ordered[: len(line)]]
+            is_first = found == [entry.id for entry in line]
+            assert is_first or line[-1].state in AT_TURN, f"{job} is not first: {ordered}"
 
     def push_outside(self, kind: str) -> None:
         """Somebody moves main without the queue."""
