@@ -51,10 +51,10 @@ def lift_remembered(tenure: Tenure, tip: str) -> None:
         return
     with tenure.writing():
         entry = store.entry(noted(store, target, FIRST) or "")
-        if entry is not None and entry.state in LIFTED:
-            put_first(tenure.bench, entry, tip)
-        elif entry is None or entry.state not in AT_TURN:
+        if entry is None or entry.target != target or entry.state not in LIFTED | AT_TURN:
             note(store, target, FIRST, None)
+        elif entry.state in LIFTED:
+            put_first(tenure.bench, entry, tip)
 
 
 def _write(bench: Workbench, one: Lifted, entry: Entry) -> None:

@@ -114,8 +114,9 @@ class Machine(RuleBasedStateMachine):
     def cancel(self, which: int) -> None:
         self.world.drop(which)
 
-    @rule(which=ANY)
-    def jump(self, which: int) -> None:
+    @rule(kinds=WORK, which=ANY)
+    def jump(self, kinds: list[str], which: int) -> None:
+        self.enqueue(kinds, 0, None)
         self.world.jump(which)
 
     @rule(which=ANY, kind=st.sampled_from(KINDS))
