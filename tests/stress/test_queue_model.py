@@ -36,7 +36,7 @@ SEED = int(os.environ.get("PLANCTL_STRESS_SEED", "20261128"))
 EXAMPLES = int(os.environ.get("PLANCTL_STRESS_MODEL", "100"))
 SHARDS = 4
 MANY = {"max_examples": max(EXAMPLES // SHARDS, 1), "stateful_step_count": 50}
-SLICE, REMOTE_SLICE = 1, 4
+SLICE, REMOTE_SLICE = 32, 4
 """Seeds of stories in which all kinds of things happen."""
 STEPS = (
     "objects.write",
@@ -265,6 +265,7 @@ def test_s4_l3_a_slice_of_the_model(template: Path, tmp_path: Path, record_prope
     tally = play(world_at, Machine, (template, tmp_path), SLICE, **few)
     tell(record_property, tally)
     assert tally["batches"], tally
+    assert tally["lifted"], tally
 
 
 @pytest.mark.timeout(300)
