@@ -22,12 +22,13 @@ from typing import TYPE_CHECKING, Final
 
 from orchestrator.merging.apart import Meetings
 from orchestrator.merging.foresight import Turn
-from orchestrator.merging.pausing import MERGED, noted
+from orchestrator.merging.pausing import MERGED
 from orchestrator.merging.rates import measured
 from orchestrator.planning.decided import TRIES
 from orchestrator.planning.knowledge import moved
 from orchestrator.planning.model import Item, Known, Snapshot, Stack
 from orchestrator.planning.policy import Policy, plan
+from orchestrator.submitting.standstill import noted
 from plans.project import QueuePolicy
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.errors import StaleRecordError
-from orchestrator.merging.ahead import DEPTH, Now
+from orchestrator.merging.ahead import Now
 from orchestrator.merging.batching import Batcher, Ended
 from orchestrator.merging.composition import TOGETHER, Composition, unit_size
 from orchestrator.merging.estimating import Estimates, remember
@@ -16,17 +16,17 @@ from orchestrator.merging.landing import ALONE
 from orchestrator.merging.lanes import BY_STACKS, Lanes
 from orchestrator.merging.locked import LockedEntries
 from orchestrator.merging.outside import hindrance_of_tip, notice_move
-from orchestrator.merging.pausing import SAMPLED, TIP, UNVERIFIED, noted, standstill
+from orchestrator.merging.pausing import SAMPLED, TIP, UNVERIFIED
 from orchestrator.merging.planner import Process, QueueView, Stay, beside_others, line, plan_serial
 from orchestrator.merging.postcheck import MISSING
 from orchestrator.merging.processing import Processor
 from orchestrator.merging.rates import measured
+from orchestrator.merging.viewing import foreseen, view_of
 from orchestrator.planning.cost import LARGEST
-from orchestrator.states import OPEN_ENTRIES, EntryState
-from orchestrator.submitting.landed import landed_plans
+from orchestrator.states import EntryState
 from orchestrator.submitting.locked import LOCKED
 from orchestrator.submitting.remote import UNREACHABLE
-from orchestrator.submitting.stacking import refused_plans, unlanded_stacks
+from orchestrator.submitting.standstill import FROZEN, noted, standstill
 from plans.errors import InvalidPlansError
 
 if TYPE_CHECKING:
@@ -34,13 +34,13 @@ if TYPE_CHECKING:
     from orchestrator.merging.checking import Checker
     from orchestrator.merging.tenure import Tenure
     from orchestrator.store.records import Entry
-    from orchestrator.workbench import Workbench
 
 _OVERWRITTEN = frozenset(
     {
         None,
         "behind",
         "paused",
+        FROZEN,
         "order",
         "dependency-rejected",
         "recovered",
@@ -152,10 +152,8 @@ class Round:
         project = bench.settings.project
         by_stacks = project.queue in BY_STACKS
         if project.checks_at_once > 1 or by_stacks:
-            size, environment = self._size, self._checker.environment()
-            most = LARGEST * project.checks_at_once if by_stacks else DEPTH * project.checks_at_once * size
-            behind = partial(_behind, bench, unit, tip, later, most)
-            now = Now(bench, unit, tip, environment, behind, size)
+            environment = self._checker.environment()
+            now = Now(bench, unit, tip, environment, partial(foreseen, bench, unit, tip, later, self._size))
             if by_stacks:
                 at_turn = unit[0] if unit else None
                 now = replace(now, unit=(), lanes=self._lanes, at_turn=at_turn)
@@ -207,7 +205,7 @@ class Round:
     def _decide(self) -> tuple[Entry, ...]:
         self.is_busy = False
         view = replace(
-            _view(self._tenure.bench, self._tip),
+            view_of(self._tenure.bench, self._tip),
             paused=self._paused(),
             tried=frozenset(self._tried),
             later=frozenset(self._later),
@@ -266,26 +264,6 @@ class Round:
                 # one that moved meanwhile: the next round sees why
                 with contextlib.suppress(StaleRecordError):
                     self._tenure.bench.store.update_entry(entry, reason=why)
-
-
-def _view(bench: Workbench, tip: str) -> QueueView:
-    entries = tuple(bench.store.entries(target=bench.target, states=OPEN_ENTRIES))
-    awaited = sorted({plan for entry in entries for plan in entry.after})
-    return QueueView(
-        entries,
-        landed=frozenset(landed_plans(bench, awaited, tip)),
-        failed=refused_plans(bench, awaited),
-        unlanded=unlanded_stacks(bench, entries),
-    )
-
-
-def _behind(
-    bench: Workbench, unit: tuple[Entry, ...], tip: str, later: frozenset[str], most: int
-) -> tuple[Entry, ...]:
-    """Who comes after ``unit``, read anew; nobody while the queue is paused."""
-    view = _view(bench, tip)
-    paused = standstill(bench.store, bench.target, tip)
-    return line(replace(view, paused=paused, later=later), unit, most)
 
 
 def _new_reason(stay: Stay) -> dict[str, Any] | None:

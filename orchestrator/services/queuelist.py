@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.merging.pausing import standstill
 from orchestrator.services.queuerows import queue_entries
 from orchestrator.sessions.death import living_session
 from orchestrator.settings import target_reference
+from orchestrator.submitting.standstill import standstill
 
 if TYPE_CHECKING:
     from orchestrator.store.protocol import Store
