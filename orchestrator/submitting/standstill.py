@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from orchestrator.store.protocol import Store
@@ -37,6 +37,10 @@ class Freeze:
     def of(self, priority: float) -> str:
         """In words, why work of this priority waits."""
         return f"its priority is {shown(priority)}, and nothing below {shown(self.below)} lands: {self.why}"
+
+    def as_json(self) -> dict[str, Any]:
+        """``{"below", "why"}``."""
+        return asdict(self)
 
     def __str__(self) -> str:
         return f"nothing below priority {shown(self.below)} lands: {self.why}"
@@ -69,7 +73,7 @@ def freeze_of(store: Store, target: str) -> Freeze | None:
 
 def note_freeze(store: Store, target: str, freeze: Freeze) -> None:
     """From now on this one holds, in the place of an earlier one."""
-    note(store, target, BELOW, json.dumps(asdict(freeze)))
+    note(store, target, BELOW, json.dumps(freeze.as_json()))
 
 
 def shown(priority: float) -> str:
