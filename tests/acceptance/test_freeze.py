@@ -18,7 +18,7 @@ def plan(name: str, priority: object, **header: object) -> dict[str, object]:
     return {"files": {"write": [name]}, "priority": priority, "run": f"echo x > {name}", **header}
 
 
-def test_p6_below_a_priority_the_queue_is_frozen_and_says_so_everywhere(repo: GitRepo) -> None:
+def test_below_a_priority_the_queue_is_frozen_and_says_so_everywhere(repo: GitRepo) -> None:
     for name in ("low", "high"):
         repo.branch(name, {name: "1\n"})
         run("queue", "add", name, "--priority", name, cwd=repo.path)

@@ -53,15 +53,19 @@ def test_what_is_below_waits_with_its_reason_and_the_others_pass_it(repo: GitRep
 
 @pytest.mark.parametrize("policy", POLICIES)
 def test_a_freeze_during_a_check_holds_the_landing(repo: GitRepo, policy: str) -> None:
-    """The check itself freezes the queue, as a person would meanwhile; a batch lands without who is below."""
+    """The check itself freezes the queue, as a person would: the one at its turn is below, by half a point.
+
+    A batch lands without who is below.
+    """
     done = repo.path.parent / "frozen"
-    meanwhile = f"mkdir {done} 2>/dev/null && cd {repo.path} && {PLANCTL} queue pause --below 60"
+    meanwhile = f"mkdir {done} 2>/dev/null && cd {repo.path} && {PLANCTL} queue pause --below 80"
     configure(repo, check=repr(f"{meanwhile}; true"), queue=policy)
     with queue_of(repo) as queue:
-        for name, priority in (("low", 40), ("high", 70)):
+        for name, priority in (("first", 79.5), ("low", 40), ("high", 80)):
             queue.work(name, {name: "1\n"}, priority=priority)
-        queue.work("first", {"first": "1\n"}, priority=55)
         queue.drain()
+        begun = queue.events("check.started")[0].data
+        assert "first" in (begun["branch"], *begun.get("branches", ())), begun
         assert queue.states() == {"low": "queued", "high": "landed", "first": "queued"}
         assert reasons(queue) == {"low": "frozen", "first": "frozen"}
         service.resume(queue.bench)
