@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from hypothesis import given
+from hypothesis import strategies as st
+
 from orchestrator.merging.order import in_order
 from orchestrator.merging.planner import Process, QueueView, Stay, can_any_go, line, plan_serial
 from orchestrator.states import EntryState
@@ -91,6 +94,34 @@ def test_a_freeze_at_or_below_the_priority_lets_it_go() -> None:
         assert plan_serial(QueueView((one,), freeze=Freeze(below, "x"))) == (Process(one),)
     (stay,) = plan_serial(QueueView((one,), freeze=Freeze(60.5, "x"), paused="by hand"))
     assert stay == Stay(one, "paused", "by hand"), "what holds all is said first"
+
+
+@given(
+    drawn=st.lists(
+        st.tuples(
+            st.sampled_from((10.0, 40.0, 60.0, 61.5, 90.0)),
+            st.sets(st.integers(0, 7), max_size=2),
+            st.sampled_from((EntryState.QUEUED, EntryState.QUEUED, EntryState.BLOCKED, EntryState.HELD)),
+        ),
+        max_size=8,
+    ),
+    below=st.sampled_from((0.0, 40.0, 60.0, 100.0)),
+)
+def test_the_others_go_on_as_if_the_frozen_ones_were_not_there(
+    drawn: list[tuple[float, set[int], EntryState]], below: float
+) -> None:
+    entries = tuple(
+        entry(f"e{n}", n, priority, after=tuple(f"e{m}" for m in sorted(after) if m < n), state=state)
+        for n, (priority, after, state) in enumerate(drawn)
+    )
+    view = QueueView(entries, tried=frozenset({"e0", "e3"}), later=frozenset({"e1"}))
+    alone = replace(view, entries=tuple(e for e in entries if e.priority >= below))
+    view = replace(view, freeze=Freeze(below, "x"))
+    steps = [step for step in plan_serial(view) if step.entry.priority >= below]
+    assert steps == [*plan_serial(alone)]
+    first = [step.entry for step in steps if isinstance(step, Process)]
+    assert line(view, first, 9) == line(alone, first, 9)
+    assert can_any_go(view) == can_any_go(alone)
 
 
 def test_nothing_can_go_while_all_is_frozen_or_lands_after_what_is() -> None:
