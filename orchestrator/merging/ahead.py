@@ -196,6 +196,7 @@ class Ahead:
         """Stop and start checks so that those at work are the first of what is foreseen."""
         turns = self._turns(now)
         ranks = {turn.candidate.tree: rank for rank, turn in enumerate(turns)}
+        ranks |= dict.fromkeys(self._waited_for(now, turns), -1)
         for job in self._jobs:
             job.rank = ranks.get(job.tree, len(ranks))
         self._stop([job for job in self._jobs if job.tree not in ranks])
@@ -218,8 +219,17 @@ class Ahead:
         """Whether the worker checks something itself, or is about to."""
         at_turn = next((turn for turn in turns if now.is_at(turn)), None)
         if self._own or at_turn is None:
-            return self._own or not now.lanes
+            return self._own or not (now.lanes or self._waited_for(now, turns))
         return not self._is_at_work(at_turn) and at_turn.said is not True
+
+    def _waited_for(self, now: Now, turns: tuple[Turn, ...]) -> set[str]:
+        """The trees of who is at their turn and yet not to land, being frozen meanwhile.
+
+        The worker waits for their checks: one that was stopped it would begin anew.
+        """
+        if any(now.is_at(turn) for turn in turns):
+            return set()
+        return {job.tree for job in self._jobs if now.is_at(job.turn)}
 
     def _is_open(self, turn: Turn) -> bool:
         tried = turn.candidate.tree in self._tried and not turn.token
