@@ -185,6 +185,7 @@ def test_p6_a_pause_stops_what_is_checked_ahead(queue: Queue, checks: Checks) ->
 def test_the_check_of_one_that_is_frozen_at_its_turn_goes_on_beside_those_that_may_land(
     queue: Queue, checks: Checks
 ) -> None:
+    configure(queue.repo, check=repr(checks.command), check_jobs=2)
     queue.work("one", {"one": "1\n"}, priority=90)
     queue.work("two", {"two": "1\n"}, priority=40)
 
