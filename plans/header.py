@@ -145,7 +145,8 @@ PHASE: Final = Record(
 )
 
 
-def _priority() -> Word[float]:
+def priority() -> Word[float]:
+    """What may be said of how soon something is to go: a word of :data:`PRIORITIES`, or a number."""
     words = choice({word: float(value) for word, value in PRIORITIES.items()})
     numbers = decimal(-MAX_PRIORITY, MAX_PRIORITY)
 
@@ -164,7 +165,7 @@ def _priority() -> Word[float]:
 KEYS: Final = {
     "plan": Key(plan_id(), "The plan's id; else the file's name without its ending."),
     "title": Key(text(), "One line; else the body's first heading."),
-    "priority": Key(_priority(), "critical, high, medium, low or a number; more is sooner."),
+    "priority": Key(priority(), "critical, high, medium, low or a number; more is sooner."),
     "branch": Key(branch(), "The branch of the work; plan/<id> if not said."),
     "base": Key(branch(), "What the work starts from; the target if not said."),
     "dependencies": Key(Many(DEPENDENCY), "What has to happen first."),

@@ -31,7 +31,7 @@ from typing import TYPE_CHECKING, Final, Self
 from orchestrator.events import EventName
 from orchestrator.merging.checking import Checker, for_whom
 from orchestrator.merging.checkroom import CancelledCheckError, CheckRoom
-from orchestrator.merging.foresight import FAULTS, Foresight, Line, Turn
+from orchestrator.merging.foresight import FAULTS, Foresight, Turn
 from orchestrator.merging.judge import checks_needed
 from orchestrator.merging.lanes import Look
 from orchestrator.merging.resolving import keep_ahead
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from orchestrator.merging.environment import Environment
+    from orchestrator.merging.foresight import Line
     from orchestrator.merging.lanes import Lanes
     from orchestrator.merging.verdicts import Tally
     from orchestrator.slots.keeper import SlotKeeper
@@ -58,18 +59,17 @@ POLL: Final = 0.5
 
 @dataclass(frozen=True)
 class Now:
-    """What is checked at its turn: ``unit`` on ``tip``; ``line`` reads who is behind it, in order.
+    """What is checked at its turn: ``unit`` on ``tip``; ``line`` reads who lands next, in order.
 
-    ``size``: how many of those one check covers. With ``lanes`` there is no unit: these say what is to be
-    checked, while the worker may be ``at_turn`` of one entry.
+    With ``lanes`` there is no unit: these say what is to be checked, while the worker may be ``at_turn`` of
+    one entry.
     """
 
     bench: Workbench
     unit: tuple[Entry, ...]
     tip: str
     environment: Environment
-    line: Callable[[], tuple[Entry, ...]]
-    size: int = 1
+    line: Callable[[], Line]
     lanes: Lanes | None = None
     at_turn: Entry | None = None
 
@@ -196,6 +196,7 @@ class Ahead:
         """Stop and start checks so that those at work are the first of what is foreseen."""
         turns = self._turns(now)
         ranks = {turn.candidate.tree: rank for rank, turn in enumerate(turns)}
+        ranks |= dict.fromkeys(self._waited_for(now, turns), -1)
         for job in self._jobs:
             job.rank = ranks.get(job.tree, len(ranks))
         self._stop([job for job in self._jobs if job.tree not in ranks])
@@ -210,17 +211,25 @@ class Ahead:
     def _turns(self, now: Now) -> tuple[Turn, ...]:
         if now.lanes:
             running = [job.turn for job in self._jobs if not job.cancel.is_set()]
-            look = Look(now.bench, now.tip, now.line(), now.at_turn)
+            look = Look(now.bench, now.tip, now.line().behind, now.at_turn)
             return now.lanes.turns(look, self._foresight, running)
-        line = Line((*now.unit, *now.line()), len(now.unit), now.size)
-        return self._foresight.turns(now.bench, now.tip, line, partial(_said, now))
+        return self._foresight.turns(now.bench, now.tip, now.line(), partial(_said, now))
 
     def _keeps_place(self, now: Now, turns: tuple[Turn, ...]) -> bool:
         """Whether the worker checks something itself, or is about to."""
         at_turn = next((turn for turn in turns if now.is_at(turn)), None)
         if self._own or at_turn is None:
-            return self._own or not now.lanes
+            return self._own or not (now.lanes or self._waited_for(now, turns))
         return not self._is_at_work(at_turn) and at_turn.said is not True
+
+    def _waited_for(self, now: Now, turns: tuple[Turn, ...]) -> set[str]:
+        """The trees of who is at their turn and yet not to land, being frozen meanwhile.
+
+        The worker waits for their checks: one that was stopped it would begin anew.
+        """
+        if any(now.is_at(turn) for turn in turns):
+            return set()
+        return {job.tree for job in self._jobs if now.is_at(job.turn)}
 
     def _is_open(self, turn: Turn) -> bool:
         tried = turn.candidate.tree in self._tried and not turn.token

@@ -45,11 +45,16 @@ class Turn:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """Who is before and behind: ``first`` entries of it are at their turn, then ``size`` at each."""
+    """Who is before and behind: ``first`` entries of it are at their turn, if any, then ``size`` at each."""
 
     entries: tuple[Entry, ...]
     first: int = 1
     size: int = 1
+
+    @property
+    def behind(self) -> tuple[Entry, ...]:
+        """Who comes after those that are at their turn."""
+        return self.entries[self.first :]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +81,7 @@ class Foresight:
         Raises :data:`FAULTS`, where a candidate that was made is gone.
         """
         turns: list[Turn] = []
-        old, size, left = tip, line.first, list(line.entries)
+        old, size, left = tip, line.first or line.size, list(line.entries)
         while left:
             unit, is_end = self._unit(bench, old, left, size)
             if unit:

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from orchestrator.events import EventName
 from orchestrator.merging.lifting import JUMPED, LIFTED, lift
-from orchestrator.merging.pausing import FIRST, note, noted
+from orchestrator.merging.pausing import FIRST
 from orchestrator.merging.viewing import queue_view
 from orchestrator.states import EntryState
+from orchestrator.submitting.standstill import note, noted
 
 if TYPE_CHECKING:
     from orchestrator.merging.lifting import Lift, Lifted

@@ -26,7 +26,7 @@ from orchestrator.merging.checkouts import recover_checkouts, tell_left
 from orchestrator.merging.evidence import git_killed
 from orchestrator.merging.following import checkouts_ready, in_the_way
 from orchestrator.merging.making import work_of
-from orchestrator.merging.pausing import TIP, note, pause, standstill
+from orchestrator.merging.pausing import TIP, pause, staying
 from orchestrator.merging.postcheck import flaw
 from orchestrator.merging.publishing import publish
 from orchestrator.merging.resolving import has_landed, undo
@@ -34,6 +34,7 @@ from orchestrator.states import EntryState, IntentState
 from orchestrator.store.records import Entry, Intent
 from orchestrator.submitting.key import landed_reference
 from orchestrator.submitting.locked import LOCKED
+from orchestrator.submitting.standstill import note
 from worktrees.changes import own_changes
 from worktrees.errors import (
     CheckoutInTheWayError,
@@ -96,11 +97,10 @@ def land(tenure: Tenure, landing: Landing) -> tuple[Entry, ...]:
     another worker has taken over: then this one must stop; StaleRecordError when a person dropped one of
     them: then none has moved.
     """
-    paused = standstill(tenure.bench.store, tenure.bench.target, landing.old)
-    if paused:
-        why = {"code": "paused", "detail": paused}
-        return _settled(tenure, landing, lambda _: (EntryState.QUEUED, why))
-    with tenure.writing(durable=False):
+    with tenure.writing(durable=False):  # what a person says from now on is too late for these
+        stays = staying(tenure.bench.store, tenure.bench.target, landing.old, landing.entries)
+        if stays:
+            return _settled(tenure, landing, lambda entry: (EntryState.QUEUED, stays[entry.id]))
         members = tuple(_about_to_land(tenure, landing, member) for member in landing.members)
     landing = replace(landing, members=members)
     for seconds in (*PATIENCE, None):

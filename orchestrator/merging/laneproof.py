@@ -10,7 +10,8 @@ import json
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.merging.pausing import SAMPLED, UNPROVEN, UNVERIFIED, note, noted
+from orchestrator.merging.pausing import SAMPLED, UNPROVEN, UNVERIFIED
+from orchestrator.submitting.standstill import note, noted
 
 if TYPE_CHECKING:
     from orchestrator.store.protocol import Store

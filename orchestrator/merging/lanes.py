@@ -22,11 +22,12 @@ from typing import TYPE_CHECKING, Final
 
 from orchestrator.merging.apart import Meetings
 from orchestrator.merging.foresight import Turn
-from orchestrator.merging.pausing import MERGED, noted
+from orchestrator.merging.pausing import MERGED
 from orchestrator.merging.rates import measured
 from orchestrator.planning.knowledge import moved
 from orchestrator.planning.model import TRIES, Item, Known, Snapshot, Stack
 from orchestrator.planning.policy import Policy, plan
+from orchestrator.submitting.standstill import noted
 from plans.project import QueuePolicy
 
 if TYPE_CHECKING:

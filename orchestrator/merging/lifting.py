@@ -1,10 +1,10 @@
 """Lifting an entry to the head of the queue: who goes with it, and by which priorities. Pure.
 
 The open entries that it lands after go with it and before it, since a head that waits for its tail is none.
-Each of them gets the priority that puts it before all that is open now, however old, and before what comes
-later with a priority that has a name: ``critical`` is the highest of those. All others keep theirs, and with
-that their order. So an entry is passed by as many as aging allows, and by those that people lift while it
-waits, once for each lift (invariant S10).
+Each of them gets the priority that puts it before all that is open now, however old, before what comes later
+with a priority that has a name (``critical`` is the highest of those), and above a freeze (decision 0062).
+All others keep theirs, and with that their order. So an entry is passed by as many as aging allows, and by
+those that people lift while it waits, once for each lift (invariant S10).
 """
 
 from __future__ import annotations
@@ -59,8 +59,7 @@ def lift(view: QueueView, entry: Entry) -> Lift:
     line = _line(view, ordered, entry)
     there = {one.plan for one in line}
     missing = dict.fromkeys(plan for one in line for plan in awaited(view, one) if plan not in there)
-    newest = max(one.age for one in ordered)
-    return Lift(tuple(line), tuple(_changes(ordered, line, newest)), tuple(missing))
+    return Lift(tuple(line), tuple(_changes(view, ordered, line)), tuple(missing))
 
 
 def _line(view: QueueView, ordered: Sequence[Entry], entry: Entry) -> list[Entry]:
@@ -86,11 +85,16 @@ def _line(view: QueueView, ordered: Sequence[Entry], entry: Entry) -> list[Entry
     return [*line, entry]
 
 
-def _changes(ordered: Sequence[Entry], line: Sequence[Entry], newest: int) -> list[Lifted]:
+def _changes(view: QueueView, ordered: Sequence[Entry], line: Sequence[Entry]) -> list[Lifted]:
+    """The ranks that put ``line`` first; so high that what was given is above a freeze, whatever age adds."""
+    newest = max(one.age for one in ordered)
     ids = [one.id for one in ordered]
-    if ids[: len(line)] == [one.id for one in line] and rank(line[-1], newest) >= _LEAST:
+    is_first = ids[: len(line)] == [one.id for one in line] and rank(line[-1], newest) >= _LEAST
+    if is_first and not (view.freeze and any(view.freeze.holds(one.priority) for one in line)):
         return []
-    above = floor(max(_LEAST, *(rank(one, newest) for one in ordered)))
+    below = view.freeze.below if view.freeze else _LEAST
+    above = floor(max(_LEAST, below, *(rank(one, newest) for one in ordered)))
+    above += max(newest - one.age for one in line)
     return [
         Lifted(one, above + len(line) - before - (newest - one.age), ids.index(one.id) + 1, before + 1)
         for before, one in enumerate(line)

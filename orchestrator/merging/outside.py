@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.events import EventName
 from orchestrator.merging.checks import target_check
-from orchestrator.merging.pausing import SAMPLED, TIP, UNPROVEN, UNVERIFIED, note, noted, turn_red
+from orchestrator.merging.pausing import SAMPLED, TIP, UNPROVEN, UNVERIFIED, turn_red
 from orchestrator.merging.upstream import is_plain
+from orchestrator.submitting.standstill import note, noted
 from worktrees.trailers import BATCH_TRAILER, KEY_TRAILER, says
 
 if TYPE_CHECKING:

@@ -1,7 +1,7 @@
-"""Why a queue stands still, in the store so that every process sees it: named values of one target.
+"""Let the queue stand still, in whole or below a priority, and go on: named values of one target.
 
-- ``paused``: a person said so, or the proof after a landing failed. Ends with ``queue resume``.
-- ``red``: the commit at which the target itself fails its check. Ends when the target moves, or with resume.
+Those that others than the queue read are in :mod:`orchestrator.submitting.standstill`; here are, besides:
+
 - ``unverified``: the commit that somebody else brought the target to; it is checked before anything lands.
 - ``tip``: the commit that the queue last knew the target at.
 - ``first``: the entry at its turn that a person wants first, should it have to wait again.
@@ -9,16 +9,30 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from orchestrator.events import EventName
+from orchestrator.states import EntryState
+from orchestrator.submitting.standstill import (
+    BELOW,
+    FROZEN,
+    PAUSED,
+    RED,
+    freeze_of,
+    note,
+    note_freeze,
+    noted,
+    standstill,
+)
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from orchestrator.clock import Clock
     from orchestrator.store.protocol import Store
+    from orchestrator.store.records import Entry
+    from orchestrator.submitting.standstill import Freeze
 
-PAUSED: Final = "paused"
-RED: Final = "red"
 UNVERIFIED: Final = "unverified"
 TIP: Final = "tip"
 FIRST: Final = "first"
@@ -30,30 +44,34 @@ MERGED: Final = "lanes-merged"
 """The landing by which lanes were found to miss something: since then all entries meet each other."""
 
 
-def noted(store: Store, target: str, name: str) -> str | None:
-    """One of the named values."""
-    return store.value(_key(target, name))
-
-
-def note(store: Store, target: str, name: str, value: str | None) -> None:
-    """Set or remove one of the named values."""
-    store.set_value(_key(target, name), value)
-
-
-def standstill(store: Store, target: str, tip: str) -> str | None:
-    """Why nothing may land while the target is at ``tip``, or None."""
-    paused = noted(store, target, PAUSED)
-    if paused:
-        return paused
-    red = noted(store, target, RED)
-    return f"target-red: {tip[:12]} fails its own check" if red == tip else None
-
-
 def pause(store: Store, clock: Clock, target: str, why: str) -> None:
     """Let nothing land until :func:`resume`."""
     with store.transaction():
         note(store, target, PAUSED, why)
         store.emit(EventName.QUEUE_PAUSED, at=clock.now(), target=target, why=why)
+
+
+def freeze_below(store: Store, clock: Clock, target: str, what: Freeze) -> None:
+    """Let nothing below a priority land until :func:`resume`; in the place of an earlier freeze."""
+    with store.transaction():
+        note_freeze(store, target, what)
+        _unsay(store, target, FROZEN)
+        store.emit(EventName.QUEUE_PAUSED, at=clock.now(), target=target, why=what.why, below=what.below)
+
+
+def staying(store: Store, target: str, tip: str, entries: Sequence[Entry]) -> dict[str, dict[str, Any]]:
+    """Why these, about to land together onto ``tip``, do not: reasons by id, for all or for none of them."""
+    paused, freeze = standstill(store, target, tip), freeze_of(store, target)
+    if paused:
+        return {entry.id: {"code": PAUSED, "detail": paused} for entry in entries}
+    held = {entry.id for entry in entries if freeze and freeze.holds(entry.priority)}
+    if not freeze or not held:
+        return {}
+    others = {"code": "batch", "detail": f"another of its batch is frozen: {freeze}"}
+    return {
+        entry.id: {"code": FROZEN, "detail": freeze.of(entry.priority)} if entry.id in held else others
+        for entry in entries
+    }
 
 
 def turn_red(store: Store, clock: Clock, target: str, tip: str, log: str) -> None:
@@ -80,10 +98,15 @@ def resume(store: Store, clock: Clock, target: str, *, lanes: bool = False) -> N
     ``lanes``: these may be apart again, too.
     """
     with store.transaction():
-        for name in (PAUSED, RED, UNVERIFIED, SAMPLED, *((MERGED,) if lanes else ())):
+        for name in (PAUSED, BELOW, RED, UNVERIFIED, SAMPLED, *((MERGED,) if lanes else ())):
             note(store, target, name, None)
+        _unsay(store, target, PAUSED, FROZEN)
         store.emit(EventName.QUEUE_RESUMED, at=clock.now(), target=target)
 
 
-def _key(target: str, name: str) -> str:
-    return f"queue.{target}.{name}"
+def _unsay(store: Store, target: str, *codes: str) -> None:
+    """That is not so any more, also where no worker is there to say what is instead."""
+    for entry in store.entries(target=target, states={EntryState.QUEUED}):
+        if entry.reason.get("code") in codes:
+            kept = {key: said for key, said in entry.reason.items() if key not in ("code", "detail")}
+            store.update_entry(entry, reason=kept)

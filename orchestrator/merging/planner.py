@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING
 
 from orchestrator.merging.order import in_order
 from orchestrator.states import OPEN_ENTRIES, EntryState
+from orchestrator.submitting.standstill import FROZEN
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
 
     from orchestrator.store.records import Entry
+    from orchestrator.submitting.standstill import Freeze
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,8 +26,9 @@ class QueueView:
     ``entries`` are those not ended; ``landed`` the plans on the target, ``failed`` what became of plans that
     others land after and that did not land; ``unlanded`` maps stacked entries to the plan whose work they
     stand on, where that very work is still to land though the plan has landed before; ``paused`` why the
-    queue stands still, if it does; ``tried`` blocked entries that were tried in vain since the target last
-    moved; ``later`` entries that gave no verdict just now, and let others pass.
+    queue stands still, if it does; ``freeze`` below which priority nothing lands, if a person has said so;
+    ``tried`` blocked entries that were tried in vain since the target last moved; ``later`` entries that gave
+    no verdict just now, and let others pass.
     """
 
     entries: tuple[Entry, ...]
@@ -33,6 +36,7 @@ class QueueView:
     failed: Mapping[str, str] = field(default_factory=dict)
     unlanded: Mapping[str, str] = field(default_factory=dict)
     paused: str | None = None
+    freeze: Freeze | None = None
     tried: frozenset[str] = frozenset()
     later: frozenset[str] = frozenset()
 
@@ -79,6 +83,12 @@ def beside_others(stay: Stay) -> Stay:
     return Stay(stay.entry, "lanes", why)
 
 
+def can_any_go(view: QueueView) -> bool:
+    """Whether one of those that are queued can be processed, be it not its turn yet."""
+    queued = (entry for entry in view.entries if entry.state is EntryState.QUEUED)
+    return any(_hindrance(view, entry) is None for entry in queued)
+
+
 def line(view: QueueView, unit: Collection[Entry], most: int) -> tuple[Entry, ...]:
     """Who comes after ``unit``, in order, if whoever comes before lands; ``most`` of them at most.
 
@@ -102,14 +112,21 @@ def _hindrance(view: QueueView, entry: Entry) -> tuple[str, str] | None:
         return "held", str(entry.reason.get("detail", "waits for a person"))
     if view.paused:
         return "paused", view.paused
+    if view.freeze and view.freeze.holds(entry.priority):
+        return FROZEN, view.freeze.of(entry.priority)
     if entry.state is EntryState.BLOCKED and entry.id in view.tried:
         code = str(entry.reason.get("code", "blocked"))
         return code, str(entry.reason.get("detail", "tried, and the target has not moved since"))
-    for plan in awaited(view, entry):
-        if plan in view.failed:
-            return "dependency-rejected", f"lands after {plan}, which was {view.failed[plan]}"
-        return "order", f"lands after {plan}"
-    return None
+    return _waits_in_line(view, entry)
+
+
+def _waits_in_line(view: QueueView, entry: Entry) -> tuple[str, str] | None:
+    plan = next(awaited(view, entry), None)
+    if plan is None:
+        return None
+    if plan in view.failed:
+        return "dependency-rejected", f"lands after {plan}, which was {view.failed[plan]}"
+    return "order", f"lands after {plan}"
 
 
 def awaited(view: QueueView, entry: Entry) -> Iterator[str]:

@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.errors import StaleRecordError
-from orchestrator.merging.ahead import DEPTH, Now
+from orchestrator.merging.ahead import Now
 from orchestrator.merging.batching import Batcher, Ended
 from orchestrator.merging.composition import TOGETHER, Composition, unit_size
 from orchestrator.merging.estimating import Estimates, remember
@@ -18,16 +18,17 @@ from orchestrator.merging.lanes import BY_STACKS, Lanes
 from orchestrator.merging.lifting import JUMPED
 from orchestrator.merging.locked import LockedEntries
 from orchestrator.merging.outside import hindrance_of_tip, notice_move
-from orchestrator.merging.pausing import SAMPLED, TIP, UNVERIFIED, noted, standstill
+from orchestrator.merging.pausing import SAMPLED, TIP, UNVERIFIED
 from orchestrator.merging.planner import Process, Stay, beside_others, line, plan_serial
 from orchestrator.merging.postcheck import MISSING
 from orchestrator.merging.processing import Processor
 from orchestrator.merging.rates import measured
-from orchestrator.merging.viewing import queue_view
+from orchestrator.merging.viewing import foreseen, queue_view
 from orchestrator.planning.cost import LARGEST
 from orchestrator.states import EntryState
 from orchestrator.submitting.locked import LOCKED
 from orchestrator.submitting.remote import UNREACHABLE
+from orchestrator.submitting.standstill import FROZEN, noted, standstill
 from plans.errors import InvalidPlansError
 
 if TYPE_CHECKING:
@@ -36,13 +37,13 @@ if TYPE_CHECKING:
     from orchestrator.merging.planner import QueueView
     from orchestrator.merging.tenure import Tenure
     from orchestrator.store.records import Entry
-    from orchestrator.workbench import Workbench
 
 _OVERWRITTEN = frozenset(
     {
         None,
         "behind",
         "paused",
+        FROZEN,
         "order",
         JUMPED,
         "dependency-rejected",
@@ -155,10 +156,8 @@ class Round:
         project = bench.settings.project
         by_stacks = project.queue in BY_STACKS
         if project.checks_at_once > 1 or by_stacks:
-            size, environment = self._size, self._checker.environment()
-            most = LARGEST * project.checks_at_once if by_stacks else DEPTH * project.checks_at_once * size
-            behind = partial(_behind, bench, unit, tip, later, most)
-            now = Now(bench, unit, tip, environment, behind, size)
+            environment = self._checker.environment()
+            now = Now(bench, unit, tip, environment, partial(foreseen, bench, unit, tip, later, self._size))
             if by_stacks:
                 at_turn = unit[0] if unit else None
                 now = replace(now, unit=(), lanes=self._lanes, at_turn=at_turn)
@@ -272,15 +271,6 @@ class Round:
                 # one that moved meanwhile: the next round sees why
                 with contextlib.suppress(StaleRecordError):
                     self._tenure.bench.store.update_entry(entry, reason=why)
-
-
-def _behind(
-    bench: Workbench, unit: tuple[Entry, ...], tip: str, later: frozenset[str], most: int
-) -> tuple[Entry, ...]:
-    """Who comes after ``unit``, read anew; nobody while the queue is paused."""
-    view = queue_view(bench, tip)
-    paused = standstill(bench.store, bench.target, tip)
-    return line(replace(view, paused=paused, later=later), unit, most)
 
 
 def _new_reason(stay: Stay) -> dict[str, Any] | None:

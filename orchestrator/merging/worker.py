@@ -30,16 +30,18 @@ from orchestrator.merging.checking import Checker
 from orchestrator.merging.checkouts import recover_checkouts
 from orchestrator.merging.checkroom import CancelledCheckError, CheckRoom
 from orchestrator.merging.locked import LockWait
-from orchestrator.merging.pausing import standstill
+from orchestrator.merging.planner import can_any_go
 from orchestrator.merging.recovery import recover
 from orchestrator.merging.remotewait import RemoteTrouble, RemoteWait
 from orchestrator.merging.resolving import forget_candidates
 from orchestrator.merging.round import Round
 from orchestrator.merging.takeover import take_over
 from orchestrator.merging.verdicts import Tally
+from orchestrator.merging.viewing import queue_view
 from orchestrator.sessions.cleanup import reap
 from orchestrator.sessions.identity import is_alive
-from orchestrator.states import MOVING_ENTRIES
+from orchestrator.states import MOVING_ENTRIES, EntryState
+from orchestrator.submitting.standstill import standstill
 from worktrees.commitgraph import ensure_commit_graph
 from worktrees.errors import GitFailedError, ReferenceMovedError
 
@@ -182,9 +184,12 @@ class QueueWorker:
 
     def _nothing_moves(self) -> bool:
         """Whether the worker that holds the lease has nothing left that it could land."""
-        moving = self._bench.store.entries(target=self._bench.target, states=MOVING_ENTRIES)
-        paused = standstill(self._bench.store, self._bench.target, self._bench.target_tip())
-        return not moving or paused is not None
+        store, target, tip = self._bench.store, self._bench.target, self._bench.target_tip()
+        if standstill(store, target, tip):
+            return True
+        moving = store.entries(target=target, states=MOVING_ENTRIES)
+        is_at_work = any(entry.state is not EntryState.QUEUED for entry in moving)
+        return not is_at_work and not can_any_go(queue_view(self._bench, tip))
 
     def _reap(self) -> None:
         """A holder that is dead does not keep us until its lease runs out."""

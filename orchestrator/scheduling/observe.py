@@ -24,6 +24,7 @@ from orchestrator.states import ACTIVE_ATTEMPTS, MOVING_ENTRIES, OPEN_ENTRIES, A
 from orchestrator.submitting import locked
 from orchestrator.submitting.landed import landed_plans
 from orchestrator.submitting.stacking import refused_plans, unlanded_stacks
+from orchestrator.submitting.standstill import freeze_of, standstill
 from plans.comparing import writes_in_common
 from plans.ids import PlanId
 from plans.project import Leaks
@@ -94,6 +95,7 @@ class Observer:
             foreign=self._foreign(store),
             capacities=self._bench.settings.project.resources,
             standstill=self._standstill(store),
+            freeze=freeze_of(store, self._bench.target),
             refused=refused_plans(self._bench, sorted({plan for entry in behind for plan in entry.after})),
             unlanded=unlanded_stacks(self._bench, behind),
             borne=frozenset(key for key, entry in entries.items() if self._is_borne(entry)),
@@ -155,10 +157,8 @@ class Observer:
         return replace(places(self._bench, self._run.id, known), short=str(short or ""))
 
     def _standstill(self, store: Store) -> str | None:
-        """Why the queue lands nothing for now; its worker stores it under these names."""
-        paused = store.value(f"queue.{self._bench.target}.paused")
-        red = store.value(f"queue.{self._bench.target}.red")
-        return paused or ("target-red" if red is not None and red == self._bench.target_tip() else None)
+        """Why the queue lands nothing for now."""
+        return standstill(store, self._bench.target, self._bench.target_tip())
 
     def _landed_outside(self) -> dict[PlanId, str]:
         """Landings of plans that this run depends on without running them; asked again when the tip moves."""
@@ -219,8 +219,13 @@ class Observer:
         entry = store.entry(attempt.entry or "") if attempt.state is AttemptState.QUEUED else None
         if entry is None:
             return False
-        waits = entry.state is EntryState.QUEUED and self._standstill(store) is not None
+        waits = entry.state is EntryState.QUEUED and self._lets_wait(store, entry)
         return waits or (entry.state not in MOVING_ENTRIES and not self._is_borne(entry))
+
+    def _lets_wait(self, store: Store, entry: Entry) -> bool:
+        """Whether a person has to say that work of this priority may land."""
+        freeze = freeze_of(store, self._bench.target)
+        return self._standstill(store) is not None or (freeze is not None and freeze.holds(entry.priority))
 
     def _is_borne(self, entry: Entry) -> bool:
         """Whether it is blocked and yet about to be tried again by itself.

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from orchestrator.scheduling.reasons import Reason
     from orchestrator.slots.places import Places
     from orchestrator.store.records import Attempt, Entry
+    from orchestrator.submitting.standstill import Freeze
     from plans.graph import PlanGraph
     from plans.model import Plan
     from plans.project import OverlapMode
@@ -64,10 +65,11 @@ class View:
     ``counted`` and ``lost`` how many failed and lost attempts there are; ``landed`` commits of plans (of any
     run) that are on the target; ``unchanged`` the plans of this run whose very text has landed already.
     ``phases`` maps completed phases to the pinned commit; of plans of this run only those that their newest
-    attempt has completed. ``standstill`` is why nothing may land at all for now, if so; ``borne`` the entries
-    blocked that are about to be tried again by themselves; ``refused`` and ``unlanded`` what the queue knows
-    of plans that queued entries land after (see ``submitting.stacking``); ``places`` None means a pool
-    without bounds. ``touches`` maps plans of this run to those that they have drifted into, with a path;
+    attempt has completed. ``standstill`` is why nothing may land at all for now, if so;
+    ``freeze`` below which priority nothing may; ``borne`` the entries blocked that are about to be tried
+    again by themselves; ``refused`` and ``unlanded`` what the queue knows of plans that queued entries land
+    after (see ``submitting.stacking``); ``places`` None means a pool without bounds.
+    ``touches`` maps plans of this run to those that they have drifted into, with a path;
     ``memory`` says that less is available than a start asks for; ``host_lacks`` what other runs on the host
     have at this moment of what plans of this run want to start with; ``limited`` are those that wait for the
     end of a rate limit; ``reserved`` which reservation of files, of a session outside, is in the way of plans
@@ -88,6 +90,7 @@ class View:
     foreign: tuple[Foreign, ...] = ()
     capacities: Mapping[str, int] = field(default_factory=dict)
     standstill: str | None = None
+    freeze: Freeze | None = None
     borne: frozenset[str] = frozenset()
     refused: Mapping[str, str] = field(default_factory=dict)
     unlanded: Mapping[str, str] = field(default_factory=dict)
@@ -125,8 +128,11 @@ class View:
     def _stuck_in_the_queue(self, entry: Entry) -> str | None:
         if entry.state in STUCK_ENTRIES and entry.id not in self.borne:
             return str(entry.state)
-        if entry.state in (EntryState.QUEUED, EntryState.BLOCKED) and self.standstill:
-            return f"{entry.state}, and the queue stands still ({self.standstill})"
+        if entry.state in (EntryState.QUEUED, EntryState.BLOCKED):
+            if self.standstill:
+                return f"{entry.state}, and the queue stands still ({self.standstill})"
+            if self.freeze and self.freeze.holds(entry.priority):
+                return f"{entry.state}, and frozen ({self.freeze.of(entry.priority)})"
         return self._behind_in_vain(entry)
 
     def _behind_in_vain(self, entry: Entry) -> str | None:

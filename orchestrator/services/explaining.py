@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from orchestrator.merging.composition import unit_size
@@ -11,13 +11,15 @@ from orchestrator.merging.rates import measured
 from orchestrator.services.entries import require_entry
 from orchestrator.services.expecting import expected
 from orchestrator.services.queuelist import queue_json
-from orchestrator.states import MOVING_ENTRIES, EntryState
+from orchestrator.states import MOVING_ENTRIES, OPEN_ENTRIES, EntryState
+from orchestrator.submitting.standstill import FROZEN, freeze_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from orchestrator.store.protocol import Store
     from orchestrator.store.records import Entry, StoredEvent
+    from orchestrator.submitting.standstill import Freeze
     from orchestrator.workbench import Workbench
 
 _QUEUES_OWN: Final = ("entry.", "queue.", "check.", "target.", "checkout.", "locks.", "remote.", "resolver.")
@@ -55,33 +57,50 @@ _CURES: Final = {
     "dependency-rejected": "land that plan first, or `planctl queue drop {name}`",
     "target-red": "mend the target; or `planctl queue resume` to go on as it is",
     "paused": "`planctl queue resume` lets it go on",
+    FROZEN: "`planctl queue resume` lets all go on; a higher priority lets it alone pass",
 }
 
 
 def explain(bench: Workbench, name: str) -> dict[str, Any]:
-    """``{"entry", "why", "cure", "paused", "worker", "expected", "chance", "proof", "history"}``.
+    """``{"entry", "why", "cure", "paused", "frozen", "worker", "expected", "chance", "proof", "history"}``.
 
-    Raises NothingToDoError.
+    ``frozen``: the freeze that holds it, if one does. Raises NothingToDoError.
     """
     entry = require_entry(bench, name)
+    freeze = freeze_of(bench.store, bench.target)
+    is_frozen = freeze is not None and entry.state in OPEN_ENTRIES and freeze.holds(entry.priority)
+    if freeze and is_frozen and entry.state is EntryState.QUEUED:  # perhaps no worker has said so yet
+        why = {"code": FROZEN, "detail": freeze.of(entry.priority)}
+        entry = replace(entry, reason={**entry.reason, **why})
     shown = queue_json(bench.store, bench.settings.project, bench.seen_tip(), every=True)
     events = list(all_events(bench.store))
     history = [event_json(event) for event in _queues_own(events, entry.id)]
     proofs = [event["proof"] for event in history if event.get("proof")]
     listed = next(e for e in shown["entries"] if e["id"] == entry.id)
-    place = listed["position"] if entry.state in MOVING_ENTRIES and not shown["paused"] else None
+    stays = is_frozen or shown["paused"] or entry.state not in MOVING_ENTRIES
+    place = None if stays else _place(listed, shown["entries"], freeze)
     when = expected(events, place, _dealt_with_at_once(bench, place), bench.clock.now()) if place else None
     return {
         "entry": listed,
         "why": why_of(entry, shown["worker"] is not None),
         "cure": cure_of(entry),
         "paused": shown["paused"],
+        "frozen": shown["frozen"] if is_frozen else None,
         "worker": shown["worker"],
         "expected": when and asdict(when),
         "chance": _chance(bench, entry),
         "proof": proofs[-1] if proofs and entry.state is EntryState.LANDED else None,
         "history": history,
     }
+
+
+def _place(
+    entry: Mapping[str, Any], listed: Sequence[Mapping[str, Any]], freeze: Freeze | None
+) -> int | None:
+    """How many land up to it, itself included: those that are frozen let it pass."""
+    mine = entry["position"]
+    before = [e for e in listed if mine and e["position"] and e["position"] <= mine]
+    return sum(not (freeze and freeze.holds(e["priority"])) for e in before) or None
 
 
 def _chance(bench: Workbench, entry: Entry) -> dict[str, Any] | None:

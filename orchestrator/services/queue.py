@@ -1,8 +1,9 @@
-"""The merge queue, for people and CI: drop, pause, resume, drain. Handing in work is in ``enqueue``."""
+"""The merge queue, for people and CI: drop, pause, freeze, resume, drain. Handing in is in ``enqueue``."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
 
 from orchestrator.errors import BusyError, UsageError
 from orchestrator.leases.lease import holder_of
@@ -15,7 +16,8 @@ from orchestrator.merging.worker import QueueWorker
 from orchestrator.services.enqueue import add
 from orchestrator.services.entries import newest_of, require_entry
 from orchestrator.slots.keeper import SlotKeeper
-from orchestrator.states import MOVING_ENTRIES, EntryState
+from orchestrator.states import MOVING_ENTRIES, OPEN_ENTRIES, EntryState
+from orchestrator.submitting.standstill import Freeze
 
 if TYPE_CHECKING:
     import threading
@@ -25,7 +27,21 @@ if TYPE_CHECKING:
     from orchestrator.store.records import Entry
     from orchestrator.workbench import Workbench
 
-__all__ = ["add", "call_off", "drain", "drop", "let_pass", "pause", "require_entry", "resume", "serve"]
+__all__ = [
+    "add",
+    "call_off",
+    "drain",
+    "drop",
+    "freeze",
+    "let_pass",
+    "pause",
+    "require_entry",
+    "resume",
+    "serve",
+]
+
+_BY_A_PERSON: Final = "by a person"
+"""Why, where nothing was said."""
 
 
 def drop(bench: Workbench, name: str) -> Entry:
@@ -39,7 +55,7 @@ def drop(bench: Workbench, name: str) -> Entry:
             raise UsageError(f"{name} is {entry.state}")
         if entry.state in (EntryState.MERGING, EntryState.CHECKING):
             entry = settle(bench, entry, EntryState.QUEUED)
-        return settle(bench, entry, EntryState.DROPPED, reason={"code": "dropped", "detail": "by a person"})
+        return settle(bench, entry, EntryState.DROPPED, reason={"code": "dropped", "detail": _BY_A_PERSON})
 
 
 def call_off(bench: Workbench, session: SessionHandle) -> None:
@@ -47,13 +63,33 @@ def call_off(bench: Workbench, session: SessionHandle) -> None:
     sweep(bench, session, SlotKeeper(bench), first=False)
 
 
-def pause(bench: Workbench, why: str) -> None:
-    """Let nothing land until :func:`resume`."""
-    pausing.pause(bench.store, bench.clock, bench.target, why or "by a person")
+def pause(bench: Workbench, why: str) -> str:
+    """Let nothing land until :func:`resume`; returns the reason that is shown to those who wait."""
+    why = why or _BY_A_PERSON
+    pausing.pause(bench.store, bench.clock, bench.target, why)
+    return why
+
+
+@dataclass(frozen=True, slots=True)
+class Frozen:
+    """A freeze, and how many of the ``open`` entries it holds now."""
+
+    freeze: Freeze
+    held: int
+    open: int
+
+
+def freeze(bench: Workbench, below: float, why: str) -> Frozen:
+    """Let no entry of a priority below ``below`` land until :func:`resume`; the others go on as ever."""
+    what = Freeze(below, why or _BY_A_PERSON)
+    with bench.store.transaction():
+        pausing.freeze_below(bench.store, bench.clock, bench.target, what)
+        waiting = bench.store.entries(target=bench.target, states=OPEN_ENTRIES)
+    return Frozen(what, sum(what.holds(entry.priority) for entry in waiting), len(waiting))
 
 
 def resume(bench: Workbench, *, lanes: bool = False) -> None:
-    """Let the queue go on, also after ``target-red``: the target is checked again when it matters.
+    """Let the queue go on, all of it, also after ``target-red``: the target is checked again when it matters.
 
     ``lanes``: also let lanes be apart again that were merged since one was found wrong.
     """

@@ -181,7 +181,7 @@ def test_queue_list_add_drop_explain_and_log(repo: GitRepo) -> None:
     assert (dropped["branch"], dropped["state"]) == ("two", "dropped")
     assert run("queue", "drop", "two", cwd=repo.path).code == 2
     assert run("queue", "drop", "nobody", cwd=repo.path).code == 2
-    assert run("queue", "resume", "--json", cwd=repo.path).data == {"paused": None}
+    assert run("queue", "resume", "--json", cwd=repo.path).data == {"paused": None, "frozen": None}
     served = run("queue", "run", "--once", "--json", cwd=repo.path)
     assert [e["event"] for e in served.events if e["event"] == "entry.landed"] == ["entry.landed"]
     assert run("queue", "list", cwd=repo.path).err == "the queue is empty\n"

@@ -53,6 +53,7 @@ def patched(edit: Edit, text: str) -> str:
 TENURE = "orchestrator/merging/tenure.py"
 HELD = "orchestrator/leases/lease.py"
 LANDING = "orchestrator/merging/landing.py"
+PAUSING = "orchestrator/merging/pausing.py"
 PROCESSING = "orchestrator/merging/processing.py"
 RESOLVING = "orchestrator/merging/resolving.py"
 POSTCHECK = "orchestrator/merging/postcheck.py"
@@ -464,7 +465,7 @@ GUARDS = (
     Guard(
         "lanes-merged",
         "whatever finds the target red after landings of lanes merges these",
-        (Edit("orchestrator/merging/pausing.py", "if noted(store, target, UNPROVEN):", "if target == RED:"),),
+        (Edit(PAUSING, "if noted(store, target, UNPROVEN):", "if target == RED:"),),
         (f"{LANES}::test_s13_whatever_finds_the_target_red_after_landings_by_lane_merges_them",),
     ),
     Guard(
@@ -506,8 +507,14 @@ GUARDS = (
     Guard(
         "paused-landing",
         "what a person paused during a check does not land",
-        (Edit("orchestrator/merging/landing.py", "    if paused:\n", "    if not landing.members:\n"),),
+        (Edit(PAUSING, "    if paused:\n", "    if not entries:\n"),),
         (f"{LANES}::test_a_pause_during_a_check_holds_the_landing",),
+    ),
+    Guard(
+        "frozen-landing",
+        "what a person froze during a check, by its priority, does not land, in a batch either",
+        (Edit(PAUSING, "if not freeze or not held:", "if freeze or not held:"),),
+        (f"{MERGING}/test_freeze.py::test_a_freeze_during_a_check_holds_the_landing",),
     ),
     Guard(
         "tried-again",

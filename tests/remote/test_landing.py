@@ -64,6 +64,26 @@ def test_branches_of_the_remote_alone_are_taken_by_pattern(remote: Remote) -> No
     assert merge(job, "--branches", "plan/*", "--json", code=1).data["entries"], "again: the rest once more"
 
 
+def test_a_freeze_holds_in_the_clone_where_it_was_said(remote: Remote) -> None:
+    one, two = remote.clone("one"), remote.clone("two")
+    one.branch("plan/low", {"low": "1\n"})
+    one.branch("plan/high", {"high": "1\n"})
+    remote.push(one, "plan/low")
+    there = ("--remote", "origin")
+    for name, priority in (("plan/low", "40"), ("plan/high", "70")):
+        assert run("queue", "add", name, "--priority", priority, *there, cwd=one.path).code == 0
+    assert run("queue", "pause", "--below", "60", *there, cwd=one.path).code == 0
+    assert run("queue", "run", "--once", *there, cwd=one.path).code == 0
+    assert remote.subjects()[0] == "Merge branch 'plan/high'"
+    (left,) = run("queue", "list", "--json", *there, cwd=one.path).data["entries"]
+    assert (left["branch"], left["state"], left["reason"]["code"]) == ("plan/low", "queued", "frozen")
+    assert run("queue", "list", "--json", cwd=one.path).data["frozen"] is None, "another target"
+    merge(two, "plan/low")
+    assert run("queue", "resume", *there, cwd=one.path).code == 0
+    assert "1 of 1 landed" in merge(one, "plan/low").err
+    assert len(remote.keys()) == 2
+
+
 def test_remote_in_the_settings_is_as_the_option(repo: GitRepo, tmp_path: Path) -> None:
     remote = remote_of(repo, tmp_path / "there", remote="origin", check="true")
     clone = remote.clone("one")

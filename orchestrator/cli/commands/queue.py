@@ -11,6 +11,7 @@ import click
 
 from orchestrator.cli.context import Group, Invocation, pass_invocation, remote_option
 from orchestrator.cli.output import Colour
+from orchestrator.cli.priorities import priority
 from plans.drawing.escape import one_line
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ def show(invocation: Invocation, *, every: bool) -> None:
 
 @command.command("add")
 @click.argument("names", nargs=-1, required=True, metavar="PLAN|BRANCH...")
-@click.option("--priority", type=float, help="Its place in the queue; 50 unless the plan says otherwise.")
+@click.option("--priority", type=priority, help="Its place in the queue; 50 unless the plan says otherwise.")
 @click.option("--method", type=click.Choice(_METHODS), help="How it is brought onto the target.")
 @remote_option
 @pass_invocation
@@ -210,16 +211,22 @@ def _show_prepared(invocation: Invocation, found: ByHand) -> None:
 
 
 @command.command("pause")
+@click.option("--below", type=priority, help="Only entries of a priority below this wait.")
 @click.option("--why", metavar="TEXT", default="", help="Shown to everybody who waits.")
 @remote_option
 @pass_invocation
-def pause(invocation: Invocation, why: str) -> None:
+def pause(invocation: Invocation, below: float | None, why: str) -> None:
     """Let nothing land until `queue resume`; what is landing this moment lands."""
     from orchestrator.services import queue  # noqa: PLC0415 - as above
 
     with invocation.working("command", asks=False) as (bench, _):
-        queue.pause(bench, why)
-    _say_paused(invocation, why or "by a person")
+        if below is None:
+            shown = queue.pause(bench, why)
+            _say(invocation, {"paused": shown}, f"the queue stands still: {shown}")
+            return
+        frozen = queue.freeze(bench, below, why)
+    said = {"frozen": frozen.freeze.as_json(), "holds": frozen.held}
+    _say(invocation, said, f"{frozen.freeze}; {frozen.held} of {frozen.open} entries wait for that")
 
 
 @command.command("resume")
@@ -227,19 +234,19 @@ def pause(invocation: Invocation, why: str) -> None:
 @remote_option
 @pass_invocation
 def resume(invocation: Invocation, *, lanes: bool) -> None:
-    """Let the queue go on: after a pause, and after the target was found red."""
+    """Let the queue go on: after a pause, of all or below a priority, and after the target was red."""
     from orchestrator.services import queue  # noqa: PLC0415 - as above
 
     with invocation.working("command", asks=False) as (bench, _):
         queue.resume(bench, lanes=lanes)
-    _say_paused(invocation, None)
+    _say(invocation, {"paused": None, "frozen": None}, "the queue goes on")
 
 
-def _say_paused(invocation: Invocation, why: str | None) -> None:
+def _say(invocation: Invocation, found: dict[str, Any], words: str) -> None:
     if invocation.as_json:
-        invocation.output.data({"paused": why})
+        invocation.output.data(found)
     else:
-        invocation.output.text(f"the queue stands still: {why}" if why else "the queue goes on")
+        invocation.output.text(words)
 
 
 @command.command("explain")

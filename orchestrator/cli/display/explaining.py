@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from orchestrator.cli.display.chance import chance_lines, when_landed
 from orchestrator.cli.output import Colour
+from orchestrator.submitting.standstill import Freeze
 from plans.drawing.escape import one_line
 
 if TYPE_CHECKING:
@@ -24,6 +25,8 @@ def show_explained(output: Output, found: Mapping[str, Any]) -> None:
     _show_proof(output, found["proof"])
     if found["paused"]:
         output.text("  the queue stands still: ", str(found["paused"]))
+    if found["frozen"] and entry["state"] != "queued":
+        output.text("  it will not land: ", str(Freeze(**found["frozen"])))
     if found["expected"]:
         output.text("  expected: ", when_landed(found["expected"]))
     for line in chance_lines(found["chance"]):

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from orchestrator.events import EventName
 from orchestrator.merging.checknames import REGENERATE
+from orchestrator.submitting.standstill import Freeze
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -97,6 +98,12 @@ def _jumped(data: Data) -> str:
     return f"was lifted from place {data.get('was')} to {data.get('place')}{why}"
 
 
+def _paused(data: Data) -> str:
+    if data.get("below") is None:
+        return f"the queue stands still: {data.get('why')}"
+    return str(Freeze(data["below"], str(data.get("why"))))
+
+
 def _who(data: Data) -> str:
     return "the queue of another clone" if data.get("queued") else "somebody else"
 
@@ -108,7 +115,7 @@ _WORDS: Final[dict[str, Callable[[Data], str | None]]] = {
     EventName.CHECKOUT_LEFT: _left,
     EventName.STASH_LOST: _stash_lost,
     EventName.BRANCH_LOST: _branch_lost,
-    EventName.QUEUE_PAUSED: lambda data: f"the queue stands still: {data.get('why')}",
+    EventName.QUEUE_PAUSED: _paused,
     EventName.QUEUE_RESUMED: lambda _: "the queue goes on",
     EventName.QUEUE_JUMPED: _jumped,
     EventName.TARGET_MOVED: lambda data: f"the target was moved by {_who(data)} to {_short(data, 'new')}",

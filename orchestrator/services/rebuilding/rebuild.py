@@ -172,7 +172,7 @@ def _unknown(evidence: Evidence, attempts: Sequence[Attempt]) -> tuple[str, ...]
     said += [f"what run {run.id} was begun with" for run in evidence.runs if run.options is None]
     if evidence.landings or attempts:
         said.append("verdicts: what has landed is shown as unchecked, and checks run again")
-        said.append("whether the queue was paused, and branches queued by hand that have not landed")
+        said.append("whether the queue was paused or frozen, and branches queued by hand that did not land")
     lost = sorted({a.plan for a in attempts if a.reason.get("code") == "rebuilt"})
     if lost:
         said.append(f"what became of earlier attempts at {', '.join(lost)}")

@@ -20,6 +20,7 @@ from orchestrator.services import queue as service
 from orchestrator.states import EntryState, SlotState
 from orchestrator.store.records import Entry
 from orchestrator.submitting.key import CANDIDATES
+from tests.support.process import until
 from tests.support.queues import Queue, configure, drain_beside, queue_of, require_sound
 from tests.support.records import an_entry
 from tests.support.repo import GitRepo
@@ -179,6 +180,32 @@ def test_p6_a_pause_stops_what_is_checked_ahead(queue: Queue, checks: Checks) ->
 
     drain_beside(queue, person)
     assert queue.states()["two"] == "queued"
+
+
+def test_the_check_of_one_that_is_frozen_at_its_turn_goes_on_beside_those_that_may_land(
+    queue: Queue, checks: Checks
+) -> None:
+    configure(queue.repo, check=repr(checks.command), check_jobs=2)
+    queue.work("one", {"one": "1\n"}, priority=90)
+    queue.work("two", {"two": "1\n"}, priority=40)
+
+    def person() -> None:
+        assert checks.begin(2) == ["one", "onetwo"]
+        checks.go("one")
+        with queue_of(queue.repo) as other:
+            until(lambda: other.states() == {"one": "landed", "two": "checking"})
+            service.freeze(other.bench, 60, "release day")
+            other.work("three", {"three": "1\n"}, priority=90)
+            assert checks.begin(1) == ["onethree"], "as if the second were not there"
+            checks.go("onethree")
+            until(lambda: len(other.events("check.finished")) > 1)
+            assert not other.events("check.stopped")
+        checks.go("onetwo")
+
+    drain_beside(queue, person)
+    assert queue.states() == {"one": "landed", "two": "queued", "three": "landed"}
+    assert queue.checks_run() == 3
+    service.resume(queue.bench)
 
 
 def test_what_fails_ahead_ends_a_check_and_nothing_else(

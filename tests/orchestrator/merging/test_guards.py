@@ -12,11 +12,11 @@ import pytest
 
 from orchestrator.errors import FencePassedError, LeaseLostError
 from orchestrator.merging import making
-from orchestrator.merging.pausing import PAUSED, noted
 from orchestrator.merging.postcheck import flaw
 from orchestrator.merging.takeover import take_over
 from orchestrator.states import EntryState, IntentState
 from orchestrator.submitting.key import batch_reference, candidate_reference, landed_reference
+from orchestrator.submitting.standstill import PAUSED, noted
 from tests.support.nursery import Nursery, nursery_in, only_where_processes_fork
 from tests.support.queues import MAIN, Queue, configure, landed_once, queue_of, require_sound
 from tests.support.repo import GitRepo

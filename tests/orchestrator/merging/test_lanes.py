@@ -14,11 +14,12 @@ import pytest
 from orchestrator.merging import processing
 from orchestrator.merging.apart import Meetings
 from orchestrator.merging.lanes import is_sampled
-from orchestrator.merging.pausing import MERGED, noted
+from orchestrator.merging.pausing import MERGED
 from orchestrator.services import queue as service
 from orchestrator.states import EntryState
 from orchestrator.store.records import Entry
 from orchestrator.submitting.key import landing_key
+from orchestrator.submitting.standstill import noted
 from tests.support.invariants import has_passed
 from tests.support.queues import MAIN, Queue, configure, drain_beside, landed_once, queue_of, require_sound
 from tests.support.records import an_entry

@@ -14,11 +14,12 @@ from orchestrator.merging import processing
 from orchestrator.merging.estimating import Estimates
 from orchestrator.merging.foresight import Foresight, Turn
 from orchestrator.merging.lanes import SAMPLE, Lanes, Look
-from orchestrator.merging.pausing import MERGED, SAMPLED, UNPROVEN, noted
+from orchestrator.merging.pausing import MERGED, SAMPLED, UNPROVEN
 from orchestrator.services import queue as service
 from orchestrator.states import EntryState
 from orchestrator.store.records import Entry
 from orchestrator.submitting.key import landing_key
+from orchestrator.submitting.standstill import noted
 from tests.support.invariants import require_invariants
 from tests.support.process import run
 from tests.support.queues import MAIN, Queue, configure, queue_of

@@ -13,6 +13,7 @@ from orchestrator.merging.order import in_order
 from orchestrator.merging.planner import Process, QueueView, awaited, line, plan_serial
 from orchestrator.states import OPEN_ENTRIES, EntryState
 from orchestrator.store.records import Entry
+from orchestrator.submitting.standstill import Freeze
 from plans.model import PRIORITIES
 from tests.support.records import an_entry
 
@@ -97,6 +98,21 @@ def test_only_what_it_waits_for_is_lifted_with_it_and_a_second_jump_is_nothing_n
     after = jumped(view, name)
     again = lift(after, next(one for one in after.entries if one.id == name))
     assert (again.changes, names(again.line)) == ((), names(found.line))
+
+
+@given(st.data(), QUEUES, st.sampled_from([-5.0, 50.0, 75.5, 100.0, 160.7, 1e6]))
+def test_what_is_lifted_passes_a_freeze_whatever_its_age(
+    data: st.DataObject, view: QueueView, below: float
+) -> None:
+    name = data.draw(waiting(view))
+    freeze = Freeze(below, "release")
+    for after in (
+        jumped(replace(view, freeze=freeze), name),
+        replace(jumped(view, name), freeze=replace(freeze, below=min(below, MOST))),
+    ):
+        found = lift(after, next(one for one in after.entries if one.id == name))
+        assert after.freeze is not None
+        assert not [one for one in found.line if after.freeze.holds(one.priority)]
 
 
 @given(st.data(), QUEUES, st.integers(1, 50))

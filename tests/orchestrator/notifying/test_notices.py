@@ -93,6 +93,7 @@ def test_s4_8_what_people_are_told(happened: StoredEvent, kind: Told, title: str
     "happened",
     [
         event("queue.paused", None, target="refs/heads/main", why="a person's word"),
+        event("queue.paused", None, target="refs/heads/main", why="a person's word", below=60.0),
         event("plan.landed", commit="c"),
         event("plan.lost"),
         event("entry.queued", entry="e1"),

@@ -23,6 +23,7 @@ from orchestrator.scheduling.view import MOST_LOST, Foreign
 from orchestrator.slots.places import Places
 from orchestrator.states import AttemptState as A
 from orchestrator.states import EntryState
+from orchestrator.submitting.standstill import Freeze
 from plans.ids import PhaseId, PlanId
 from plans.model import Phase, Plan
 from plans.project import OverlapMode
@@ -213,6 +214,20 @@ def test_a_queue_that_stands_still_ends_the_run_and_says_why() -> None:
     found = decided(view)["b"]
     assert isinstance(found, Skip)
     assert "target-red" in found.why["detail"]
+
+
+def test_a_frozen_landing_holds_up_what_needs_it_and_the_run_ends_without_it() -> None:
+    plans = [a_plan("a"), a_plan("b", "a"), a_plan("c")]
+    queued = {"a": A.QUEUED, "c": A.QUEUED}
+    view = a_view(*plans, states=queued, freeze=Freeze(60, "release day"))
+    found = decided(view)["b"]
+    assert isinstance(found, Skip), "nothing moves"
+    assert "and frozen (its priority is 50, and nothing below 60 lands: release day)" in found.why["detail"]
+    landing = decided(
+        replace(view, entries={**view.entries, "e-c": replace(view.entries["e-c"], priority=60)})
+    )
+    assert isinstance(landing["b"], Wait), "c is about to land"
+    assert isinstance(decided(replace(view, freeze=Freeze(50, "x")))["b"], Wait)
 
 
 def test_s2_7_a_medium_overlap_orders_the_landing_and_not_the_start() -> None:

@@ -9,10 +9,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from orchestrator.merging.pausing import RED, noted
 from orchestrator.services import queue as service
 from orchestrator.states import MOVING_ENTRIES, EntryState, IntentState
 from orchestrator.store.records import Entry
+from orchestrator.submitting.standstill import RED, noted
 from tests.stress.model.check import Steering
 from tests.stress.model.oracle import Tree, is_green, merged
 from tests.stress.model.seat import Job, Seat, references_of
