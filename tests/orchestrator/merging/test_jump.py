@@ -74,7 +74,7 @@ def test_the_last_lands_next_and_what_is_at_its_turn_goes_on(
 ) -> None:
     """With ``ranked`` nobody has a turn before the checks have decided: there it is first of all."""
     held = gates.command("one")
-    configure(repo, check=repr(f"test ! -e one || test -e four || {{ {held}; }}"), **settings)
+    configure(repo, check=repr(f"test ! -e one || test -e two || test -e four || {{ {held}; }}"), **settings)
     for name in NAMES:
         queue.work(name, {name: "1\n"})
 
