@@ -59,8 +59,8 @@ Try it with `planctl run-multi hello`, then delete this plan.
 
 _SETTINGS: Final = """\
 # planctl.yaml: every key is optional; what stands behind # is the default or an example.
-# The keys target, check, require_check, method, queue, root_files, enforce, hot_files and notify count as they
-# are committed on the target, so that no branch can weaken what guards it. All keys: docs/plan-file.md.
+# The keys target, check, require_check, method, queue, root_files, enforce, hot_files and notify count as
+# they are committed on the target, so that no branch can weaken what guards it. All keys: docs/plan-file.md.
 
 plans: [plans]                  # folders of plan files
 # target: main                  # the branch that work lands on

@@ -72,7 +72,9 @@ EXITS: Final[Mapping[type[Exception], Exit]] = {
     of_git.BranchClashError: Exit(INVALID, "give the plan a `branch:`, or rename that branch"),
     of_git.FilterMissingError: Exit(
         INVALID,
-        lambda e: f"install it; without any filter.{e.name} in git's configuration files stay as stored",
+        lambda e: (
+            f"install it; or take filter.{e.name} out of git's configuration: files stay as stored then"
+        ),
     ),
     of_git.HookInTheWayError: Exit(
         NO,
