@@ -73,7 +73,7 @@ EXITS: Final[Mapping[type[Exception], Exit]] = {
     of_git.FilterMissingError: Exit(
         INVALID,
         lambda e: (
-            f"install it; or take filter.{e.name} out of git's configuration: files stay as stored then"
+            f"install it, or take filter.{e.name} out of git's configuration: files then stay as stored"
         ),
     ),
     of_git.HookInTheWayError: Exit(
