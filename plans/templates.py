@@ -59,8 +59,8 @@ Try it with `planctl run-multi hello`, then delete this plan.
 
 _SETTINGS: Final = """\
 # planctl.yaml: every key is optional; what stands behind # is the default or an example.
-# The keys target, check, require_check, method, enforce and hot_files count as they are committed on the
-# target, so that no branch can weaken what guards it.
+# The keys target, check, require_check, method, queue, root_files, enforce, hot_files and notify count as
+# they are committed on the target, so that no branch can weaken what guards it. All keys: docs/plan-file.md.
 
 plans: [plans]                  # folders of plan files
 # target: main                  # the branch that work lands on
@@ -72,6 +72,9 @@ plans: [plans]                  # folders of plan files
 # verdict_ttl: 24h
 
 # method: merge                 # merge | squash | rebase
+# queue: auto                   # auto | serial | batch | lanes | ranked: what one check is about
+# check_jobs: 1                 # checks at once; more than one run ahead of their turn
+# remote: origin                # land on the target of this remote, not on the local branch
 # resolver: ./resolve.sh        # work that conflicts goes to it, the merge prepared in its worktree
 # checkout: follow              # follow | wait | detach: what happens to a checkout of the target
 # overlap: serialize            # serialize | isolate | forbid: plans that would touch the same files

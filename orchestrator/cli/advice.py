@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     import orchestrator.errors as own
     import orchestrator.servingerrors as of_serving
     import plans.errors as of_plans
+    import worktrees.errors as of_git
     import worktrees.restoreerrors as of_restore
     from worktrees.metadata_lock import MetadataLockedError
 
@@ -17,6 +18,34 @@ def nearest(error: of_plans.UnknownPlanError) -> str:
     if error.known:
         return f"did you mean {' or '.join(error.known)}? `planctl lint` lists the plans"
     return "`planctl lint` lists the plans, `planctl new ID` writes one"
+
+
+def rights(error: of_git.UnsupportedRepositoryError) -> str:
+    """Where it cannot be written to, give that folder to the user who runs planctl; else as it says."""
+    if "cannot be written" not in error.reason:
+        return ""
+    return "give it to the user who runs planctl; `lint`, `graph`, `overlap` and `status` work without"
+
+
+def room_or_doctor(error: own.StoreUnusableError) -> str:
+    """Where the disk is full, make room, then `planctl resume`; else ask `planctl doctor`."""
+    if "disk is full" in error.reason:
+        return "make room, then `planctl resume` goes on; nothing was lost"
+    return "`planctl doctor` says what can be done"
+
+
+def another_store(error: own.StoreRefusedError) -> str:
+    """Use the newer planctl or the other machine, or give the file back to its owner, as it says."""
+    found = next((do for words, do in _REFUSED.items() if words in error.reason), "`planctl doctor` shows it")
+    return f"{found}; nothing was changed"
+
+
+_REFUSED: Final = {
+    "a newer planctl made it": "install that version, or a newer one",
+    "belongs to another machine": "go on there, or clone it: one machine at a time can use a repository",
+    "by this user": "give the file back to the owner of the repository",
+}
+"""By what the reason of a refused store says."""
 
 
 def other_port(error: of_serving.PortInUseError) -> str:

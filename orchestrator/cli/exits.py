@@ -64,15 +64,17 @@ EXITS: Final[Mapping[type[Exception], Exit]] = {
     of_git.GitRefusedError: Exit(FAULT, "`planctl doctor` looks for known causes"),
     of_git.GitTooOldError: Exit(INVALID, "install a newer git, or put it first on PATH"),
     of_git.NotARepositoryError: Exit(INVALID, "go into a repository, name one with --repo, or `git init`"),
-    of_git.UnsupportedRepositoryError: Exit(INVALID),
+    of_git.UnsupportedRepositoryError: Exit(INVALID, advice.rights),
     of_git.UnknownRevisionError: Exit(INVALID, "`git log --all` shows what there is"),
     of_git.InvalidReferenceError: Exit(INVALID, "`git help check-ref-format` says what a name may hold"),
     of_git.ReferenceMovedError: Exit(NO, "someone else was faster; nothing has changed, try again"),
-    of_git.BranchExistsError: Exit(INVALID, "go on with its work with --adopt, or give the plan a `branch:`"),
+    of_git.BranchExistsError: Exit(INVALID, "--adopt goes on with its work; or give the plan a `branch:`"),
     of_git.BranchClashError: Exit(INVALID, "give the plan a `branch:`, or rename that branch"),
     of_git.FilterMissingError: Exit(
         INVALID,
-        lambda e: f"install it; without any filter.{e.name} in git's configuration files stay as stored",
+        lambda e: (
+            f"install it, or take filter.{e.name} out of git's configuration: files then stay as stored"
+        ),
     ),
     of_git.HookInTheWayError: Exit(
         NO,
@@ -124,8 +126,8 @@ EXITS: Final[Mapping[type[Exception], Exit]] = {
     own.HeldUpError: Exit(BUSY, "`planctl status` shows who is at work; then try again"),
     own.NotPreparedError: Exit(NO, "`planctl logs PLAN` shows what its set-up said"),
     own.SlotInUseError: Exit(NO, "`planctl status` shows what is at work"),
-    own.StoreRefusedError: Exit(INVALID, "`planctl doctor` shows it; nothing was changed"),
-    own.StoreUnusableError: Exit(FAULT, "`planctl doctor` says what can be done"),
+    own.StoreRefusedError: Exit(INVALID, advice.another_store),
+    own.StoreUnusableError: Exit(FAULT, advice.room_or_doctor),
     own.BusyError: Exit(BUSY, "`planctl status` shows what is going on"),
     own.LeaseBusyError: Exit(BUSY, advice.wait_or_break),
     own.SessionTakenError: Exit(BUSY, "take another id, or let planctl draw one"),
@@ -157,6 +159,7 @@ EXITS: Final[Mapping[type[Exception], Exit]] = {
     own.FileExistsAlreadyError: Exit(
         INVALID, "nothing is ever overwritten: take another id, or edit the file"
     ),
+    PermissionError: Exit(FAULT, "give the user who runs planctl the rights to it, then try again"),
 }
 """Looked up along the error's own classes. What is not in it is a fault: a log, and exit 3."""
 DISK: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS})

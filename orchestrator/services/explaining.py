@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from orchestrator.merging.composition import unit_size
 from orchestrator.merging.estimating import Estimates
+from orchestrator.merging.judge import Outcome
 from orchestrator.merging.rates import measured
 from orchestrator.services.entries import require_entry
 from orchestrator.services.expecting import expected
 from orchestrator.services.queuelist import queue_json
 from orchestrator.states import MOVING_ENTRIES, OPEN_ENTRIES, EntryState
 from orchestrator.submitting.standstill import FROZEN, freeze_of
+from worktrees.mirror import remote_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -33,6 +36,8 @@ _RESTS: Final = {
     "there": "its work was on the target already",
     "before": "it had landed before, here or by another queue",
 }
+_OF_TARGET: Final = re.compile(r"(`planctl (?:queue|merge|sync)\b[^`]*)`")
+"""A command in a cure that is about one target: of a remote's it has to name the remote."""
 _CURES: Final = {
     "checkout": "commit or move what is in the way, then `planctl sync`",
     "locked": "let that git command end (`planctl doctor` says whose lock it is), then `planctl sync`",
@@ -55,9 +60,9 @@ _CURES: Final = {
     "red": "mend it by a commit on {branch}, then `planctl queue add {name}`",
     "dropped": "`planctl queue add {name}` takes it in again",
     "dependency-rejected": "land that plan first, or `planctl queue drop {name}`",
-    "target-red": "mend the target; or `planctl queue resume` to go on as it is",
+    "target-red": "mend the target, and the queue goes on; `planctl queue resume` tries it as it is",
     "paused": "`planctl queue resume` lets it go on",
-    FROZEN: "`planctl queue resume` lets all go on; a higher priority lets it alone pass",
+    FROZEN: "`planctl queue resume` lets all go on, `planctl queue jump {name}` this one alone",
 }
 
 
@@ -146,10 +151,18 @@ def cure_of(entry: Entry) -> str:
     """What a person can do about it, or an empty text."""
     if entry.state is EntryState.LANDED:
         return ""
-    cure = _CURES.get(str(entry.reason.get("code")), "")
+    cure = _CURES.get(_code(entry), "")
     if entry.state is EntryState.RESOLVING or (not cure and entry.state is EntryState.QUEUED):
         cure = "`planctl queue run` works at the queue"
-    return cure.format(name=entry.plan or entry.branch, branch=entry.branch)
+    said = cure.format(name=entry.plan or entry.branch, branch=entry.branch)
+    remote = remote_of(entry.target)
+    return _OF_TARGET.sub(lambda found: f"{found[1]} --remote {remote}`", said) if remote else said
+
+
+def _code(entry: Entry) -> str:
+    """The code of its reason; of a queue that stands still, that of what it stands still for."""
+    is_red = str(entry.reason.get("detail")).startswith(f"{Outcome.TARGET_RED}:")
+    return str(Outcome.TARGET_RED if is_red else entry.reason.get("code"))
 
 
 def events_of(store: Store, entry: str | None = None) -> list[StoredEvent]:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from orchestrator.store.records import Attempt, Entry
 
 _A = AttemptState
+_AGAIN: Final = "`planctl retry {plan}` does it again"
 _TAKE_BACK: Final = "bring it into the worktree, or keep it if it is yours, then `planctl queue add {plan}`"
 
 
@@ -66,10 +67,15 @@ def summarize(run: str, attempts: Iterable[Attempt], entries: Mapping[str, Entry
         if entry is not None and attempt.state is _A.QUEUED:
             lines.append(Line(plan, str(entry.state), entry.reason, cure_of(entry)))
         else:
-            cure = _TAKE_BACK.format(plan=plan) if attempt.reason.get("code") == Code.LEAKED else ""
-            lines.append(Line(plan, str(attempt.state), attempt.reason, cure))
+            lines.append(Line(plan, str(attempt.state), attempt.reason, _cure(attempt)))
     landed, failed, skipped, finished = (tuple(plans) for plans in lists.values())
     return Summary(run, landed, failed, skipped, finished, tuple(lines))
+
+
+def _cure(attempt: Attempt) -> str:
+    if attempt.reason.get("code") == Code.LEAKED:
+        return _TAKE_BACK.format(plan=attempt.plan)
+    return _AGAIN.format(plan=attempt.plan) if attempt.state is _A.CANCELLED else ""
 
 
 def _list_of(attempt: Attempt, *, land: bool) -> str:

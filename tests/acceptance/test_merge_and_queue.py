@@ -155,6 +155,18 @@ def test_merge_with_a_check_of_its_own_and_with_a_changed_policy(repo: GitRepo) 
     assert run("merge", "one", cwd=repo.path).code == 0
 
 
+def test_a_target_that_turned_red_is_to_be_mended_before_anybody_lets_the_queue_go_on(repo: GitRepo) -> None:
+    configure(repo, check=repr("test ! -e bad"))
+    repo.branch("one", {"one": "1\n"})
+    repo.branch("two", {"two": "2\n"})
+    assert run("merge", "one", cwd=repo.path).code == 0
+    repo.commit("by hand", {"bad": "1\n"})
+    assert "hint: mend the target, and the queue goes on" in run("merge", "two", cwd=repo.path).out
+    repo.git("revert", "--no-edit", "HEAD")
+    assert run("queue", "run", "--once", cwd=repo.path).code == 0
+    assert "two landed as" in run("queue", "explain", "two", cwd=repo.path).out
+
+
 # -- queue ---------------------------------------------------------------------------------------------
 
 

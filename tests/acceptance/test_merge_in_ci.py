@@ -54,6 +54,17 @@ def test_p22_branches_by_pattern_land_or_say_why_not(pushed: GitRepo, tmp_path: 
     assert pushed.git("log", "--format=%s", "main", "--", "g") == "", "what does not match is left alone"
 
 
+def test_a_report_that_could_not_be_written_is_refused_before_anything_lands(pushed: GitRepo) -> None:
+    """It was a fault in the end, when the work had landed and nobody had been told of what became of it."""
+    tip = pushed.head("main")
+    for option in ("--junit", "--summary"):
+        said = run("merge", "plan/good", "--json", option, "none/out.xml", cwd=pushed.path)
+        assert said.code == 2
+        assert "none/out.xml cannot be written: there is no folder none" in said.data["error"]["message"]
+    assert pushed.head("main") == tip
+    assert pushed.git("for-each-ref", "refs/planctl/entries") == ""
+
+
 def test_several_patterns_and_names_are_one_list_and_nothing_to_do_is_no_failure(pushed: GitRepo) -> None:
     patterns = ("--branches", "plan/g*", "--branches", "other/**")
     done = run("merge", "plan/good", *patterns, "--json", cwd=pushed.path)

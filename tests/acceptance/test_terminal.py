@@ -100,6 +100,18 @@ def test_a_line_a_plan_and_nothing_of_what_a_command_does_to_terminals(repo: Git
     assert_all_landed(repo, ["a", "b"])
 
 
+def test_a_narrow_terminal_shortens_long_names_and_not_what_state_they_are_in(
+    repo: GitRepo, gates: Gates
+) -> None:
+    long = "a-name-that-is-longer-than-the-terminal-is-wide"
+    commit_plans(repo, {long: {"files": {"write": ["a"]}, "run": gates.command("a", "echo a > a")}})
+    with terminal(repo, "run-multi", "--all", COLUMNS="40") as person:
+        gates.await_at("a")
+        person.read_until(b"running", "a-name-that-is-…".encode())
+        os.write(person.screen, b"\x03")
+        assert person.end() == 130, person.shown[-3000:]
+
+
 def test_s0_5_ctrl_c_leaves_the_terminal_as_it_was(repo: GitRepo, gates: Gates) -> None:
     one_plan(repo, gates)
     with terminal(repo, "run-multi", "--all") as person:

@@ -20,10 +20,11 @@ import worktrees.errors
 import worktrees.restoreerrors
 from orchestrator.cli.context import Command, Invocation, pass_invocation
 from orchestrator.cli.exits import EXITS, INTERNAL
-from orchestrator.errors import BusyError, InterruptedRunError
+from orchestrator.errors import BusyError, InterruptedRunError, StoreRefusedError, StoreUnusableError
 from plans.errors import CycleError, InvalidPlansError, PlanctlError, Problem
 from tests.support.cli import Said, add_command, planctl
 from tests.support.repo import GitRepo
+from worktrees.errors import UnsupportedRepositoryError
 
 _MODULES = (
     plans.errors,
@@ -133,6 +134,37 @@ def test_s0_3_a_known_fault_has_its_advice_on_a_line_of_its_own(
         f"planctl: [Errno 28] No space left on device: 'x' (log: {log})",
         "  hint: make room or mend the disk, then `planctl resume` goes on; nothing was lost",
     ]
+
+
+def test_a_right_that_is_missing_is_no_surprise(monkeypatch: pytest.MonkeyPatch, repo: GitRepo) -> None:
+    denied = OSError(errno.EACCES, "Permission denied", ".planctl")
+    said = fail_with(monkeypatch, denied, repo=repo.path)
+    assert said.code == 3
+    assert said.stderr.startswith("planctl: [Errno 13] Permission denied: '.planctl' (log: ")
+    assert said.stderr.endswith("  hint: give the user who runs planctl the rights to it, then try again\n")
+
+
+@pytest.mark.parametrize(
+    ("error", "advice"),
+    [
+        (
+            StoreUnusableError(Path("state.db"), "database or disk is full"),
+            "make room, then `planctl resume`",
+        ),
+        (StoreUnusableError(Path("state.db"), "it is corrupt (x)"), "`planctl doctor` says what can be done"),
+        (
+            StoreRefusedError(Path("state.db"), "a newer planctl made it (version 99, …)"),
+            "install that version",
+        ),
+        (StoreRefusedError(Path("state.db"), "it is odd"), "`planctl doctor` shows it; nothing was changed"),
+        (UnsupportedRepositoryError(Path(".git"), "it cannot be written to"), "give it to the user who runs"),
+    ],
+)
+def test_what_a_store_or_repository_needs_is_said_by_its_reason(
+    monkeypatch: pytest.MonkeyPatch, repo: GitRepo, error: Exception, advice: str
+) -> None:
+    said = fail_with(monkeypatch, error, repo=repo.path)
+    assert f"  hint: {advice}" in said.stderr
 
 
 def test_s0_3_outside_a_repository_the_log_is_a_temporary_file(

@@ -142,6 +142,13 @@ def test_every_command_and_option_is_documented() -> None:
     assert all(text in page for text in shared)
 
 
+def test_a_command_that_does_not_exist_names_those_that_it_is_like() -> None:
+    said = planctl("doctr")
+    assert said.code == 2
+    assert "No such command 'doctr'. Did you mean doctor?" in said.stderr
+    assert "Did you mean" not in planctl("xyzzy").stderr
+
+
 def test_python_m_is_the_same_command() -> None:
     done = run("graph", "--format", "hologram")
     assert done.returncode == 2

@@ -53,6 +53,24 @@ def loaded_by(repo: GitRepo, *arguments: str) -> tuple[str, set[str]]:
     return done.stdout, set(done.stderr.split())
 
 
+def test_a_worktree_that_is_yet_to_be_found_is_not_named(repo: GitRepo) -> None:
+    with store_of(repo) as store:
+        store.add_run(a_run())
+        store.add_attempt(an_attempt(state=AttemptState.PREPARING, started_at=AT))
+    said = planctl("status", repo=repo.path).stdout
+    assert "preparing  api  since " in said
+    assert " in None" not in said
+
+
+def test_a_store_that_was_deleted_is_not_taken_for_a_repository_where_nothing_ran(landed: GitRepo) -> None:
+    for file in (landed.path / ".git" / "planctl").glob("state.db*"):
+        file.unlink()
+    before = contents(landed.path)
+    assert "the store is missing" in planctl("status", repo=landed.path).stderr
+    assert "the store is missing" in planctl("status", "--json", repo=landed.path).stderr
+    assert contents(landed.path) == before
+
+
 def test_status_loads_no_git_no_graph_no_yaml_no_rich(landed: GitRepo) -> None:
     for arguments in (["status"], ["status", "--json"]):
         said, loaded = loaded_by(landed, *arguments)

@@ -51,8 +51,9 @@ def test_s0_5_stop_ends_a_plans_whole_tree_and_its_run_notes_it(repo: GitRepo, g
     gate.wait()
     said = planctl("stop", "one", "other", "--json", repo=repo.path)
     assert (said.code, said.data) == (0, {"stopped": ["one"], "not_at_work": ["other"]})
-    run.communicate(timeout=LIMIT)
+    told, _ = run.communicate(timeout=LIMIT)
     assert run.returncode == 1
+    assert b"hint: `planctl retry one` does it again" in told
     assert the_attempt(repo) is AttemptState.CANCELLED
     assert no_process_of(repo)
     path = Path(planctl("worktree", "path", "one", repo=repo.path).stdout.strip())

@@ -61,7 +61,9 @@ def test_branches_of_the_remote_alone_are_taken_by_pattern(remote: Remote) -> No
     }
     assert remote.bare.git("log", "--format=%s", "main", "--", "o") == ""
     assert job.git("branch", "--list", "plan/*") == "", "no local branch is made"
-    assert merge(job, "--branches", "plan/*", "--json", code=1).data["entries"], "again: the rest once more"
+    again = merge(job, "--branches", "plan/*", code=1)
+    assert "plan/good conflicted" in again.out, "the rest once more"
+    assert "then `planctl queue add plan/good --remote origin`" in again.out, "not onto the job's own main"
 
 
 def test_a_freeze_holds_in_the_clone_where_it_was_said(remote: Remote) -> None:

@@ -21,6 +21,7 @@ from orchestrator.services import doctor as diagnosed
 from orchestrator.sessions.identity import started
 from orchestrator.slots.keeper import PLAN, SlotKeeper
 from orchestrator.states import AttemptState, EntryState, IntentState, RunState, SessionState, SlotState
+from orchestrator.submitting.key import head_reference
 from tests.support.cli import Said, planctl
 from tests.support.faces import (
     LIMIT,
@@ -506,6 +507,26 @@ def test_p9_a_candidate_of_no_entry_is_parked_before_its_reference_goes(repo: Gi
     left = repo.git("for-each-ref", "--format=%(refname) %(objectname)", "refs/planctl")
     assert [line.split()[1] for line in left.splitlines() if "/archive/" in line] == [lost]
     assert "refs/planctl/candidates/" not in left
+
+
+def test_a_head_is_lonely_only_where_nobody_lives_who_may_be_about_to_store_its_entry(repo: GitRepo) -> None:
+    """A run pins a head before it stores the entry; doctor looks at a copy of the store made before both."""
+    pinned = head_reference("f" * 20)
+    repo.git("update-ref", pinned, repo.head())
+    key = f"candidate-without-entry {pinned}"
+    with bench_at(repo) as (bench, session):
+        first = diagnosed.examine(bench.repository, bench.stores, frozenset({session.id}))
+        (issue,) = (issue for issue in first.issues if issue.code == "candidate-without-entry")
+        begins = add_session(bench.store, "begins", os.getpid(), started(os.getpid()) or 0.0)
+        said = doctor(repo)
+        assert key not in issues(said)
+        assert said.data["healthy"] is True
+        assert issue.cure is not None
+        issue.cure(bench, session)
+        assert bench.references.read(pinned) is not None, "its entry is about to be stored"
+        bench.store.move_session(begins, SessionState.ENDED)
+        issue.cure(bench, session)
+        assert bench.references.read(pinned) is None
 
 
 def test_s3_1_a_corrupt_store_is_set_aside_by_fix_and_by_nothing_else(repo: GitRepo) -> None:

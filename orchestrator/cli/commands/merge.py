@@ -11,6 +11,7 @@ import click
 
 from orchestrator.cli.context import Command, Invocation, pass_invocation, remote_option
 from orchestrator.cli.exits import DONE, NO
+from orchestrator.errors import UsageError
 from plans.effects import step, write_atomic
 
 if TYPE_CHECKING:
@@ -54,6 +55,7 @@ def command(invocation: Invocation, /, check: str | None, **options: Any) -> int
     from orchestrator.services import merge  # noqa: PLC0415 - as above
 
     files = _Files(options.pop("junit"), options.pop("summary"))
+    files.require_folders()
     request = merge.Request(**options)
     output = invocation.output
     with (
@@ -71,11 +73,11 @@ def command(invocation: Invocation, /, check: str | None, **options: Any) -> int
         show()
         if output.as_json:
             output.document(merge.merged_json(bench, merged))
-    files.write(merged, output)
     if not output.as_json:
         for entry in merged.entries:
             show_ended(output, entry, is_landed=entry.id in merged.landed)
         output.note(_said(merged))
+    files.write(merged, output)
     return DONE if merged.succeeded else NO
 
 
@@ -85,6 +87,14 @@ class _Files:
 
     junit: Path | None
     summary: Path | None
+
+    def require_folders(self) -> None:
+        """Raise UsageError, before anything lands, where a report could not be written in the end."""
+        for file in filter(None, (self.junit, self.summary)):
+            if not file.parent.is_dir():
+                raise UsageError(f"{file} cannot be written: there is no folder {file.parent}")
+            if not os.access(file.parent, os.W_OK | os.X_OK):
+                raise UsageError(f"{file} cannot be written: {file.parent} may not be written to")
 
     def write(self, merged: Merged, output: Output) -> None:
         """Raises OSError."""

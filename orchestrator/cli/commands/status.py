@@ -30,10 +30,28 @@ def command(invocation: Invocation, *, watch: bool) -> None:
 
         watching.watch(stream, SystemClock(), lambda: lines(_now(repository)))
     status = _now(repository)
+    if not (status.plans or status.runs or status.queue) and _has_lost_store(repository):
+        output.note("the store is missing, and git knows of runs and landings: see `planctl doctor`")
     if invocation.as_json:
         output.data(asdict(status))
         return
     output.lines(lines(status))
+
+
+def _has_lost_store(repository: Repository) -> bool:
+    """Whether what it shows is empty since the store was deleted, and not since nothing has run here."""
+    from orchestrator.bootstrap import store_path  # noqa: PLC0415 - as above
+
+    if store_path(repository).exists():
+        return False
+    from orchestrator.scheduling.freeze import RUNS  # noqa: PLC0415 - git, where nothing else is shown
+    from orchestrator.submitting.key import LANDED  # noqa: PLC0415 - as above
+    from worktrees.git import Git  # noqa: PLC0415 - as above
+    from worktrees.objects import Objects  # noqa: PLC0415 - as above
+    from worktrees.references import References  # noqa: PLC0415 - as above
+
+    references = References(Git(repository), Objects(repository))
+    return any(references.list(f"{folder}/") for folder in (RUNS, LANDED))
 
 
 def _now(repository: Repository) -> Status:

@@ -71,6 +71,6 @@ def _show(output: Output, synced: Synced, target: str) -> None:
         case "on-target":
             output.text(f"this checkout is on {target}")
         case "detached":
-            output.text(f"this checkout is detached at {synced.head[:12]}")
+            output.text(f"this checkout is detached at {synced.head[:12]}, so {target} does not concern it")
         case _:
             output.text(f"this checkout is on {synced.head}, so {target} does not concern it")

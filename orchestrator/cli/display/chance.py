@@ -29,6 +29,8 @@ def chance_lines(chance: Data | None) -> Iterator[str]:
     if not chance["trusted"]:
         yield f"  the evidence would say {chance['told']:.2f}, but has been worse than the base rate lately"
     for effect in chance["effects"]:
+        if effect["evidence"] == Evidence.PATHS and not effect["of"]:
+            continue  # nothing with that path has been decided yet
         yield f"  {_WORDS[effect['evidence']](effect)}: odds x {effect['odds']:.2f}"
     found = chance["calibration"]
     if found["outcomes"]:

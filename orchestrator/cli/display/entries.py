@@ -31,7 +31,9 @@ def show_ended(output: Output, entry: Entry, *, is_landed: bool) -> None:
 
 def _rest(entry: Entry) -> str:
     why = why_of(entry, is_served=True)
-    return ": " + why.removeprefix("landed ") if why and why != str(entry.state) else ""
+    if why.startswith("landed "):
+        return why.removeprefix("landed")
+    return f": {why}" if why and why != str(entry.state) else ""
 
 
 class QueueFeed:

@@ -20,7 +20,7 @@ _OTHERS: Final = 5
 def show_explained(output: Output, found: Mapping[str, Any]) -> None:
     """Why the entry is where it is, what its landing rests on, what is expected, what would change that."""
     entry = found["entry"]
-    output.text((entry["plan"] or entry["branch"], Colour.BOLD), f" {entry['state']}: {found['why']}")
+    output.text((entry["plan"] or entry["branch"], Colour.BOLD), _state(entry, found["why"]))
     _show_reason(output, entry["reason"])
     _show_proof(output, found["proof"])
     if found["paused"]:
@@ -33,6 +33,11 @@ def show_explained(output: Output, found: Mapping[str, Any]) -> None:
         output.text("  ", line)
     if found["cure"]:
         output.text(("  hint: ", Colour.DIM), str(found["cure"]))
+
+
+def _state(entry: Mapping[str, Any], why: str) -> str:
+    """Its state and why; what has landed says both at once."""
+    return f" {why}" if why.startswith(f"{entry['state']} ") else f" {entry['state']}: {why}"
 
 
 def _show_reason(output: Output, reason: Mapping[str, Any]) -> None:

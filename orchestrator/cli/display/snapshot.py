@@ -83,7 +83,8 @@ def _said(plan: Mapping[str, Any], state: AttemptState) -> str:
             unchanged = ", unchanged" if plan["reason"].get("code") == "unchanged" else ""
             return f"as {str(plan['landed_commit'])[:12]}{unchanged}"
         case _A.RUNNING | _A.PREPARING:
-            at_work = f"since {_moment(plan['started_at'])} in {plan['worktree']}"
+            where = f" in {plan['worktree']}" if plan["worktree"] else ""
+            at_work = f"since {_moment(plan['started_at'])}{where}"
             return f"{at_work}; {why}" if why else at_work
         case _A.PREPARED:
             return f"in {plan['worktree']}; `planctl queue add {plan['id']}` when it is done"

@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 
 _FRAME: Final = 3
 """Lines of the screen that are not of plans: the heads of the columns, the queue, the cursor's own."""
+_COLUMNS: Final = 24
+"""What the other columns need of the width, before a long name of a plan is shortened."""
+_SHORTEST: Final = 8
 
 
 class LiveTable:
@@ -61,7 +64,7 @@ class LiveTable:
         """Draw the table anew."""
         table = Table(box=None, pad_edge=False, expand=True)
         for name, options in (
-            ("plan", {}),
+            ("plan", {"max_width": max(_SHORTEST, self._console.width - _COLUMNS)}),
             ("state", {}),
             ("time", {"justify": "right"}),
             ("", {"ratio": 1}),

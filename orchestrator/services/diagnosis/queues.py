@@ -64,12 +64,21 @@ def examine_queue(ward: Ward) -> Examined:
 
 
 def _lonely_candidates(ward: Ward) -> list[Issue]:
+    """A head is pinned before its entry is stored: of somebody who lives, the entry may be about to be."""
+    if not ward.is_alone:
+        return []
     kinds = {
         CANDIDATES: "no entry of the queue has this candidate",
         HEADS: "no entry of the queue has this head",
     }
     return [
-        Issue("candidate-without-entry", Gravity.ERROR, n, detail, partial(_forget, name=n, commit=c))
+        Issue(
+            "candidate-without-entry",
+            Gravity.ERROR,
+            n,
+            detail,
+            ward.when_alone(partial(_forget, name=n, commit=c)),
+        )
         for folder, detail in kinds.items()
         for n, c in ward.references.list(f"{folder}/").items()
         if ward.store.entry(entry_of_candidate(n)) is None

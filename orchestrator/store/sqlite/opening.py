@@ -146,10 +146,12 @@ def require_sound(database: Database) -> None:
 def require_this_machine(database: Database, boot: str, *, remember: bool = True) -> bool:
     """Whether it was last opened in this very boot; ``remember`` this one.
 
-    Raises :class:`StoreRefusedError` when the store is another machine's.
+    Raises :class:`StoreRefusedError` when the store is another machine's, :class:`StoreCorruptError` when the
+    file does not tell.
     """
-    owner = database.query.row("events.meta", key="machine")
-    last_boot = database.query.row("events.meta", key="boot")
+    with database.reading():
+        owner = database.query.row("events.meta", key="machine")
+        last_boot = database.query.row("events.meta", key="boot")
     same_boot = last_boot is not None and last_boot["value"] == boot
     if owner is not None and owner["value"] != machine() and not same_boot:
         raise StoreRefusedError(database.path, f"it belongs to another machine ({owner['value']})")

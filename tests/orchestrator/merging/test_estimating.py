@@ -171,4 +171,7 @@ def test_p19_explain_says_how_likely_it_is_and_by_what(repo: GitRepo) -> None:
     assert "chance: " in said.stdout
     assert "of the last 2 with src/a.py 0 landed: odds x 0." in said.stdout
     assert "over 2 outcomes" in said.stdout
+    with queue_of(repo) as queue:
+        queue.work("three", {"src/new.py": "3\n"})
+    assert "of the last" not in planctl("queue", "explain", "three", repo=repo.path).stdout, "there are none"
     assert "Brier score" in planctl("metrics", repo=repo.path).stdout

@@ -156,10 +156,11 @@ def test_s13_what_a_pruned_candidate_was_checked_for_says_nothing(queue: Queue) 
     assert not same_work(queue.bench.objects, Candidate(gone, gone, (gone,)), queue.main(), candidate)
 
 
-def test_the_candidate_of_a_batch_is_not_lonely(queue: Queue) -> None:
-    one = queue.work("one", {"one": "1\n"})
-    queue.repo.git("update-ref", batch_reference(one.id), one.head)
-    queue.repo.git("update-ref", head_reference("f" * 20), one.head)
-    found = run("doctor", "--json", cwd=queue.repo.path).data["issues"]
+def test_the_candidate_of_a_batch_is_not_lonely(repo: GitRepo) -> None:
+    with queue_of(repo) as queue:
+        one = queue.work("one", {"one": "1\n"})
+    repo.git("update-ref", batch_reference(one.id), one.head)
+    repo.git("update-ref", head_reference("f" * 20), one.head)
+    found = run("doctor", "--json", cwd=repo.path).data["issues"]
     lonely = [issue["subject"] for issue in found if issue["code"] == "candidate-without-entry"]
     assert lonely == [head_reference("f" * 20)]

@@ -248,6 +248,18 @@ def test_s3_1_a_corrupt_store_is_set_aside_whole_and_reported_until_rebuilt(
         opened.store.close()
 
 
+def test_a_reader_that_does_not_verify_says_of_a_page_it_cannot_read_that_the_store_is_corrupt(
+    path: Path,
+) -> None:
+    """`metrics` was told "unexpected DatabaseError" of the page that names the machine."""
+    with contextlib.closing(open_sqlite(path, CLOCK).store) as store:
+        store.set_value("key", "x")
+    data = path.read_bytes()
+    path.write_bytes(data[:4096] + b"\xa5" * (len(data) - 4096))
+    with pytest.raises(StoreCorruptError, match="corrupt"):
+        open_snapshot(path, CLOCK.boot(), verify=False)
+
+
 @pytest.mark.parametrize("lose", [corrupt_header, Path.unlink])
 def test_s3_1_tokens_rise_over_stores_that_are_lost(path: Path, lose: Callable[[Path], None]) -> None:
     """What has seen a token refuses lower ones: a new holder's, if a new store counted from 1."""
