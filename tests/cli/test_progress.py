@@ -29,7 +29,9 @@ from tests.support.views import a_plan, a_view
 
 PLACE, POOL = reason(Code.CAPACITY), reason(Code.POOL)
 LINES = 12
-STATES = st.dictionaries(st.text("abc", min_size=1), st.sampled_from(ORDER), max_size=30)
+STATES = st.lists(st.sampled_from(ORDER), max_size=30).map(
+    lambda states: {f"p{number}": state for number, state in enumerate(states)}
+)
 
 
 def waiting(plans: Sequence[str], why: dict[str, str]) -> list[StoredEvent]:
