@@ -9,9 +9,13 @@ import signal
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tests.support import campaigns
 from tests.support.repo import GitRepo, build_template
+
+settings.register_profile("untimed", settings(), deadline=None)
+settings.load_profile("untimed")  # how long one example takes on a busy machine says nothing
 
 # A background job starts with SIGINT ignored, one under nohup with SIGHUP; so would all that tests start.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

@@ -14,7 +14,7 @@ from orchestrator.merging.lifting import JUMPED, LIFTED, lift
 from orchestrator.merging.pausing import FIRST
 from orchestrator.merging.viewing import queue_view
 from orchestrator.states import EntryState
-from orchestrator.submitting.standstill import note, noted
+from orchestrator.submitting.standstill import FROZEN, note, noted
 
 if TYPE_CHECKING:
     from orchestrator.merging.lifting import Lift, Lifted
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from orchestrator.workbench import Workbench
 
 AT_TURN: Final = frozenset({EntryState.MERGING, EntryState.CHECKING, EntryState.LANDING})
-_SAYS_LESS: Final = frozenset({None, "behind", "batch", "no-verdict", "missing-object"})
+_SAYS_LESS: Final = frozenset({None, "behind", FROZEN, "batch", "no-verdict", "missing-object"})
 """Of an entry that waits for its turn, or lets others pass since it had it: that is over."""
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from orchestrator.events import EventName
 from orchestrator.services import queue as service
+from orchestrator.services.jumping import jump
 from orchestrator.states import EntryState
 from orchestrator.submitting.standstill import Freeze, freeze_of
 from orchestrator.submitting.submit import Work, submit
@@ -121,6 +122,22 @@ def test_what_lands_after_a_frozen_one_waits_with_it_and_who_stands_by_ends(repo
         service.resume(queue.bench)
         queue.drain()
         assert queue.states() == {"low": "landed", "behind": "landed"}
+
+
+def test_who_jumps_passes_the_freeze_also_from_its_own_turn(repo: GitRepo) -> None:
+    """The check of the first freezes the queue and has it jump, as a person would."""
+    once = repo.path.parent / "once"
+    does = f"cd {repo.path} && {PLANCTL} queue pause --below 200 && {PLANCTL} queue jump first"
+    configure(repo, check=repr(f"mkdir {once} 2>/dev/null && {does}; true"))
+    with queue_of(repo) as queue:
+        for name in ("first", "low", "lifted"):
+            queue.work(name, {name: "1\n"}, priority=40)
+        queue.drain()
+        assert queue.states() == {"first": "landed", "low": "queued", "lifted": "queued"}
+        jump(queue.bench, "lifted")
+        assert reasons(queue) == {"low": "frozen", "lifted": "jumped"}
+        queue.drain()
+        assert queue.states() == {"first": "landed", "low": "queued", "lifted": "landed"}
 
 
 def test_a_worker_killed_under_a_freeze_leaves_nothing_to_the_next_but_the_freeze(repo: GitRepo) -> None:
