@@ -76,7 +76,7 @@ class RunLoop:
         self._wake = signals.wake
         self._queue_wake = signals.queue_wake
         self._stop = signals.stop
-        self._busy: dict[str, Future[None]] = {}
+        self._busy: dict[str, Future[object]] = {}
         self._run = observer.run
         self._publisher = Publisher(bench)
 
@@ -128,10 +128,6 @@ class RunLoop:
         return view, decisions
 
     def _hand_over(self, pool: ThreadPoolExecutor, key: str, work: Callable[[], object]) -> None:
-        def carry_out() -> None:
-            try:
-                work()
-            finally:
-                self._wake.set()
-
-        self._busy[key] = pool.submit(carry_out)
+        """The loop is woken once it is done: woken by the work itself, it might find that still at work."""
+        self._busy[key] = future = pool.submit(work)
+        future.add_done_callback(lambda _: self._wake.set())
