@@ -46,12 +46,14 @@ _SLOTS: Final = "slots"
 class Signals:
     """How the threads of a run call each other.
 
-    ``wake`` makes the loop look, ``queue_wake`` the queue worker; ``stop`` ends both in order. ``wake`` and
-    ``stop`` are set by a signal handler, in which a plain Event can wait for ever for its own lock.
+    ``wake`` makes the loop look, ``queue_wake`` the queue worker, ``mend_wake`` who hands conflicts to the
+    resolver; ``stop`` ends all in order. ``wake`` and ``stop`` are set by a signal handler, in which a plain
+    Event can wait for ever for its own lock.
     """
 
     wake: threading.Event = field(default_factory=make_wake)
     queue_wake: threading.Event = field(default_factory=threading.Event)
+    mend_wake: threading.Event = field(default_factory=threading.Event)
     stop: threading.Event = field(default_factory=make_wake)
 
 
