@@ -8,8 +8,8 @@ and is told then who that is. Not promised: anything about git commands that the
 among those who wait. Nobody checks a token: what the lock guards is safe to find half done (see
 ``provision``).
 
-The holder signs in the lock's own file. It is a ``flock`` and not filelock's, since it must be inheritable,
-and looked at every few milliseconds: what it guards takes about 5. On Windows filelock does it.
+The holder signs in the lock's own file. It is looked at every few milliseconds: what it guards takes about 5.
+On Windows no child inherits it.
 """
 
 from __future__ import annotations
@@ -25,7 +25,6 @@ from typing import TYPE_CHECKING, BinaryIO, Final
 from plans import systems
 from plans.effects import step
 from plans.errors import PlanctlError
-from plans.systems import WINDOWS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -58,19 +57,10 @@ def metadata_lock(repository: Repository) -> Iterator[tuple[int, ...]]:
     """
     path = repository.state_dir / "worktrees.lock"
     path.parent.mkdir(parents=True, exist_ok=True)
-    if WINDOWS:
-        import filelock  # noqa: PLC0415 - only where flock is missing
-
-        try:
-            with filelock.FileLock(path, timeout=PATIENCE):
-                yield ()
-        except filelock.Timeout as error:
-            raise MetadataLockedError(path, None, "", PATIENCE) from error
-        return
     with path.open("ab") as lock:
         _take_in_time(lock, path)
         sign(lock)
-        yield (lock.fileno(),)
+        yield systems.passed_on(lock.fileno())
 
 
 def _take_in_time(lock: BinaryIO, path: Path) -> None:

@@ -11,9 +11,11 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from typing import TYPE_CHECKING
+import threading
+from typing import TYPE_CHECKING, Final
 
 from orchestrator.errors import BusyError
+from plans import systems
 from plans.effects import step, write_atomic
 
 if TYPE_CHECKING:
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from orchestrator.clock import Clock
+
+_BETWEEN: Final = 0.01
 
 
 class KernelLock:
@@ -35,24 +39,21 @@ class KernelLock:
     @contextlib.contextmanager
     def held(self, seconds: float = 0) -> Iterator[None]:
         """Hold the lock; wait up to ``seconds`` for it, then :class:`BusyError` with the holder."""
-        import filelock  # noqa: PLC0415 - 40 ms, which commands that only read do without
-
-        with step("lock.folder"):
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-        lock = filelock.FileLock(self._path)
-        try:
-            lock.acquire(timeout=seconds)
-        except filelock.Timeout as error:
-            raise BusyError(self._purpose, self.holder()) from error
-        try:
+        with contextlib.ExitStack() as stack:
+            with step("lock.folder"):
+                self._path.parent.mkdir(parents=True, exist_ok=True)
+                file = stack.enter_context(self._path.open("ab"))
+            deadline = self._clock.monotonic() + seconds
+            while not systems.lock(file.fileno(), wait=False):
+                if self._clock.monotonic() >= deadline:
+                    raise BusyError(self._purpose, self.holder())
+                self._clock.wait(threading.Event(), _BETWEEN)
             self._sign()
             try:
                 yield
             finally:
                 with step("lock.unsign"):
                     self._record.unlink(missing_ok=True)
-        finally:
-            lock.release()
 
     def _sign(self) -> None:
         record = {"pid": os.getpid(), "since": self._clock.now(), "purpose": self._purpose}

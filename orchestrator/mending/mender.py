@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from orchestrator.workbench import Workbench
 
 POLL: Final = 0.5
-"""Seconds between two looks; conflicts come from other processes, too."""
+"""Seconds between two looks when nobody wakes it; other processes, from which conflicts come, too, cannot."""
 PAUSES: Final = (1.0, 30.0)
 """Seconds before a resolver that gave no answer is tried again."""
 
@@ -51,11 +51,15 @@ class Mender:
         self._not_before: dict[str, float] = {}
         self._first = True
 
-    def watch(self, ended: threading.Event) -> None:
-        """Look until ``ended`` is set, or it is halted. Raises what ends the whole session."""
+    def watch(self, ended: threading.Event, wake: threading.Event) -> None:
+        """Look until ``ended`` is set, or it is halted, at once when ``wake`` is set, which it clears.
+
+        Raises what ends the whole session.
+        """
         while not ended.is_set() and not self._halted():
             if not self.look():
-                self._bench.clock.wait(ended, POLL)
+                self._bench.clock.wait(wake, POLL)
+                wake.clear()
 
     def look(self) -> bool:
         """One look; whether there was something to do."""
@@ -123,14 +127,18 @@ def mending(
     session: SessionHandle,
     keeper: SlotKeeper,
     cancel: threading.Event,
-) -> Iterator[None]:
-    """A thread that mends while this lasts; its failure is raised at the end, and sets ``cancel``."""
-    ended, failures = threading.Event(), list[BaseException]()
-    mender = Mender(bench, session, keeper, lambda: ended.is_set() or cancel.is_set())
+    on_change: Callable[[], None] = lambda: None,
+) -> Iterator[Callable[[], None]]:
+    """A thread that mends while this lasts, and what makes it look at once.
+
+    Its failure is raised at the end, and sets ``cancel``.
+    """
+    ended, wake, failures = threading.Event(), threading.Event(), list[BaseException]()
+    mender = Mender(bench, session, keeper, lambda: ended.is_set() or cancel.is_set(), on_change)
 
     def work() -> None:
         try:
-            mender.watch(ended)
+            mender.watch(ended, wake)
         except BaseException as error:  # noqa: BLE001 - raised in the thread that waits for this one
             failures.append(error)
             cancel.set()
@@ -138,9 +146,10 @@ def mending(
     thread = threading.Thread(target=work, name="resolver")
     thread.start()
     try:
-        yield
+        yield wake.set
     finally:
         ended.set()
+        wake.set()
         thread.join()
     if failures:
         raise failures[0]

@@ -103,10 +103,14 @@ class _Job:
 class Ahead:
     """Runs checks ahead in threads of its own, from the first :meth:`at` to the end of the ``with``.
 
-    ``cancel`` is the worker's: set, it stops them as well; ``tally`` is the tenure's.
+    ``cancel`` is the worker's: set, it stops them as well; ``tally`` is the tenure's. ``on_change`` is called
+    in those threads when a check has ended: with lanes that may decide what lands next.
     """
 
-    def __init__(self, keeper: SlotKeeper, cancel: threading.Event, tally: Tally) -> None:
+    def __init__(
+        self, keeper: SlotKeeper, cancel: threading.Event, tally: Tally, on_change: Callable[[], None]
+    ) -> None:
+        self._on_change = on_change
         self._tally = tally
         self._keeper = keeper
         self._cancel = cancel
@@ -262,6 +266,7 @@ class Ahead:
                     self._tried.add(job.tree)  # whatever was said: at its turn it is asked again
                 job.ended.set()
                 self._changed.notify_all()
+            self._on_change()
 
 
 def _check(job: _Job, room: CheckRoom, tally: Tally) -> bool | None:

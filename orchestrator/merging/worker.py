@@ -154,7 +154,7 @@ class QueueWorker:
         recover(tenure, self._keeper)
         ensure_commit_graph(bench.git, bench.objects, bench.target_tip())
         tally = Tally()
-        with Ahead(self._keeper, self._cancel, tally) as ahead:
+        with Ahead(self._keeper, self._cancel, tally, self._wake.set) as ahead:
             self._land(tenure, ahead, tally, done)
 
     def _land(self, tenure: Tenure, ahead: Ahead, tally: Tally, done: Callable[[bool], bool]) -> None:
@@ -217,8 +217,7 @@ class QueueWorker:
 
     def _rest(self) -> None:
         self._bench.clock.wait(self._wake, POLL)
-        if self._wake is not self._cancel:
-            self._wake.clear()
+        self._wake.clear()
 
 
 def _tidy(tenure: Tenure) -> None:

@@ -8,6 +8,7 @@ slices, and may be set from a signal handler, where a plain Event can dead-lock.
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import select
 import threading
@@ -28,17 +29,21 @@ _ANSWER: Final = 5.0
 
 
 class Wake(threading.Event):
-    """An event made of a pipe: may be waited for together with processes, and set in a signal handler."""
+    """An event made of a pipe: may be waited for together with processes, and set in a signal handler.
 
-    def __init__(self) -> None:
+    It is set as well while ``beside`` is, which it does not clear.
+    """
+
+    def __init__(self, beside: Wake | None = None) -> None:
         super().__init__()
+        self._beside = beside
         self._reads, self._writes = os.pipe()
         os.set_blocking(self._reads, False)
         os.set_blocking(self._writes, False)
 
-    def fileno(self) -> int:
-        """The descriptor that is readable while the event is set."""
-        return self._reads
+    def descriptors(self) -> tuple[int, ...]:
+        """Of which one at least is readable while the event is set."""
+        return (self._reads, *(self._beside.descriptors() if self._beside else ()))
 
     def set(self) -> None:
         """Set the event."""
@@ -57,16 +62,40 @@ class Wake(threading.Event):
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait until it is set or ``timeout`` seconds are over; return whether it is set."""
-        return self._reads in _readable((self._reads,), timeout)
+        return bool(_readable(self.descriptors(), timeout))
 
     def __del__(self) -> None:
         for descriptor in (self._reads, self._writes):
             os.close(descriptor)
 
 
-def make_wake() -> threading.Event:
-    """A :class:`Wake`, or where pipes cannot be waited for (Windows) a plain event."""
-    return Wake() if systems.POSIX else threading.Event()
+class _Beside(threading.Event):
+    """As a :class:`Wake` beside a plain event, which is looked at every :data:`SLICE` seconds."""
+
+    def __init__(self, beside: threading.Event) -> None:
+        super().__init__()
+        self._other = beside
+
+    def is_set(self) -> bool:
+        """Whether either is set."""
+        return super().is_set() or self._other.is_set()
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait until either is set or ``timeout`` seconds are over; return whether one is."""
+        deadline = math.inf if timeout is None else time.monotonic() + timeout
+        while not self.is_set() and (left := deadline - time.monotonic()) > 0:
+            super().wait(min(left, SLICE))
+        return self.is_set()
+
+
+def make_wake(beside: threading.Event | None = None) -> threading.Event:
+    """A :class:`Wake`, or where pipes cannot be waited for (Windows) a plain event.
+
+    With ``beside`` it is set while that is, too.
+    """
+    if beside is None or isinstance(beside, Wake):
+        return Wake(beside) if systems.POSIX else threading.Event()
+    return _Beside(beside)
 
 
 def wait(handles: Sequence[Supervised], wake: threading.Event, seconds: float) -> tuple[Supervised, ...]:
@@ -74,7 +103,7 @@ def wait(handles: Sequence[Supervised], wake: threading.Event, seconds: float) -
     deadline = time.monotonic() + seconds
     with _descriptors(handles) as descriptors:
         sliced = len(descriptors) < len(handles) or not isinstance(wake, Wake)
-        watched = (*descriptors, wake.fileno()) if isinstance(wake, Wake) else descriptors
+        watched = (*descriptors, *wake.descriptors()) if isinstance(wake, Wake) else descriptors
         while True:
             supervision.reap()
             ended = tuple(h for h in handles if isinstance(supervision.poll(h), Ended))

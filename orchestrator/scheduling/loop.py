@@ -46,12 +46,14 @@ _SLOTS: Final = "slots"
 class Signals:
     """How the threads of a run call each other.
 
-    ``wake`` makes the loop look, ``queue_wake`` the queue worker; ``stop`` ends both in order. ``wake`` and
-    ``stop`` are set by a signal handler, in which a plain Event can wait for ever for its own lock.
+    ``wake`` makes the loop look, ``queue_wake`` the queue worker, ``mend_wake`` who hands conflicts to the
+    resolver; ``stop`` ends all in order. ``wake`` and ``stop`` are set by a signal handler, in which a plain
+    Event can wait for ever for its own lock.
     """
 
     wake: threading.Event = field(default_factory=make_wake)
     queue_wake: threading.Event = field(default_factory=threading.Event)
+    mend_wake: threading.Event = field(default_factory=threading.Event)
     stop: threading.Event = field(default_factory=make_wake)
 
 
@@ -76,7 +78,7 @@ class RunLoop:
         self._wake = signals.wake
         self._queue_wake = signals.queue_wake
         self._stop = signals.stop
-        self._busy: dict[str, Future[None]] = {}
+        self._busy: dict[str, Future[object]] = {}
         self._run = observer.run
         self._publisher = Publisher(bench)
 
@@ -128,10 +130,6 @@ class RunLoop:
         return view, decisions
 
     def _hand_over(self, pool: ThreadPoolExecutor, key: str, work: Callable[[], object]) -> None:
-        def carry_out() -> None:
-            try:
-                work()
-            finally:
-                self._wake.set()
-
-        self._busy[key] = pool.submit(carry_out)
+        """The loop is woken once it is done: woken by the work itself, it might find that still at work."""
+        self._busy[key] = future = pool.submit(work)
+        future.add_done_callback(lambda _: self._wake.set())

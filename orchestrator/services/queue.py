@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -13,6 +14,7 @@ from orchestrator.merging import pausing
 from orchestrator.merging.policy import allow_policy_change
 from orchestrator.merging.settle import settle
 from orchestrator.merging.worker import QueueWorker
+from orchestrator.running.waiting import make_wake
 from orchestrator.services.enqueue import add
 from orchestrator.services.entries import newest_of, require_entry
 from orchestrator.slots.keeper import SlotKeeper
@@ -21,7 +23,7 @@ from orchestrator.submitting.standstill import Freeze
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from orchestrator.sessions.registry import SessionHandle
     from orchestrator.store.records import Entry
@@ -139,9 +141,8 @@ def drain(
             name = f"queue:{bench.target}"
             raise BusyError("the merge queue", holder_of(bench.store, name))
 
-    keeper = SlotKeeper(bench)
-    with mending(bench, session, keeper, cancel):
-        _worker(bench, session, keeper, cancel, on_change).drain(done, waiting)
+    with _worker(bench, session, cancel, on_change) as worker:
+        worker.drain(done, waiting)
     return [entry for key in wanted if (entry := newest_of(bench.store, key))]
 
 
@@ -155,8 +156,6 @@ def serve(
     on_change: Callable[[], None] = lambda: None,
 ) -> None:
     """Land whatever is in the queue: with ``once`` until nothing can, else until ``cancel`` is set."""
-    keeper = SlotKeeper(bench)
-    worker = _worker(bench, session, keeper, cancel, on_change, allow_policy_change=allow_policy_change)
 
     def done(idle: bool) -> bool:  # noqa: FBT001 - the worker's own protocol
         waits = idle and bench.store.entries(target=bench.target, states={EntryState.RESOLVING})
@@ -164,25 +163,33 @@ def serve(
             on_change()  # what a resolver does is told by nobody else
         return once and idle and not waits
 
-    with mending(bench, session, keeper, cancel):
+    with _worker(bench, session, cancel, on_change, allow_policy_change=allow_policy_change) as worker:
         worker.drain(done)
 
 
+@contextlib.contextmanager
 def _worker(
     bench: Workbench,
     session: SessionHandle,
-    keeper: SlotKeeper,
     cancel: threading.Event,
     on_change: Callable[[], None],
     *,
     allow_policy_change: bool = False,
-) -> QueueWorker:
-    return QueueWorker(
-        bench,
-        session,
-        keeper,
-        wake=cancel,
-        cancel=cancel,
-        on_change=on_change,
-        allow_policy_change=allow_policy_change,
-    )
+) -> Iterator[QueueWorker]:
+    """A worker with a resolver beside it: each looks at once when the other has changed something."""
+    keeper, wake = SlotKeeper(bench), make_wake(beside=cancel)
+    with mending(bench, session, keeper, cancel, wake.set) as mend:
+
+        def tell() -> None:
+            mend()
+            on_change()
+
+        yield QueueWorker(
+            bench,
+            session,
+            keeper,
+            wake=wake,
+            cancel=cancel,
+            on_change=tell,
+            allow_policy_change=allow_policy_change,
+        )

@@ -108,6 +108,7 @@ class Conductor:
         self._guarded(self._end_commands)
         self._ended.set()
         self._signals.queue_wake.set()
+        self._signals.mend_wake.set()
         for thread in threads:
             thread.join()
         summaries: list[Summary] = []
@@ -154,13 +155,18 @@ class Conductor:
 
     def _land(self) -> None:
         """The queue worker's thread: drains until the run has ended; an error of its own ends the run."""
+
+        def tell() -> None:
+            self._signals.wake.set()
+            self._signals.mend_wake.set()
+
         worker = QueueWorker(
             self._bench,
             self._session,
             self._keeper,
             wake=self._signals.queue_wake,
             cancel=self._signals.stop,
-            on_change=self._signals.wake.set,
+            on_change=tell,
             is_needed=self._are_plans_at_work,
         )
         self._guarded(lambda: worker.drain(lambda _idle: self._ended.is_set()))
@@ -177,7 +183,7 @@ class Conductor:
             self._signals.wake.set()
 
         mender = Mender(self._bench, self._session, self._keeper, self._is_halted, tell)
-        self._guarded(lambda: mender.watch(self._ended))
+        self._guarded(lambda: mender.watch(self._ended, self._signals.mend_wake))
 
     def _look_after(self) -> None:
         """The watchdog's thread, until the run has ended. A fault of it is told, and ends no plan."""

@@ -17,7 +17,7 @@ from tests.support.repo import GitRepo
 from tests.support.runs import ending, multi
 
 ALLOWED = {"PLANCTL_ALLOW_MAIN": "1"}
-HEAVY = {"git", "pygit2", "click", "networkx", "yaml", "rich", "psutil", "filelock"}
+HEAVY = {"git", "pygit2", "click", "networkx", "yaml", "rich", "psutil"}
 
 
 def hooks(repo: GitRepo, *arguments: str, code: int = 0) -> Done:

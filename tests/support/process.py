@@ -110,7 +110,7 @@ def until(what: Callable[[], Any]) -> Any:
     deadline = time.monotonic() + LIMIT
     while not (found := what()):
         assert time.monotonic() < deadline, "it did not come"
-        threading.Event().wait(0.02)
+        threading.Event().wait(0.01)
     return found
 
 

@@ -14,6 +14,7 @@ tell apart two virtual machines cloned with one machine id.
 from __future__ import annotations
 
 import contextlib
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -25,8 +26,8 @@ from orchestrator.store.sqlite.database import Database, StoreCorruptError
 from orchestrator.store.sqlite.migrations import is_current, migrate
 from orchestrator.store.sqlite.store import SqliteStore
 from orchestrator.store.sqlite.tokens import FLOOR, next_floor
+from plans import systems
 from plans.effects import step
-from plans.systems import WINDOWS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from orchestrator.clock import Clock
 
 LOCK_SECONDS: Final = 60
+_BETWEEN: Final = 0.01
 
 
 def open_sqlite(path: Path, clock: Clock, *, verify: bool = True) -> StoreOpened:
@@ -102,7 +104,7 @@ def _made_ready(path: Path, clock: Clock, suspects: contextlib.ExitStack, *, ver
     try:
         database = _prepared(path, clock, gone_to, suspects, verify=verify)
     except StoreCorruptError:
-        if WINDOWS:
+        if systems.WINDOWS:
             suspects.close()  # Windows renames no open file
         gone_to = setting_aside.begin(path, clock.now())
         database = _prepared(path, clock, gone_to, suspects, verify=verify)
@@ -182,16 +184,14 @@ def _left_to(suspects: contextlib.ExitStack, database: Database) -> Iterator[Non
 @contextlib.contextmanager
 def _alone(path: Path) -> Iterator[None]:
     """One process at a time makes, migrates or sets aside; the kernel lets go when it dies."""
-    import filelock  # noqa: PLC0415 - 40 ms, and needed once in the life of a store
-
-    with step("store.folder"):
-        path.parent.mkdir(parents=True, exist_ok=True)
-    lock = filelock.FileLock(path.with_name(f"{path.name}.lock"), timeout=LOCK_SECONDS)
-    try:
-        lock.acquire()
-    except filelock.Timeout as error:
-        raise BusyError("the store", "another process that is making it ready") from error
-    try:
+    with contextlib.ExitStack() as stack:
+        with step("store.folder"):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            lock = stack.enter_context(path.with_name(f"{path.name}.lock").open("ab"))
+        for _ in range(round(LOCK_SECONDS / _BETWEEN)):
+            if systems.lock(lock.fileno(), wait=False):
+                break
+            threading.Event().wait(_BETWEEN)
+        else:
+            raise BusyError("the store", "another process that is making it ready")
         yield
-    finally:
-        lock.release()

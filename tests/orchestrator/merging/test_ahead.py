@@ -174,8 +174,7 @@ def test_p6_a_pause_stops_what_is_checked_ahead(queue: Queue, checks: Checks) ->
         assert checks.begin(3) == ["one", "onetwo", "onetwothree"]
         with queue_of(queue.repo) as other:
             service.pause(other.bench, "release day")
-            while len(other.events("check.stopped")) < 2:
-                pass
+            until(lambda: len(other.events("check.stopped")) >= 2)
         checks.go("one")
 
     drain_beside(queue, person)
@@ -269,8 +268,8 @@ def test_a_verdict_that_does_not_count_is_not_asked_for_again_and_again(queue: Q
     def person() -> None:
         assert checks.begin(2) == ["one", "onetwo"]
         checks.go("onetwo")
-        while not queue_finished_ahead(queue.repo):
-            pass
+        with queue_of(queue.repo) as other:
+            until(lambda: any(event.data.get("ahead") for event in other.events("check.finished")))
         checks.go("one")
         assert checks.begin(1) == ["onetwo"]
         checks.go("onetwo")
@@ -278,11 +277,6 @@ def test_a_verdict_that_does_not_count_is_not_asked_for_again_and_again(queue: Q
     drain_beside(queue, person)
     assert queue.states() == {"one": "landed", "two": "landed"}
     assert queue.checks_run() == 3
-
-
-def queue_finished_ahead(repo: GitRepo) -> bool:
-    with queue_of(repo) as other:
-        return any(event.data.get("ahead") for event in other.events("check.finished"))
 
 
 def test_p25_a_blocked_entry_between_does_not_stop_what_is_checked_ahead(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -21,6 +20,7 @@ from orchestrator.store.records import Entry
 from orchestrator.submitting.key import landing_key
 from orchestrator.submitting.standstill import noted
 from tests.support.invariants import has_passed
+from tests.support.process import until
 from tests.support.queues import MAIN, Queue, configure, drain_beside, landed_once, queue_of, require_sound
 from tests.support.records import an_entry
 from tests.support.repo import GitRepo
@@ -65,10 +65,8 @@ def landings(queue: Queue) -> list[str]:
 
 
 def until_told(repo: GitRepo, event: str, count: int = 1) -> None:
-    deadline = time.monotonic() + 60
     with queue_of(repo) as other:
-        while len(other.events(event)) < count:
-            assert time.monotonic() < deadline, f"no {event}"
+        until(lambda: len(other.events(event)) >= count)
 
 
 def test_s13_what_is_apart_lands_by_its_own_check_and_does_not_wait(repo: GitRepo, held: Held) -> None:

@@ -29,6 +29,7 @@ from orchestrator.store.sqlite.opening import open_sqlite
 from orchestrator.store.taskrecords import TaskRecord
 from tests.support.clock import FakeClock
 from tests.support.faces import add_dead_session
+from tests.support.process import until
 from tests.support.records import a_lease, a_run, a_session, a_wait, an_attempt
 
 CLOCK = SystemClock()
@@ -90,11 +91,9 @@ def test_the_heartbeat_carries_on_session_lease_and_task(factory: Callable[[], S
         first = store.lease("queue.main")
         handle.work_on("api:1.1")
         assert first is not None
-        while (now := store.lease("queue.main")) is not None and now.expires == first.expires:
-            pass
-        while (session := store.session(handle.id)) is not None and session.task != "api:1.1":
-            pass
-        assert session is not None
+        until(lambda: (now := store.lease("queue.main")) is None or now.expires != first.expires)
+        until(lambda: (session := store.session(handle.id)) is None or session.task == "api:1.1")
+        assert store.session(handle.id) is not None
         handle.check()
         held.check()
 
@@ -161,8 +160,7 @@ def test_a_session_found_stale_that_still_beats_is_active_again(
             session = store.session(handle.id)
             assert session is not None
             store.move_session(session, SessionState.STALE)
-        while store.sessions({SessionState.STALE}):
-            pass
+        until(lambda: not store.sessions({SessionState.STALE}))
         handle.check()
         assert not handle.lost.is_set()
 
