@@ -1,4 +1,4 @@
-"""The README is true: its tour, done by somebody who has nothing else, gives what it shows."""
+"""README and guide are true: what they do, done by somebody who has nothing else, gives what they show."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ import pytest
 from orchestrator.cli.main import COMMANDS, cli
 
 ROOT = Path(__file__).resolve().parents[2]
-README = (ROOT / "README.md").read_text(encoding="utf-8")
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *(ROOT / "examples").rglob("*.md")])
 STEP = re.compile(r"(?:In `([^`\n]+)`:\n\n)?```(console|markdown|yaml)\n(.*?)```", re.DOTALL)
 CALL = re.compile(r"(?:^\$ |`|^    )planctl ([a-z][a-z-]*)([^`\n]*)", re.MULTILINE)
@@ -29,8 +28,9 @@ VARIES = (
 )
 
 
-def tour() -> str:
-    return README[README.index("## Two minutes") : README.index("## Next")]
+def part(page: str, heading: str, until: str) -> str:
+    text = (ROOT / page).read_text(encoding="utf-8")
+    return text[text.index(f"## {heading}\n") : text.index(f"## {until}\n")]
 
 
 def comparable(output: str) -> list[str]:
@@ -66,9 +66,17 @@ def shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.mark.skipif(os.name == "nt", reason="the tour is for a POSIX shell")
-def test_the_tour_gives_what_it_shows(shell: Path) -> None:
+@pytest.mark.parametrize(
+    "place",
+    [
+        ("README.md", "Two minutes", "Next"),
+        ("docs/guide.md", "You are an agent, or write one", "You run CI"),
+    ],
+    ids=lambda place: place[0],
+)
+def test_the_tour_gives_what_it_shows(shell: Path, place: tuple[str, str, str]) -> None:
     folder, seen = shell, 0
-    for name, kind, text in STEP.findall(tour()):
+    for name, kind, text in STEP.findall(part(*place)):
         if kind != "console":
             assert name, f"the tour does not say which file this is:\n{text}"
             (folder / name).write_text(text, encoding="utf-8")
