@@ -291,12 +291,6 @@ def _said(now: Now, entries: tuple[Entry, ...], candidate: Candidate) -> bool | 
 
 
 def _tell_stopped(job: _Job, why: str) -> None:
-    bench = job.now.bench
-    bench.store.emit(
-        EventName.CHECK_STOPPED,
-        at=bench.clock.now(),
-        **for_whom(job.turn.entries),
-        commit=job.turn.candidate.commit,
-        ahead=True,
-        why=why,
-    )
+    bench, turn = job.now.bench, job.turn
+    about = {**for_whom(turn.entries), "commit": turn.candidate.commit, "ahead": True, "why": why}
+    bench.store.emit(EventName.CHECK_STOPPED, at=bench.clock.now(), **about)
