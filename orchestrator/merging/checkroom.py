@@ -30,8 +30,9 @@ if TYPE_CHECKING:
     from orchestrator.workbench import Workbench
     from worktrees.pool import SlotTree
 
-NO_VERDICT_CODES: Final = frozenset({75, 125, 126, 127})
-"""Try again later, cannot be tested, not executable, not found: nobody's work is to blame."""
+NO_VERDICT_CODES: Final = frozenset({75, 125, 126, 127, *range(129, 160)})
+"""Try again later, cannot be tested, not executable, not found, and 128 + n, by which the check's shell tells
+that signal n ended it: nobody's work is to blame."""
 _LOOK: Final = 0.1
 """Seconds between two looks whether planctl is asked to end."""
 _NO_SLOT: Final = (

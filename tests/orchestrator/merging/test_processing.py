@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import threading
 from collections.abc import Iterator
@@ -108,9 +109,15 @@ def test_p24_a_red_base_pauses_the_queue_and_blames_nobody(queue: Queue) -> None
 # -- checks and verdicts -------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("command", ["exit 75", "exit 125", "exit 126", "/nowhere/to/be/found", "kill -9 $$"])
+KILLED = "sh -c 'kill -9 $$'"
+"""The shell in which the check runs goes on, and tells it as 137."""
+
+
+@pytest.mark.parametrize(
+    "command", ["exit 75", "exit 125", "exit 126", "/nowhere/to/be/found", "kill -9 $$", KILLED]
+)
 def test_s11_no_verdict_blames_nobody_and_is_held_after_three(queue: Queue, command: str) -> None:
-    configure(queue.repo, check=repr(f"test ! -e odd || {command}"), queue="serial")
+    configure(queue.repo, check=json.dumps(f"test ! -e odd || {command}"), queue="serial")
     odd = queue.work("odd", {"odd": "1\n"})
     queue.work("plain", {"plain": "1\n"})
     queue.drain()
