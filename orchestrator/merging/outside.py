@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.events import EventName
 from orchestrator.merging.checks import target_check
-from orchestrator.merging.pausing import SAMPLED, TIP, UNPROVEN, UNVERIFIED, turn_red
+from orchestrator.merging.pausing import SAMPLED, TIP, UNPROVEN, UNTOLD, UNVERIFIED, turn_red
 from orchestrator.merging.upstream import is_plain
 from orchestrator.submitting.standstill import note, noted
 from worktrees.trailers import BATCH_TRAILER, KEY_TRAILER, says
@@ -69,6 +69,8 @@ def hindrance_of_tip(tenure: Tenure, checker: Checker, tip: str) -> str | None:
     verdict = checker.verdict(check, tip, of_target=True) if check else None
     sampled = noted(bench.store, target, SAMPLED) == tip
     if verdict is not None and verdict.passed is None:
+        with tenure.writing():
+            note(bench.store, target, UNTOLD, tip)
         whence = "landed by a lane" if sampled else "came from outside"
         return f"{tip[:12]} {whence}, and its check gave {verdict.detail} (log: {verdict.log})"
     with tenure.writing():

@@ -3,6 +3,7 @@
 Those that others than the queue read are in :mod:`orchestrator.submitting.standstill`; here are, besides:
 
 - ``unverified``: the commit that somebody else brought the target to; it is checked before anything lands.
+- ``untold``: such a commit whose check gave no verdict. Waits for the next check, or ends with resume.
 - ``tip``: the commit that the queue last knew the target at.
 - ``first``: the entry at its turn that a person wants first, should it have to wait again.
 """
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from orchestrator.submitting.standstill import Freeze
 
 UNVERIFIED: Final = "unverified"
+UNTOLD: Final = "untold"
 TIP: Final = "tip"
 FIRST: Final = "first"
 SAMPLED: Final = "sampled"
@@ -93,12 +95,14 @@ def _merge_lanes(store: Store, clock: Clock, target: str, tip: str, log: str) ->
 
 
 def resume(store: Store, clock: Clock, target: str, *, lanes: bool = False) -> None:
-    """Let the queue go on, whatever it stood still for; an outside tip counts as looked at by a person.
+    """Let the queue go on, whatever it stood still for; a tip that no check has met still meets one (S1).
 
     ``lanes``: these may be apart again, too.
     """
     with store.transaction():
-        for name in (PAUSED, BELOW, RED, UNVERIFIED, SAMPLED, *((MERGED,) if lanes else ())):
+        untold = noted(store, target, UNTOLD)
+        seen = (UNVERIFIED, SAMPLED) if untold and untold == noted(store, target, UNVERIFIED) else ()
+        for name in (PAUSED, BELOW, RED, UNTOLD, *seen, *((MERGED,) if lanes else ())):
             note(store, target, name, None)
         _unsay(store, target, PAUSED, FROZEN)
         store.emit(EventName.QUEUE_RESUMED, at=clock.now(), target=target)

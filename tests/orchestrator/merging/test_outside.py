@@ -92,6 +92,18 @@ def test_an_outside_commit_whose_check_gives_no_verdict_blames_nobody(queue: Que
     assert queue.entry(one).state is EntryState.LANDED
 
 
+def test_s1_who_ends_a_pause_vouches_for_no_commit_that_nobody_checked(queue: Queue) -> None:
+    service.pause(queue.bench, "lunch")
+    outside = queue.repo.commit("by a person", {"theirs": "1\n"})
+    one = queue.work("one", {"one": "1\n"})
+    queue.drain()
+    service.resume(queue.bench)
+    queue.drain()
+    assert queue.entry(one).state is EntryState.LANDED
+    checked = [e.data["commit"] for e in queue.events("check.finished") if e.data["of_target"]]
+    assert outside in checked
+
+
 def test_an_outside_commit_without_a_check_is_recorded_only(queue: Queue) -> None:
     configure(queue.repo, jobs=1)
     landed = queue.land("one", {"one": "1\n"})
