@@ -12,7 +12,7 @@ from typing import Any
 from orchestrator.services import queue as service
 from orchestrator.states import MOVING_ENTRIES, EntryState, IntentState
 from orchestrator.store.records import Entry
-from orchestrator.submitting.standstill import RED, noted
+from orchestrator.submitting.standstill import RED, noted, standstill
 from tests.stress.model.check import Steering
 from tests.stress.model.oracle import Tree, is_green, merged
 from tests.stress.model.seat import Job, Seat, references_of
@@ -26,6 +26,9 @@ _LOG = (
     "--format=%H%x00%T%x00%(trailers:key=Planctl-Key,valueonly,separator=%x2C)"
     "%x00%(trailers:key=Planctl-Batch,valueonly,separator=%x2C)"
 )
+_UNTOLD = {EntryState.REJECTED, EntryState.CONFLICTED}
+"""Nobody looks at such an entry before a person asks again."""
+_REFUSED = {*_UNTOLD, EntryState.DROPPED}
 
 
 class JudgedWorld(World):
@@ -68,13 +71,16 @@ class JudgedWorld(World):
             assert self._is_on_main(str(entry.landed_commit)), f"S8: {entry} is on no commit of main"
             assert self._brings_nothing(job, str(entry.landed_commit)), f"S8: {entry}"
         if entry.state is EntryState.LANDING:
-            name = f"refs/planctl/candidates/{job.key}"
-            assert references.get(name) == entry.candidate, f"S15: {name} is not {entry.candidate}"
+            name, tip = f"refs/planctl/candidates/{job.key}", references[entry.target]
+            is_kept = references.get(name) == entry.candidate or self._holds(tip, str(entry.candidate))
+            assert is_kept, f"S15: {name} is not {entry.candidate}"
 
     def _is_on_main(self, commit: str) -> bool:
         """Also as what a newer head of its branch stood on when that landed."""
-        known = {*self.main, *self.landed.values()}
-        return commit in known or self.eye.git("merge-base", commit, self.main[-1]) == commit
+        return commit in {*self.main, *self.landed.values()} or self._holds(self.main[-1], commit)
+
+    def _holds(self, tip: str, commit: str) -> bool:
+        return self.eye.git("merge-base", commit, tip) == commit
 
     def _require_landed_references(self, references: dict[str, str]) -> None:
         begun = {key for seat in self.seats for key in self._begun(seat)}
@@ -175,6 +181,8 @@ class JudgedWorld(World):
                 self.tally["held"] += 1
         self._drain_all()
         self.require()
+        if sum(self._ask_again(seat) for seat in self.seats):
+            self._drain_all()
         for seat in self.seats:
             self._require_decided(seat)
         before = self._told()
@@ -188,6 +196,18 @@ class JudgedWorld(World):
     def _drain_all(self) -> None:
         self.drain()
 
+    def _ask_again(self, seat: Seat) -> int:
+        """Hand in what came to nothing here, and was landed by another clone: nobody told this one."""
+        entries = {entry.id: entry for entry in seat.queue.bench.store.entries(states=_UNTOLD)}
+        missed = [job for job in seat.jobs.values() if job.key in self.landed and job.key in entries]
+        for job in missed:
+            assert not self._hears_at_once, f"S8: {entries[job.key]} is on main"
+            if entries[job.key].state is EntryState.REJECTED:
+                self._require_blame(job, entries[job.key])
+            seat.queue.add(job.key)
+            self.tally["landed elsewhere"] += 1
+        return len(missed)
+
     def _told(self) -> list[object]:
         """All references but the epochs, and all entries."""
         repos = (self.there, *(seat.repo for seat in self.seats))
@@ -196,7 +216,7 @@ class JudgedWorld(World):
 
     def _require_well(self) -> None:
         if not self.apart:
-            require_invariants(self.repo, self.main[0])
+            require_invariants(self.repo, self.main[0], vouched=self.vouched)
 
     def _go_on(self) -> None:
         """Main is green again, and whatever a queue stood still for is over."""
@@ -209,7 +229,10 @@ class JudgedWorld(World):
             self.push_outside("mend")
             self._follow_main()
         for seat in self.seats:
-            service.resume(seat.queue.bench)
+            bench = seat.queue.bench
+            if standstill(bench.store, seat.target, bench.target_tip()):
+                service.resume(bench)
+                self.vouched.add(bench.target_tip())
 
     def _require_decided(self, seat: Seat) -> None:
         entries = {entry.id: entry for entry in seat.queue.bench.store.entries()}
@@ -254,10 +277,11 @@ class JudgedWorld(World):
         assert sum(e.data["passed"] is None for e in said) >= 3, f"S11: {entry} is held for less"
 
     def _waits_rightly(self, job: Job, entries: dict[str, Entry]) -> bool:
-        """It is to land after a plan that has not landed."""
+        """It is to land after a plan that has not landed, or that was refused when handed in as a plan."""
         landed = {entry.branch for entry in entries.values() if entry.state is EntryState.LANDED}
+        refused = {entry.plan for entry in entries.values() if entry.state in _REFUSED}
         return entries[job.key].state in MOVING_ENTRIES and any(
-            plan not in landed and not self._has_landed_plan(plan) for plan in job.after
+            plan in refused or (plan not in landed and not self._has_landed_plan(plan)) for plan in job.after
         )
 
 

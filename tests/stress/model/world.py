@@ -45,7 +45,8 @@ class World:
     counts; ``eye`` one that has the objects of all of them; ``apart``: its lanes skip each other's checks.
     ``branches`` with their heads and ``markers`` with a file of theirs by name; ``main`` the
     first-parent commits known so far, ``outside`` those that somebody else made; ``landed`` the
-    commit that a key made; ``halted`` workers; ``pruned``: objects were pruned while a worker was halted.
+    commit that a key made; ``halted`` workers; ``pruned``: objects were pruned while a worker was halted;
+    ``vouched``: commits on which a person let the queue go on.
     ``tally`` counts what has happened.
     """
 
@@ -63,6 +64,7 @@ class World:
     landed: dict[str, str] = field(default_factory=dict)
     halted: list[Worker] = field(default_factory=list)
     pruned: bool = False
+    vouched: set[str] = field(default_factory=set)
     tally: Counter[str] = field(default_factory=Counter)
     _granted: list[int] = field(default_factory=list)
     _trees: dict[str, Tree] = field(default_factory=dict)
@@ -151,21 +153,25 @@ class World:
         gone = faults(self.tree(self.branches[name])) if kind == "own" else ()
         self._push(name, self.branches[name], files, gone)
 
+    def _one_of_the_last(self, number: int) -> Job:
+        last = [*self.jobs.values()][-6:]
+        return last[number % len(last)]
+
     def drop(self, number: int) -> None:
-        """A person takes an entry out, if it can still be."""
+        """A person takes one of the last entries out, if it can still be."""
         if not self.jobs:
             return
-        job = [*self.jobs.values()][number % len(self.jobs)]
+        job = self._one_of_the_last(number)
         with contextlib.suppress(NothingToDoError, UsageError):
             service.drop(self.queue.bench, job.key)
             job.wanted = False
             self.tally["cancelled"] += 1
 
     def jump(self, number: int) -> None:
-        """A person lifts an entry to the head of the queue, if it waits or is at its turn."""
+        """A person lifts one of the last entries to the head of the queue, if it waits or is at its turn."""
         if not self.jobs:
             return
-        job = [*self.jobs.values()][number % len(self.jobs)]
+        job = self._one_of_the_last(number)
         with contextlib.suppress(UsageError):
             line = jump(self.queue.bench, job.key).line
             self.tally["lifted"] += 1
