@@ -2,11 +2,14 @@
 
 Who is being merged or checked is the worker's, and is not written to. Should that come to nothing, as with
 one of a batch that is red, the entry is back in line at its old place: so the last one that a person wanted
-first is remembered, in a named value of the target, and lifted by the worker once it waits again.
+first is remembered, in a named value of the target, and lifted by the worker once it waits again: above the
+freeze that there was when the person spoke, for one that was said later holds it as it holds any other.
 """
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from orchestrator.events import EventName
@@ -14,22 +17,23 @@ from orchestrator.merging.lifting import JUMPED, LIFTED, lift
 from orchestrator.merging.pausing import FIRST
 from orchestrator.merging.viewing import queue_view
 from orchestrator.states import EntryState
-from orchestrator.submitting.standstill import FROZEN, note, noted
+from orchestrator.submitting.standstill import FROZEN, Freeze, freeze_of, note, noted
 
 if TYPE_CHECKING:
     from orchestrator.merging.lifting import Lift, Lifted
+    from orchestrator.merging.planner import QueueView
     from orchestrator.merging.tenure import Tenure
     from orchestrator.store.records import Entry
     from orchestrator.workbench import Workbench
 
 AT_TURN: Final = frozenset({EntryState.MERGING, EntryState.CHECKING, EntryState.LANDING})
-_SAYS_LESS: Final = frozenset({None, "behind", FROZEN, "batch", "no-verdict", "missing-object"})
-"""Of an entry that waits for its turn, or lets others pass since it had it: that is over."""
+_SAYS_LESS: Final = frozenset({None, "behind", "batch", "no-verdict", "missing-object", FROZEN})
+"""Of an entry that waits for its turn, lets others pass since it had it, or was frozen: that is over."""
 
 
-def put_first(bench: Workbench, entry: Entry, tip: str) -> Lift:
-    """Lift ``entry``, which waits, and what it lands after; in a transaction of the caller's."""
-    found = lift(queue_view(bench, tip), entry)
+def put_first(bench: Workbench, entry: Entry, view: QueueView) -> Lift:
+    """Lift ``entry``, which waits, and what it lands after; in the transaction that ``view`` was read in."""
+    found = lift(view, entry)
     note(bench.store, bench.target, FIRST, None)
     for one in found.changes:
         _write(bench, one, entry)
@@ -38,24 +42,28 @@ def put_first(bench: Workbench, entry: Entry, tip: str) -> Lift:
 
 def remember(bench: Workbench, entry: Entry) -> bool:
     """``entry`` is at its turn, and is to be first once it waits again; whether that is new."""
-    is_new = noted(bench.store, bench.target, FIRST) != entry.id
+    freeze = freeze_of(bench.store, bench.target)
+    said = json.dumps({"entry": entry.id, "freeze": freeze and freeze.as_json()})
+    is_new = noted(bench.store, bench.target, FIRST) != said
     if is_new:
-        note(bench.store, bench.target, FIRST, entry.id)
+        note(bench.store, bench.target, FIRST, said)
         _tell(bench, entry, at_turn=True)
     return is_new
 
 
 def lift_remembered(tenure: Tenure, tip: str) -> None:
     """Lift whom a person wanted first while it was at its turn, if it waits now; forget who has ended."""
-    store, target = tenure.bench.store, tenure.bench.target
-    if noted(store, target, FIRST) is None:
+    bench = tenure.bench
+    if noted(bench.store, bench.target, FIRST) is None:
         return
     with tenure.writing():
-        entry = store.entry(noted(store, target, FIRST) or "")
-        if entry is None or entry.target != target or entry.state not in LIFTED | AT_TURN:
-            note(store, target, FIRST, None)
+        said = json.loads(noted(bench.store, bench.target, FIRST) or "{}")
+        entry = bench.store.entry(said.get("entry", ""))
+        if entry is None or entry.target != bench.target or entry.state not in LIFTED | AT_TURN:
+            note(bench.store, bench.target, FIRST, None)
         elif entry.state in LIFTED:
-            put_first(tenure.bench, entry, tip)
+            then = Freeze(**said["freeze"]) if said["freeze"] else None
+            put_first(bench, entry, replace(queue_view(bench, tip), freeze=then))
 
 
 def _write(bench: Workbench, one: Lifted, entry: Entry) -> None:

@@ -5,7 +5,7 @@ Those that others than the queue read are in :mod:`orchestrator.submitting.stand
 - ``unverified``: the commit that somebody else brought the target to; it is checked before anything lands.
 - ``untold``: such a commit whose check gave no verdict. Waits for the next check, or ends with resume.
 - ``tip``: the commit that the queue last knew the target at.
-- ``first``: the entry at its turn that a person wants first, should it have to wait again.
+- ``first``: the entry at its turn that a person wants first, should it wait again, and the freeze then.
 """
 
 from __future__ import annotations

@@ -13,8 +13,8 @@ from orchestrator.merging.rates import measured
 from orchestrator.services.entries import require_entry
 from orchestrator.services.expecting import expected
 from orchestrator.services.queuelist import queue_json
-from orchestrator.states import MOVING_ENTRIES, OPEN_ENTRIES, EntryState
-from orchestrator.submitting.standstill import FROZEN, freeze_of
+from orchestrator.states import MOVING_ENTRIES, EntryState
+from orchestrator.submitting.standstill import FROZEN, HOLDABLE, freeze_of
 from worktrees.mirror import remote_of
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def explain(bench: Workbench, name: str) -> dict[str, Any]:
     """
     entry = require_entry(bench, name)
     freeze = freeze_of(bench.store, bench.target)
-    is_frozen = freeze is not None and entry.state in OPEN_ENTRIES and freeze.holds(entry.priority)
+    is_frozen = freeze is not None and entry.state in HOLDABLE and freeze.holds(entry.priority)
     if freeze and is_frozen and entry.state is EntryState.QUEUED:  # perhaps no worker has said so yet
         why = {"code": FROZEN, "detail": freeze.of(entry.priority)}
         entry = replace(entry, reason={**entry.reason, **why})

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from orchestrator.errors import UsageError
 from orchestrator.merging.jumping import AT_TURN, put_first, remember
 from orchestrator.merging.lifting import LIFTED
+from orchestrator.merging.viewing import queue_view
 from orchestrator.services.entries import require_entry
 
 if TYPE_CHECKING:
@@ -42,5 +43,5 @@ def jump(bench: Workbench, name: str) -> Jumped:
         if entry.state not in LIFTED:
             detail = entry.reason.get("detail")
             raise UsageError(f"{name} is {entry.state}{f': {detail}' if detail else ''}")
-        found = put_first(bench, entry, bench.target_tip())
+        found = put_first(bench, entry, queue_view(bench, bench.target_tip()))
         return Jumped(found.line, found.awaits, is_new=bool(found.changes))

@@ -18,8 +18,8 @@ from orchestrator.running.waiting import make_wake
 from orchestrator.services.enqueue import add
 from orchestrator.services.entries import newest_of, require_entry
 from orchestrator.slots.keeper import SlotKeeper
-from orchestrator.states import MOVING_ENTRIES, OPEN_ENTRIES, EntryState
-from orchestrator.submitting.standstill import Freeze
+from orchestrator.states import MOVING_ENTRIES, EntryState
+from orchestrator.submitting.standstill import HOLDABLE, Freeze
 
 if TYPE_CHECKING:
     import threading
@@ -74,7 +74,7 @@ def pause(bench: Workbench, why: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Frozen:
-    """A freeze, and how many of the ``open`` entries it holds now."""
+    """A freeze, and how many it holds now of the ``open`` entries that are not landing this moment."""
 
     freeze: Freeze
     held: int
@@ -86,7 +86,7 @@ def freeze(bench: Workbench, below: float, why: str) -> Frozen:
     what = Freeze(below, why or _BY_A_PERSON)
     with bench.store.transaction():
         pausing.freeze_below(bench.store, bench.clock, bench.target, what)
-        waiting = bench.store.entries(target=bench.target, states=OPEN_ENTRIES)
+        waiting = bench.store.entries(target=bench.target, states=HOLDABLE)
     return Frozen(what, sum(what.holds(entry.priority) for entry in waiting), len(waiting))
 
 

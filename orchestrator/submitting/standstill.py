@@ -13,6 +13,8 @@ import json
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from orchestrator.states import OPEN_ENTRIES, EntryState
+
 if TYPE_CHECKING:
     from orchestrator.store.protocol import Store
 
@@ -21,6 +23,8 @@ RED: Final = "red"
 BELOW: Final = "below"
 FROZEN: Final = "frozen"
 """The code of the stored reason of an entry that a freeze holds."""
+HOLDABLE: Final = OPEN_ENTRIES - {EntryState.LANDING}
+"""The states in which a freeze holds an entry: what is landing when a person says so lands."""
 
 
 @dataclass(frozen=True, slots=True)

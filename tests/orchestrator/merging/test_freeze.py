@@ -10,6 +10,7 @@ import pytest
 
 from orchestrator.events import EventName
 from orchestrator.services import queue as service
+from orchestrator.services.explaining import explain
 from orchestrator.services.jumping import jump
 from orchestrator.states import EntryState
 from orchestrator.submitting.standstill import Freeze, freeze_of
@@ -177,3 +178,13 @@ def test_the_newest_freeze_counts_and_a_pause_stands_beside_it(repo: GitRepo) ->
         assert told == [("x", 60.0), ("why: \udcff", 50.0), ("lunch", None)]
         queue.drain()
         assert queue.entry(entry).state is EntryState.LANDED
+
+
+def test_what_is_landing_when_a_person_says_so_is_not_told_to_be_held(repo: GitRepo) -> None:
+    with queue_of(repo) as queue:
+        entry = queue.work("a", {"a": "1\n"}, priority=40)
+        for state in (EntryState.MERGING, EntryState.CHECKING, EntryState.LANDING):
+            entry = queue.bench.store.move_entry(entry, state)
+            held = state is not EntryState.LANDING
+            assert service.freeze(queue.bench, 60, "release day").held == held
+            assert bool(explain(queue.bench, "a")["frozen"]) == held

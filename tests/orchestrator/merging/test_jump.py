@@ -11,6 +11,7 @@ from orchestrator.errors import NothingToDoError, UsageError
 from orchestrator.merging.pausing import FIRST, noted
 from orchestrator.merging.processing import Processor
 from orchestrator.services import queue as service
+from orchestrator.services.explaining import explain
 from orchestrator.services.jumping import jump
 from orchestrator.states import EntryState
 from orchestrator.store.records import Entry
@@ -263,3 +264,41 @@ def test_one_that_lands_from_its_turn_is_forgotten(repo: GitRepo, gates: Gates, 
     drain_beside(queue, person)
     assert landings(queue) == ["one"]
     assert (lifted(queue), noted(queue.bench.store, MAIN, FIRST)) == ([], None)
+
+
+@pytest.mark.parametrize(("below", "waits"), [(60, False), (200, True)])
+def test_a_freeze_that_is_said_later_counts_whether_it_had_its_turn_or_waited(
+    queue: Queue, below: float, *, waits: bool
+) -> None:
+    """It holds what it is above; the freeze that was there before a jump is passed (below)."""
+    for name in ("one", "two"):
+        queue.work(name, {name: "1\n"})
+    queue.bench.store.move_entry(queue.add("two"), EntryState.MERGING)
+    jump(queue.bench, "two")
+    service.freeze(queue.bench, below, "release day")
+    queue.drain()
+    assert queue.states() == {"one": "queued", "two": "queued" if waits else "landed"}
+    service.resume(queue.bench)
+    queue.drain()
+    assert landings(queue) == ["two", "one"], "it was lifted all the same"
+
+
+def test_one_at_its_turn_passes_the_freeze_that_it_was_lifted_under(queue: Queue) -> None:
+    queue.work("one", {"one": "1\n"})
+    service.freeze(queue.bench, 200, "release day")
+    queue.bench.store.move_entry(queue.add("one"), EntryState.MERGING)
+    jump(queue.bench, "one")
+    queue.drain()
+    assert landings(queue) == ["one"]
+
+
+def test_a_frozen_one_that_is_lifted_does_not_go_on_saying_that_it_is_frozen(queue: Queue) -> None:
+    entry = queue.work("one", {"one": "1\n"})
+    service.freeze(queue.bench, 60, "release day")
+    queue.drain()
+    assert queue.entry(entry).reason["code"] == "frozen"
+    assert "`planctl queue jump one`" in explain(queue.bench, "one")["cure"]
+    jump(queue.bench, "one")
+    assert queue.entry(entry).reason["code"] == "jumped", "where no worker is there, nobody else would"
+    queue.drain()
+    assert landings(queue) == ["one"]
