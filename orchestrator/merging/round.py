@@ -28,7 +28,7 @@ from orchestrator.planning.cost import LARGEST
 from orchestrator.states import EntryState
 from orchestrator.submitting.locked import LOCKED
 from orchestrator.submitting.remote import UNREACHABLE
-from orchestrator.submitting.standstill import FROZEN, noted, standstill
+from orchestrator.submitting.standstill import FROZEN, freeze_of, noted, standstill
 from plans.errors import InvalidPlansError
 
 if TYPE_CHECKING:
@@ -224,7 +224,7 @@ class Round:
         stays = [s for s in steps if isinstance(s, Stay) and s.entry.id not in at_turn]
         if first and self.is_busy:
             stays = [beside_others(stay) for stay in (Stay(first, "behind", ""), *stays)]
-        self._store_reasons(stays)
+        self._store_reasons(view, stays)
         return unit
 
     def _unit(self, view: QueueView, first: Entry) -> tuple[Entry, ...]:
@@ -261,16 +261,20 @@ class Round:
         bench = self._tenure.bench
         return noted(bench.store, bench.target, SAMPLED) == self._tip and self._paused() is None
 
-    def _store_reasons(self, stays: list[Stay]) -> None:
-        """Every wait has a stored reason; the same one again is not written."""
+    def _store_reasons(self, view: QueueView, stays: list[Stay]) -> None:
+        """Every wait has a stored reason; the same one again is not written, nor what was so a moment ago."""
         fresh = [(stay.entry, why) for stay in stays if (why := _new_reason(stay)) is not None]
         if not fresh:
             return
+        store, target = self._tenure.bench.store, self._tenure.bench.target
         with self._tenure.writing():
+            if (self._paused(), freeze_of(store, target)) != (view.paused, view.freeze):
+                self.is_busy = True  # a person has spoken since: the next round sees what holds now
+                return
             for entry, why in fresh:
                 # one that moved meanwhile: the next round sees why
                 with contextlib.suppress(StaleRecordError):
-                    self._tenure.bench.store.update_entry(entry, reason=why)
+                    store.update_entry(entry, reason=why)
 
 
 def _new_reason(stay: Stay) -> dict[str, Any] | None:

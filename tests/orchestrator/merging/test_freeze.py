@@ -5,10 +5,14 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from collections.abc import Callable
+from functools import partial
 
 import pytest
 
 from orchestrator.events import EventName
+from orchestrator.merging import round as rounds
+from orchestrator.merging.planner import QueueView, Step
 from orchestrator.services import queue as service
 from orchestrator.services.explaining import explain
 from orchestrator.services.jumping import jump
@@ -188,3 +192,25 @@ def test_what_is_landing_when_a_person_says_so_is_not_told_to_be_held(repo: GitR
             held = state is not EntryState.LANDING
             assert service.freeze(queue.bench, 60, "release day").held == held
             assert bool(explain(queue.bench, "a")["frozen"]) == held
+
+
+@pytest.mark.parametrize("stop", [partial(service.freeze, below=60), service.pause])
+def test_a_worker_that_has_just_read_the_queue_does_not_write_what_a_person_has_ended(
+    repo: GitRepo, monkeypatch: pytest.MonkeyPatch, stop: Callable[..., object]
+) -> None:
+    """Nor does its drain end by it. What is queued says nothing of its own yet, so nobody unsays it."""
+    with queue_of(repo) as queue:
+        entry = queue.work("low", {"f": "1\n"}, priority=40)
+        stop(queue.bench, why="release day")
+        decide, met = rounds.plan_serial, []
+
+        def late(view: QueueView) -> tuple[Step, ...]:
+            if not met:
+                met.append(view.entries[0].reason)
+                service.resume(queue.bench)
+            return decide(view)
+
+        monkeypatch.setattr(rounds, "plan_serial", late)
+        queue.drain()
+        assert met == [{}]
+        assert queue.entry(entry).state is EntryState.LANDED
