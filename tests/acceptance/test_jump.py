@@ -53,11 +53,13 @@ def test_jump_by_each_name_in_text_and_json(repo: GitRepo) -> None:
 
 def test_the_priority_of_what_is_in_the_queue_is_changed_by_a_jump_alone(repo: GitRepo) -> None:
     queued(repo, "one", "two")
-    assert run("queue", "add", "two", "--priority", "90", cwd=repo.path).code == 0
+    done = run("queue", "add", "two", "--priority", "90", cwd=repo.path)
+    assert (done.code, done.err) == (0, "two keeps its priority 50: `planctl queue jump two` lifts it\n")
     assert order(repo) == ["one", "two"]
     assert run("queue", "jump", "two", cwd=repo.path).code == 0
     repo.branch("three", {"three": "1\n"})
-    assert run("queue", "add", "three", "--priority", "100", cwd=repo.path).code == 0
+    done = run("queue", "add", "three", "--priority", "100", cwd=repo.path)
+    assert (done.code, done.err) == (0, "")
     assert order(repo) == ["two", "three", "one"]
 
 

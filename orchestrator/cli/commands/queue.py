@@ -62,6 +62,7 @@ def add(invocation: Invocation, names: tuple[str, ...], priority: float | None, 
     from orchestrator.services.enqueue import add as enqueue  # noqa: PLC0415 - as above
     from orchestrator.services.enqueue import bring_branches  # noqa: PLC0415 - as above
     from orchestrator.services.queuerows import queue_entries  # noqa: PLC0415 - as above
+    from orchestrator.submitting.standstill import shown as shown_as  # noqa: PLC0415 - as above
 
     with invocation.working("command") as (bench, _):
         bring_branches(bench, names)
@@ -73,6 +74,10 @@ def add(invocation: Invocation, names: tuple[str, ...], priority: float | None, 
         invocation.output.document({"entries": entries})
         return
     _show_places(invocation, entries)
+    for entry in entries:
+        if priority not in (None, entry["priority"]):
+            name, kept = entry["plan"] or entry["branch"], shown_as(entry["priority"])
+            invocation.output.note(f"{name} keeps its priority {kept}: `planctl queue jump {name}` lifts it")
 
 
 def _show_places(invocation: Invocation, entries: Iterable[Mapping[str, Any]]) -> None:
