@@ -81,6 +81,23 @@ def test_quiet_says_what_became_of_things_and_programs_hear_all(capsys: pytest.C
     assert len(capsys.readouterr().out.splitlines()) == len(events), "what was asked for is a result"
 
 
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        (EventName.PLAN_CANCELLED, {"reason": {"code": "stopped"}}),
+        (EventName.QUEUE_PAUSED, {"why": "target-red: 123 fails its own check", "commit": "123"}),
+        (EventName.CHECKOUT_LEFT, {"checkout": "there", "failure": "no space"}),
+        ("entry.dropped", {"detail": "by a person"}),
+    ],
+)
+def test_who_is_quiet_hears_of_trouble(
+    capsys: pytest.CaptureFixture[str], name: str, data: dict[str, object]
+) -> None:
+    quiet = Output(verbosity=Verbosity.QUIET)
+    tell(quiet, [StoredEvent(1, AT, name, "r1", "x", data)], quiet.text)
+    assert len(capsys.readouterr().out.splitlines()) == 1
+
+
 def test_a_quiet_run_tells_what_landed_and_what_failed(repo: GitRepo) -> None:
     plans: dict[str, dict[str, object]] = {
         "good": {"files": {"write": ["one"]}, "run": "touch one"},

@@ -142,15 +142,18 @@ def _colour(event: StoredEvent) -> Colour | None:
             return Colour.RED
         case (
             EventName.PLAN_SKIPPED
+            | EventName.PLAN_CANCELLED
             | EventName.PLAN_DEFERRED
             | EventName.PLAN_DRIFT
             | EventName.PLAN_TOUCHED
             | EventName.PLAN_LEAKED
             | EventName.STASH_LOST
             | EventName.BRANCH_LOST
+            | EventName.CHECKOUT_LEFT
+            | EventName.QUEUE_PAUSED
         ):
             return Colour.YELLOW
-        case "entry.blocked" | "entry.held":
+        case "entry.blocked" | "entry.held" | "entry.dropped":
             return Colour.YELLOW
         case _:
             return None
