@@ -58,6 +58,26 @@ def test_plans_that_begin_to_wait_for_the_same_are_told_of_in_one_line() -> None
     assert len(said(apart)) == len(apart), "only those in a row"
 
 
+@pytest.mark.parametrize(
+    ("name", "data", "words"),
+    [
+        ("entry.queued", {}, "is in the queue"),
+        ("entry.queued", {"code": "batch", "detail": "red"}, "is in the queue"),
+        (
+            "entry.queued",
+            {"code": "frozen", "detail": "its priority is 30"},
+            "is in the queue: its priority is 30",
+        ),
+        (EventName.QUEUE_JUMPED, {"was": 3, "place": 1}, "was lifted from place 3 to 1"),
+        (EventName.QUEUE_JUMPED, {"was": 1, "place": 1}, "was lifted, and stays at place 1"),
+    ],
+)
+def test_who_is_kept_from_landing_or_lifted_is_told_of_in_words(
+    name: str, data: dict[str, object], words: str
+) -> None:
+    assert said([StoredEvent(1, AT, name, "r1", "x", data)]) == [f"x {words}"]
+
+
 def test_quiet_says_what_became_of_things_and_programs_hear_all(capsys: pytest.CaptureFixture[str]) -> None:
     events = [
         *waiting(["x"], PLACE),

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from orchestrator.events import EventName
 from orchestrator.merging.checknames import REGENERATE
-from orchestrator.submitting.standstill import Freeze
+from orchestrator.submitting.standstill import FROZEN, PAUSED, Freeze
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -95,7 +95,16 @@ def _jumped(data: Data) -> str:
     if data.get("at_turn"):
         return "is to be first again, should it come back from its turn"
     why = f", for {data['for']} lands after it" if data.get("for") else ""
-    return f"was lifted from place {data.get('was')} to {data.get('place')}{why}"
+    was, place = data.get("was"), data.get("place")
+    if was == place:  # only its priority is another: above a freeze, or above what comes later
+        return f"was lifted, and stays at place {place}{why}"
+    return f"was lifted from place {was} to {place}{why}"
+
+
+def _queued(data: Data) -> str:
+    """Of one that was about to land, also why it does not."""
+    why = f": {data.get('detail')}" if data.get("code") in (FROZEN, PAUSED) else ""
+    return f"is in the queue{why}"
 
 
 def _paused(data: Data) -> str:
@@ -125,7 +134,7 @@ _WORDS: Final[dict[str, Callable[[Data], str | None]]] = {
     EventName.PHASE_COMPLETE: lambda data: (
         f"phase {data.get('phase')} is complete at {_short(data, 'commit')}"
     ),
-    "entry.queued": lambda _: "is in the queue",
+    "entry.queued": _queued,
     EventName.RESOLVER_STARTED: lambda data: (
         f"the resolver is at work in {data.get('worktree')}; log: {data.get('log')}"
     ),
