@@ -55,6 +55,18 @@ def test_below_a_priority_the_queue_is_frozen_and_says_so_everywhere(repo: GitRe
     assert repo.show("main", "low") == "1\n"
 
 
+@pytest.mark.parametrize("below", [(), ("--below", "60")])
+def test_the_reason_is_one_line_wherever_it_is_shown(repo: GitRepo, below: tuple[str, ...]) -> None:
+    """A line that begins with two colons is a command to GitHub's runner."""
+    repo.branch("low", {"low": "1\n"})
+    run("queue", "add", "low", cwd=repo.path)
+    assert run("queue", "pause", *below, "--why", "red\n::error::x", cwd=repo.path).code == 0
+    for command in (("queue", "list"), ("queue", "explain", "low"), ("queue", "log"), ("merge", "low")):
+        lines = run(*command, cwd=repo.path).out.splitlines()
+        assert any("red" in line for line in lines), command
+        assert not any(line.startswith("::error::x") for line in lines), command
+
+
 @pytest.mark.parametrize("priority", ["nan", "inf", "-inf", "1e400", "soon", ""])
 def test_what_is_no_priority_is_a_usage_error(repo: GitRepo, priority: str) -> None:
     repo.branch("one", {"one": "1\n"})

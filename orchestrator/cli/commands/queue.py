@@ -217,7 +217,7 @@ def _show_prepared(invocation: Invocation, found: ByHand) -> None:
 
 @command.command("pause")
 @click.option("--below", type=priority, help="Only entries of a priority below this wait.")
-@click.option("--why", metavar="TEXT", default="", help="Shown to everybody who waits.")
+@click.option("--why", metavar="TEXT", type=one_line, default="", help="Shown to everybody who waits.")
 @remote_option
 @pass_invocation
 def pause(invocation: Invocation, below: float | None, why: str) -> None:
