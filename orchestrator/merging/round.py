@@ -47,6 +47,7 @@ _OVERWRITTEN = frozenset(
         "order",
         JUMPED,
         "dependency-rejected",
+        "target-moved",
         "recovered",
         "interrupted",
         "batch",

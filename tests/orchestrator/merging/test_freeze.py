@@ -184,6 +184,16 @@ def test_the_newest_freeze_counts_and_a_pause_stands_beside_it(repo: GitRepo) ->
         assert queue.entry(entry).state is EntryState.LANDED
 
 
+@pytest.mark.parametrize("before", ["target-moved", "interrupted", "jumped"])
+def test_who_is_frozen_does_not_go_on_saying_what_it_waited_for_before(repo: GitRepo, before: str) -> None:
+    with queue_of(repo) as queue:
+        entry = queue.work("low", {"f": "1\n"}, priority=40)
+        queue.bench.store.update_entry(entry, reason={"code": before, "detail": "a moment ago"})
+        service.freeze(queue.bench, 60, "release day")
+        queue.drain()
+        assert queue.entry(entry).reason == FROZEN
+
+
 def test_what_is_landing_when_a_person_says_so_is_not_told_to_be_held(repo: GitRepo) -> None:
     with queue_of(repo) as queue:
         entry = queue.work("a", {"a": "1\n"}, priority=40)
