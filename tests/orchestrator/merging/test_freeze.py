@@ -19,7 +19,7 @@ from orchestrator.services.jumping import jump
 from orchestrator.states import EntryState
 from orchestrator.submitting.standstill import Freeze, freeze_of
 from orchestrator.submitting.submit import Work, submit
-from tests.support.process import run, start, until
+from tests.support.process import end_of, run, start, until
 from tests.support.queues import MAIN, Queue, configure, drain_beside, landed_once, queue_of, require_sound
 from tests.support.repo import GitRepo
 from tests.support.slices import seldom
@@ -127,6 +127,8 @@ def test_what_lands_after_a_frozen_one_waits_with_it_and_who_stands_by_ends(repo
         service.resume(queue.bench)
         queue.drain()
         assert queue.states() == {"low": "landed", "behind": "landed"}
+        first.terminate()
+        assert end_of(first).code == 143
 
 
 def test_who_jumps_passes_the_freeze_also_from_its_own_turn(repo: GitRepo) -> None:
