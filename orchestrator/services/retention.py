@@ -199,11 +199,11 @@ def _old_logs(store: Store, state: Path, ages: Ages) -> Iterator[Path]:
     """Logs of checks and faults, and the records of commands that are over."""
     for folder in (state / "checks", state / "logs"):
         for path in sorted(folder.glob("*")) if folder.is_dir() else ():
-            if path.is_file() and ages.is_old(Thing.LOGS, path.stat().st_mtime):
+            if path.is_file() and ages.is_old(Thing.LOGS, _changed(path)):
                 yield path
     root = records_root(state)
     for folder in sorted(root.iterdir()) if root.is_dir() else ():
-        if ages.is_old(Thing.LOGS, folder.stat().st_mtime) and _is_over(store, folder):
+        if ages.is_old(Thing.LOGS, _changed(folder)) and _is_over(store, folder):
             yield folder
 
 
@@ -222,8 +222,18 @@ def _old_outputs(store: Store, state: Path, ages: Ages) -> Iterator[Path]:
     """Outputs inside planctl's own folder; those that were configured to be elsewhere are the user's."""
     root = default_root(state)
     for folder in sorted(root.iterdir()) if root.is_dir() else ():
-        newest = max(path.lstat().st_mtime for path in (folder, *folder.rglob("*")))
         latest = store.attempts(plan=folder.name)
         over = not latest or latest[-1].state in TERMINAL_ATTEMPTS
-        if over and ages.is_old(Thing.OUTPUTS, newest):
+        if over and ages.is_old(Thing.OUTPUTS, _changed(folder)):
             yield folder
+
+
+def _changed(path: Path) -> float:
+    """When it, or anything in it, was changed last, in seconds since 1970; never, where something goes away.
+
+    Somebody is at work there then.
+    """
+    try:
+        return max(one.lstat().st_mtime for one in (path, *path.rglob("*")))
+    except FileNotFoundError:
+        return FOREVER

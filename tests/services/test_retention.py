@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 import os
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from orchestrator.services.retention import let_go, let_go_daily
+from orchestrator.services.retention import Thing, due, let_go, let_go_daily
 from orchestrator.states import AttemptState, RunState, SessionState
 from orchestrator.workbench import Workbench
 from tests.support.cli import planctl
@@ -20,6 +22,8 @@ from worktrees.packing import pack_references
 
 OLD = "2020-01-01T00:00:00.000Z"
 DAY = 24 * 3600.0
+ENOUGH = 5000
+"""Files that come and go while somebody looks."""
 
 
 @pytest.fixture
@@ -119,6 +123,30 @@ def test_p27_logs_records_and_outputs_of_what_is_over(bench: Workbench) -> None:
     assert young.exists()
     assert (state / "records" / "a1-1" / "started").exists(), "its plan is at work"
     assert (state / "outputs" / "works" / "log").exists()
+
+
+def test_p27_what_goes_away_while_one_looks_is_not_old(bench: Workbench) -> None:
+    outputs = bench.repository.state_dir / "outputs" / "api"
+    outputs.mkdir(parents=True)
+    over, rounds = threading.Event(), itertools.count()
+
+    def work() -> None:
+        while not over.is_set():
+            (outputs / "log.new").write_text("x\n", encoding="utf-8")
+            (outputs / "log.new").replace(outputs / "log")
+            next(rounds)
+
+    worker = threading.Thread(target=work)
+    worker.start()
+    try:
+        while next(rounds) < ENOUGH:
+            found = due(
+                bench.git, bench.store, keeping(bench, outputs=1.0).settings.project, bench.clock.now()
+            )
+            assert not [what for what in found if what.thing is Thing.OUTPUTS]
+    finally:
+        over.set()
+        worker.join()
 
 
 def test_p27_frozen_plans_sessions_and_events(bench: Workbench, repo: GitRepo) -> None:
