@@ -11,8 +11,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import threading
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from orchestrator.errors import BusyError
 from plans import systems
@@ -23,8 +22,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from orchestrator.clock import Clock
-
-_BETWEEN: Final = 0.01
 
 
 class KernelLock:
@@ -37,17 +34,14 @@ class KernelLock:
         self._record = path.with_name(f"{path.name}.holder")
 
     @contextlib.contextmanager
-    def held(self, seconds: float = 0) -> Iterator[None]:
-        """Hold the lock; wait up to ``seconds`` for it, then :class:`BusyError` with the holder."""
+    def held(self) -> Iterator[None]:
+        """Hold the lock; :class:`BusyError` with the holder where another has it."""
         with contextlib.ExitStack() as stack:
             with step("lock.folder"):
                 self._path.parent.mkdir(parents=True, exist_ok=True)
                 file = stack.enter_context(self._path.open("ab"))
-            deadline = self._clock.monotonic() + seconds
-            while not systems.lock(file.fileno(), wait=False):
-                if self._clock.monotonic() >= deadline:
-                    raise BusyError(self._purpose, self.holder())
-                self._clock.wait(threading.Event(), _BETWEEN)
+            if not systems.lock(file.fileno(), wait=False):
+                raise BusyError(self._purpose, self.holder())
             self._sign()
             try:
                 yield

@@ -121,6 +121,5 @@ def _in_order(known: Mapping[Stack, Known], line: Sequence[str]) -> dict[Stack, 
     for stack, was in known.items():
         if place.keys() >= set(stack.members):
             ordered = Stack((), tuple(sorted(stack.members, key=place.__getitem__)))
-            before = found.get(ordered, Known())
-            found[ordered] = Known(before.passed + was.passed, before.failed + was.failed)
+            found[ordered] = found.get(ordered, Known()) + was
     return found

@@ -19,9 +19,7 @@ if TYPE_CHECKING:
 
 def noted(known: Mapping[Stack, Known], stack: Stack, *, passed: bool) -> dict[Stack, Known]:
     """``known`` and one more verdict."""
-    before = known.get(stack, Known())
-    counted = Known(before.passed + passed, before.failed + (not passed))
-    return {**known, stack: counted}
+    return {**known, stack: known.get(stack, Known()) + Known(int(passed), int(not passed))}
 
 
 def after_landing(known: Mapping[Stack, Known], landed: frozenset[str], meets: Meets) -> dict[Stack, Known]:
@@ -30,8 +28,7 @@ def after_landing(known: Mapping[Stack, Known], landed: frozenset[str], meets: M
     for stack, was in known.items():
         left = moved(stack, landed, meets)
         if left is not None:
-            before = found.get(left, Known())
-            found[left] = Known(before.passed + was.passed, before.failed + was.failed)
+            found[left] = found.get(left, Known()) + was
     return found
 
 

@@ -39,6 +39,9 @@ class Known:
     passed: int = 0
     failed: int = 0
 
+    def __add__(self, more: Known) -> Known:
+        return Known(self.passed + more.passed, self.failed + more.failed)
+
 
 @dataclass(frozen=True, slots=True)
 class Item:

@@ -15,6 +15,7 @@ import json
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -36,7 +37,7 @@ from worktrees.stash import PREFIX as STASH
 from worktrees.stash import stash_entries
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from orchestrator.store.protocol import Store
     from orchestrator.workbench import Workbench
@@ -199,11 +200,11 @@ def _old_logs(store: Store, state: Path, ages: Ages) -> Iterator[Path]:
     """Logs of checks and faults, and the records of commands that are over."""
     for folder in (state / "checks", state / "logs"):
         for path in sorted(folder.glob("*")) if folder.is_dir() else ():
-            if path.is_file() and ages.is_old(Thing.LOGS, _changed(path)):
+            if path.is_file() and ages.is_old(Thing.LOGS, _newest([path])):
                 yield path
     root = records_root(state)
     for folder in sorted(root.iterdir()) if root.is_dir() else ():
-        if ages.is_old(Thing.LOGS, _changed(folder)) and _is_over(store, folder):
+        if ages.is_old(Thing.LOGS, _newest([folder])) and _is_over(store, folder):
             yield folder
 
 
@@ -224,16 +225,16 @@ def _old_outputs(store: Store, state: Path, ages: Ages) -> Iterator[Path]:
     for folder in sorted(root.iterdir()) if root.is_dir() else ():
         latest = store.attempts(plan=folder.name)
         over = not latest or latest[-1].state in TERMINAL_ATTEMPTS
-        if over and ages.is_old(Thing.OUTPUTS, _changed(folder)):
+        if over and ages.is_old(Thing.OUTPUTS, _newest(chain([folder], folder.rglob("*")))):
             yield folder
 
 
-def _changed(path: Path) -> float:
-    """When it, or anything in it, was changed last, in seconds since 1970; never, where something goes away.
+def _newest(paths: Iterable[Path]) -> float:
+    """When one of them was changed last, in seconds since 1970; infinity where one goes away meanwhile.
 
     Somebody is at work there then.
     """
     try:
-        return max(one.lstat().st_mtime for one in (path, *path.rglob("*")))
+        return max(path.lstat().st_mtime for path in paths)
     except FileNotFoundError:
         return FOREVER

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from orchestrator.services.resolve import ByHand
+    from orchestrator.workbench import Workbench
     from plans.project import ProjectSettings
 
 _LOOK: Final = 0.5
@@ -61,15 +62,13 @@ def add(invocation: Invocation, names: tuple[str, ...], priority: float | None, 
     """Queue the work of plans, or branches; what came to nothing is tried anew, as its branch is now."""
     from orchestrator.services.enqueue import add as enqueue  # noqa: PLC0415 - as above
     from orchestrator.services.enqueue import bring_branches  # noqa: PLC0415 - as above
-    from orchestrator.services.queuerows import queue_entries  # noqa: PLC0415 - as above
     from orchestrator.submitting.standstill import shown as shown_as  # noqa: PLC0415 - as above
 
     with invocation.working("command") as (bench, _):
         bring_branches(bench, names)
         with bench.store.transaction():
             added = [enqueue(bench, name, priority=priority, method=method).id for name in names]
-        shown = {e["id"]: e for e in queue_entries(bench.store.entries(target=bench.target), every=True)}
-    entries = [shown[key] for key in dict.fromkeys(added)]
+        entries = _placed(bench, dict.fromkeys(added))
     if invocation.as_json:
         invocation.output.document({"entries": entries})
         return
@@ -78,6 +77,14 @@ def add(invocation: Invocation, names: tuple[str, ...], priority: float | None, 
         if priority not in (None, entry["priority"]):
             name, kept = entry["plan"] or entry["branch"], shown_as(entry["priority"])
             invocation.output.note(f"{name} keeps its priority {kept}: `planctl queue jump {name}` lifts it")
+
+
+def _placed(bench: Workbench, ids: Iterable[str]) -> list[dict[str, Any]]:
+    """The entries of these ids with their places in the queue."""
+    from orchestrator.services.queuerows import queue_entries  # noqa: PLC0415 - as above
+
+    shown = {e["id"]: e for e in queue_entries(bench.store.entries(target=bench.target), every=True)}
+    return [shown[key] for key in ids]
 
 
 def _show_places(invocation: Invocation, entries: Iterable[Mapping[str, Any]]) -> None:
@@ -146,12 +153,10 @@ def drop(invocation: Invocation, name: str) -> None:
 def jump(invocation: Invocation, name: str) -> None:
     """Lift an entry (its id, plan or branch) to the head of the queue, behind what it lands after."""
     from orchestrator.services.jumping import jump as lift  # noqa: PLC0415 - as above
-    from orchestrator.services.queuerows import queue_entries  # noqa: PLC0415 - as above
 
     with invocation.working("command", asks=False) as (bench, _):
         jumped = lift(bench, name)
-        shown = {e["id"]: e for e in queue_entries(bench.store.entries(target=bench.target), every=True)}
-    entries = [shown[entry.id] for entry in jumped.line]
+        entries = _placed(bench, [entry.id for entry in jumped.line])
     if invocation.as_json:
         found = {"entries": entries, "awaits": list(jumped.awaits), "changed": jumped.is_new}
         invocation.output.document(found)
